@@ -1,0 +1,78 @@
+"""One clock for the whole local world: it runs at any speed, or stands still until it is driven."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+_POLL_SECONDS = 0.005  # how often a waiter on a driven clock looks again, in real time
+_FAR_FUTURE_SECONDS = 10 * 365 * 86_400  # the interpreter's "no time-out": not a timer anyone waits for
+
+
+class Clock:
+    """Simulated time.
+
+    Parameters
+    ----------
+    speed
+        Simulated seconds per real second. 1 is real time; 0 stands still until `advance` is called.
+    start
+        Unix time at which the simulation starts; the real time by default.
+    """
+
+    def __init__(self, speed: float = 1.0, start: float | None = None) -> None:
+        self._speed = speed
+        self._lock = threading.Lock()
+        self._real_origin = time.monotonic()
+        self._origin = time.time() if start is None else start
+        self._timers: dict[object, float] = {}
+
+    def now(self) -> float:
+        """Unix time in the simulation, in seconds."""
+        with self._lock:
+            return self._now()
+
+    def _now(self) -> float:
+        return self._origin + (time.monotonic() - self._real_origin) * self._speed
+
+    def advance(self, seconds: float) -> None:
+        """Jump forwards; whoever waited for a moment that is now past wakes up."""
+        with self._lock:
+            self._origin += seconds
+
+    def sleep(self, seconds: float) -> None:
+        self.wait(threading.Event(), seconds)
+
+    def wait(self, event: threading.Event, seconds: float | None = None) -> bool:
+        """Wait until `event` is set or `seconds` of simulated time have passed; True if it was set."""
+        if seconds is None:
+            return event.wait()
+        timer = object()
+        with self._lock:
+            deadline = self._now() + seconds
+            if seconds < _FAR_FUTURE_SECONDS:
+                self._timers[timer] = deadline
+        try:
+            while not event.is_set():
+                remaining = deadline - self.now()
+                if remaining <= 0:
+                    break
+                real = remaining / self._speed if self._speed else _POLL_SECONDS
+                event.wait(min(real, _POLL_SECONDS))
+            return event.is_set()
+        finally:
+            with self._lock:
+                self._timers.pop(timer, None)
+
+    def timers(self) -> list[float]:
+        """The moments (Unix time) that someone is waiting for, soonest first."""
+        with self._lock:
+            return sorted(self._timers.values())
+
+    def advance_to_next_timer(self) -> bool:
+        """Jump to the soonest moment waited for; False if nobody is waiting."""
+        with self._lock:
+            if not self._timers:
+                return False
+            self._origin += max(0.0, min(self._timers.values()) - self._now())
+            return True
