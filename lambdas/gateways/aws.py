@@ -1,0 +1,65 @@
+"""What the AWS clients share: how hard they try, and what their failures are called."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from contextlib import contextmanager
+
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
+
+from remediation.errors import RequestRefused, ServiceUnavailable, Throttled
+
+# Mode and attempts are explicit because boto3's defaults changed between releases (DESIGN §4.16). The state
+# machine retries on top of this, with longer pauses than a Lambda should spend waiting.
+CLIENT_CONFIG = Config(
+    retries={"mode": "standard", "max_attempts": 3}, connect_timeout=2, read_timeout=8, tcp_keepalive=True
+)
+
+_THROTTLES = frozenset(
+    {
+        "Throttling",
+        "ThrottlingException",
+        "ThrottledException",
+        "RequestLimitExceeded",
+        "TooManyRequestsException",
+        "ProvisionedThroughputExceededException",
+        "TransactionInProgressException",
+    }
+)
+_SERVER_FAULT = 500
+
+
+def error_code(error: ClientError) -> str:
+    return error.response.get("Error", {}).get("Code", "")
+
+
+def error_message(error: ClientError) -> str:
+    return error.response.get("Error", {}).get("Message", "")
+
+
+@contextmanager
+def translated(service: str) -> Generator[None]:
+    """Turn botocore's failures into the workflow's error words.
+
+    Raises
+    ------
+    Throttled, ServiceUnavailable
+        Worth another try, later.
+    RequestRefused
+        Not worth one; the message has the service's own words.
+    """
+    try:
+        yield
+    except ClientError as error:
+        code, message = error_code(error), error_message(error)
+        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        if code in _THROTTLES:
+            raise Throttled(f"{service} is throttling: {message}") from error
+        if status >= _SERVER_FAULT:
+            raise ServiceUnavailable(f"{service} answered {status} {code}: {message}") from error
+        raise RequestRefused(f"{service} refused {error.operation_name}: {code}: {message}") from error
+    except ParamValidationError as error:
+        raise RequestRefused(f"{service}: the request isn't valid: {error}") from error
+    except BotoCoreError as error:
+        raise ServiceUnavailable(f"{service} could not be reached: {type(error).__name__}") from error

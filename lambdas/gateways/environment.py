@@ -1,0 +1,27 @@
+"""The settings that the stack hands to a function, as environment variables."""
+
+from __future__ import annotations
+
+import os
+
+
+class SettingMissing(Exception):
+    """The function was deployed without a setting that it needs."""
+
+
+def required(name: str) -> str:
+    value = os.environ.get(name, "").strip()
+    if not value:
+        raise SettingMissing(
+            f"The environment variable {name} is not set: deploy the function with its stack."
+        )
+    return value
+
+
+def required_list(name: str) -> tuple[str, ...]:
+    """A comma-separated setting; nothing in it is the same as not set."""
+    return tuple(part.strip() for part in required(name).split(",") if part.strip())
+
+
+def required_seconds(name: str) -> int:
+    return int(required(name))

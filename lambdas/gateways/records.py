@@ -1,0 +1,302 @@
+"""The records table: the durable evidence, the approvals, and who holds which endpoint.
+
+One table, items told apart by their keys:
+
+===========================  ==========  ==========================================================
+pk                           sk          what
+===========================  ==========  ==========================================================
+``remediation#<id>``         record      the evidence, filled in as the workflow goes
+``remediation#<id>``         snapshot    the whole original config and endpoint, written once
+``approval#<approval id>``   approval    the question, its answer, its task token
+``endpoint#<name>``          claim       the remediation that holds the endpoint, as a lease
+``event#<event id>``         start       the remediation that an event started; expires
+===========================  ==========  ==========================================================
+
+What must happen at most once hangs on a condition that DynamoDB checks, never on a read before a write.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from decimal import Decimal
+from functools import cache
+from typing import TYPE_CHECKING, Any, cast
+
+import boto3
+from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
+from botocore.exceptions import ClientError
+
+from gateways.aws import CLIENT_CONFIG, error_code, translated
+from gateways.environment import required
+from remediation.errors import EndpointChanged, RequestRefused
+from remediation.record import Approval, Claim, Remediation, iso
+from remediation.vocabulary import ApprovalStatus
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+# EventBridge retries a target for a day, CloudTrail delivers at least once: far longer than either.
+_EVENT_KEPT = timedelta(days=14)
+
+_CONDITION_FAILED = "ConditionalCheckFailedException"
+_TRANSACTION_CANCELLED = "TransactionCanceledException"
+
+_serialize = TypeSerializer().serialize
+_deserialize = TypeDeserializer().deserialize
+
+
+class Records:
+    """Every call may raise `Throttled`, `ServiceUnavailable` or `RequestRefused`."""
+
+    def __init__(self, table_name: str, client: DynamoDBClient | None = None) -> None:
+        self._table = table_name
+        self._client = client or boto3.client("dynamodb", config=CLIENT_CONFIG)
+
+    # -- remediations
+
+    def start(self, remediation: Remediation) -> Remediation:
+        """Put a new remediation on record; the one on record if this execution has already done so."""
+        key = _remediation_key(remediation["remediationId"])
+        if self._put(key, remediation, "attribute_not_exists(pk)"):
+            return remediation
+        return self.remediation(remediation["remediationId"])
+
+    def remediation(self, remediation_id: str) -> Remediation:
+        """A remediation's record.
+
+        Raises
+        ------
+        RequestRefused
+            There is none.
+        """
+        found = self.find_remediation(remediation_id)
+        if found is None:
+            raise RequestRefused(f"No remediation {remediation_id} is on record.")
+        return found
+
+    def find_remediation(self, remediation_id: str) -> Remediation | None:
+        return cast("Remediation | None", self._get(_remediation_key(remediation_id)))
+
+    def note(self, remediation_id: str, facts: Mapping[str, Any]) -> Remediation:
+        """Add facts to a remediation's record; returns all of it."""
+        noted = self._update(_remediation_key(remediation_id), facts, "attribute_exists(pk)")
+        if noted is None:
+            raise RequestRefused(f"No remediation {remediation_id} is on record.")
+        return cast("Remediation", noted)
+
+    def close(self, remediation_id: str, outcome: str, reason: str, now: datetime) -> Remediation:
+        """Record how a remediation ended. The outcome recorded first stands; returns the record."""
+        facts = {"outcome": outcome, "reason": reason, "closedAt": iso(now)}
+        closed = self._update(
+            _remediation_key(remediation_id), facts, "attribute_exists(pk) AND attribute_not_exists(outcome)"
+        )
+        return cast("Remediation", closed) if closed else self.remediation(remediation_id)
+
+    def keep_snapshot(self, remediation_id: str, snapshot: Mapping[str, Any]) -> None:
+        """Keep the original config and endpoint, whole. The first snapshot of a remediation stays."""
+        key = {"pk": f"remediation#{remediation_id}", "sk": "snapshot"}
+        texts = {name: json.dumps(body) for name, body in snapshot.items()}
+        self._put(key, texts, "attribute_not_exists(pk)")
+
+    def snapshot(self, remediation_id: str) -> dict[str, Any]:
+        found = self._get({"pk": f"remediation#{remediation_id}", "sk": "snapshot"}) or {}
+        return {name: json.loads(text) for name, text in found.items()}
+
+    # -- events
+
+    def first_for_event(self, event_id: str, remediation_id: str, now: datetime) -> str:
+        """The remediation that an event started: this one, unless the event came before."""
+        key = {"pk": f"event#{event_id}", "sk": "start"}
+        item = {"remediationId": remediation_id, "expiresAt": int((now + _EVENT_KEPT).timestamp())}
+        if self._put(key, item, "attribute_not_exists(pk)"):
+            return remediation_id
+        found = self._get(key) or {}
+        return str(found.get("remediationId", remediation_id))
+
+    # -- claims
+
+    def claim(self, claim: Claim, now: datetime, *, instead_of: str = "") -> Claim:
+        """Hold an endpoint for a remediation, or learn who holds it.
+
+        Takes over a claim whose lease is past, or that of the remediation `instead_of`.
+        """
+        key = _claim_key(claim["endpointName"])
+        condition = "attribute_not_exists(pk) OR remediationId IN (:me, :other) OR leaseUntil < :now"
+        values = {
+            ":me": claim["remediationId"],
+            ":other": instead_of or claim["remediationId"],
+            ":now": iso(now),
+        }
+        if self._put(key, claim, condition, values):
+            return claim
+        holder = self.holder(claim["endpointName"])
+        return holder or self.claim(claim, now, instead_of=instead_of)
+
+    def holder(self, endpoint_name: str) -> Claim | None:
+        return cast("Claim | None", self._get(_claim_key(endpoint_name)))
+
+    def require_claim(self, endpoint_name: str, remediation_id: str) -> None:
+        """Raise `EndpointChanged` unless the remediation still holds the endpoint."""
+        holder = self.holder(endpoint_name)
+        if not holder or holder.get("remediationId") != remediation_id:
+            raise EndpointChanged("A newer change to the endpoint is being looked at instead.")
+
+    def release(self, endpoint_name: str, remediation_id: str) -> None:
+        """Let the endpoint go, if this remediation holds it."""
+        with translated("DynamoDB"):
+            try:
+                self._client.delete_item(
+                    TableName=self._table,
+                    Key=_plain_item(_claim_key(endpoint_name)),
+                    ConditionExpression="remediationId = :me",
+                    ExpressionAttributeValues=_plain_item({":me": remediation_id}),
+                )
+            except ClientError as error:
+                if error_code(error) != _CONDITION_FAILED:
+                    raise
+
+    # -- approvals
+
+    def open_approval(self, approval: Approval) -> bool:
+        """Put a question on record; False if the endpoint was claimed by a newer change meanwhile."""
+        put = {"Item": _plain_item(_approval_key(approval["approvalId"]) | dict(approval))}
+        check = {
+            "Key": _plain_item(_claim_key(approval["endpointName"])),
+            "ConditionExpression": "remediationId = :me",
+            "ExpressionAttributeValues": _plain_item({":me": approval["remediationId"]}),
+        }
+        transaction: Any = [
+            {"ConditionCheck": {"TableName": self._table, **check}},
+            {"Put": {"TableName": self._table, "ConditionExpression": "attribute_not_exists(pk)", **put}},
+        ]
+        with translated("DynamoDB"):
+            try:
+                self._client.transact_write_items(TransactItems=transaction)
+            except ClientError as error:
+                reasons: Any = error.response.get("CancellationReasons", [])
+                if error_code(error) == _TRANSACTION_CANCELLED and any(
+                    reason.get("Code") == "ConditionalCheckFailed" for reason in reasons
+                ):
+                    return False
+                raise
+        return True
+
+    def approval(self, approval_id: str) -> Approval | None:
+        return cast("Approval | None", self._get(_approval_key(approval_id)))
+
+    def note_approval(self, approval_id: str, facts: Mapping[str, Any]) -> Approval:
+        """Add facts to an approval (never its status); returns all of it."""
+        noted = self._update(_approval_key(approval_id), facts, "attribute_exists(pk)")
+        if noted is None:
+            raise RequestRefused("No such approval is on record.")
+        return cast("Approval", noted)
+
+    def settle(self, approval_id: str, status: ApprovalStatus, facts: Mapping[str, str]) -> Approval | None:
+        """Answer a question, if it is still open; returns the approval as it then stands (None: no such).
+
+        Of two people who decide in the same moment, one wins.
+        """
+        condition = "attribute_exists(pk) AND #status = :pending"
+        settled = self._update(
+            _approval_key(approval_id),
+            {**facts, "status": status},
+            condition,
+            {":pending": ApprovalStatus.PENDING},
+        )
+        return cast("Approval", settled) if settled else self.approval(approval_id)
+
+    # -- DynamoDB's ways
+
+    def _get(self, key: Mapping[str, str]) -> dict[str, Any] | None:
+        with translated("DynamoDB"):
+            answer = self._client.get_item(TableName=self._table, Key=_plain_item(key), ConsistentRead=True)
+        item = answer.get("Item")
+        return _python(item) if item else None
+
+    def _put(
+        self,
+        key: Mapping[str, str],
+        item: Mapping[str, Any],
+        condition: str,
+        values: Mapping[str, Any] | None = None,
+    ) -> bool:
+        extra: Any = {"ExpressionAttributeValues": _plain_item(values)} if values else {}
+        with translated("DynamoDB"):
+            try:
+                self._client.put_item(
+                    TableName=self._table,
+                    Item=_plain_item({**key, **item}),
+                    ConditionExpression=condition,
+                    **extra,
+                )
+            except ClientError as error:
+                if error_code(error) != _CONDITION_FAILED:
+                    raise
+                return False
+        return True
+
+    def _update(
+        self,
+        key: Mapping[str, str],
+        facts: Mapping[str, Any],
+        condition: str,
+        values: Mapping[str, Any] | None = None,
+    ) -> dict[str, Any] | None:
+        names = {f"#{name}": name for name in facts}
+        assignments = ", ".join(f"#{name} = :set_{name}" for name in facts)
+        settings = {f":set_{name}": value for name, value in facts.items()} | dict(values or {})
+        with translated("DynamoDB"):
+            try:
+                answer = self._client.update_item(
+                    TableName=self._table,
+                    Key=_plain_item(key),
+                    UpdateExpression=f"SET {assignments}",
+                    ConditionExpression=condition,
+                    ExpressionAttributeNames=names,
+                    ExpressionAttributeValues=_plain_item(settings),
+                    ReturnValues="ALL_NEW",
+                )
+            except ClientError as error:
+                if error_code(error) != _CONDITION_FAILED:
+                    raise
+                return None
+        return _python(answer.get("Attributes", {}))
+
+
+@cache
+def records() -> Records:
+    return Records(required("RECORDS_TABLE_NAME"))
+
+
+def _remediation_key(remediation_id: str) -> dict[str, str]:
+    return {"pk": f"remediation#{remediation_id}", "sk": "record"}
+
+
+def _approval_key(approval_id: str) -> dict[str, str]:
+    return {"pk": f"approval#{approval_id}", "sk": "approval"}
+
+
+def _claim_key(endpoint_name: str) -> dict[str, str]:
+    return {"pk": f"endpoint#{endpoint_name}", "sk": "claim"}
+
+
+def _plain_item(item: Mapping[str, Any]) -> dict[str, Any]:
+    # StrEnum members are text to everyone but DynamoDB's serializer
+    return {name: _serialize(str(value) if isinstance(value, str) else value) for name, value in item.items()}
+
+
+def _python(item: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: _number(_deserialize(value)) for name, value in item.items() if name not in ("pk", "sk")}
+
+
+def _number(value: Any) -> Any:
+    """Decimals as the ints they are; the records hold no fractions."""
+    if isinstance(value, Decimal):
+        return int(value)
+    if isinstance(value, list):
+        return [_number(member) for member in value]
+    if isinstance(value, dict):
+        return {name: _number(member) for name, member in value.items()}
+    return value

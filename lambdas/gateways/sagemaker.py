@@ -1,0 +1,163 @@
+"""SageMaker hosting, in whole bodies: what AWS sends is what is kept, compared and sent (DESIGN §4.12)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from functools import cache
+from typing import TYPE_CHECKING, Any, TypedDict
+
+import boto3
+from botocore.exceptions import ClientError
+
+from gateways.aws import CLIENT_CONFIG, error_code, error_message, translated
+from remediation.errors import EncryptionUnsupported, EndpointBusy, EndpointConfigNotFound, EndpointGone
+
+if TYPE_CHECKING:
+    from mypy_boto3_sagemaker import SageMakerClient
+
+
+# Keep what autoscaling and people set while the endpoint lived, and how it was deployed last (DESIGN §4.7).
+class UpdateOptions(TypedDict):
+    RetainAllVariantProperties: bool
+    RetainDeploymentConfig: bool
+
+
+UPDATE_OPTIONS: UpdateOptions = {"RetainAllVariantProperties": True, "RetainDeploymentConfig": True}
+
+_NO_ENDPOINT = 'Could not find endpoint "'
+_NO_CONFIG = "Could not find endpoint configuration"
+_IN_PROGRESS = "Cannot update in-progress endpoint"
+_NAME_TAKEN = "Cannot create already existing endpoint configuration"
+
+
+class SageMaker:
+    """SageMaker in one region.
+
+    Every call may raise `Throttled`, `ServiceUnavailable` or `RequestRefused`.
+    """
+
+    def __init__(self, client: SageMakerClient | None = None) -> None:
+        # Bodies are built from AWS's own answers, not from this SDK's model of them.
+        self._client = client or boto3.client(
+            "sagemaker", config=CLIENT_CONFIG.merge(type(CLIENT_CONFIG)(parameter_validation=False))
+        )
+        self._received: dict[str, Any] = {}
+        self._to_send: Mapping[str, Any] | None = None
+        events = self._client.meta.events
+        for operation in ("DescribeEndpoint", "DescribeEndpointConfig"):
+            events.register(f"before-parse.sagemaker.{operation}", self._keep_body)
+        events.register("before-call.sagemaker.CreateEndpointConfig", self._put_body)
+
+    def describe_endpoint(self, name: str) -> dict[str, Any] | None:
+        """The body of DescribeEndpoint; None if there is no such endpoint."""
+        with translated("SageMaker"):
+            try:
+                self._client.describe_endpoint(EndpointName=name)
+            except ClientError as error:
+                if _is_validation(error, _NO_ENDPOINT):
+                    return None
+                raise
+        return self._received
+
+    def describe_config(self, name: str) -> dict[str, Any] | None:
+        """The body of DescribeEndpointConfig; None if there is none, or none to be seen yet (DESIGN §4.6)."""
+        with translated("SageMaker"):
+            try:
+                self._client.describe_endpoint_config(EndpointConfigName=name)
+            except ClientError as error:
+                if _is_validation(error, _NO_CONFIG):
+                    return None
+                raise
+        return self._received
+
+    def require_config(self, name: str) -> dict[str, Any]:
+        """Like `describe_config`.
+
+        Raises
+        ------
+        EndpointConfigNotFound
+        """
+        config = self.describe_config(name)
+        if config is None:
+            raise EndpointConfigNotFound(f"SageMaker finds no endpoint config {name}.")
+        return config
+
+    def list_tags(self, arn: str) -> dict[str, str]:
+        with translated("SageMaker"):
+            pages = self._client.get_paginator("list_tags").paginate(ResourceArn=arn)
+            return {tag["Key"]: tag["Value"] for page in pages for tag in page["Tags"]}
+
+    def create_config(self, body: Mapping[str, Any], tags: Mapping[str, str]) -> None:
+        """Create an endpoint config from a whole request body. One of that name may already be there.
+
+        Raises
+        ------
+        EncryptionUnsupported
+            AWS refuses the KMS key for what the config describes.
+        """
+        request = dict(body)
+        if tags:
+            request["Tags"] = [{"Key": key, "Value": value} for key, value in tags.items()]
+        self._to_send = request
+        with translated("SageMaker"):
+            try:
+                self._client.create_endpoint_config(
+                    EndpointConfigName=request["EndpointConfigName"],
+                    ProductionVariants=request["ProductionVariants"],
+                )
+            except ClientError as error:
+                if _is_validation(error, _NAME_TAKEN):
+                    return
+                if refuses_key(error_code(error), error_message(error)):
+                    raise EncryptionUnsupported(f"AWS says: {error_message(error)}") from error
+                raise
+            finally:
+                self._to_send = None
+
+    def update_endpoint(self, name: str, config_name: str) -> None:
+        """Move the endpoint to another config, keeping its live capacity and deployment policy.
+
+        Raises
+        ------
+        EndpointBusy, EndpointGone
+        """
+        with translated("SageMaker"):
+            try:
+                self._client.update_endpoint(
+                    EndpointName=name, EndpointConfigName=config_name, **UPDATE_OPTIONS
+                )
+            except ClientError as error:
+                if _is_validation(error, _IN_PROGRESS):
+                    raise EndpointBusy("SageMaker says the endpoint is being updated.") from error
+                if _is_validation(error, _NO_CONFIG):
+                    raise EndpointConfigNotFound(
+                        f"SageMaker finds no endpoint config {config_name}."
+                    ) from error
+                if _is_validation(error, _NO_ENDPOINT):
+                    raise EndpointGone("The endpoint no longer exists.") from error
+                raise
+
+    def _keep_body(self, response_dict: Mapping[str, Any], **_: Any) -> None:
+        body = response_dict["body"]
+        self._received = json.loads(body) if body else {}
+
+    def _put_body(self, params: dict[str, Any], **_: Any) -> None:
+        params["body"] = json.dumps(self._to_send).encode()
+
+
+@cache
+def sagemaker() -> SageMaker:
+    return SageMaker()
+
+
+def refuses_key(code: str, message: str) -> bool:
+    """Whether a refusal is about the KMS key and the hardware, not about permission or the rest."""
+    words = message.lower()
+    about_key = "kms" in words or "volume encryption" in words
+    about_hardware = any(hint in words for hint in ("not support", "unsupported", "local storage", "nvme"))
+    return code == "ValidationException" and about_key and about_hardware
+
+
+def _is_validation(error: ClientError, words: str) -> bool:
+    return error_code(error) == "ValidationException" and words in error_message(error)

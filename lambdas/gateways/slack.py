@@ -1,0 +1,128 @@
+"""Slack: its Web API, and the proof that a request really came from it."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+from slack_sdk import WebClient
+from slack_sdk.errors import SlackApiError, SlackClientError
+from slack_sdk.signature import Clock as SignatureClock
+from slack_sdk.signature import SignatureVerifier
+
+from gateways.environment import required
+from gateways.secrets import SlackCredentials, SlackSecret
+from remediation.card import Message
+from remediation.errors import RequestRefused, SlackUnavailable
+
+_TIMESTAMP = re.compile(r"[0-9]{1,12}")
+_SIGNATURE = re.compile(r"v0=[0-9a-f]{64}")
+# Slack's words for a fault of its own, or of the moment (https://docs.slack.dev/reference/methods/chat.postMessage)
+_PASSING = frozenset(
+    {"ratelimited", "rate_limited", "internal_error", "fatal_error", "service_unavailable", "request_timeout"}
+)
+# Slack's words for credentials that may have been rotated since they were read
+_STALE_CREDENTIALS = frozenset({"invalid_auth", "token_revoked", "token_expired", "account_inactive"})
+_SERVER_FAULT = 500
+_TOO_MANY_REQUESTS = 429
+
+
+class Slack:
+    """The Web API, as the app's bot. Every call may raise `SlackUnavailable` or `RequestRefused`.
+
+    Parameters
+    ----------
+    timeout
+        Seconds that one call may take; short where Slack itself is waiting for us.
+    """
+
+    def __init__(self, secret: SlackSecret, *, timeout: int = 10) -> None:
+        self._secret = secret
+        self._timeout = timeout
+
+    def post(self, channel: str, message: Message) -> tuple[str, str]:
+        """Post a message; returns its channel id and ts."""
+        answer = self._call(
+            lambda client: client.chat_postMessage(channel=channel, **message, unfurl_links=False)
+        )
+        return answer["channel"], answer["ts"]
+
+    def update(self, channel: str, ts: str, message: Message) -> None:
+        self._call(lambda client: client.chat_update(channel=channel, ts=ts, **message))
+
+    def whisper(self, channel: str, user: str, text: str) -> None:
+        """Tell one person something in a channel, seen by nobody else."""
+        self._call(lambda client: client.chat_postEphemeral(channel=channel, user=user, text=text))
+
+    def _call(self, call: Callable[[WebClient], Any]) -> Any:
+        try:
+            return call(self._client(self._secret.credentials()))
+        except SlackApiError as error:
+            if _word(error) not in _STALE_CREDENTIALS:
+                raise _translated(error) from None
+        except (SlackClientError, OSError) as error:
+            raise SlackUnavailable(f"Slack could not be reached: {type(error).__name__}") from None
+        try:
+            return call(self._client(self._secret.credentials(fresh=True)))
+        except SlackApiError as error:
+            raise _translated(error) from None
+        except (SlackClientError, OSError) as error:
+            raise SlackUnavailable(f"Slack could not be reached: {type(error).__name__}") from None
+
+    def _client(self, credentials: SlackCredentials) -> WebClient:
+        base_url = os.environ.get("SLACK_API_URL") or WebClient.BASE_URL
+        return WebClient(token=credentials.bot_token, base_url=base_url, timeout=self._timeout)
+
+
+@cache
+def slack_secret() -> SlackSecret:
+    return SlackSecret(required("SLACK_SECRET_ARN"))
+
+
+def is_from_slack(
+    secret: SlackSecret, *, body: str, timestamp: str | None, signature: str | None, now: float
+) -> bool:
+    """Whether a request is signed by Slack and at most five minutes old.
+
+    A signature that doesn't fit is tried once more against a freshly read secret: it may have been rotated.
+    https://docs.slack.dev/authentication/verifying-requests-from-slack/
+    """
+    # slack_sdk raises on these instead of refusing them (DESIGN §8)
+    if not _TIMESTAMP.fullmatch(timestamp or "") or not _SIGNATURE.fullmatch(signature or ""):
+        return False
+    clock = _At(now)
+    for fresh in (False, True):
+        verifier = SignatureVerifier(secret.credentials(fresh=fresh).signing_secret, clock)
+        if verifier.is_valid(body, timestamp, signature):
+            return True
+        if abs(now - int(timestamp or 0)) > 60 * 5:
+            return False  # no secret makes a stale request fresh
+    return False
+
+
+class _At(SignatureClock):
+    def __init__(self, now: float) -> None:
+        self._now = now
+
+    def now(self) -> float:
+        return self._now
+
+
+def _word(error: SlackApiError) -> str:
+    data: Any = error.response.data
+    return str(data.get("error", "")) if isinstance(data, dict) else ""
+
+
+def _translated(error: SlackApiError) -> SlackUnavailable | RequestRefused:
+    status: int = error.response.status_code
+    word = _word(error)
+    if status >= _SERVER_FAULT or status == _TOO_MANY_REQUESTS or word in _PASSING:
+        return SlackUnavailable(f"Slack answered {status} {word}".strip() + ".")
+    details: Any = error.response.data
+    messages = (details.get("response_metadata") or {}).get("messages") if isinstance(details, dict) else None
+    return RequestRefused(
+        f"Slack refused the message: {word}" + (f" ({'; '.join(messages)})" if messages else "") + "."
+    )

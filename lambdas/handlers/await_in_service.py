@@ -1,0 +1,30 @@
+"""AwaitInService: a new endpoint is still Creating when its event arrives; only InService can be updated."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from gateways.environment import required_seconds
+from gateways.records import records
+from gateways.sagemaker import sagemaker
+from handlers.observability import logger, step
+from remediation.progress import judge_readiness
+from remediation.record import from_iso, iso, required_fact
+
+
+@step
+def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
+    now = datetime.now(UTC)
+    remediation = records().remediation(event["remediationId"])
+    attempt = int(event.get("attempt", 0))
+    if "waitingSince" not in remediation:
+        remediation = records().note(remediation["remediationId"], {"waitingSince": iso(now)})
+    since = from_iso(required_fact(remediation, "waitingSince"))
+    overdue = now - since >= timedelta(seconds=required_seconds("UPDATE_DEADLINE_SECONDS"))
+    endpoint = sagemaker().describe_endpoint(remediation["endpointName"])
+    wait = judge_readiness(endpoint, required_fact(remediation, "sourceConfigName"), attempt, overdue=overdue)
+    if wait is None:
+        return {"ready": True}
+    logger.info("endpoint_not_in_service_yet", wait_seconds=wait.seconds)
+    return {"waitSeconds": wait.seconds, "attempt": attempt + 1}

@@ -1,0 +1,63 @@
+"""CreateEncryptedConfig: check again what was approved, write the encrypted twin, read it back, compare."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from gateways.environment import required
+from gateways.records import records
+from gateways.sagemaker import UPDATE_OPTIONS, sagemaker
+from handlers.observability import logger, step
+from remediation import twin
+from remediation.approval import require_approved
+from remediation.errors import EndpointChanged, EndpointConfigNotFound, EndpointGone, TwinMismatch
+from remediation.record import required_fact
+from remediation.vocabulary import Surface
+
+
+@step
+def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
+    remediation = records().remediation(event["remediationId"])
+    name, source_name = remediation["endpointName"], required_fact(remediation, "sourceConfigName")
+    records().require_claim(name, remediation["remediationId"])
+
+    endpoint = sagemaker().describe_endpoint(name)
+    if endpoint is None:
+        raise EndpointGone("The endpoint no longer exists.")
+    if endpoint["EndpointConfigName"] != source_name:
+        raise EndpointChanged(
+            f"The endpoint is on {endpoint['EndpointConfigName']} now, not on {source_name}."
+        )
+    source = sagemaker().require_config(source_name)
+
+    key_arn = required("KMS_KEY_ARN")
+    surfaces = tuple(Surface(surface) for surface in remediation.get("surfaces", []))
+    plan = twin.plan_hash(source, key_arn, surfaces, UPDATE_OPTIONS)
+    require_approved(remediation, records().approval(remediation.get("approvalId", "")), plan)
+
+    body = twin.write_twin(source, key_arn, surfaces)
+    tags = twin.write_tags(
+        sagemaker().list_tags(source["EndpointConfigArn"]), source_name, remediation["remediationId"]
+    )
+    twin_name = body["EndpointConfigName"]
+    if sagemaker().describe_config(twin_name) is None:
+        sagemaker().create_config(body, tags)
+    _require_same(body, tags)
+    records().note(remediation["remediationId"], {"twinConfigName": twin_name})
+    logger.info("encrypted_twin_ready", twin_config=twin_name, source_config=source_name)
+    return {"twinConfigName": twin_name}
+
+
+def _require_same(body: Mapping[str, Any], tags: Mapping[str, str]) -> None:
+    """Read the twin back and compare it, field by field, with what was meant."""
+    created = sagemaker().describe_config(body["EndpointConfigName"])
+    if created is None:
+        raise EndpointConfigNotFound("The encrypted twin can't be read back yet.")
+    found = twin.differences(body, created)
+    found += twin.tag_differences(tags, sagemaker().list_tags(created["EndpointConfigArn"]))
+    if found:
+        raise TwinMismatch(
+            f"The config {body['EndpointConfigName']} is not the copy that was meant, so the endpoint was left "
+            f"alone: {'; '.join(found)}."
+        )

@@ -1,0 +1,109 @@
+"""A request from Slack's interactivity, taken apart.
+
+https://docs.slack.dev/reference/interaction-payloads/block_actions-payload
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qs
+
+from remediation.approval import DECISIONS
+
+_APPROVAL_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+
+
+class MalformedRequest(Exception):
+    """The request is not what Slack sends; the message says how, and quotes none of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Click:
+    """Someone pressed a decision's button."""
+
+    action_id: str
+    approval_id: str
+    user_id: str
+    channel_id: str
+
+
+def header(event: Mapping[str, Any], name: str) -> str | None:
+    """A header of an API Gateway event (payload 2.0, lower-cased names)."""
+    headers = event.get("headers") or {}
+    return next((value for key, value in headers.items() if key.lower() == name), None)
+
+
+def body_text(event: Mapping[str, Any]) -> str:
+    """The raw body as Slack signed it, decoded if API Gateway handed it over in base64.
+
+    Raises
+    ------
+    MalformedRequest
+        It is not base64 where it says so, or not UTF-8.
+    """
+    body = event.get("body") or ""
+    if not event.get("isBase64Encoded"):
+        return body
+    try:
+        return base64.b64decode(body, validate=True).decode("utf-8")
+    except (binascii.Error, ValueError):
+        raise MalformedRequest("The body is not UTF-8 text.") from None
+
+
+def parse_click(body: str) -> Click | None:
+    """The click in a request's form; None for one that decides nothing, such as a link's.
+
+    Raises
+    ------
+    MalformedRequest
+    """
+    payload = _payload(body)
+    if payload.get("type") != "block_actions":
+        raise MalformedRequest("Only clicks on buttons are taken here.")
+    action = _first_action(payload)
+    action_id = action.get("action_id")
+    if action_id not in DECISIONS:
+        if "url" in action:
+            return None
+        raise MalformedRequest("There is no such button.")
+    approval_id = action.get("value")
+    if not isinstance(approval_id, str) or not _APPROVAL_ID.fullmatch(approval_id):
+        raise MalformedRequest("The button has no approval's id.")
+    return Click(
+        action_id=action_id,
+        approval_id=approval_id,
+        user_id=_id_of(payload, "user"),
+        channel_id=_id_of(payload, "channel"),
+    )
+
+
+def _payload(body: str) -> dict[str, Any]:
+    try:
+        forms = parse_qs(body, strict_parsing=True, errors="strict", max_num_fields=10)
+        payload = json.loads(forms["payload"][0])
+    except (ValueError, KeyError, RecursionError):
+        raise MalformedRequest("The body is no form with a JSON payload.") from None
+    if not isinstance(payload, dict):
+        raise MalformedRequest("The payload is no JSON object.")
+    return payload
+
+
+def _first_action(payload: Mapping[str, Any]) -> dict[str, Any]:
+    actions = payload.get("actions")
+    if not isinstance(actions, list) or not actions or not isinstance(actions[0], dict):
+        raise MalformedRequest("The payload names no action.")
+    return actions[0]
+
+
+def _id_of(payload: Mapping[str, Any], who: str) -> str:
+    part = payload.get(who)
+    found = part.get("id") if isinstance(part, dict) else None
+    if not isinstance(found, str) or not found:
+        raise MalformedRequest(f"The payload names no {who}.")
+    return found

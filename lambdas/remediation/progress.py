@@ -1,0 +1,182 @@
+"""Where an endpoint stands on its way to its twin, judged from what DescribeEndpoint says (DESIGN §4.8)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from remediation.errors import (
+    DeadlinePassed,
+    EndpointBusy,
+    EndpointChanged,
+    EndpointGone,
+    EndpointNotServing,
+)
+from remediation.vocabulary import Outcome
+
+_FIRST_WAIT_SECONDS = 15
+_LONGEST_WAIT_SECONDS = 300
+_WAIT_GROWTH = 1.5
+
+_IN_SERVICE = "InService"
+_SETTLING = frozenset({"Creating", "Updating", "SystemUpdating", "RollingBack"})
+_GOING = "Deleting"
+
+# For this long after our call, an endpoint that still shows its old config may just not show the update yet.
+_UPDATE_VISIBLE_WITHIN = timedelta(seconds=60)
+
+Endpoint = Mapping[str, Any]
+
+
+class BeforeUpdate(StrEnum):
+    """What the update has to do."""
+
+    REQUEST = "REQUEST"
+    ALREADY_UNDER_WAY = "ALREADY_UNDER_WAY"
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Look again in `seconds`."""
+
+    seconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """The update is over."""
+
+    outcome: Outcome
+    reason: str = ""
+
+
+def wait_seconds(attempt: int) -> int:
+    """How long to wait after the `attempt`-th look (from 0): quick at first, then backing off."""
+    return int(min(_FIRST_WAIT_SECONDS * _WAIT_GROWTH ** min(attempt, 50), _LONGEST_WAIT_SECONDS))
+
+
+def config_in_charge(endpoint: Endpoint) -> str:
+    """The config that the endpoint is on, or on its way to."""
+    pending = endpoint.get("PendingDeploymentSummary") or {}
+    return str(pending.get("EndpointConfigName") or endpoint["EndpointConfigName"])
+
+
+def judge_readiness(endpoint: Endpoint | None, source: str, attempt: int, *, overdue: bool) -> Wait | None:
+    """Whether the endpoint can be updated now (None), or when to look again.
+
+    Raises
+    ------
+    EndpointGone, EndpointChanged, EndpointNotServing, DeadlinePassed
+    """
+    endpoint = _present(endpoint)
+    if endpoint["EndpointStatus"] in _SETTLING:
+        if overdue:
+            raise DeadlinePassed(
+                f"The endpoint was still {endpoint['EndpointStatus']} at the deadline: nothing was changed."
+            )
+        return Wait(wait_seconds(attempt))
+    _require_serving(endpoint)
+    _require_config(endpoint, source)
+    return None
+
+
+def judge_before_update(
+    endpoint: Endpoint | None, source: str, twin: str, requested_at: datetime | None
+) -> BeforeUpdate:
+    """Whether to request the update, at the last moment before it is requested.
+
+    Safe to ask again after an answer was lost: an update that SageMaker took is not requested twice, and
+    one that it took and rolled back is not tried again.
+
+    Raises
+    ------
+    EndpointBusy
+        The endpoint is changing: ask again later.
+    EndpointGone, EndpointChanged, EndpointNotServing
+    """
+    endpoint = _present(endpoint)
+    if config_in_charge(endpoint) == twin:
+        return BeforeUpdate.ALREADY_UNDER_WAY
+    if endpoint["EndpointStatus"] in _SETTLING:
+        raise EndpointBusy(f"The endpoint is {endpoint['EndpointStatus']}.")
+    _require_serving(endpoint)
+    _require_config(endpoint, source)
+    if requested_at and _changed_since(endpoint, requested_at):
+        return BeforeUpdate.ALREADY_UNDER_WAY
+    return BeforeUpdate.REQUEST
+
+
+def judge_update(
+    endpoint: Endpoint | None,
+    source: str,
+    twin: str,
+    *,
+    attempt: int,
+    requested_at: datetime,
+    now: datetime,
+    deadline: timedelta,
+) -> Wait | Ended:
+    """How the update is doing: `InService` alone is no success, the config must be the twin."""
+    if endpoint is None or endpoint["EndpointStatus"] == _GOING:
+        return Ended(Outcome.GONE, "The endpoint was deleted while it was being updated.")
+    status, config = endpoint["EndpointStatus"], endpoint["EndpointConfigName"]
+    aws_says = endpoint.get("FailureReason")
+    if status in _SETTLING:
+        if now - requested_at < deadline:
+            return Wait(wait_seconds(attempt))
+        return Ended(
+            Outcome.FAILED,
+            f"SageMaker has not finished the update: the endpoint is still {status}, and may yet end on either "
+            "config.",
+        )
+    if status != _IN_SERVICE:
+        mixed = (
+            " It serves on a mix of both configs; delete neither." if status == "UpdateRollbackFailed" else ""
+        )
+        return Ended(Outcome.FAILED, f"The endpoint is {status}.{mixed} {_words(aws_says)}")
+    if config == twin:
+        return Ended(Outcome.ENCRYPTED)
+    if config != source:
+        return Ended(Outcome.SUPERSEDED, f"Someone moved the endpoint to the config {config} meanwhile.")
+    if now - requested_at < _UPDATE_VISIBLE_WITHIN and not _changed_since(endpoint, requested_at):
+        return Wait(wait_seconds(attempt))
+    return Ended(
+        Outcome.ROLLED_BACK,
+        f"SageMaker rolled the update back: the endpoint is in service on {source} again. {_words(aws_says)}",
+    )
+
+
+def _words(failure_reason: str | None) -> str:
+    return f"AWS says: {failure_reason}" if failure_reason else "AWS gives no reason."
+
+
+def _present(endpoint: Endpoint | None) -> Endpoint:
+    if endpoint is None or endpoint["EndpointStatus"] == _GOING:
+        raise EndpointGone("The endpoint no longer exists.")
+    return endpoint
+
+
+def _require_serving(endpoint: Endpoint) -> None:
+    status = endpoint["EndpointStatus"]
+    if status != _IN_SERVICE:
+        raise EndpointNotServing(
+            f"The endpoint is {status}, and SageMaker updates only one that is InService. "
+            f"{_words(endpoint.get('FailureReason'))}"
+        )
+
+
+def _require_config(endpoint: Endpoint, source: str) -> None:
+    live = endpoint["EndpointConfigName"]
+    if live != source:
+        raise EndpointChanged(
+            f"The endpoint is on the config {live} now, not on {source} as when this was asked."
+        )
+
+
+def _changed_since(endpoint: Endpoint, moment: datetime) -> bool:
+    """Whether SageMaker changed the endpoint at or after `moment` (its bodies give Unix seconds)."""
+    modified = endpoint.get("LastModifiedTime")
+    return modified is not None and datetime.fromtimestamp(float(modified), UTC) >= moment

@@ -1,0 +1,160 @@
+"""What is written down: the shapes of the records table's items, as plain JSON-able mappings.
+
+Moments are ISO 8601 in UTC with a `Z`, to the second: readable, and in order when compared as text.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any, Literal, NotRequired, TypedDict
+
+from remediation.errors import InvalidInput
+
+
+class Trigger(TypedDict):
+    """Who or what started a remediation (DESIGN §6). Empty strings where there is nothing to say."""
+
+    kind: Literal["event", "sweep", "manual"]
+    eventId: str
+    eventName: str
+    eventTime: str
+    principalArn: str
+    accountId: str
+    region: str
+
+
+class Variant(TypedDict):
+    """A production variant as it ran when the question was asked."""
+
+    name: str
+    instanceType: str
+    instanceCount: NotRequired[int]
+
+
+class Remediation(TypedDict):
+    """One run of the workflow for one endpoint, from trigger to outcome: the evidence."""
+
+    remediationId: str
+    executionArn: str
+    endpointName: str
+    trigger: Trigger
+    startedAt: str
+
+    verdict: NotRequired[str]
+    endpointArn: NotRequired[str]
+    endpointStatus: NotRequired[str]
+    variants: NotRequired[list[Variant]]
+    sourceConfigName: NotRequired[str]
+    keyArn: NotRequired[str]
+    surfaces: NotRequired[list[str]]  # the surfaces that this remediation may give a key
+    surfaceKeys: NotRequired[list[dict[str, str]]]  # surface, now, after; as shown to the approver
+    planHash: NotRequired[str]
+    notes: NotRequired[list[str]]
+
+    approvalId: NotRequired[str]
+    deadline: NotRequired[str]
+    decision: NotRequired[str]
+    decidedBy: NotRequired[str]
+    decidedAt: NotRequired[str]
+
+    waitingSince: NotRequired[str]
+    twinConfigName: NotRequired[str]
+    updateRequestedAt: NotRequired[str]
+
+    outcome: NotRequired[str]
+    reason: NotRequired[str]
+    closedAt: NotRequired[str]
+    noticeTs: NotRequired[str]  # Slack's ts of the notice, where nobody had been asked
+
+
+class Approval(TypedDict):
+    """The question in Slack and its answer. The task token never leaves the records table."""
+
+    approvalId: str
+    remediationId: str
+    endpointName: str
+    planHash: str
+    status: str
+    taskToken: str
+    createdAt: str
+    deadline: str
+    channel: NotRequired[str]
+    ts: NotRequired[str]
+    decidedBy: NotRequired[str]
+    decidedAt: NotRequired[str]
+
+
+class Claim(TypedDict):
+    """Which remediation an endpoint belongs to; a lease, so that a dead execution can't hold it for ever."""
+
+    endpointName: str
+    remediationId: str
+    sourceConfigName: str
+    leaseUntil: str
+
+
+TRIGGER_FIELDS = ("kind", "eventId", "eventName", "eventTime", "principalArn", "accountId", "region")
+_TRIGGER_KINDS = ("event", "sweep", "manual")
+
+
+def iso(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def from_iso(text: str) -> datetime:
+    return datetime.fromisoformat(text)
+
+
+def start_record(event: dict[str, Any], now: datetime) -> Remediation:
+    """The first state of a remediation's record, from the state machine's input.
+
+    Raises
+    ------
+    InvalidInput
+        Something that the input must have is absent or of another type; the message names it.
+    """
+    trigger: Any = event.get("trigger")
+    if not isinstance(trigger, dict):
+        raise InvalidInput(f"The input's 'trigger' must be an object, not {trigger!r}.")
+    if trigger.get("kind") not in _TRIGGER_KINDS:
+        raise InvalidInput(
+            f"The input's 'trigger.kind' must be one of {', '.join(_TRIGGER_KINDS)}, "
+            f"not {trigger.get('kind')!r}."
+        )
+    fields = {name: _text(trigger.get(name), f"trigger.{name}") for name in TRIGGER_FIELDS}
+    return {
+        "remediationId": _required(event, "remediationId"),
+        "executionArn": _required(event, "executionArn"),
+        "endpointName": _required(event, "endpointName"),
+        "trigger": fields,  # type: ignore[typeddict-item]  # its fields were read by name just above
+        "startedAt": iso(now),
+    }
+
+
+def required_fact(remediation: Remediation, name: str) -> str:
+    """A fact that an earlier step put on record.
+
+    Raises
+    ------
+    InvalidInput
+        It isn't there: the steps ran in another order than the workflow's.
+    """
+    value = remediation.get(name)
+    if not isinstance(value, str) or not value:
+        raise InvalidInput(f"The record of remediation {remediation['remediationId']} has no {name} yet.")
+    return value
+
+
+def _required(event: dict[str, Any], name: str) -> str:
+    value = _text(event.get(name), name)
+    if not value:
+        raise InvalidInput(f"The input's '{name}' must be a name, and is empty.")
+    return value
+
+
+def _text(value: Any, name: str) -> str:
+    if value is None:
+        return ""
+    if not isinstance(value, str):
+        raise InvalidInput(f"The input's '{name}' must be text, not {value!r}.")
+    return value

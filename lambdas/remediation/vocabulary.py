@@ -1,0 +1,49 @@
+"""The words of the project, as the workflow, the records, the cards and the logs use them."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Surface(StrEnum):
+    """One place where an endpoint stores data, and so one place where a KMS key can be named."""
+
+    INSTANCE_VOLUME = "instance-volume"
+    CORE_DUMP = "core-dump"
+    DATA_CAPTURE = "data-capture"
+    ASYNC_OUTPUT = "async-output"
+
+
+class Verdict(StrEnum):
+    """What an endpoint's config says about its encryption at rest."""
+
+    ENCRYPTED = "ENCRYPTED"
+    UNENCRYPTED = "UNENCRYPTED"
+    EXEMPT = "EXEMPT"
+    GONE = "GONE"
+    UNSUPPORTED = "UNSUPPORTED"
+
+
+class ApprovalStatus(StrEnum):
+    """The state of the question in Slack."""
+
+    PENDING = "PENDING"
+    APPROVED = "APPROVED"
+    DENIED = "DENIED"
+    EXPIRED = "EXPIRED"
+    SUPERSEDED = "SUPERSEDED"
+
+
+class Outcome(StrEnum):
+    """How a remediation ended."""
+
+    ENCRYPTED = "ENCRYPTED"
+    ALREADY_ENCRYPTED = "ALREADY_ENCRYPTED"
+    EXEMPT = "EXEMPT"
+    DENIED = "DENIED"
+    EXPIRED = "EXPIRED"
+    SUPERSEDED = "SUPERSEDED"
+    GONE = "GONE"
+    UNSUPPORTED = "UNSUPPORTED"
+    ROLLED_BACK = "ROLLED_BACK"
+    FAILED = "FAILED"
