@@ -1,0 +1,338 @@
+"""The operations, each from a valid request and a region's state to an answer or a `ServiceError`."""
+
+from __future__ import annotations
+
+import copy
+from collections import Counter
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+from local.sagemaker import deployment, descriptions, lifecycle, listing, store
+from local.sagemaker.errors import already_exists, invalid, not_found
+from local.sagemaker.lifecycle import CHANGEABLE, IN_PROGRESS, Course, Endpoint, Status, Timings
+from local.sagemaker.store import CONFIG, ENDPOINT, MODEL, Document, Region
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from local.sagemaker.faults import Faults
+
+Json = dict[str, Any]
+
+Operation = Literal[
+    "CreateModel",
+    "DescribeModel",
+    "DeleteModel",
+    "ListModels",
+    "CreateEndpointConfig",
+    "DescribeEndpointConfig",
+    "DeleteEndpointConfig",
+    "ListEndpointConfigs",
+    "CreateEndpoint",
+    "DescribeEndpoint",
+    "UpdateEndpoint",
+    "UpdateEndpointWeightsAndCapacities",
+    "DeleteEndpoint",
+    "ListEndpoints",
+    "AddTags",
+    "ListTags",
+    "DeleteTags",
+]
+
+
+@dataclass(frozen=True)
+class Violation:
+    """Something that the service lets happen and its documentation forbids."""
+
+    time: float
+    region: str
+    access_key_id: str
+    operation: str
+    resource: str
+    detail: str
+
+
+@dataclass(frozen=True)
+class Context:
+    """What an operation works on."""
+
+    region: Region
+    now: float
+    access_key_id: str
+    timings: Timings
+    faults: Faults
+    violations: list[Violation]
+
+
+# -- models
+
+
+def create_model(context: Context, request: Json) -> Json:
+    model = context.region.add(MODEL, request["ModelName"], request, context.now)
+    return {"ModelArn": model.arn}
+
+
+def describe_model(context: Context, request: Json) -> Json:
+    model = context.region.get(MODEL, request["ModelName"])
+    return {
+        "EnableNetworkIsolation": False,
+        **copy.deepcopy(model.body),
+        "ModelArn": model.arn,
+        "CreationTime": round(model.created, 3),
+    }
+
+
+def delete_model(context: Context, request: Json) -> Json:
+    context.region.remove(MODEL, request["ModelName"])
+    return {}
+
+
+def list_models(context: Context, request: Json) -> Json:
+    summaries = [_summary(model, "Model") for model in context.region.models.values()]
+    return listing.page(summaries, request, result="Models", name="ModelName")
+
+
+# -- endpoint configs
+
+
+def create_endpoint_config(context: Context, request: Json) -> Json:
+    _check_variants(request)
+    for name in deployment.model_names(request):
+        context.region.get(MODEL, name)
+    config = context.region.add(CONFIG, request["EndpointConfigName"], request, context.now)
+    return {"EndpointConfigArn": config.arn}
+
+
+def describe_endpoint_config(context: Context, request: Json) -> Json:
+    config = _visible_config(context, request["EndpointConfigName"])
+    return {
+        **copy.deepcopy(config.body),
+        "EndpointConfigArn": config.arn,
+        "CreationTime": round(config.created, 3),
+    }
+
+
+def delete_endpoint_config(context: Context, request: Json) -> Json:
+    name = request["EndpointConfigName"]
+    config = context.region.get(CONFIG, name)
+    for endpoint in context.region.endpoints(context.now):
+        if name in endpoint.config_names:
+            context.violations.append(
+                Violation(
+                    time=context.now,
+                    region=context.region.name,
+                    access_key_id=context.access_key_id,
+                    operation="DeleteEndpointConfig",
+                    resource=config.arn,
+                    detail=f"endpoint {endpoint.name} ({endpoint.status}) needs it",
+                )
+            )
+    context.region.remove(CONFIG, name)
+    return {}
+
+
+def list_endpoint_configs(context: Context, request: Json) -> Json:
+    summaries = [_summary(config, "EndpointConfig") for config in context.region.configs.values()]
+    return listing.page(summaries, request, result="EndpointConfigs", name="EndpointConfigName")
+
+
+def _visible_config(context: Context, name: str) -> Document:
+    """A config that reads see by now: they are eventually consistent."""
+    config = context.region.get(CONFIG, name)
+    if context.now < config.created + context.faults.config_visible_after:
+        raise not_found(CONFIG, config.arn)
+    return config
+
+
+def _check_variants(request: Json) -> None:
+    """The rules between fields that are documented; the model of the service can't state them."""
+    variants: list[Json] = request["ProductionVariants"]
+    shadows: list[Json] = request.get("ShadowProductionVariants") or []
+    if shadows and (len(variants), len(shadows)) != (1, 1):
+        raise invalid(
+            "You can specify only one variant in ProductionVariants and one variant in "
+            "ShadowProductionVariants."
+        )
+    for name, count in Counter(v["VariantName"] for v in (*variants, *shadows)).items():
+        if count > 1:
+            raise invalid(f'Variant names must be unique: "{name}" is used {count} times.')
+    for variant in (*variants, *shadows):
+        hosts = [f for f in ("InstanceType", "InstancePools", "ServerlessConfig") if variant.get(f)]
+        if len(hosts) != 1:
+            raise invalid(
+                f'Exactly one of InstanceType, InstancePools and ServerlessConfig is needed for variant "'
+                f'{variant["VariantName"]}".'
+            )
+
+
+# -- endpoints
+
+
+def create_endpoint(context: Context, request: Json) -> Json:
+    region, name = context.region, request["EndpointName"]
+    arn = region.arn(ENDPOINT, name)
+    if region.endpoint_arn_taken(arn, context.now):
+        raise already_exists(ENDPOINT, arn)
+    deployed = _deploy(context, request["EndpointConfigName"])
+    tags = store.read_tags(request.get("Tags"))
+    created = lifecycle.create(
+        name,
+        arn,
+        deployment=deployed,
+        deployment_config=request.get("DeploymentConfig"),
+        now=context.now,
+    )
+    course, reason = context.faults.course_of("creation", region.name, name)
+    region.put(lifecycle.begin(created, course, context.timings, context.now, reason=reason))
+    region.tags[arn] = tags
+    return {"EndpointArn": arn}
+
+
+def describe_endpoint(context: Context, request: Json) -> Json:
+    endpoint = context.region.endpoint(request["EndpointName"], context.now)
+    return copy.deepcopy(descriptions.describe(endpoint))
+
+
+def update_endpoint(context: Context, request: Json) -> Json:
+    endpoint = _changeable_endpoint(context, request["EndpointName"])
+    live = _live(endpoint)
+    excluded = {p["VariantPropertyType"] for p in request.get("ExcludeRetainedVariantProperties") or []}
+    if "DataCaptureConfig" in excluded:
+        raise invalid("DataCaptureConfig is not currently supported in ExcludeRetainedVariantProperties.")
+    pending = _deploy(context, request["EndpointConfigName"])
+    _check_backing(context, live)
+    if request.get("RetainAllVariantProperties"):
+        pending = deployment.retain(pending, live, excluded)
+        if context.faults.data_capture_retained:
+            pending = replace(pending, data_capture=live.data_capture)
+    deployment_config = request.get("DeploymentConfig")
+    if deployment_config is None and request.get("RetainDeploymentConfig"):
+        deployment_config = endpoint.deployment_config
+    updating = replace(endpoint, pending=pending, deployment_config=deployment_config)
+    course, reason = context.faults.course_of("update", context.region.name, endpoint.name)
+    context.region.put(lifecycle.begin(updating, course, context.timings, context.now, reason=reason))
+    return {"EndpointArn": endpoint.arn}
+
+
+def update_endpoint_weights_and_capacities(context: Context, request: Json) -> Json:
+    endpoint = _changeable_endpoint(context, request["EndpointName"])
+    live = _live(endpoint)
+    wishes = {wish["VariantName"]: wish for wish in request["DesiredWeightsAndCapacities"]}
+    unknown = sorted(wishes.keys() - {variant.name for variant in live.variants})
+    if unknown:
+        raise invalid(
+            f'The variant name(s) "{", ".join(unknown)}" is/are not present within endpoint '
+            f'configuration "{live.config_name}".'
+        )
+    _check_backing(context, live)
+    scaling = replace(endpoint, live=deployment.scale(live, wishes))
+    course, reason = context.faults.course_of("scaling", context.region.name, endpoint.name)
+    context.region.put(lifecycle.begin(scaling, course, context.timings, context.now, reason=reason))
+    return {"EndpointArn": endpoint.arn}
+
+
+def delete_endpoint(context: Context, request: Json) -> Json:
+    endpoint = context.region.endpoint(request["EndpointName"], context.now)
+    _refuse_in_progress(endpoint)
+    context.region.put(lifecycle.begin(endpoint, Course.DELETION, context.timings, context.now))
+    return {}
+
+
+def list_endpoints(context: Context, request: Json) -> Json:
+    summaries = [descriptions.summarise(endpoint) for endpoint in context.region.endpoints(context.now)]
+    return listing.page(summaries, request, result="Endpoints", name="EndpointName")
+
+
+def _changeable_endpoint(context: Context, name: str) -> Endpoint:
+    endpoint = context.region.endpoint(name, context.now)
+    _refuse_in_progress(endpoint)
+    if endpoint.status not in CHANGEABLE:
+        adjective = {Status.FAILED: "failed"}.get(endpoint.status, endpoint.status)
+        raise invalid(f'Cannot update {adjective} endpoint "{endpoint.arn}".')
+    return endpoint
+
+
+def _refuse_in_progress(endpoint: Endpoint) -> None:
+    if endpoint.status in IN_PROGRESS:
+        # the service's words, whether it was asked to update or to delete
+        raise invalid(f'Cannot update in-progress endpoint "{endpoint.arn}".')
+
+
+def _live(endpoint: Endpoint) -> deployment.Deployment:
+    if endpoint.live is None:
+        raise AssertionError(f"{endpoint.name} is {endpoint.status} with nothing deployed")
+    return endpoint.live
+
+
+def _deploy(context: Context, config_name: str) -> deployment.Deployment:
+    config = _visible_config(context, config_name)
+    models = {n: context.region.get(MODEL, n).body for n in deployment.model_names(config.body)}
+    return deployment.deploy(copy.deepcopy(config.body), models, context.now)
+
+
+def _check_backing(context: Context, live: deployment.Deployment) -> None:
+    """An endpoint whose config or models were deleted under it serves on, but can't be changed."""
+    context.region.get(CONFIG, live.config_name)
+    for model in deployment.model_names(live.config):
+        context.region.get(MODEL, model)
+
+
+# -- tags
+
+
+def add_tags(context: Context, request: Json) -> Json:
+    added = store.read_tags(request["Tags"])
+    tags = context.region.tags_of(request["ResourceArn"], context.now)
+    store.check_tag_count(tags | added)
+    tags.update(added)
+    return {"Tags": _tag_list(tags)}
+
+
+def list_tags(context: Context, request: Json) -> Json:
+    # a resource has 50 tags at most and a page holds at least 50: there is never a next one
+    return {"Tags": _tag_list(context.region.tags_of(request["ResourceArn"], context.now))}
+
+
+def delete_tags(context: Context, request: Json) -> Json:
+    tags = context.region.tags_of(request["ResourceArn"], context.now)
+    store.check_tag_keys(request["TagKeys"])
+    for key in request["TagKeys"]:
+        tags.pop(key, None)
+    return {}
+
+
+def _tag_list(tags: dict[str, str]) -> list[Json]:
+    return [{"Key": key, "Value": value} for key, value in tags.items()]
+
+
+def _summary(document: Document, prefix: str) -> Json:
+    return {
+        f"{prefix}Name": document.name,
+        f"{prefix}Arn": document.arn,
+        "CreationTime": round(document.created, 3),
+    }
+
+
+OPERATIONS: dict[Operation, Callable[[Context, Json], Json]] = {
+    "CreateModel": create_model,
+    "DescribeModel": describe_model,
+    "DeleteModel": delete_model,
+    "ListModels": list_models,
+    "CreateEndpointConfig": create_endpoint_config,
+    "DescribeEndpointConfig": describe_endpoint_config,
+    "DeleteEndpointConfig": delete_endpoint_config,
+    "ListEndpointConfigs": list_endpoint_configs,
+    "CreateEndpoint": create_endpoint,
+    "DescribeEndpoint": describe_endpoint,
+    "UpdateEndpoint": update_endpoint,
+    "UpdateEndpointWeightsAndCapacities": update_endpoint_weights_and_capacities,
+    "DeleteEndpoint": delete_endpoint,
+    "ListEndpoints": list_endpoints,
+    "AddTags": add_tags,
+    "ListTags": list_tags,
+    "DeleteTags": delete_tags,
+}
+
+
+def known(operation: str) -> Operation | None:
+    return next((name for name in get_args(Operation) if name == operation), None)
