@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from wsgiref.types import StartResponse, WSGIEnvironment
 
+_POLL_SECONDS = 0.01  # how soon a listening server notices that it is to stop
 _CONTENT_TYPE = "application/x-amz-json-1.1"
 _SCOPE = re.compile(r"AWS4-HMAC-SHA256 Credential=([^/,\s]+)/\d{8}/([^/]+)/([^/]+)/aws4_request\b")
 
@@ -51,7 +52,7 @@ class Server:
         self._server: BaseWSGIServer = make_server(
             "127.0.0.1", 0, app, threaded=True, request_handler=_Handler
         )
-        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(_POLL_SECONDS,), daemon=True)
         self._thread.start()
 
     @property
