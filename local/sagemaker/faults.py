@@ -117,11 +117,13 @@ class Faults:
     data_capture_retained: bool = False
     quotas_enforced: bool = False
     latency_seconds: float = 0.0
-    _down: set[str] = field(default_factory=set[str])
-    _rules: list[_Rule] = field(default_factory=list[_Rule])
-    _fates: list[_Fate] = field(default_factory=list[_Fate])
-    _buckets: dict[tuple[str, str], _Bucket] = field(default_factory=dict[tuple[str, str], _Bucket])
-    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _down: set[str] = field(init=False, default_factory=set[str])
+    _rules: list[_Rule] = field(init=False, default_factory=list[_Rule])
+    _fates: list[_Fate] = field(init=False, default_factory=list[_Fate])
+    _buckets: dict[tuple[str, str], _Bucket] = field(
+        init=False, default_factory=dict[tuple[str, str], _Bucket]
+    )
+    _lock: threading.Lock = field(init=False, default_factory=threading.Lock)
 
     # -- calls
 

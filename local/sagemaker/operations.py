@@ -247,6 +247,7 @@ def _changeable_endpoint(context: Context, name: str) -> Endpoint:
     endpoint = context.region.endpoint(name, context.now)
     _refuse_in_progress(endpoint)
     if endpoint.status not in CHANGEABLE:
+        # for what is neither in progress nor failed, the service's own words aren't documented
         adjective = {Status.FAILED: "failed"}.get(endpoint.status, endpoint.status)
         raise invalid(f'Cannot update {adjective} endpoint "{endpoint.arn}".')
     return endpoint

@@ -143,9 +143,10 @@ def _check_type(shape: Shape, value: Any) -> None:
     fits, name = _TYPES[shape.type_name]
     if fits(value):
         return
+    article = "an" if name[0] in "AEIOU" else "a"
     if isinstance(value, (dict, list)):
         raise ServiceError("SerializationException", "Start of structure or map found where not expected.")
-    raise ServiceError("SerializationException", f"{_token(value)} can not be converted to a {name}")
+    raise ServiceError("SerializationException", f"{_token(value)} can not be converted to {article} {name}")
 
 
 def _token(value: Any) -> str:
