@@ -58,7 +58,8 @@ class Clock:
                 if remaining <= 0:
                     break
                 real = remaining / self._speed if self._speed else _POLL_SECONDS
-                event.wait(min(real, _POLL_SECONDS))
+                # the base class's method: the event's own may be waiting on this very clock
+                threading.Event.wait(event, min(real, _POLL_SECONDS))
             return event.is_set()
         finally:
             with self._lock:

@@ -57,14 +57,9 @@ class SlackSecret:
             raise ServiceUnavailable("The Slack secret can't be read from Secrets Manager.") from error
         values = _parsed(text)
         token, secret = values.get("bot_token"), values.get("signing_secret")
-        if (
-            not isinstance(token, str)
-            or not isinstance(secret, str)
-            or not token.strip()
-            or not secret.strip()
-        ):
+        if not _filled(token) or not _filled(secret):
             raise RequestRefused(
-                'The Slack secret is not filled in: it must be {"bot_token": "xoxb-…", "signing_secret": "…"}.'
+                'The Slack secret is not filled in; it must be {"bot_token": "…", "signing_secret": "…"}.'
             )
         return SlackCredentials(bot_token=token, signing_secret=secret)
 

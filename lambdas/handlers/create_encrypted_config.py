@@ -58,6 +58,6 @@ def _require_same(body: Mapping[str, Any], tags: Mapping[str, str]) -> None:
     found += twin.tag_differences(tags, sagemaker().list_tags(created["EndpointConfigArn"]))
     if found:
         raise TwinMismatch(
-            f"The config {body['EndpointConfigName']} is not the copy that was meant, so the endpoint was left "
-            f"alone: {'; '.join(found)}."
+            f"The config {body['EndpointConfigName']} is not the copy that was meant, so the endpoint was "
+            f"left alone: {'; '.join(found)}."
         )

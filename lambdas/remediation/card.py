@@ -208,9 +208,9 @@ def _facts(remediation: Remediation, title: str) -> list[dict[str, Any]]:
 
 def _plan(remediation: Remediation) -> str:
     return (
-        "*What will happen*\nA copy of this config is made with the KMS key, and the endpoint is updated to it. "
-        "Live instance counts, weights and the deployment policy are kept; while the update runs, SageMaker "
-        f"needs the same number of instances again.\nKey {code(remediation.get('keyArn', ''))} · "
+        "*What will happen*\nA copy of this config is made with the KMS key, and the endpoint is updated to "
+        "it. Live instance counts, weights and the deployment policy are kept; while the update runs, "
+        f"SageMaker needs the same number of instances again.\nKey {code(remediation.get('keyArn', ''))} · "
         f"plan {code(remediation.get('planHash', '')[:12])}"
     )
 

@@ -68,7 +68,7 @@ def parse_click(body: str) -> Click | None:
         raise MalformedRequest("Only clicks on buttons are taken here.")
     action = _first_action(payload)
     action_id = action.get("action_id")
-    if action_id not in DECISIONS:
+    if not isinstance(action_id, str) or action_id not in DECISIONS:
         if "url" in action:
             return None
         raise MalformedRequest("There is no such button.")

@@ -129,8 +129,8 @@ def judge_update(
             return Wait(wait_seconds(attempt))
         return Ended(
             Outcome.FAILED,
-            f"SageMaker has not finished the update: the endpoint is still {status}, and may yet end on either "
-            "config.",
+            f"SageMaker has not finished the update: the endpoint is still {status}, and may yet end on "
+            "either config.",
         )
     if status != _IN_SERVICE:
         mixed = (

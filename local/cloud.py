@@ -1,0 +1,285 @@
+"""AWS on this machine: moto's services behind one address, and the template's resources put onto them."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import unquote
+
+import boto3
+from moto.awslambda_simple.models import LambdaSimpleBackend
+from moto.core.config import default_user_config
+from moto.server import ThreadedMotoServer
+
+from local.functions import Function, FunctionError, FunctionRunner
+from local.template import ACCOUNT_ID, Template
+
+_LOOPBACK = "127.0.0.1"
+
+
+class Cloud:
+    """moto's server in this process, with Lambda invocations sent to the real handlers."""
+
+    def __init__(self) -> None:
+        default_user_config["stepfunctions"] = {"execute_state_machine": True}
+        default_user_config["lambda"] = {"use_docker": False}
+        logging.getLogger("werkzeug").setLevel(logging.ERROR)
+        self._server = ThreadedMotoServer(ip_address=_LOOPBACK, port=0, verbose=False)
+        self._server.start()
+        _, port = self._server.get_host_and_port()
+        # the interpreter finds moto's own services by this
+        os.environ["MOTO_PORT"] = str(port)
+        self.url = f"http://{_LOOPBACK}:{port}"
+
+    def client(self, service: str, region: str) -> Any:
+        return boto3.client(  # pyright: ignore[reportCallIssue]  # the service's name is known at run time only
+            service,  # pyright: ignore[reportArgumentType]
+            region_name=region,
+            endpoint_url=self.url,
+            aws_access_key_id="AKIALOCALOPERATOR",
+            aws_secret_access_key="local",  # noqa: S106  # moto checks none
+        )
+
+    def invoke_with(self, runner: FunctionRunner) -> None:
+        """Run Lambda invocations on `runner`."""
+
+        def invoke(
+            _backend: LambdaSimpleBackend,
+            function_name: str,
+            _qualifier: str | None,
+            body: Any,
+            _headers: Any,
+            response_headers: dict[str, str],
+        ) -> bytes:
+            try:
+                answer = runner.invoke(function_named_in(unquote(function_name)), json.loads(body or "null"))
+            except FunctionError as error:
+                response_headers["x-amz-function-error"] = "Unhandled"
+                answer = error.payload
+            return json.dumps(answer).encode()
+
+        replace_method(LambdaSimpleBackend, "invoke", invoke)
+
+    def stop(self) -> None:
+        self._server.stop()
+
+
+def replace_method(owner: type, name: str, replacement: Callable[..., Any]) -> None:
+    """Put a method of ours in place of one of moto's, which has no setting for it."""
+    setattr(owner, name, replacement)
+
+
+def function_named_in(arn: str) -> str:
+    """The function's name in a name or an ARN, qualified or not."""
+    return arn.rpartition(":function:")[2].partition(":")[0]
+
+
+class Deployment:
+    """One stack's template, deployed."""
+
+    def __init__(self, template: Template, cloud: Cloud) -> None:
+        self.template = template
+        self.region = template.region
+        self._cloud = cloud
+        self._name_resources()
+        self._create_all("AWS::KMS::Key", self._create_key)
+        self._create_all("AWS::SecretsManager::Secret", self._create_secret)
+        self._create_all("AWS::DynamoDB::Table", self._create_table)
+        self._create_all("AWS::DynamoDB::GlobalTable", self._create_table)
+        self._create_all("AWS::SQS::Queue", self._create_queue)
+        self._create_all("AWS::StepFunctions::StateMachine", self._create_state_machine)
+        self._create_all("AWS::Events::Rule", self._create_rule)
+
+    def output(self, name: str) -> str:
+        """A stack output's value."""
+        return str(self.template.resolve(self.template.outputs[name]["Value"]))
+
+    def functions(self) -> list[Function]:
+        """The stack's Lambda functions, as the runner takes them."""
+        found: list[Function] = []
+        for logical_id in self.template.of_type("AWS::Lambda::Function"):
+            resource = self.template.resources[logical_id]
+            properties = self.template.properties(logical_id)
+            if "Handler" not in properties:
+                continue
+            asset = resource["Metadata"]["aws:asset:path"]
+            found.append(
+                Function(
+                    name=self.template.physical[logical_id]["Ref"],
+                    handler=properties["Handler"],
+                    asset=self._asset_named(asset),
+                    environment=properties.get("Environment", {}).get("Variables", {}),
+                    timeout_seconds=float(properties.get("Timeout", 3)),
+                    memory_mb=int(properties.get("MemorySize", 128)),
+                    region=self.region,
+                    role_arn=properties["Role"],
+                )
+            )
+        return found
+
+    def routes(self) -> dict[str, str]:
+        """The HTTP API's routes, ``{"POST /path": function name}``."""
+        routes: dict[str, str] = {}
+        for logical_id in self.template.of_type("AWS::ApiGatewayV2::Route"):
+            route = self.template.properties(logical_id)
+            integration = self.template.properties(route["Target"].removeprefix("integrations/"))
+            routes[route["RouteKey"]] = function_named_in(integration["IntegrationUri"])
+        return routes
+
+    def _asset_named(self, name: str) -> Any:
+        paths = [path for path in self.template.asset_paths.values() if path.name == name]
+        if len(paths) != 1:
+            raise FileNotFoundError(f"The cloud assembly has no asset {name}.")
+        return paths[0].resolve()
+
+    def _create_all(self, resource_type: str, create: Callable[[str, dict[str, Any]], None]) -> None:
+        for logical_id in self.template.of_type(resource_type):
+            create(logical_id, self.template.properties(logical_id))
+
+    def _name_resources(self) -> None:
+        """Give every resource its name and ARN, so that they may refer to each other in any order."""
+        for logical_id, resource in self.template.resources.items():
+            namer = _NAMERS.get(resource["Type"])
+            if namer:
+                self.template.physical[logical_id] = namer(self.template, logical_id)
+
+    def _create_key(self, logical_id: str, properties: dict[str, Any]) -> None:
+        key = self._client("kms").create_key(Description=properties.get("Description", ""))["KeyMetadata"]
+        self.template.physical[logical_id] = {
+            "Ref": key["KeyId"], "KeyId": key["KeyId"], "Arn": key["Arn"],
+        }  # fmt: skip
+
+    def _create_secret(self, logical_id: str, properties: dict[str, Any]) -> None:
+        name = properties.get("Name", f"{self.template.stack_name}-{logical_id}")
+        text = properties.get("SecretString", "{}")
+        arn = self._client("secretsmanager").create_secret(Name=name, SecretString=text)["ARN"]
+        self.template.physical[logical_id] = {"Ref": arn, "Id": arn}
+
+    def _create_table(self, logical_id: str, properties: dict[str, Any]) -> None:
+        self._client("dynamodb").create_table(
+            TableName=self.template.physical[logical_id]["Ref"],
+            KeySchema=properties["KeySchema"],
+            AttributeDefinitions=properties["AttributeDefinitions"],
+            BillingMode=properties.get("BillingMode", "PAY_PER_REQUEST"),
+        )
+
+    def _create_queue(self, logical_id: str, _properties: dict[str, Any]) -> None:
+        url = self._client("sqs").create_queue(QueueName=_name(self.template, logical_id))["QueueUrl"]
+        self.template.physical[logical_id] |= {"Ref": url, "QueueUrl": url}
+
+    def _create_state_machine(self, logical_id: str, properties: dict[str, Any]) -> None:
+        # Logging goes to CloudWatch, which the local run has no use for; the definition is the template's.
+        self._client("stepfunctions").create_state_machine(
+            name=self.template.physical[logical_id]["Name"],
+            definition=properties["DefinitionString"],
+            roleArn=properties["RoleArn"],
+            type=properties.get("StateMachineType", "STANDARD"),
+        )
+
+    def _create_rule(self, logical_id: str, properties: dict[str, Any]) -> None:
+        events = self._client("events")
+        name = self.template.physical[logical_id]["Ref"]
+        if "EventPattern" in properties:
+            events.put_rule(
+                Name=name,
+                EventPattern=json.dumps(properties["EventPattern"]),
+                State=properties.get("State", "ENABLED"),
+            )
+            events.put_targets(Rule=name, Targets=properties["Targets"])
+
+    def _client(self, service: str) -> Any:
+        return self._cloud.client(service, self.region)
+
+
+def _name(template: Template, logical_id: str) -> str:
+    return f"{template.stack_name}-{logical_id}"[:80]
+
+
+def _arn(template: Template, service: str, resource: str, *, regional: bool = True) -> str:
+    return f"arn:aws:{service}:{template.region if regional else ''}:{ACCOUNT_ID}:{resource}"
+
+
+def _named_by(template: Template, logical_id: str, property_name: str) -> str:
+    properties = template.resources[logical_id].get("Properties", {})
+    given = properties.get(property_name)
+    return str(template.resolve(given)) if given else _name(template, logical_id)
+
+
+def _name_role(template: Template, logical_id: str) -> dict[str, str]:
+    name = _named_by(template, logical_id, "RoleName")
+    return {"Ref": name, "Arn": _arn(template, "iam", f"role/{name}", regional=False)}
+
+
+def _name_table(template: Template, logical_id: str) -> dict[str, str]:
+    name = _named_by(template, logical_id, "TableName")
+    return {"Ref": name, "Arn": _arn(template, "dynamodb", f"table/{name}")}
+
+
+def _name_queue(template: Template, logical_id: str) -> dict[str, str]:
+    name = _name(template, logical_id)
+    return {"Arn": _arn(template, "sqs", name), "QueueName": name}
+
+
+def _name_topic(template: Template, logical_id: str) -> dict[str, str]:
+    name = _named_by(template, logical_id, "TopicName")
+    arn = _arn(template, "sns", name)
+    return {"Ref": arn, "TopicArn": arn, "TopicName": name}
+
+
+def _name_function(template: Template, logical_id: str) -> dict[str, str]:
+    name = _named_by(template, logical_id, "FunctionName")
+    return {"Ref": name, "Arn": _arn(template, "lambda", f"function:{name}")}
+
+
+def _name_version(template: Template, logical_id: str) -> dict[str, str]:
+    return {"Ref": f"{_function_arn(template, logical_id)}:1", "Version": "1"}
+
+
+def _name_alias(template: Template, logical_id: str) -> dict[str, str]:
+    name = template.resources[logical_id]["Properties"]["Name"]
+    return {"Ref": f"{_function_arn(template, logical_id)}:{name}"}
+
+
+def _function_arn(template: Template, logical_id: str) -> str:
+    function = template.resources[logical_id]["Properties"]["FunctionName"]["Ref"]
+    return _name_function(template, function)["Arn"]
+
+
+def _name_log_group(template: Template, logical_id: str) -> dict[str, str]:
+    name = _named_by(template, logical_id, "LogGroupName")
+    return {"Ref": name, "Arn": _arn(template, "logs", f"log-group:{name}:*")}
+
+
+def _name_state_machine(template: Template, logical_id: str) -> dict[str, str]:
+    name = _named_by(template, logical_id, "StateMachineName")
+    arn = _arn(template, "states", f"stateMachine:{name}")
+    return {"Ref": arn, "Arn": arn, "Name": name}
+
+
+def _name_rule(template: Template, logical_id: str) -> dict[str, str]:
+    name = _named_by(template, logical_id, "Name")[:64]
+    return {"Ref": name, "Arn": _arn(template, "events", f"rule/{name}")}
+
+
+def _name_reference(_template: Template, logical_id: str) -> dict[str, str]:
+    return {"Ref": logical_id}
+
+
+_NAMERS: dict[str, Callable[[Template, str], dict[str, str]]] = {
+    "AWS::IAM::Role": _name_role,
+    "AWS::DynamoDB::Table": _name_table,
+    "AWS::DynamoDB::GlobalTable": _name_table,
+    "AWS::SQS::Queue": _name_queue,
+    "AWS::SNS::Topic": _name_topic,
+    "AWS::Lambda::Function": _name_function,
+    "AWS::Lambda::Version": _name_version,
+    "AWS::Lambda::Alias": _name_alias,
+    "AWS::Logs::LogGroup": _name_log_group,
+    "AWS::StepFunctions::StateMachine": _name_state_machine,
+    "AWS::Events::Rule": _name_rule,
+    "AWS::ApiGatewayV2::Api": _name_reference,
+    "AWS::ApiGatewayV2::Integration": _name_reference,
+}

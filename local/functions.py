@@ -1,0 +1,219 @@
+"""The template's Lambda functions, run from their built assets, each in warm processes of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import subprocess
+import sys
+import tempfile
+import threading
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib.metadata import distribution
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from local.clock import Clock
+
+# What AWS's Python runtime brings along (boto3 and what it needs), and what sets the process's clock.
+_RUNTIME_DISTRIBUTIONS = (
+    "boto3", "botocore", "s3transfer", "jmespath", "python-dateutil", "six", "urllib3", "time-machine",
+)  # fmt: skip
+
+
+class FunctionError(Exception):
+    """The handler raised, or the process died: `payload` is what Lambda would answer."""
+
+    def __init__(self, payload: dict[str, Any]) -> None:
+        super().__init__(f"{payload['errorType']}: {payload['errorMessage']}")
+        self.payload = payload
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """A function as the template describes it."""
+
+    name: str
+    handler: str
+    asset: Path
+    environment: Mapping[str, str]
+    timeout_seconds: float
+    memory_mb: int
+    region: str
+    role_arn: str
+
+
+@dataclass(slots=True)
+class _Pool:
+    function: Function
+    idle: list[_Worker] = field(default_factory=list["_Worker"])
+
+
+class FunctionRunner:
+    """Invokes functions by name; as many at once as are asked for, like Lambda.
+
+    Parameters
+    ----------
+    environment
+        Variables that every function gets on top of its own: where the local services are.
+    """
+
+    def __init__(self, clock: Clock, environment: Mapping[str, str]) -> None:
+        self._clock = clock
+        self._environment = environment
+        self._pools: dict[str, _Pool] = {}
+        self._lock = threading.Lock()
+        self._in_flight = 0
+        self._home = tempfile.TemporaryDirectory(prefix="sealpoint-lambda-")
+        self._runtime = _runtime_packages(Path(self._home.name) / "runtime")
+        self._log_path = Path(self._home.name) / "logs.txt"
+        self._log = self._log_path.open("ab")
+
+    def add(self, function: Function) -> None:
+        self._pools[function.name] = _Pool(function)
+
+    def function(self, name: str) -> Function:
+        return self._pools[name].function
+
+    @property
+    def functions(self) -> list[Function]:
+        return [pool.function for pool in self._pools.values()]
+
+    @property
+    def in_flight(self) -> int:
+        """How many invocations are running now."""
+        return self._in_flight
+
+    def logs(self) -> str:
+        """All that the functions have printed."""
+        self._log.flush()
+        return self._log_path.read_text(errors="replace")
+
+    def invoke(self, name: str, event: Any) -> Any:
+        """Invoke a function and return its result.
+
+        Raises
+        ------
+        FunctionError
+        """
+        pool = self._pools[name]
+        with self._lock:
+            self._in_flight += 1
+            worker = pool.idle.pop() if pool.idle else None
+        try:
+            worker = worker or self._start(pool.function)
+            answer = worker.call(event, self._clock.now())
+            with self._lock:
+                if worker.alive:
+                    pool.idle.append(worker)
+        finally:
+            with self._lock:
+                self._in_flight -= 1
+        if "error" in answer:
+            raise FunctionError(answer["error"])
+        return answer["result"]
+
+    def _start(self, function: Function) -> _Worker:
+        return _Worker(function, self._runtime, self._environment, self._home.name, self._log)
+
+    def stop(self) -> None:
+        for pool in self._pools.values():
+            for worker in pool.idle:
+                worker.stop()
+            pool.idle.clear()
+        self._log.close()
+        self._home.cleanup()
+
+
+class _Worker:
+    """One process; one call at a time."""
+
+    def __init__(
+        self, function: Function, runtime: Path, environment: Mapping[str, str], home: str, log: BinaryIO
+    ) -> None:
+        self._function = function
+        command = [
+            sys.executable, "-I", "-S", "-X", f"pycache_prefix={home}/pycache",
+            str(Path(__file__).with_name("lambda_worker.py")),
+            function.handler, str(function.asset), str(runtime),
+        ]  # fmt: skip
+        variables = {
+            "PATH": os.environ.get("PATH", ""),
+            "AWS_REGION": function.region,
+            "AWS_DEFAULT_REGION": function.region,
+            "AWS_LAMBDA_FUNCTION_NAME": function.name,
+            "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function.memory_mb),
+            "AWS_ACCESS_KEY_ID": access_key_of(function.name),
+            "AWS_SECRET_ACCESS_KEY": "local",
+            "AWS_EC2_METADATA_DISABLED": "true",
+            **environment,
+            **function.environment,
+        }
+        self._process = subprocess.Popen(  # noqa: S603  # our own interpreter on our own file
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, env=variables, text=True
+        )
+
+    @property
+    def alive(self) -> bool:
+        return self._process.poll() is None
+
+    def call(self, event: Any, now: float) -> dict[str, Any]:
+        stdin, stdout = self._process.stdin, self._process.stdout
+        if stdin is None or stdout is None:
+            raise RuntimeError("the worker was started without pipes")
+        request_id = str(uuid.uuid4())
+        call = {"event": event, "now": now, "context": self._context(request_id)}
+        timeout = self._function.timeout_seconds
+        try:
+            stdin.write(json.dumps(call) + "\n")
+            stdin.flush()
+            ready, _, _ = select.select([stdout], [], [], timeout)
+            line = stdout.readline() if ready else None
+        except BrokenPipeError:
+            line = ""
+        if line:
+            return json.loads(line)
+        self.stop()
+        if line is None:
+            return _error("Sandbox.Timedout", request_id, f"Task timed out after {timeout:.2f} seconds")
+        return _error("Runtime.ExitError", request_id, "Runtime exited")
+
+    def _context(self, request_id: str) -> dict[str, Any]:
+        function = self._function
+        return {
+            "aws_request_id": request_id,
+            "function_name": function.name,
+            "memory_limit_in_mb": function.memory_mb,
+            "invoked_function_arn": f"arn:aws:lambda:{function.region}:local:function:{function.name}:live",
+        }
+
+    def stop(self) -> None:
+        self._process.kill()
+        self._process.wait()
+        for pipe in (self._process.stdin, self._process.stdout):
+            if pipe:
+                pipe.close()
+
+
+def access_key_of(function_name: str) -> str:
+    """The access key under which a function's calls can be told apart, one for each function."""
+    return f"ASIA{function_name.upper()[:60]}"
+
+
+def _error(error_type: str, request_id: str, message: str) -> dict[str, Any]:
+    return {"error": {"errorType": error_type, "errorMessage": f"RequestId: {request_id} Error: {message}"}}
+
+
+def _runtime_packages(folder: Path) -> Path:
+    """A folder with links to just the packages that the Lambda runtime has by itself."""
+    folder.mkdir()
+    for name in _RUNTIME_DISTRIBUTIONS:
+        files = distribution(name).files or []
+        roots = {file.parts[0]: Path(str(file.locate())).parents[len(file.parts) - 1] for file in files}
+        for root, site in roots.items():
+            if root not in ("..", "__pycache__") and not (folder / root).exists():
+                (folder / root).symlink_to(site / root)
+    return folder

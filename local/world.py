@@ -1,0 +1,337 @@
+"""The embedded default: a cloud assembly deployed on this machine, on one clock, with people who can click.
+
+Everything that AWS would run is what the template says: its state machine, its rules and their input
+transformers, its table, its key, its functions from their built assets with their environment, its HTTP
+route. SageMaker and Slack are servers of their own (`local/sagemaker`, `local/slack`).
+"""
+
+from __future__ import annotations
+
+import json
+import queue
+import threading
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import boto3
+import requests
+from moto.stepfunctions.models import stepfunctions_backends
+from moto.stepfunctions.parser.backend.execution import Execution
+
+from local import interpreter
+from local.clock import Clock
+from local.cloud import Cloud, Deployment
+from local.events import EventBus, assumed_role, cloudtrail_event, execution_ended_event
+from local.functions import FunctionRunner, access_key_of
+from local.http_api import HttpApi
+from local.sagemaker import ApiCall, SageMakerHosting
+from local.slack import Channel, SlackStandIn, User
+from local.template import ACCOUNT_ID, load_assembly
+
+SCIENTIST_ROLE = f"arn:aws:iam::{ACCOUNT_ID}:role/DataScientist"
+OUTSIDER = User(id="U0OUTSIDER", name="Olu (no approver)", email="olu@example.com")
+_SCIENTIST = assumed_role(SCIENTIST_ROLE, "ana@example.com")
+_APPROVER_NAMES = ("Ada", "Grace", "Katherine", "Dorothy", "Mary")
+
+_REPORTED_CALLS = frozenset({"CreateEndpoint", "UpdateEndpoint"})
+_STOPPED = frozenset({"FAILED", "ABORTED", "TIMED_OUT"})
+_LOOK_EVERY_SECONDS = 0.005
+_STEADY_LOOKS = 6  # looks in a row at which nothing moves, before the world counts as settled
+
+
+class World:
+    """Everything, in one process. One at a time: moto's services are global to the process.
+
+    Parameters
+    ----------
+    cloud_assembly
+        What `make synth` wrote.
+    clock
+        The clock that SageMaker, the state machine, Slack and the Lambdas share.
+    """
+
+    def __init__(self, cloud_assembly: Path, clock: Clock) -> None:
+        self.clock = clock
+        self.assembly = cloud_assembly
+        self.executions: dict[str, Execution] = {}
+        self._running: set[str] = set()
+        self._lock = threading.Lock()
+        self._reports: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
+        self._reports_pending = 0
+
+        self._waiting = interpreter.install(clock, self._execution_ended)
+        self.cloud = Cloud()
+        self.deployments = [Deployment(template, self.cloud) for template in load_assembly(cloud_assembly)]
+        self.home = self.deployments[0]
+        self.sagemaker = SageMakerHosting(clock=clock, account_id=ACCOUNT_ID, on_call=self._report)
+        self._sagemaker_server = self.sagemaker.serve()
+        self.approvers, self.channel_id = self._slack_settings()
+        self.slack = SlackStandIn(
+            clock=clock,
+            bot_token=f"xoxb-local-{uuid.uuid4().hex}",
+            signing_secret=uuid.uuid4().hex,
+            channels=[Channel(id=self.channel_id, name="sagemaker-encryption")],
+            users=[*self.approvers, OUTSIDER],
+            user_groups=[],
+        )
+        self._slack_server = self.slack.serve()
+
+        self.runner = FunctionRunner(
+            clock,
+            {
+                "AWS_ENDPOINT_URL": self.cloud.url,
+                "AWS_ENDPOINT_URL_SAGEMAKER": self._sagemaker_server.url,
+                "SLACK_API_URL": self._slack_server.api_url,
+            },
+        )
+        self._principals: dict[str, dict[str, Any]] = {}
+        for deployment in self.deployments:
+            for function in deployment.functions():
+                self.runner.add(function)
+                identity = assumed_role(function.role_arn, function.name)
+                self._principals[access_key_of(function.name)] = identity
+            self._fill_secret(deployment)
+        self.cloud.invoke_with(self.runner)
+        self.bus = EventBus(self.cloud, self.runner, on_start=self._execution_started)
+        self.apis = [HttpApi(deployment.routes(), self.runner.invoke) for deployment in self.deployments]
+        self.slack.interactivity_url = f"{self.apis[0].url}/slack/interactions"
+        self._reporter = threading.Thread(target=self._deliver_reports, daemon=True)
+        self._reporter.start()
+
+    # -- where things are
+
+    @property
+    def slack_url(self) -> str:
+        """The Slack page, for a browser."""
+        return self._slack_server.url
+
+    @property
+    def sagemaker_url(self) -> str:
+        return self._sagemaker_server.url
+
+    @property
+    def region(self) -> str:
+        return self.home.region
+
+    def client(self, service: str, region: str | None = None) -> Any:
+        """A boto3 client as a person of this account would have it."""
+        region = region or self.region
+        if service != "sagemaker":
+            return self.cloud.client(service, region)
+        return boto3.client(
+            "sagemaker",
+            region_name=region,
+            endpoint_url=self.sagemaker_url,
+            aws_access_key_id="AKIADATASCIENTIST",
+            aws_secret_access_key="local",  # noqa: S106  # the stand-in checks none
+        )
+
+    # -- what happened
+
+    def items(self, kind: str) -> list[dict[str, Any]]:
+        """The records table's items whose key begins with `kind`, as plain values."""
+        table = boto3.resource(  # pyright: ignore[reportUnknownMemberType]
+            "dynamodb",
+            region_name=self.region,
+            endpoint_url=self.cloud.url,
+            aws_access_key_id="AKIALOCALOPERATOR",
+            aws_secret_access_key="local",  # noqa: S106
+        ).Table(self.home.output("RecordsTableName"))
+        found: list[dict[str, Any]] = table.scan(ConsistentRead=True)["Items"]  # pyright: ignore[reportAssignmentType]
+        return [item for item in found if item["pk"].startswith(f"{kind}#")]
+
+    def record(self, remediation_id: str) -> dict[str, Any]:
+        """A remediation's evidence."""
+        items = self.items("remediation")
+        wanted = f"remediation#{remediation_id}"
+        return next(item for item in items if item["pk"] == wanted and item["sk"] == "record")
+
+    def executions_of(self, endpoint_name: str) -> list[Execution]:
+        """The executions started for an endpoint, oldest first."""
+        return [
+            execution
+            for execution in list(self.executions.values())
+            if execution.input_data.get("endpointName") == endpoint_name
+        ]
+
+    def history(self, execution: Execution) -> list[dict[str, Any]]:
+        """An execution's events so far."""
+        return [dict(event) for event in execution.to_history_output().get("events", [])]
+
+    def states_entered(self, execution: Execution) -> list[str]:
+        """The names of the states that an execution entered, in order."""
+        return [
+            event["stateEnteredEventDetails"]["name"]
+            for event in self.history(execution)
+            if "stateEnteredEventDetails" in event
+        ]
+
+    # -- making it happen
+
+    def start(self, endpoint_name: str, *, kind: str = "manual", event_id: str = "") -> Execution:
+        """Start a remediation by hand."""
+        trigger = {
+            "kind": kind, "eventId": event_id, "eventName": "", "eventTime": "",
+            "principalArn": SCIENTIST_ROLE, "accountId": ACCOUNT_ID, "region": self.region,
+        }  # fmt: skip
+        return self.start_with({"endpointName": endpoint_name, "trigger": trigger})
+
+    def start_with(self, machine_input: Any) -> Execution:
+        """Start an execution of the home region's state machine."""
+        name = str(uuid.uuid4())
+        machine = self.home.output("RemediationStateMachineArn")
+        self.client("stepfunctions").start_execution(
+            stateMachineArn=machine, name=name, input=json.dumps(machine_input)
+        )
+        return self._execution_started(name, machine)
+
+    def post_interaction(self, body: bytes, headers: Mapping[str, str]) -> requests.Response:
+        """Send the interactions URL anything at all."""
+        return requests.post(str(self.slack.interactivity_url), data=body, headers=dict(headers), timeout=30)
+
+    def settle(self, real_seconds: float = 60) -> None:
+        """Wait until everything that can happen without time passing has happened.
+
+        Raises
+        ------
+        TimeoutError
+            It was still busy after `real_seconds`.
+        """
+        give_up, steady = time.monotonic() + real_seconds, 0
+        while steady < _STEADY_LOOKS:
+            if time.monotonic() > give_up:
+                raise TimeoutError(f"the world has not settled in {real_seconds} s: {self._state()}")
+            steady = steady + 1 if self._is_still() else 0
+            time.sleep(_LOOK_EVERY_SECONDS)
+        self.bus.drain()
+
+    def drive(self, until: Callable[[], bool], *, most_jumps: int = 500) -> None:
+        """Let time jump from one moment that someone waits for to the next, until something holds.
+
+        Raises
+        ------
+        TimeoutError
+            It never held: nobody waits for a moment any more, or `most_jumps` were not enough.
+        """
+        for _ in range(most_jumps):
+            self.settle()
+            if until():
+                return
+            if not self.clock.advance_to_next_timer():
+                break
+        raise TimeoutError(f"this never came true, and nothing is left to wait for: {self._state()}")
+
+    def run(self, execution: Execution) -> dict[str, Any]:
+        """Drive the clock until an execution ends; its output, or its error where it failed."""
+        self.drive(lambda: execution.exec_status is not None and execution.exec_status.value != "RUNNING")
+        self.settle()
+        if execution.error is not None:
+            return {"error": execution.error, "cause": execution.cause}
+        return dict(execution.output or {})
+
+    def stop(self) -> None:
+        self._reports.put(None)
+        self._reporter.join()
+        for api in self.apis:
+            api.stop()
+        self._slack_server.stop()
+        self._sagemaker_server.stop()
+        requests.post(f"{self.cloud.url}/moto-api/reset", timeout=10)
+        self.cloud.stop()
+        self.runner.stop()
+
+    # -- inside
+
+    def _is_still(self) -> bool:
+        return (
+            self.runner.in_flight == 0
+            and self._reports_pending == 0
+            and self._waiting.count >= len(self._running)
+        )
+
+    def _state(self) -> str:
+        return (
+            f"{len(self._running)} executions running, {self._waiting.count} waiting, "
+            f"{self.runner.in_flight} functions running, {self._reports_pending} events on their way"
+        )
+
+    def _execution_started(self, name: str, machine_arn: str) -> Execution:
+        arn = f"{machine_arn.replace(':stateMachine:', ':execution:')}:{name}"
+        execution = self._find_execution(machine_arn, arn)
+        with self._lock:
+            self.executions[arn] = execution
+            if execution.exec_status is None or execution.exec_status.value == "RUNNING":
+                self._running.add(arn)
+        return execution
+
+    def _find_execution(self, machine_arn: str, arn: str) -> Execution:
+        region = machine_arn.split(":")[3]
+        found: Any = stepfunctions_backends[ACCOUNT_ID][region].describe_execution(arn)
+        return found
+
+    def _execution_ended(self, execution: Execution) -> None:
+        status = execution.exec_status.value if execution.exec_status else ""
+        if status in _STOPPED:
+            self._enqueue(
+                execution_ended_event(
+                    arn=execution.exec_arn,
+                    machine_arn=execution.state_machine.arn,
+                    name=execution.name,
+                    status=status,
+                    region=execution.region_name,
+                )
+            )
+        with self._lock:
+            self._running.discard(execution.exec_arn)
+
+    def _report(self, call: ApiCall) -> None:
+        """CloudTrail: what someone did to SageMaker comes to EventBridge, a moment later."""
+        if call.operation not in _REPORTED_CALLS:
+            return
+        self._enqueue(
+            cloudtrail_event(
+                event_name=call.operation,
+                region=call.region,
+                request=call.request,
+                response=call.response,
+                identity=self._principals.get(call.access_key_id, _SCIENTIST),
+                moment=call.time,
+                error_code=call.error_code,
+                error_message=call.error_message,
+            )
+        )
+
+    def _enqueue(self, event: dict[str, Any]) -> None:
+        with self._lock:
+            self._reports_pending += 1
+        self._reports.put(event)
+
+    def _deliver_reports(self) -> None:
+        while (event := self._reports.get()) is not None:
+            try:
+                self.bus.put(event)
+            finally:
+                with self._lock:
+                    self._reports_pending -= 1
+
+    def _slack_settings(self) -> tuple[list[User], str]:
+        """The approvers and the channel that the template's functions are given."""
+        settings: dict[str, str] = {}
+        for function in self.home.functions():
+            settings |= function.environment
+        ids = settings["APPROVERS"].split(",")
+        users = [
+            User(id=user, name=name, email=f"{name.lower()}@example.com")
+            for user, name in zip(ids, _APPROVER_NAMES, strict=False)
+        ]
+        return users, settings["SLACK_CHANNEL"]
+
+    def _fill_secret(self, deployment: Deployment) -> None:
+        """What a person does after deploying: put Slack's credentials into the secret."""
+        values = {"bot_token": self.slack.bot_token, "signing_secret": self.slack.signing_secret}
+        self.cloud.client("secretsmanager", deployment.region).put_secret_value(
+            SecretId=deployment.output("SlackSecretArn"), SecretString=json.dumps(values)
+        )

@@ -1,0 +1,65 @@
+"""Hypothesis strategies for what SageMaker, Slack and people may send."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import strategies as st
+
+names = st.from_regex(r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}", fullmatch=True).filter(
+    lambda name: len(name) <= 63
+)
+texts = st.text(max_size=300)
+key_ids = st.none() | st.just("") | st.sampled_from(["alias/mine", "arn:aws:kms:us-east-1:1:key/k"])
+
+# whatever JSON a future API may put there; names that no one uses today
+json_values = st.recursive(
+    st.booleans()
+    | st.integers(-(2**53), 2**53)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(max_size=20),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(min_size=1, max_size=8), inner, max_size=3)
+    ),
+    max_leaves=8,
+)
+unknown_members = st.dictionaries(
+    st.from_regex(r"New[A-Z][a-z]{1,8}", fullmatch=True), json_values, max_size=3
+)
+
+
+@st.composite
+def variants(draw: st.DrawFn) -> dict[str, Any]:
+    variant: dict[str, Any] = {"VariantName": draw(names), **draw(unknown_members)}
+    if draw(st.booleans()):
+        variant["CoreDumpConfig"] = {"DestinationS3Uri": "s3://dumps/x"} | _keyed(draw)
+    if draw(st.booleans()):
+        variant |= {"InstanceType": "ml.m6i.large", "InitialInstanceCount": draw(st.integers(1, 50))}
+    return variant
+
+
+@st.composite
+def configs(draw: st.DrawFn) -> dict[str, Any]:
+    """Bodies of DescribeEndpointConfig: known surfaces in any mixture, and members nobody knows yet."""
+    body: dict[str, Any] = {
+        "EndpointConfigName": draw(names),
+        "EndpointConfigArn": "arn:aws:sagemaker:us-east-1:123456789012:endpoint-config/x",
+        "CreationTime": draw(st.floats(1e9, 2e9)),
+        "ProductionVariants": draw(st.lists(variants(), min_size=1, max_size=3)),
+        **draw(unknown_members),
+        **_keyed(draw),
+    }
+    if draw(st.booleans()):
+        body["ShadowProductionVariants"] = draw(st.lists(variants(), max_size=2))
+    if draw(st.booleans()):
+        body["DataCaptureConfig"] = {"EnableCapture": True, "DestinationS3Uri": "s3://captures/x"} | _keyed(
+            draw
+        )
+    if draw(st.booleans()):
+        body["AsyncInferenceConfig"] = {"OutputConfig": {"S3OutputPath": "s3://answers/x"} | _keyed(draw)}
+    return body
+
+
+def _keyed(draw: st.DrawFn) -> dict[str, Any]:
+    key = draw(key_ids)
+    return {} if key is None else {"KmsKeyId": key}

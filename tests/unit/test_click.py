@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+import base64
+import contextlib
+import json
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from remediation.click import Click, MalformedRequest, body_text, header, parse_click
+from tests.unit.strategies import json_values
+
+
+def _body(**changes: Any) -> str:
+    payload = {
+        "type": "block_actions",
+        "user": {"id": "U1"},
+        "channel": {"id": "C1"},
+        "actions": [{"action_id": "approve", "value": "an-id_0"}],
+        **changes,
+    }
+    return urlencode({"payload": json.dumps(payload)})
+
+
+def test_a_click_is_taken_apart() -> None:
+    assert parse_click(_body()) == Click("approve", "an-id_0", "U1", "C1")
+
+
+def test_a_click_on_a_link_decides_nothing() -> None:
+    assert parse_click(_body(actions=[{"action_id": "open_endpoint", "url": "https://example.com"}])) is None
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "",
+        "no form at all",
+        "payload=",
+        "payload=%7B",
+        "payload=[]",
+        "payload=null",
+        "other=1",
+        "payload=%FF%FE",
+        "payload=" + "[" * 100_000,
+        _body(type="view_submission"),
+        _body(actions=[]),
+        _body(actions="x"),
+        _body(actions=[1]),
+        _body(actions=[{"action_id": "delete_everything", "value": "an-id"}]),
+        _body(actions=[{"action_id": ["approve"], "value": "an-id"}]),
+        _body(actions=[{"action_id": "approve"}]),
+        _body(actions=[{"action_id": "approve", "value": "x" * 65}]),
+        _body(actions=[{"action_id": "approve", "value": "a b"}]),
+        _body(user=None),
+        _body(user={"id": ""}),
+        _body(channel={"id": 7}),
+    ],
+)
+def test_anything_else_is_refused_in_words(body: str) -> None:
+    with pytest.raises(MalformedRequest, match=r"\.$"):
+        parse_click(body)
+
+
+@given(st.text(max_size=200) | json_values.map(lambda value: urlencode({"payload": json.dumps(value)})))
+def test_no_body_crashes_the_parser(body: str) -> None:
+    with contextlib.suppress(MalformedRequest):
+        assert parse_click(body) is None
+
+
+@given(st.dictionaries(st.sampled_from(["type", "user", "channel", "actions"]), json_values))
+def test_no_payload_crashes_the_parser(changes: dict[str, Any]) -> None:
+    with contextlib.suppress(MalformedRequest):
+        parse_click(_body(**changes))
+
+
+def test_the_raw_body_is_read_in_base64_too() -> None:
+    encoded = base64.b64encode("payload=ü".encode()).decode()
+    assert body_text({"body": encoded, "isBase64Encoded": True}) == "payload=ü"
+    assert body_text({"body": "payload=ü", "isBase64Encoded": False}) == "payload=ü"
+    assert body_text({}) == ""
+
+
+@pytest.mark.parametrize("body", ["not base64!", base64.b64encode(b"\xff\xfe").decode()])
+def test_a_body_that_is_no_text_is_malformed(body: str) -> None:
+    with pytest.raises(MalformedRequest):
+        body_text({"body": body, "isBase64Encoded": True})
+
+
+def test_headers_are_found_in_any_case() -> None:
+    assert header({"headers": {"X-Slack-Signature": "v0=1"}}, "x-slack-signature") == "v0=1"
+    assert header({}, "x-slack-signature") is None

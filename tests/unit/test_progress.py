@@ -1,0 +1,189 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from remediation.errors import (
+    DeadlinePassed,
+    EndpointBusy,
+    EndpointChanged,
+    EndpointGone,
+    EndpointNotServing,
+    RemediationError,
+)
+from remediation.progress import (
+    BeforeUpdate,
+    Ended,
+    Wait,
+    config_in_charge,
+    judge_before_update,
+    judge_readiness,
+    judge_update,
+    wait_seconds,
+)
+from remediation.vocabulary import Outcome
+from tests.unit.samples import SOURCE, TWIN, endpoint
+
+_REQUESTED = datetime(2026, 11, 23, 10, tzinfo=UTC)
+_LATER = _REQUESTED + timedelta(minutes=10)
+_AFTER = _REQUESTED.timestamp() + 30
+_BEFORE = _REQUESTED.timestamp() - 3600
+
+
+def _judge(body: dict[str, Any] | None, now: datetime = _LATER) -> Wait | Ended:
+    return judge_update(
+        body, SOURCE, TWIN, attempt=0, requested_at=_REQUESTED, now=now, deadline=timedelta(hours=4)
+    )
+
+
+@pytest.mark.parametrize("status", ["Creating", "Updating", "SystemUpdating", "RollingBack"])
+def test_passing_statuses_are_waited_out(status: str) -> None:
+    assert isinstance(judge_readiness(endpoint(status), SOURCE, 0, overdue=False), Wait)
+    assert isinstance(_judge(endpoint(status)), Wait)
+    with pytest.raises(EndpointBusy):
+        judge_before_update(endpoint(status), SOURCE, TWIN, None)
+    with pytest.raises(DeadlinePassed):
+        judge_readiness(endpoint(status), SOURCE, 0, overdue=True)
+
+
+@pytest.mark.parametrize("status", ["Failed", "OutOfService", "UpdateRollbackFailed", "SomethingNew"])
+def test_an_endpoint_that_does_not_serve_is_left_alone(status: str) -> None:
+    body = endpoint(status, FailureReason="no capacity")
+    with pytest.raises(EndpointNotServing, match="no capacity"):
+        judge_readiness(body, SOURCE, 0, overdue=False)
+    with pytest.raises(EndpointNotServing):
+        judge_before_update(body, SOURCE, TWIN, None)
+    ended = _judge(body)
+    assert isinstance(ended, Ended)
+    assert ended.outcome is Outcome.FAILED
+    assert "no capacity" in ended.reason
+
+
+@pytest.mark.parametrize("body", [None, endpoint("Deleting")])
+def test_an_endpoint_that_is_gone_is_gone(body: dict[str, Any] | None) -> None:
+    with pytest.raises(EndpointGone):
+        judge_readiness(body, SOURCE, 0, overdue=False)
+    with pytest.raises(EndpointGone):
+        judge_before_update(body, SOURCE, TWIN, None)
+    assert _judge(body) == Ended(Outcome.GONE, "The endpoint was deleted while it was being updated.")
+
+
+def test_in_service_on_another_config_is_no_longer_what_was_approved() -> None:
+    with pytest.raises(EndpointChanged, match="other-config"):
+        judge_readiness(endpoint(config_name="other-config"), SOURCE, 0, overdue=False)
+    with pytest.raises(EndpointChanged):
+        judge_before_update(endpoint(config_name="other-config"), SOURCE, TWIN, None)
+    ended = _judge(endpoint(config_name="other-config"))
+    assert isinstance(ended, Ended)
+    assert ended.outcome is Outcome.SUPERSEDED
+
+
+def test_ready_when_in_service_on_what_was_approved() -> None:
+    assert judge_readiness(endpoint(), SOURCE, 3, overdue=True) is None
+    assert judge_before_update(endpoint(), SOURCE, TWIN, None) is BeforeUpdate.REQUEST
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        endpoint(config_name=TWIN),
+        endpoint("Updating", PendingDeploymentSummary={"EndpointConfigName": TWIN}),
+    ],
+)
+def test_an_update_that_was_taken_is_not_requested_twice(body: dict[str, Any]) -> None:
+    assert judge_before_update(body, SOURCE, TWIN, _REQUESTED) is BeforeUpdate.ALREADY_UNDER_WAY
+
+
+def test_an_update_that_was_taken_and_rolled_back_is_not_tried_again() -> None:
+    rolled_back = endpoint(LastModifiedTime=_AFTER)
+    assert judge_before_update(rolled_back, SOURCE, TWIN, _REQUESTED) is BeforeUpdate.ALREADY_UNDER_WAY
+
+
+def test_an_update_that_never_arrived_is_requested_again() -> None:
+    untouched = endpoint(LastModifiedTime=_BEFORE)
+    assert judge_before_update(untouched, SOURCE, TWIN, _REQUESTED) is BeforeUpdate.REQUEST
+
+
+def test_success_is_in_service_on_the_twin_and_nothing_else() -> None:
+    assert _judge(endpoint(config_name=TWIN)) == Ended(Outcome.ENCRYPTED)
+
+
+@pytest.mark.parametrize(
+    ("reason", "says"), [({"FailureReason": "alarm"}, "AWS says: alarm"), ({}, "AWS gives no reason")]
+)
+def test_in_service_on_the_old_config_is_a_rollback_even_a_silent_one(
+    reason: dict[str, str], says: str
+) -> None:
+    ended = _judge(endpoint(LastModifiedTime=_AFTER, **reason))
+    assert isinstance(ended, Ended)
+    assert ended.outcome is Outcome.ROLLED_BACK
+    assert says in ended.reason
+
+
+def test_an_update_that_does_not_show_yet_is_no_rollback() -> None:
+    untouched = endpoint(LastModifiedTime=_BEFORE)
+    assert isinstance(_judge(untouched, _REQUESTED + timedelta(seconds=15)), Wait)
+    assert isinstance(_judge(untouched, _REQUESTED + timedelta(seconds=61)), Ended)
+    changed = endpoint(LastModifiedTime=_AFTER)
+    assert isinstance(_judge(changed, _REQUESTED + timedelta(seconds=15)), Ended)
+
+
+def test_an_update_without_end_fails_loudly() -> None:
+    ended = _judge(endpoint("Updating"), _REQUESTED + timedelta(hours=4))
+    assert isinstance(ended, Ended)
+    assert ended.outcome is Outcome.FAILED
+    assert "still Updating" in ended.reason
+
+
+def test_a_mix_of_both_configs_warns_against_deleting_either() -> None:
+    ended = _judge(endpoint("UpdateRollbackFailed"))
+    assert isinstance(ended, Ended)
+    assert "delete neither" in ended.reason
+
+
+@given(
+    st.sampled_from(
+        ["InService", "Updating", "RollingBack", "Failed", "OutOfService", "UpdateRollbackFailed", "?"]
+    ),
+    st.sampled_from([SOURCE, TWIN, "other"]),
+    st.floats(_BEFORE, _AFTER + 7200),
+    st.integers(0, 30_000),
+)
+def test_encrypted_is_claimed_only_in_service_on_the_twin(
+    status: str, config_name: str, modified: float, elapsed: int
+) -> None:
+    judged = _judge(
+        endpoint(status, config_name, LastModifiedTime=modified), _REQUESTED + timedelta(seconds=elapsed)
+    )
+    claimed = isinstance(judged, Ended) and judged.outcome is Outcome.ENCRYPTED
+    assert claimed is (status == "InService" and config_name == TWIN)
+
+
+@given(
+    st.sampled_from(["InService", "Updating", "Creating", "Failed", "Deleting", "?"]),
+    st.sampled_from([SOURCE, TWIN, "other"]),
+    st.none() | st.just(_REQUESTED),
+)
+def test_an_update_is_requested_only_in_service_on_the_source(
+    status: str, config_name: str, requested: datetime | None
+) -> None:
+    try:
+        before = judge_before_update(endpoint(status, config_name), SOURCE, TWIN, requested)
+    except RemediationError:
+        return
+    if before is BeforeUpdate.REQUEST:
+        assert (status, config_name) == ("InService", SOURCE)
+
+
+@given(st.integers(0, 10_000))
+def test_waits_grow_to_a_cap(attempt: int) -> None:
+    assert 15 <= wait_seconds(attempt) <= wait_seconds(attempt + 1) <= 300
+
+
+def test_the_config_on_its_way_in_counts_as_the_one_in_charge() -> None:
+    assert config_in_charge(endpoint()) == SOURCE
+    assert config_in_charge(endpoint("Updating", PendingDeploymentSummary={"EndpointConfigName": "b"})) == "b"

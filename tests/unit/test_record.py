@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from remediation.errors import InvalidInput
+from remediation.record import from_iso, iso, required_fact, start_record
+from tests.unit import samples
+
+moments = st.integers(946_684_800, 4_102_444_800).map(
+    lambda seconds: datetime.fromtimestamp(seconds, timezone(timedelta(hours=5)))
+)
+_NOW = datetime(2026, 11, 23, 12, 0, 0, 999, tzinfo=UTC)
+
+
+def _input(**changes: Any) -> dict[str, Any]:
+    return {
+        "remediationId": "r-1",
+        "executionArn": "arn:x",
+        "endpointName": "fraud",
+        "trigger": {"kind": "manual", "accountId": "1", "region": "us-east-1", "principalArn": None},
+        **changes,
+    }
+
+
+def test_a_record_starts_with_every_field_of_the_trigger() -> None:
+    record = start_record(_input(), _NOW)
+    assert record["startedAt"] == "2026-11-23T12:00:00Z"
+    assert record["trigger"] == {
+        "kind": "manual", "eventId": "", "eventName": "", "eventTime": "",
+        "principalArn": "", "accountId": "1", "region": "us-east-1",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("changes", "names"),
+    [
+        ({"endpointName": ""}, "endpointName"),
+        ({"endpointName": None}, "endpointName"),
+        ({"endpointName": 7}, "endpointName"),
+        ({"remediationId": ""}, "remediationId"),
+        ({"trigger": None}, "trigger"),
+        ({"trigger": "event"}, "trigger"),
+        ({"trigger": {"kind": "rumour"}}, "rumour"),
+        ({"trigger": {"kind": "event", "eventId": 7}}, "trigger.eventId"),
+    ],
+)
+def test_input_that_is_not_the_documented_one_is_named(changes: dict[str, Any], names: str) -> None:
+    with pytest.raises(InvalidInput, match=names):
+        start_record(_input(**changes), _NOW)
+
+
+@given(moments, moments)
+def test_moments_keep_their_order_as_text(one: datetime, two: datetime) -> None:
+    assert from_iso(iso(one)) == one
+    assert (iso(one) < iso(two)) is (one < two)
+
+
+def test_a_fact_that_is_not_on_record_yet_is_named() -> None:
+    assert required_fact(samples.remediation(), "sourceConfigName") == samples.SOURCE
+    with pytest.raises(InvalidInput, match="twinConfigName"):
+        required_fact(samples.remediation(), "twinConfigName")

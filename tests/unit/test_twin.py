@@ -1,0 +1,163 @@
+from __future__ import annotations
+
+import copy
+import re
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from remediation.assessment import surface_keys
+from remediation.twin import (
+    REMEDIATION_TAG,
+    SOURCE_CONFIG_TAG,
+    differences,
+    fingerprint,
+    keys_in_place,
+    plan_hash,
+    tag_differences,
+    twin_name,
+    write_tags,
+    write_twin,
+)
+from remediation.vocabulary import Surface
+from tests.unit import samples
+from tests.unit.strategies import configs, names
+
+ALL = tuple(Surface)
+_VALID_NAME = re.compile(r"[a-zA-Z0-9](-*[a-zA-Z0-9])*")
+surfaces_given = st.lists(st.sampled_from(ALL), unique=True).map(tuple)
+
+
+def _put(body: dict[str, Any], path: tuple[str | int, ...], value: Any) -> None:
+    holder: Any = body
+    for step in path[:-1]:
+        holder = holder[step]
+    holder[path[-1]] = value
+
+
+@given(configs(), surfaces_given)
+def test_a_twin_differs_in_name_and_missing_keys_and_in_nothing_else(
+    source: dict[str, Any], surfaces: tuple[Surface, ...]
+) -> None:
+    before = copy.deepcopy(source)
+    twin = write_twin(source, samples.KEY_ARN, surfaces)
+
+    expected = copy.deepcopy(source)
+    del expected["EndpointConfigArn"], expected["CreationTime"]
+    expected["EndpointConfigName"] = twin["EndpointConfigName"]
+    for key in surface_keys(source):
+        if not key.key_id and key.surface in surfaces:
+            _put(expected, key.path, samples.KEY_ARN)
+    assert twin == expected
+    assert source == before, "the source's body is evidence, and must not be written to"
+
+
+@given(configs())
+def test_a_twin_read_back_shows_no_difference(source: dict[str, Any]) -> None:
+    twin = write_twin(source, samples.KEY_ARN, ALL)
+    read_back = {**copy.deepcopy(twin), "EndpointConfigArn": "arn:…", "CreationTime": 1.0}
+    assert differences(twin, read_back) == []
+
+
+@given(configs(), st.data())
+def test_any_one_change_is_a_difference(source: dict[str, Any], data: st.DataObject) -> None:
+    twin = write_twin(source, samples.KEY_ARN, ALL)
+    changed = copy.deepcopy(twin)
+    holder: Any = changed
+    while True:  # walk to some leaf
+        key: Any = data.draw(
+            st.sampled_from(sorted(holder) if isinstance(holder, dict) else range(len(holder)))
+        )
+        if not holder[key] or not isinstance(holder[key], dict | list):
+            break
+        holder = holder[key]
+    holder[key] = ["something", "else", holder[key]]
+    assert differences(twin, changed) != []
+
+
+@pytest.mark.parametrize(
+    ("actual", "line"),
+    [
+        ({"A": {"B": [1, 2]}, "C": True}, None),
+        ({"A": {"B": [1.0, 2]}, "C": True, "D": None}, None),
+        ({"A": {"B": [1, 3]}, "C": True}, "A.B[1] is 3, not 2"),
+        ({"A": {"B": [1]}, "C": True}, "A.B is [1], not [1, 2]"),
+        ({"A": {"B": [1, 2]}}, "C is missing"),
+        ({"A": {"B": [1, 2]}, "C": 1}, "C is 1, not True"),
+        ({"A": {"B": [1, 2], "X": 0}, "C": True}, "A.X was not asked for"),
+    ],
+)
+def test_differences_say_where(actual: dict[str, Any], line: str | None) -> None:
+    assert differences({"A": {"B": [1, 2]}, "C": True}, actual) == ([line] if line else [])
+
+
+@given(names, st.text(min_size=1, max_size=40), surfaces_given)
+def test_a_twins_name_is_valid_stable_and_its_own(name: str, key: str, surfaces: tuple[Surface, ...]) -> None:
+    source = samples.config(EndpointConfigName=name)
+    twin = twin_name(source, key, surfaces)
+    assert len(twin) <= 63
+    assert _VALID_NAME.fullmatch(twin)
+    assert twin == twin_name(copy.deepcopy(source), key, surfaces)
+    assert twin != name
+    assert twin != twin_name(source, key + "x", surfaces)
+    assert twin != twin_name({**source, "CreationTime": 1.5}, key, surfaces)
+
+
+def test_a_twin_of_a_name_cut_at_a_hyphen_is_still_valid() -> None:
+    source = samples.config(EndpointConfigName="a" * 46 + "-" * 5 + "b" * 12)
+    assert _VALID_NAME.fullmatch(twin_name(source, samples.KEY_ARN, ALL))
+
+
+def test_the_plan_changes_with_anything_that_would_be_done() -> None:
+    options = {"RetainAllVariantProperties": True}
+    plan = plan_hash(samples.config(), samples.KEY_ARN, ALL, options)
+    assert plan == plan_hash(samples.config(), samples.KEY_ARN, ALL, options)
+    others = [
+        plan_hash(samples.config(NewThing=1), samples.KEY_ARN, ALL, options),
+        plan_hash(samples.config(), samples.KEY_ARN + "x", ALL, options),
+        plan_hash(samples.config(), samples.KEY_ARN, (), options),
+        plan_hash(samples.config(), samples.KEY_ARN, ALL, {"RetainAllVariantProperties": False}),
+    ]
+    assert len({plan, *others}) == 5
+
+
+def test_tags_are_kept_except_those_that_only_aws_sets() -> None:
+    tags = {"team": "fraud", "aws:cloudformation:stack-name": "s", "AWS:x": "y"}
+    assert write_tags(tags, "source", "r-1") == {
+        "team": "fraud",
+        SOURCE_CONFIG_TAG: "source",
+        REMEDIATION_TAG: "r-1",
+    }
+
+
+@pytest.mark.parametrize(("count", "with_origin"), [(48, True), (49, False), (50, False)])
+def test_the_users_tags_come_before_ours_when_room_is_short(count: int, *, with_origin: bool) -> None:
+    tags = {f"tag-{index}": "x" for index in range(count)}
+    written = write_tags(tags, "source", "r-1")
+    assert tags.items() <= written.items()
+    assert len(written) <= 50
+    assert (SOURCE_CONFIG_TAG in written) is with_origin
+
+
+def test_a_twins_tags_may_be_of_another_remediation_but_not_else() -> None:
+    ours = write_tags({"team": "fraud"}, "source", "r-2")
+    assert tag_differences(ours, {"team": "fraud", SOURCE_CONFIG_TAG: "source", REMEDIATION_TAG: "r-1"}) == []
+    assert tag_differences(ours, {"team": "risk"}) == ["Tags.team is 'risk', not 'fraud'"]
+    assert tag_differences(ours, {}) == ["Tags.team is missing"]
+
+
+def test_keys_in_place_wants_our_key_on_the_volume_and_some_key_elsewhere() -> None:
+    body = samples.config(KmsKeyId=samples.KEY_ARN, DataCaptureConfig={"KmsKeyId": "alias/theirs"})
+    assert keys_in_place(body, samples.KEY_ARN, ALL)
+    assert not keys_in_place({**body, "KmsKeyId": "alias/theirs"}, samples.KEY_ARN, ALL)
+    assert not keys_in_place({**body, "DataCaptureConfig": {"EnableCapture": True}}, samples.KEY_ARN, ALL)
+    assert keys_in_place(
+        {**body, "DataCaptureConfig": {"EnableCapture": True}}, samples.KEY_ARN, (Surface.INSTANCE_VOLUME,)
+    )
+
+
+def test_null_and_absent_are_the_same_plan() -> None:
+    assert fingerprint({"a": 1, "b": None}) == fingerprint({"a": 1})
+    assert fingerprint({"a": [None]}) != fingerprint({"a": []})
