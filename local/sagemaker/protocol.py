@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import re
 import threading
 import uuid
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from types import TracebackType
     from wsgiref.types import StartResponse, WSGIEnvironment
+
+_logger = logging.getLogger(__name__)
 
 _POLL_SECONDS = 0.01  # how soon a listening server notices that it is to stop
 _CONTENT_TYPE = "application/x-amz-json-1.1"
@@ -91,6 +94,13 @@ class _App:
         except ServiceError as error:
             body = {"__type": error.code, "message": error.message}
             answer = Answer(error.status, body, str(uuid.uuid4()))
+        except AnswerLostError:
+            raise
+        except Exception:
+            # a mistake of ours, or of whoever listens to the calls: loud here, and the client sees a 500
+            _logger.exception("the SageMaker stand-in failed")
+            body = {"__type": "InternalFailure", "message": "The SageMaker stand-in failed: see its log."}
+            answer = Answer(HTTPStatus.INTERNAL_SERVER_ERROR, body, str(uuid.uuid4()))
         response = Response(
             json.dumps(answer.body),
             status=answer.status,

@@ -362,6 +362,7 @@ def test_an_update_rolled_back(account: Account, reason: str | None) -> None:
     assert statuses == ["Updating"]
     assert rolling_back["EndpointStatus"] == "RollingBack"
     assert "FailureReason" not in rolling_back
+    assert "PendingDeploymentSummary" not in rolling_back
     assert after["EndpointStatus"] == "InService"
     assert after["EndpointConfigName"] == "plain"
     assert after.get("FailureReason") == reason
@@ -384,6 +385,7 @@ def test_a_rollback_that_fails_leaves_a_mix(account: Account) -> None:
     assert mixed["EndpointStatus"] == "UpdateRollbackFailed"
     assert mixed["EndpointConfigName"] == "plain"
     assert mixed["FailureReason"] == "Insufficient capacity."
+    assert "PendingDeploymentSummary" not in mixed
     with pytest.raises(ClientError, match="Cannot update"):
         update(account, "twin")
     for config in ("plain", "twin"):

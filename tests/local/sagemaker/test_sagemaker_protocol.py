@@ -183,10 +183,25 @@ def test_what_is_on_record_stays_as_it_was(account: Account) -> None:
     account.create_config("plain", Tags=[{"Key": "team", "Value": "churn"}])
     recorded = account.hosting.calls[-1].request
     recorded["ProductionVariants"].clear()
+    describe = account.sagemaker.describe_endpoint_config
+    describe(EndpointConfigName="plain")
+    answered = account.hosting.calls[-1].response
+    assert answered
+    answered["ProductionVariants"].clear()
 
-    kept = account.sagemaker.describe_endpoint_config(EndpointConfigName="plain")
-    assert len(kept["ProductionVariants"]) == 1
+    assert len(describe(EndpointConfigName="plain")["ProductionVariants"]) == 1
     assert recorded["Tags"] == [{"Key": "team", "Value": "churn"}]
+
+
+def test_a_fault_in_on_call_is_not_swallowed(caplog: pytest.LogCaptureFixture) -> None:
+    def fail(_: ApiCall) -> None:
+        raise RuntimeError("no event bus")
+
+    with Account(on_call=fail) as account:
+        with pytest.raises(ClientError) as raised:
+            account.create_model()
+        assert refusal(raised)[0] == "InternalFailure"
+    assert "no event bus" in caplog.text
 
 
 def test_many_callers_at_once(account: Account) -> None:
