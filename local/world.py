@@ -61,12 +61,13 @@ class World:
         self._lock = threading.Lock()
         self._reports: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
         self._reports_pending = 0
+        self.trail_is_logging = True
 
         self._waiting = interpreter.install(clock, self._execution_ended)
         self.cloud = Cloud()
         self.deployments = [Deployment(template, self.cloud) for template in load_assembly(cloud_assembly)]
         self.home = self.deployments[0]
-        self.sagemaker = SageMakerHosting(clock=clock, account_id=ACCOUNT_ID, on_call=self._report)
+        self.sagemaker = SageMakerHosting(clock=clock, account_id=ACCOUNT_ID, on_call=self._heard)
         self._sagemaker_server = self.sagemaker.serve()
         self.approvers, self.channel_id = self._slack_settings()
         self.slack = SlackStandIn(
@@ -170,6 +171,21 @@ class World:
         ]
 
     # -- making it happen
+
+    def report(self, call: ApiCall) -> None:
+        """CloudTrail: what someone did to SageMaker comes to EventBridge, a moment later."""
+        self._enqueue(
+            cloudtrail_event(
+                event_name=call.operation,
+                region=call.region,
+                request=call.request,
+                response=call.response,
+                identity=self._principals.get(call.access_key_id, _SCIENTIST),
+                moment=call.time,
+                error_code=call.error_code,
+                error_message=call.error_message,
+            )
+        )
 
     def start(self, endpoint_name: str, *, kind: str = "manual", event_id: str = "") -> Execution:
         """Start a remediation by hand."""
@@ -287,22 +303,9 @@ class World:
         with self._lock:
             self._running.discard(execution.exec_arn)
 
-    def _report(self, call: ApiCall) -> None:
-        """CloudTrail: what someone did to SageMaker comes to EventBridge, a moment later."""
-        if call.operation not in _REPORTED_CALLS:
-            return
-        self._enqueue(
-            cloudtrail_event(
-                event_name=call.operation,
-                region=call.region,
-                request=call.request,
-                response=call.response,
-                identity=self._principals.get(call.access_key_id, _SCIENTIST),
-                moment=call.time,
-                error_code=call.error_code,
-                error_message=call.error_message,
-            )
-        )
+    def _heard(self, call: ApiCall) -> None:
+        if self.trail_is_logging and call.operation in _REPORTED_CALLS:
+            self.report(call)
 
     def _enqueue(self, event: dict[str, Any]) -> None:
         with self._lock:

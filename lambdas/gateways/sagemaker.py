@@ -102,10 +102,9 @@ class SageMaker:
         self._to_send = request
         with translated("SageMaker"):
             try:
-                self._client.create_endpoint_config(
-                    EndpointConfigName=request["EndpointConfigName"],
-                    ProductionVariants=request["ProductionVariants"],
-                )
+                # only the hook fills the body: the SDK can't serialize members that it doesn't know
+                create: Any = self._client.create_endpoint_config
+                create(EndpointConfigName=request["EndpointConfigName"])
             except ClientError as error:
                 if _is_validation(error, _NAME_TAKEN):
                     return
@@ -121,6 +120,8 @@ class SageMaker:
         Raises
         ------
         EndpointBusy, EndpointGone
+        EndpointConfigNotFound
+            The new config is not to be seen yet (DESIGN §4.6).
         """
         with translated("SageMaker"):
             try:
@@ -130,7 +131,8 @@ class SageMaker:
             except ClientError as error:
                 if _is_validation(error, _IN_PROGRESS):
                     raise EndpointBusy("SageMaker says the endpoint is being updated.") from error
-                if _is_validation(error, _NO_CONFIG):
+                # the same words are said of an old config that was deleted, which no waiting brings back
+                if _is_validation(error, _NO_CONFIG) and f"/{config_name.lower()}" in error_message(error):
                     raise EndpointConfigNotFound(
                         f"SageMaker finds no endpoint config {config_name}."
                     ) from error

@@ -14,6 +14,13 @@ from remediation.errors import RemediationError
 logger = Logger()
 metrics = Metrics()
 
+
+def publish_metrics() -> None:
+    """Write what was counted; a run that counted nothing is nothing to warn about."""
+    if metrics.metric_set:
+        metrics.flush_metrics()
+
+
 Handler = Callable[[dict[str, Any], Any], dict[str, Any]]
 
 
@@ -32,6 +39,6 @@ def step(handler: Handler) -> Handler:
             logger.warning("step_stopped", error_word=type(error).__name__, error_message=str(error))
             raise
         finally:
-            metrics.flush_metrics()
+            publish_metrics()
 
     return logger.inject_lambda_context(run, clear_state=True)

@@ -14,7 +14,7 @@ from gateways.environment import required_list
 from gateways.records import records
 from gateways.slack import Slack, is_from_slack, slack_secret
 from gateways.workflow import workflow
-from handlers.observability import logger, metrics
+from handlers.observability import logger, metrics, publish_metrics
 from remediation import card
 from remediation.approval import DECISIONS, Answer, judge_click, settled
 from remediation.click import Click, MalformedRequest, body_text, header, parse_click
@@ -26,9 +26,14 @@ _SLACK_TIMEOUT_SECONDS = 1
 
 
 @logger.inject_lambda_context(clear_state=True)
-@metrics.log_metrics
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
-    now = datetime.now(UTC)
+    try:
+        return _handle(event, datetime.now(UTC))
+    finally:
+        publish_metrics()
+
+
+def _handle(event: dict[str, Any], now: datetime) -> dict[str, Any]:
     try:
         body = body_text(event)
         genuine = is_from_slack(

@@ -1,0 +1,74 @@
+# Sealpoint: one verb per habit. Every target sets up all it needs: Python ≥ 3.11, Node ≥ 20 and make.
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+# jsii prints a banner on every call under Node 20; it says nothing about Sealpoint
+export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+.DEFAULT_GOAL := help
+
+.PHONY: help setup demo test unit check format synth deploy lock clean
+
+help: ## what there is to make
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+setup: $(VENV)/.ready node_modules/.ready ## the Python and Node tools, as pinned
+
+$(VENV)/.ready: requirements.lock
+	@echo "Installing the Python packages (once) ..."
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "Sealpoint needs Python 3.11 or newer, and $(PYTHON) is older: make PYTHON=python3.12 ..."; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@touch $@
+
+node_modules/.ready: package.json package-lock.json
+	@echo "Installing the Node packages (once) ..."
+	@npm ci --no-progress --loglevel=error
+	@touch $@
+
+demo: cdk.out/manifest.json ## the whole loop on this machine; DEMO_DECISION=approve|deny|expire|rollback, DEMO_JSON=path
+	@$(BIN)/python -m local.demo
+
+synth: setup ## the cloud assembly, into cdk.out/
+	@rm -rf cdk.out
+	@node_modules/.bin/cdk synth --quiet
+	@echo "The cloud assembly is in cdk.out/."
+
+# what the assembly is made of: when one of these is newer, it is made again
+SOURCES := app.py cdk.json $(shell find stacks lambdas -name '*.py') lambdas/requirements.lock
+
+cdk.out/manifest.json: $(SOURCES) | setup
+	@$(MAKE) --no-print-directory synth
+
+deploy: setup ## into the AWS account of your credentials, every region of cdk.json
+	@node_modules/.bin/cdk deploy --all --context deploying=true --require-approval broadening
+
+test: check browser ## everything: format, lint, types, then every test
+	@$(BIN)/python -m pytest -n auto --dist loadgroup
+
+unit: setup ## the tests of the domain: seconds
+	@$(BIN)/python -m pytest tests/unit -q
+
+check: setup ## format, lint and types
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@node_modules/.bin/pyright
+
+format: setup ## put the code into shape
+	@$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format .
+
+.PHONY: browser
+browser: setup # a Chromium for the browser tests: the system's, or Debian's, or Playwright's own
+	@$(BIN)/python -m tests.browser.chromium
+
+lock: ## pin every transitive version with its hash
+	@$(PYTHON) -m venv build/lock && build/lock/bin/pip install --quiet uv
+	@build/lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
+		lambdas/requirements.txt -o lambdas/requirements.lock
+	@build/lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
+		requirements.txt -o requirements.lock
+
+clean: ## remove everything that was made
+	@rm -rf $(VENV) node_modules cdk.out build

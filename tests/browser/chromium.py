@@ -1,0 +1,47 @@
+"""Where the browser tests' Chromium is, and how it gets there."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+
+_NAMES = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
+
+# no sandbox, because containers and root have none; no calls home, because tests need no network
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+def find() -> str | None:
+    """The path of a Chromium on this machine."""
+    return next((path for name in _NAMES if (path := shutil.which(name))), None)
+
+
+def main() -> None:
+    """Install Debian's Chromium if there is none and we may; else say what to do."""
+    if find():
+        return
+    if shutil.which("apt-get") and os.geteuid() == 0:
+        print("Installing Chromium for the browser tests (once) ...")  # noqa: T201  # said to whoever waits
+        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        subprocess.run(["apt-get", "update", "-qq"], check=True, **quiet)  # noqa: S607
+        install = ["apt-get", "install", "-y", "-qq", "--no-install-recommends", "chromium"]
+        subprocess.run(install, check=True, env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"}, **quiet)  # noqa: S603
+    if not find():
+        sys.exit(
+            "The browser tests need Chromium or Chrome on the PATH: install it (Debian and Ubuntu: "
+            "`sudo apt-get install chromium`; macOS: `brew install --cask chromium`), then try again."
+        )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,201 @@
+"""Each handler against moto's tables and secrets, the SageMaker server and the Slack stand-in."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import Any
+
+# read when Powertools is first imported, in tests as in a Lambda function
+os.environ["POWERTOOLS_SERVICE_NAME"] = "sealpoint"
+os.environ["POWERTOOLS_METRICS_NAMESPACE"] = "Sealpoint"
+
+import boto3
+import pytest
+import time_machine
+from moto import mock_aws
+
+import gateways.records
+import gateways.sagemaker
+import gateways.slack
+import gateways.workflow
+from gateways.records import Records
+from local.clock import Clock
+from local.sagemaker import SageMakerHosting
+from local.slack import Channel, SlackStandIn, User
+from remediation.record import Approval, Remediation
+
+REGION = "us-east-1"
+ACCOUNT = "123456789012"
+TABLE = "records"
+CHANNEL = "C0SEALPOINT"
+ADA = User(id="U0ADA", name="Ada", email="ada@example.com")
+GRACE = User(id="U0GRACE", name="Grace", email="grace@example.com")
+MALLORY = User(id="U0MALLORY", name="Mallory", email="mallory@example.com")
+KEY_ARN = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/1111aaaa-2222-bbbb-3333-cccc4444dddd"
+SIGNING_SECRET = "a-signing-secret"
+CONTEXT = SimpleNamespace(
+    function_name="f", memory_limit_in_mb=128, invoked_function_arn="arn:f", aws_request_id="r"
+)
+Handler = Callable[[dict[str, Any], Any], dict[str, Any]]
+
+
+@dataclass
+class FakeStepFunctions:
+    """Task tokens and what they were answered; moto's own know no token that no execution gave out."""
+
+    answers: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
+    waiting: bool = True
+
+    def answer(self, task_token: str, decision: str) -> bool:
+        self.answers.append((task_token, str(decision)))
+        return self.waiting
+
+
+@dataclass
+class Bench:
+    """What a handler's test works with."""
+
+    clock: Clock
+    hosting: SageMakerHosting
+    sagemaker: Any
+    slack: SlackStandIn
+    records: Records
+    workflow: FakeStepFunctions
+    traveller: Any
+    secret_arn: str
+
+    def pass_time(self, seconds: float) -> None:
+        self.clock.advance(seconds)
+        self.traveller.move_to(self.clock.now())
+
+    def run(self, handler: Handler, **event: Any) -> dict[str, Any]:
+        """Invoke a handler as Lambda does; the result must survive JSON."""
+        result: dict[str, Any] = json.loads(json.dumps(handler(event, CONTEXT)))
+        return result
+
+    def check_input(
+        self, endpoint: str = "fraud", remediation_id: str = "r-1", event_id: str = "e-1"
+    ) -> dict[str, Any]:
+        trigger = {
+            "kind": "event", "eventId": event_id, "eventName": "CreateEndpoint", "eventTime": "2026-11-23T09:00:00Z",
+            "principalArn": "arn:aws:iam::1:user/ana", "accountId": ACCOUNT, "region": REGION,
+        }  # fmt: skip
+        return {
+            "remediationId": remediation_id, "executionArn": f"arn:x:{remediation_id}",
+            "endpointName": endpoint, "trigger": trigger,
+        }  # fmt: skip
+
+    def make_endpoint(
+        self, name: str = "fraud", *, config: str = "", wait: bool = True, **members: Any
+    ) -> str:
+        """An endpoint, in service unless `wait` is False; returns its config's name."""
+        config = config or f"{name}-config"
+        self.make_config(config, **members)
+        self.sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=config)
+        if wait:
+            self.pass_time(700)
+        return config
+
+    def make_config(self, name: str, **members: Any) -> None:
+        self._make_model("model")
+        variant = {
+            "VariantName": "a", "ModelName": "model", "InstanceType": "ml.m5.large",
+            "InitialInstanceCount": 1, "InitialVariantWeight": 1.0,
+        }  # fmt: skip
+        self.sagemaker.create_endpoint_config(
+            EndpointConfigName=name, **{"ProductionVariants": [variant], **members}
+        )
+
+    def _make_model(self, name: str) -> None:
+        try:
+            self.sagemaker.describe_model(ModelName=name)
+        except self.sagemaker.exceptions.ClientError:
+            self.sagemaker.create_model(
+                ModelName=name,
+                PrimaryContainer={"Image": f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/m:1"},
+                ExecutionRoleArn=f"arn:aws:iam::{ACCOUNT}:role/Execution",
+            )
+
+    def remediation(self, remediation_id: str = "r-1") -> Remediation:
+        return self.records.remediation(remediation_id)
+
+    def approval(self, remediation_id: str = "r-1") -> Approval:
+        found = self.records.approval(self.remediation(remediation_id).get("approvalId", ""))
+        assert found is not None
+        return found
+
+    def messages(self) -> list[Any]:
+        return [
+            message for message in self.slack.messages(CHANNEL) if not getattr(message, "thread_ts", None)
+        ]
+
+
+@pytest.fixture
+def bench(monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
+    clock = Clock(speed=0)
+    hosting = SageMakerHosting(clock=clock, account_id=ACCOUNT)
+    slack = SlackStandIn(
+        clock=clock,
+        bot_token="xoxb-test-token",
+        signing_secret=SIGNING_SECRET,
+        channels=[Channel(id=CHANNEL, name="sagemaker")],
+        users=[ADA, GRACE, MALLORY],
+        user_groups=[],
+    )
+    with hosting.serve() as sagemaker_server, slack.serve() as slack_server, mock_aws():
+        for name, value in {
+            "AWS_DEFAULT_REGION": REGION,
+            "AWS_ACCESS_KEY_ID": "AKIATEST",
+            "AWS_SECRET_ACCESS_KEY": "test",
+            "AWS_ENDPOINT_URL_SAGEMAKER": sagemaker_server.url,
+            "SLACK_API_URL": slack_server.api_url,
+            "RECORDS_TABLE_NAME": TABLE,
+            "KMS_KEY_ARN": KEY_ARN,
+            "ENCRYPTION_SURFACES": "instance-volume,core-dump,data-capture,async-output",
+            "APPROVAL_DEADLINE_SECONDS": "86400",
+            "UPDATE_DEADLINE_SECONDS": "14400",
+            "SLACK_CHANNEL": CHANNEL,
+            "APPROVERS": f"{ADA.id},{GRACE.id}",
+        }.items():
+            monkeypatch.setenv(name, value)
+        _forget_clients()
+        table = boto3.client("dynamodb")
+        table.create_table(
+            TableName=TABLE,
+            BillingMode="PAY_PER_REQUEST",
+            KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
+            AttributeDefinitions=[
+                {"AttributeName": "pk", "AttributeType": "S"}, {"AttributeName": "sk", "AttributeType": "S"},
+            ],
+        )  # fmt: skip
+        secret = json.dumps({"bot_token": "xoxb-test-token", "signing_secret": SIGNING_SECRET})
+        arn = boto3.client("secretsmanager").create_secret(Name="slack", SecretString=secret)["ARN"]
+        monkeypatch.setenv("SLACK_SECRET_ARN", arn)
+        workflow = FakeStepFunctions()
+        for module in ("check_encryption", "request_approval", "slack_interactions"):
+            monkeypatch.setattr(f"handlers.{module}.workflow", lambda: workflow)
+        with time_machine.travel(clock.now(), tick=False) as traveller:
+            yield Bench(
+                clock=clock,
+                hosting=hosting,
+                sagemaker=boto3.client("sagemaker"),
+                slack=slack,
+                records=Records(TABLE),
+                workflow=workflow,
+                traveller=traveller,
+                secret_arn=arn,
+            )
+        _forget_clients()
+    assert hosting.violations == []
+
+
+def _forget_clients() -> None:
+    """The gateways' clients are kept for a Lambda's life, which here is one test."""
+    gateways.records.records.cache_clear()
+    gateways.sagemaker.sagemaker.cache_clear()
+    gateways.slack.slack_secret.cache_clear()
+    gateways.workflow.workflow.cache_clear()

@@ -1,0 +1,165 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from handlers.check_encryption import handler
+from remediation.errors import EndpointConfigNotFound, InvalidInput, RequestRefused, Throttled
+from remediation.record import iso
+from remediation.vocabulary import ApprovalStatus
+from tests.handlers.conftest import KEY_ARN, Bench
+
+
+def test_an_unencrypted_endpoint_is_recorded_whole_and_claimed(bench: Bench) -> None:
+    config = bench.make_endpoint(
+        DataCaptureConfig={
+            "EnableCapture": True,
+            "InitialSamplingPercentage": 50,
+            "DestinationS3Uri": "s3://captures/x",
+            "CaptureOptions": [{"CaptureMode": "Input"}],
+        }
+    )
+    assert bench.run(handler, **bench.check_input()) == {"verdict": "UNENCRYPTED"}
+
+    record = bench.remediation()
+    assert record.get("sourceConfigName") == config
+    assert record.get("surfaceKeys") == [
+        {"surface": "instance-volume", "now": "", "after": KEY_ARN},
+        {"surface": "data-capture", "now": "", "after": KEY_ARN},
+    ]
+    snapshot = bench.records.snapshot("r-1")
+    assert snapshot["config"]["DataCaptureConfig"]["DestinationS3Uri"] == "s3://captures/x"
+    assert snapshot["endpoint"]["EndpointName"] == "fraud"
+    holder = bench.records.holder("fraud")
+    assert holder is not None
+    assert holder["remediationId"] == "r-1"
+
+
+def test_an_encrypted_endpoint_ends_quietly_in_two_calls(bench: Bench) -> None:
+    bench.make_endpoint(KmsKeyId="alias/mine")
+    before = len(bench.hosting.calls)
+    result = bench.run(handler, **bench.check_input())
+    assert (result["verdict"], result["outcome"]) == ("ENCRYPTED", "ALREADY_ENCRYPTED")
+    assert [call.operation for call in bench.hosting.calls[before:]] == [
+        "DescribeEndpoint",
+        "DescribeEndpointConfig",
+    ]
+    assert bench.records.holder("fraud") is None
+
+
+def test_an_endpoint_that_is_gone_is_gone(bench: Bench) -> None:
+    assert bench.run(handler, **bench.check_input("nobody"))["outcome"] == "GONE"
+
+
+def test_an_exempt_endpoint_is_left_alone_until_its_date(bench: Bench) -> None:
+    bench.make_endpoint()
+    arn = bench.sagemaker.describe_endpoint(EndpointName="fraud")["EndpointArn"]
+    tomorrow = datetime.now(UTC).date() + timedelta(days=1)
+    tags = [
+        {"Key": "sealpoint:exempt-until", "Value": tomorrow.isoformat()},
+        {"Key": "sealpoint:exempt-reason", "Value": "synthetic data"},
+    ]
+    bench.sagemaker.add_tags(ResourceArn=arn, Tags=tags)
+    result = bench.run(handler, **bench.check_input())
+    assert result["outcome"] == "EXEMPT"
+    assert "synthetic data" in result["reason"]
+
+    bench.pass_time(3 * 86_400)
+    assert bench.run(handler, **bench.check_input(remediation_id="r-2", event_id="e-2")) == {
+        "verdict": "UNENCRYPTED"
+    }
+    assert "ended" in (bench.remediation("r-2").get("notes") or [""])[0]
+
+
+def test_tags_that_cannot_be_read_stop_the_check(bench: Bench) -> None:
+    bench.make_endpoint()
+    bench.hosting.faults.refuse("ListTags", "AccessDeniedException", "not authorized")
+    with pytest.raises(RequestRefused, match="not authorized"):
+        bench.run(handler, **bench.check_input())
+
+
+def test_the_same_event_twice_asks_once(bench: Bench) -> None:
+    bench.make_endpoint()
+    assert "outcome" not in bench.run(handler, **bench.check_input())
+    again = bench.run(handler, **bench.check_input(remediation_id="r-2"))
+    assert again["outcome"] == "SUPERSEDED"
+    assert "r-1" in again["reason"]
+
+
+def test_another_event_about_the_same_config_asks_nothing_new(bench: Bench) -> None:
+    bench.make_endpoint()
+    bench.run(handler, **bench.check_input())
+    again = bench.run(handler, **bench.check_input(remediation_id="r-2", event_id="e-2"))
+    assert again["outcome"] == "SUPERSEDED"
+    holder = bench.records.holder("fraud")
+    assert holder is not None
+    assert holder["remediationId"] == "r-1"
+
+
+def test_the_step_run_again_by_its_own_workflow_is_the_same(bench: Bench) -> None:
+    bench.make_endpoint()
+    first = bench.run(handler, **bench.check_input())
+    record = bench.remediation()
+    bench.pass_time(30)
+    assert bench.run(handler, **bench.check_input()) == first
+    assert bench.remediation() == record
+
+
+def _open_question(bench: Bench) -> None:
+    bench.records.note("r-1", {"approvalId": "a-1"})
+    assert bench.records.open_approval(
+        {
+            "approvalId": "a-1", "remediationId": "r-1", "endpointName": "fraud", "planHash": "",
+            "status": ApprovalStatus.PENDING, "taskToken": "token-1", "createdAt": "",
+            "deadline": iso(datetime.now(UTC) + timedelta(days=1)),
+        }
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("key", ["", "alias/theirs"])
+def test_a_change_to_another_config_supersedes_the_open_question(bench: Bench, key: str) -> None:
+    bench.make_endpoint()
+    bench.run(handler, **bench.check_input())
+    _open_question(bench)
+    bench.make_config("other-config", **({"KmsKeyId": key} if key else {}))
+    bench.sagemaker.update_endpoint(EndpointName="fraud", EndpointConfigName="other-config")
+
+    result = bench.run(handler, **bench.check_input(remediation_id="r-2", event_id="e-2"))
+    assert bench.workflow.answers == [("token-1", "SUPERSEDED")]
+    assert bench.approval()["status"] == "SUPERSEDED"
+    assert result.get("outcome") == ("ALREADY_ENCRYPTED" if key else None)
+    holder = bench.records.holder("fraud")
+    assert holder is not None
+    assert holder["remediationId"] == ("r-1" if key else "r-2")
+
+
+def test_a_claim_whose_lease_is_past_is_taken_over(bench: Bench) -> None:
+    bench.make_endpoint()
+    bench.run(handler, **bench.check_input())
+    bench.pass_time(3 * 86_400)
+    bench.run(handler, **bench.check_input(remediation_id="r-2", event_id="e-2"))
+    holder = bench.records.holder("fraud")
+    assert holder is not None
+    assert holder["remediationId"] == "r-2"
+
+
+def test_a_config_that_is_not_visible_yet_is_worth_another_try(bench: Bench) -> None:
+    bench.make_endpoint()
+    bench.hosting.faults.refuse(
+        "DescribeEndpointConfig", "ValidationException", 'Could not find endpoint configuration "arn:x".'
+    )
+    with pytest.raises(EndpointConfigNotFound):
+        bench.run(handler, **bench.check_input())
+    assert bench.run(handler, **bench.check_input()) == {"verdict": "UNENCRYPTED"}
+
+
+def test_throttling_is_named_as_such(bench: Bench) -> None:
+    bench.hosting.faults.throttle("DescribeEndpoint", 5)
+    with pytest.raises(Throttled):
+        bench.run(handler, **bench.check_input())
+
+
+def test_input_of_another_shape_is_refused(bench: Bench) -> None:
+    with pytest.raises(InvalidInput, match="endpointName"):
+        bench.run(handler, **{**bench.check_input(), "endpointName": None})

@@ -1,0 +1,317 @@
+"""CreateEncryptedConfig, UpdateEndpoint, AwaitInService and PollEndpoint against the SageMaker server."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from gateways.sagemaker import SageMaker
+from handlers import (
+    await_in_service,
+    check_encryption,
+    create_encrypted_config,
+    poll_endpoint,
+    update_endpoint,
+)
+from remediation.errors import (
+    DeadlinePassed,
+    EncryptionUnsupported,
+    EndpointBusy,
+    EndpointChanged,
+    EndpointConfigNotFound,
+    EndpointGone,
+    NotApproved,
+    RequestRefused,
+    TwinMismatch,
+)
+from remediation.record import iso
+from remediation.vocabulary import ApprovalStatus
+from tests.handlers.conftest import KEY_ARN, Bench
+
+CAPTURE = {
+    "EnableCapture": True,
+    "InitialSamplingPercentage": 50,
+    "DestinationS3Uri": "s3://captures/x",
+    "CaptureOptions": [{"CaptureMode": "Input"}],
+}
+
+
+@pytest.fixture
+def approved(bench: Bench) -> Bench:
+    """An endpoint whose remediation r-1 is approved."""
+    bench.make_endpoint(
+        DataCaptureConfig=CAPTURE, Tags=[{"Key": "team", "Value": "fraud"}, {"Key": "cost", "Value": "42"}]
+    )
+    bench.run(check_encryption.handler, **bench.check_input())
+    approve(bench)
+    return bench
+
+
+def approve(bench: Bench, status: ApprovalStatus = ApprovalStatus.APPROVED) -> None:
+    bench.records.note("r-1", {"approvalId": "a-1"})
+    opened = bench.records.open_approval(
+        {
+            "approvalId": "a-1", "remediationId": "r-1", "endpointName": "fraud",
+            "planHash": bench.remediation().get("planHash", ""), "status": ApprovalStatus.PENDING,
+            "taskToken": "token-1", "createdAt": "", "deadline": iso(datetime.now(UTC) + timedelta(days=1)),
+        }
+    )  # fmt: skip
+    assert opened
+    bench.records.settle("a-1", status, {"decidedBy": "U0ADA"})
+
+
+def _body(bench: Bench, name: str) -> dict[str, Any]:
+    body = SageMaker().require_config(name)
+    return {key: value for key, value in body.items() if key not in ("EndpointConfigArn", "CreationTime")}
+
+
+def test_the_twin_is_the_source_with_keys(approved: Bench) -> None:
+    twin = approved.run(create_encrypted_config.handler, remediationId="r-1")["twinConfigName"]
+    source = _body(approved, "fraud-config")
+    expected = {**source, "EndpointConfigName": twin, "KmsKeyId": KEY_ARN}
+    expected["DataCaptureConfig"] = {**source["DataCaptureConfig"], "KmsKeyId": KEY_ARN}
+    assert _body(approved, twin) == expected
+    arn = approved.sagemaker.describe_endpoint_config(EndpointConfigName=twin)["EndpointConfigArn"]
+    assert SageMaker().list_tags(arn) == {
+        "team": "fraud", "cost": "42",
+        "sealpoint:source-config": "fraud-config", "sealpoint:remediation-id": "r-1",
+    }  # fmt: skip
+
+
+def test_members_that_no_sdk_knows_survive(bench: Bench) -> None:
+    variant = {
+        "VariantName": "a", "ModelName": "model", "InstanceType": "ml.m5.large", "InitialInstanceCount": 1,
+        "NewThing": {"Deep": [1, None, "x"]},
+    }  # fmt: skip
+    bench.make_config("model-only")  # makes the model
+    SageMaker().create_config(
+        {"EndpointConfigName": "future", "ProductionVariants": [variant], "NewSetting": True}, {}
+    )
+    bench.sagemaker.create_endpoint(EndpointName="fraud", EndpointConfigName="future")
+    bench.pass_time(700)
+    bench.run(check_encryption.handler, **bench.check_input())
+    approve(bench)
+    twin = bench.run(create_encrypted_config.handler, remediationId="r-1")["twinConfigName"]
+    body = _body(bench, twin)
+    assert body["NewSetting"] is True
+    assert body["ProductionVariants"][0]["NewThing"]["Deep"] == [1, None, "x"]
+
+
+def test_the_step_run_again_reuses_the_twin(approved: Bench) -> None:
+    first = approved.run(create_encrypted_config.handler, remediationId="r-1")
+    again = approved.run(create_encrypted_config.handler, remediationId="r-1")
+    assert again == first
+    assert [call.operation for call in approved.hosting.calls].count(
+        "CreateEndpointConfig"
+    ) == 2  # source, twin
+
+
+def test_a_twin_that_cannot_be_read_back_yet_is_awaited_not_made_again(approved: Bench) -> None:
+    approved.hosting.faults.config_visible_after = 20
+    with pytest.raises(EndpointConfigNotFound):
+        approved.run(create_encrypted_config.handler, remediationId="r-1")
+    with pytest.raises(EndpointConfigNotFound):  # the name is taken, the config not to be seen
+        approved.run(create_encrypted_config.handler, remediationId="r-1")
+    approved.pass_time(21)
+    assert approved.run(create_encrypted_config.handler, remediationId="r-1")["twinConfigName"]
+
+
+def test_another_config_under_the_twins_name_is_not_touched(approved: Bench) -> None:
+    twin = approved.run(create_encrypted_config.handler, remediationId="r-1")["twinConfigName"]
+    approved.sagemaker.delete_endpoint_config(EndpointConfigName=twin)
+    approved.make_config(twin, KmsKeyId="alias/theirs")
+    before = _body(approved, twin)
+    with pytest.raises(TwinMismatch, match="KmsKeyId"):
+        approved.run(create_encrypted_config.handler, remediationId="r-1")
+    assert _body(approved, twin) == before
+
+
+def test_tags_that_did_not_come_along_are_a_mismatch(approved: Bench) -> None:
+    twin = approved.run(create_encrypted_config.handler, remediationId="r-1")["twinConfigName"]
+    arn = approved.sagemaker.describe_endpoint_config(EndpointConfigName=twin)["EndpointConfigArn"]
+    approved.sagemaker.delete_tags(ResourceArn=arn, TagKeys=["team"])
+    with pytest.raises(TwinMismatch, match="Tags.team is missing"):
+        approved.run(create_encrypted_config.handler, remediationId="r-1")
+
+
+@pytest.mark.parametrize(
+    ("code", "message", "error"),
+    [
+        (
+            "ValidationException",
+            "KmsKeyId is not supported for instance type ml.g5.xlarge",
+            EncryptionUnsupported,
+        ),
+        ("ValidationException", "InstanceType is not supported in this region", RequestRefused),
+        ("AccessDeniedException", "not authorized to perform kms:CreateGrant", RequestRefused),
+        ("ResourceLimitExceeded", "The limit of endpoint configs was exceeded", RequestRefused),
+    ],
+)
+def test_a_refusal_is_told_in_awss_words(
+    approved: Bench, code: str, message: str, error: type[Exception]
+) -> None:
+    approved.hosting.faults.refuse("CreateEndpointConfig", code, message)
+    with pytest.raises(error, match=message):
+        approved.run(create_encrypted_config.handler, remediationId="r-1")
+
+
+@pytest.mark.parametrize("status", [ApprovalStatus.DENIED, ApprovalStatus.EXPIRED, ApprovalStatus.SUPERSEDED])
+def test_nothing_is_made_without_an_approval_on_record(bench: Bench, status: ApprovalStatus) -> None:
+    bench.make_endpoint()
+    bench.run(check_encryption.handler, **bench.check_input())
+    approve(bench, status)
+    before = len(bench.hosting.calls)
+    with pytest.raises(NotApproved):
+        bench.run(create_encrypted_config.handler, remediationId="r-1")
+    assert "CreateEndpointConfig" not in [call.operation for call in bench.hosting.calls[before:]]
+
+
+def test_another_key_than_the_approved_one_is_not_used(
+    approved: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KMS_KEY_ARN", KEY_ARN + "-other")
+    with pytest.raises(NotApproved):
+        approved.run(create_encrypted_config.handler, remediationId="r-1")
+
+
+def test_a_source_made_anew_under_its_name_is_another_plan(approved: Bench) -> None:
+    approved.hosting.violations.clear()
+    approved.sagemaker.delete_endpoint_config(EndpointConfigName="fraud-config")
+    approved.pass_time(5)
+    approved.make_config("fraud-config")
+    approved.hosting.violations.clear()  # the person's doing, not ours
+    with pytest.raises(NotApproved):
+        approved.run(create_encrypted_config.handler, remediationId="r-1")
+
+
+def test_an_endpoint_that_moved_on_is_left_alone(approved: Bench) -> None:
+    approved.make_config("newer")
+    approved.sagemaker.update_endpoint(EndpointName="fraud", EndpointConfigName="newer")
+    approved.pass_time(700)
+    with pytest.raises(EndpointChanged):
+        approved.run(create_encrypted_config.handler, remediationId="r-1")
+
+
+def test_a_remediation_that_lost_its_claim_changes_nothing(approved: Bench) -> None:
+    approved.run(create_encrypted_config.handler, remediationId="r-1")
+    approved.records.release("fraud", "r-1")
+    with pytest.raises(EndpointChanged):
+        approved.run(create_encrypted_config.handler, remediationId="r-1")
+    with pytest.raises(EndpointChanged):
+        approved.run(update_endpoint.handler, remediationId="r-1")
+
+
+def test_waiting_for_service_ends_when_it_is_there(bench: Bench) -> None:
+    bench.make_endpoint(wait=False)
+    bench.run(check_encryption.handler, **bench.check_input())
+    assert bench.run(await_in_service.handler, remediationId="r-1") == {"waitSeconds": 15, "attempt": 1}
+    bench.pass_time(700)
+    assert bench.run(await_in_service.handler, remediationId="r-1", attempt=1) == {"ready": True}
+
+
+def test_waiting_for_service_has_an_end(bench: Bench) -> None:
+    bench.hosting.timings.__class__  # noqa: B018  # documented default: creation takes 600 s
+    bench.make_endpoint(wait=False)
+    bench.run(check_encryption.handler, **bench.check_input())
+    bench.run(await_in_service.handler, remediationId="r-1")
+    bench.pass_time(20_000)
+    bench.make_config("newer")
+    bench.sagemaker.update_endpoint(EndpointName="fraud", EndpointConfigName="newer")  # Updating again
+    with pytest.raises(DeadlinePassed):
+        bench.run(await_in_service.handler, remediationId="r-1", attempt=9)
+
+
+def _updated(bench: Bench) -> str:
+    twin = bench.run(create_encrypted_config.handler, remediationId="r-1")["twinConfigName"]
+    assert bench.run(update_endpoint.handler, remediationId="r-1") == {}
+    return str(twin)
+
+
+def test_the_update_keeps_live_capacity_and_weights(approved: Bench) -> None:
+    approved.sagemaker.update_endpoint_weights_and_capacities(
+        EndpointName="fraud",
+        DesiredWeightsAndCapacities=[{"VariantName": "a", "DesiredInstanceCount": 7, "DesiredWeight": 3.0}],
+    )
+    approved.pass_time(700)
+    twin = _updated(approved)
+    approved.pass_time(700)
+    endpoint = approved.sagemaker.describe_endpoint(EndpointName="fraud")
+    assert (endpoint["EndpointStatus"], endpoint["EndpointConfigName"]) == ("InService", twin)
+    assert endpoint["ProductionVariants"][0]["CurrentInstanceCount"] == 7
+    assert endpoint["ProductionVariants"][0]["CurrentWeight"] == 3.0
+
+
+def test_an_update_is_requested_once_however_often_the_step_runs(approved: Bench) -> None:
+    _updated(approved)
+    approved.run(update_endpoint.handler, remediationId="r-1")
+    assert [call.operation for call in approved.hosting.calls].count("UpdateEndpoint") == 1
+
+
+def test_an_update_whose_answer_was_lost_is_found_under_way(approved: Bench) -> None:
+    approved.run(create_encrypted_config.handler, remediationId="r-1")
+    approved.hosting.faults.lose_answer("UpdateEndpoint")
+    try:
+        approved.run(update_endpoint.handler, remediationId="r-1")
+    except EndpointBusy:  # the SDK tried again by itself and met the update that had been taken
+        approved.run(update_endpoint.handler, remediationId="r-1")
+    taken = [
+        call for call in approved.hosting.calls if call.operation == "UpdateEndpoint" and not call.error_code
+    ]
+    assert len(taken) == 1
+
+
+def test_an_endpoint_that_is_being_scaled_is_busy(approved: Bench) -> None:
+    approved.run(create_encrypted_config.handler, remediationId="r-1")
+    approved.sagemaker.update_endpoint_weights_and_capacities(
+        EndpointName="fraud", DesiredWeightsAndCapacities=[{"VariantName": "a", "DesiredInstanceCount": 7}]
+    )
+    with pytest.raises(EndpointBusy):
+        approved.run(update_endpoint.handler, remediationId="r-1")
+    approved.pass_time(700)
+    assert approved.run(update_endpoint.handler, remediationId="r-1") == {}
+
+
+@pytest.mark.parametrize(
+    ("config", "error"), [("twin", EndpointConfigNotFound), ("fraud-config", RequestRefused)]
+)
+def test_only_a_twin_that_is_not_visible_yet_is_worth_another_try(
+    approved: Bench, config: str, error: type[Exception]
+) -> None:
+    twin = approved.run(create_encrypted_config.handler, remediationId="r-1")["twinConfigName"]
+    missing = twin if config == "twin" else config
+    arn = f"arn:aws:sagemaker:us-east-1:123456789012:endpoint-config/{missing.lower()}"
+    approved.hosting.faults.refuse(
+        "UpdateEndpoint", "ValidationException", f'Could not find endpoint configuration "{arn}".'
+    )
+    with pytest.raises(error):
+        approved.run(update_endpoint.handler, remediationId="r-1")
+
+
+def test_a_deleted_endpoint_is_gone_at_every_step(approved: Bench) -> None:
+    _updated(approved)
+    approved.pass_time(700)
+    approved.sagemaker.delete_endpoint(EndpointName="fraud")
+    approved.pass_time(700)
+    for handler in (await_in_service.handler, create_encrypted_config.handler, update_endpoint.handler):
+        with pytest.raises(EndpointGone):
+            approved.run(handler, remediationId="r-1")
+    assert approved.run(poll_endpoint.handler, remediationId="r-1")["outcome"] == "GONE"
+
+
+def test_polling_ends_encrypted_on_the_twin(approved: Bench) -> None:
+    _updated(approved)
+    assert approved.run(poll_endpoint.handler, remediationId="r-1") == {"waitSeconds": 15, "attempt": 1}
+    approved.pass_time(700)
+    assert approved.run(poll_endpoint.handler, remediationId="r-1", attempt=1)["outcome"] == "ENCRYPTED"
+
+
+@pytest.mark.parametrize(("reason", "says"), [("alarm went off", "alarm went off"), (None, "no reason")])
+def test_polling_tells_a_rollback_even_a_silent_one(approved: Bench, reason: str | None, says: str) -> None:
+    approved.hosting.faults.roll_back_next_update(reason, endpoint="fraud")
+    _updated(approved)
+    approved.pass_time(5000)
+    result = approved.run(poll_endpoint.handler, remediationId="r-1", attempt=4)
+    assert result["outcome"] == "ROLLED_BACK"
+    assert says in result["reason"]
