@@ -1,0 +1,108 @@
+"""How Slack reaches us: one HTTP route for clicks, and the secret with Slack's credentials."""
+
+# pyright: reportArgumentType=false
+# jsii's classes don't match jsii's own protocols by pyright's rules (their parameter names differ); what is
+# passed where is checked by jsii itself, on every synthesis.
+
+from __future__ import annotations
+
+import json
+
+import aws_cdk as cdk
+from aws_cdk import aws_apigatewayv2 as apigateway
+from aws_cdk import aws_logs as logs
+from aws_cdk import aws_secretsmanager as secretsmanager
+from aws_cdk.aws_apigatewayv2_integrations import HttpLambdaIntegration
+from constructs import Construct
+
+from stacks.functions import LambdaFunction
+from stacks.settings import Settings
+
+_PATH = "/slack/interactions"
+# People click, machines don't: this is far above any day's clicks and far below a flood.
+_REQUESTS_PER_SECOND = 20
+_BURST = 40
+
+# Who asked what and how it went; never headers, query or body.
+_LOGGED = {
+    "requestId": "$context.requestId",
+    "time": "$context.requestTime",
+    "ip": "$context.identity.sourceIp",
+    "route": "$context.routeKey",
+    "status": "$context.status",
+    "latencyMs": "$context.responseLatency",
+    "integrationError": "$context.integrationErrorMessage",
+}
+
+
+class SlackSecret(Construct):
+    """Slack's credentials, to be filled in after the first deployment.
+
+    The values here only show what goes where: the functions refuse empty ones. CloudFormation writes them
+    once; deploying again leaves what a person put in, as long as this value here stays the same.
+    """
+
+    def __init__(self, scope: Construct, construct_id: str) -> None:
+        super().__init__(scope, construct_id)
+        empty = cdk.SecretValue.unsafe_plain_text("")
+        self.secret = secretsmanager.Secret(
+            self,
+            "Secret",
+            description="Slack's bot token and signing secret for Sealpoint",
+            secret_object_value={"bot_token": empty, "signing_secret": empty},
+            removal_policy=cdk.RemovalPolicy.RETAIN,
+        )
+
+
+class ApprovalsApi(Construct):
+    """The HTTP API with its one route, throttled and logged."""
+
+    def __init__(
+        self, scope: Construct, construct_id: str, *, settings: Settings, interactions: LambdaFunction
+    ) -> None:
+        super().__init__(scope, construct_id)
+        stack = cdk.Stack.of(self)
+        self.api = apigateway.HttpApi(
+            self,
+            "HttpApi",
+            api_name=f"{stack.stack_name}-approvals",
+            description="Slack's clicks on Sealpoint's approvals",
+            create_default_stage=False,
+        )
+        self.api.add_routes(
+            path=_PATH,
+            methods=[apigateway.HttpMethod.POST],
+            integration=HttpLambdaIntegration(
+                "SlackInteractions",
+                interactions.alias,
+                payload_format_version=apigateway.PayloadFormatVersion.VERSION_2_0,
+            ),
+        )
+        log_group = logs.LogGroup(
+            self,
+            "AccessLogs",
+            log_group_name=f"/aws/vendedlogs/http-api/{stack.stack_name}-approvals",
+            retention=settings.log_retention,
+            removal_policy=cdk.RemovalPolicy.DESTROY,
+        )
+        apigateway.CfnStage(
+            self,
+            "Stage",
+            api_id=self.api.api_id,
+            stage_name="$default",
+            auto_deploy=True,
+            default_route_settings=apigateway.CfnStage.RouteSettingsProperty(
+                throttling_rate_limit=_REQUESTS_PER_SECOND, throttling_burst_limit=_BURST
+            ),
+            access_log_settings=apigateway.CfnStage.AccessLogSettingsProperty(
+                # API Gateway wants the ARN without the `:*` that the log group's own attribute ends with
+                destination_arn=stack.format_arn(
+                    service="logs",
+                    resource="log-group",
+                    resource_name=log_group.log_group_name,
+                    arn_format=cdk.ArnFormat.COLON_RESOURCE_NAME,
+                ),
+                format=json.dumps(_LOGGED),
+            ),
+        )
+        self.url = f"https://{self.api.api_id}.execute-api.{stack.region}.{stack.url_suffix}{_PATH}"

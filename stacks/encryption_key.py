@@ -1,0 +1,81 @@
+"""The KMS key that endpoints get: one of our own, or the user's."""
+
+# pyright: reportArgumentType=false
+# jsii's classes don't match jsii's own protocols by pyright's rules (their parameter names differ); what is
+# passed where is checked by jsii itself, on every synthesis.
+
+from __future__ import annotations
+
+import aws_cdk as cdk
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from constructs import Construct
+
+ALL_SURFACES = ("instance-volume", "core-dump", "data-capture", "async-output")
+# The other surfaces are written by each endpoint's execution role. Nothing has shown yet that a user's key
+# lets that role in, and a twin whose role is shut out loses captures and answers without a word.
+SURFACES_OF_A_USERS_KEY = ("instance-volume",)
+
+
+class EncryptionKey(Construct):
+    """The key of one region.
+
+    Attributes
+    ----------
+    surfaces
+        The encryption surfaces that may be given this key.
+    """
+
+    def __init__(self, scope: Construct, construct_id: str, *, existing_key_arn: str | None) -> None:
+        super().__init__(scope, construct_id)
+        if existing_key_arn:
+            self.key: kms.Key | kms.IKey = kms.Key.from_key_arn(self, "UsersKey", existing_key_arn)
+            self.surfaces = SURFACES_OF_A_USERS_KEY
+        else:
+            self.key = self._create_key()
+            self.surfaces = ALL_SURFACES
+
+    def _create_key(self) -> kms.Key:
+        stack = cdk.Stack.of(self)
+        key = kms.Key(
+            self,
+            "Key",
+            description="Data at rest of SageMaker endpoints, given to them by Sealpoint",
+            alias=f"alias/{stack.stack_name.lower()}-endpoints",
+            enable_key_rotation=True,
+            # endpoints, captures and answers encrypted with it outlive the stack
+            removal_policy=cdk.RemovalPolicy.RETAIN,
+        )
+        # Execution roles are many, other people's, and come and go, so their use is allowed by the way it
+        # takes, as in the policy of AWS's own aws/s3 key: what S3 and SageMaker do for this account.
+        key.add_to_resource_policy(
+            self._in_this_account(
+                "ExecutionRolesWriteAndReadResults",
+                ["kms:GenerateDataKey", "kms:Decrypt", "kms:DescribeKey"],
+                via=("s3", "sagemaker"),
+            )
+        )
+        # Whoever creates or updates an endpoint on an encrypted config later on needs its grant too.
+        key.add_to_resource_policy(
+            self._in_this_account("EndpointsGetTheirGrants", ["kms:CreateGrant"], via=("sagemaker",))
+        )
+        return key
+
+    def _in_this_account(self, sid: str, actions: list[str], *, via: tuple[str, ...]) -> iam.PolicyStatement:
+        return iam.PolicyStatement(
+            sid=sid,
+            principals=[iam.AnyPrincipal()],
+            actions=actions,
+            resources=["*"],  # in a key policy: this key
+            conditions={
+                "StringEquals": {
+                    "kms:CallerAccount": cdk.Aws.ACCOUNT_ID,
+                    "kms:ViaService": [via_service(self, service) for service in via],
+                }
+            },
+        )
+
+
+def via_service(scope: Construct, service: str) -> str:
+    """The value of `kms:ViaService` for a service of this region."""
+    return f"{service}.{cdk.Stack.of(scope).region}.{cdk.Aws.URL_SUFFIX}"

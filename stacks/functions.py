@@ -1,0 +1,246 @@
+"""The Lambda functions: one for each handler, each with a role that allows what that handler does."""
+
+# pyright: reportArgumentType=false
+# jsii's classes don't match jsii's own protocols by pyright's rules (their parameter names differ); what is
+# passed where is checked by jsii itself, on every synthesis.
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import aws_cdk as cdk
+from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_logs as logs
+from aws_cdk import aws_secretsmanager as secretsmanager
+from constructs import Construct
+
+from stacks.encryption_key import EncryptionKey, via_service
+from stacks.lambda_asset import RUNTIME, lambda_code
+from stacks.settings import Settings
+
+_STEP_TIMEOUT = cdk.Duration.seconds(30)
+# Slack gives up after 3 seconds; a little more lets the decision that was made reach the workflow.
+_CLICK_TIMEOUT = cdk.Duration.seconds(10)
+# Creating an endpoint takes some 11 to 25 minutes, a canary or linear rollout hours; longer is stuck.
+_UPDATE_DEADLINE = cdk.Duration.hours(4)
+
+
+@dataclass(frozen=True, slots=True)
+class LambdaFunction:
+    """A function, and the alias through which everything invokes it.
+
+    The alias lets versions, provisioned concurrency or SnapStart be turned on without moving a caller.
+    """
+
+    function: lambda_.Function
+    alias: lambda_.Alias
+    role: iam.Role
+    timeout: cdk.Duration
+
+
+class Functions(Construct):
+    """All functions of one region."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        settings: Settings,
+        records: dynamodb.Table,
+        encryption: EncryptionKey,
+        slack_secret: secretsmanager.Secret,
+        workflow_arn: str,
+    ) -> None:
+        super().__init__(scope, construct_id)
+        self._settings = settings
+        self._records = records
+        self._code = lambda_code()
+        endpoints = self._arn("sagemaker", "endpoint", "*")
+        configs = self._arn("sagemaker", "endpoint-config", "*")
+
+        approval_deadline = cdk.Duration.hours(settings.approval_deadline_hours)
+        deadline = {"APPROVAL_DEADLINE_SECONDS": _seconds(approval_deadline)}
+        update_deadline = {"UPDATE_DEADLINE_SECONDS": _seconds(_UPDATE_DEADLINE)}
+        key = {"KMS_KEY_ARN": encryption.key.key_arn}
+        secret = {"SLACK_SECRET_ARN": slack_secret.secret_arn}
+        channel = {"SLACK_CHANNEL": settings.slack_channel}
+        approvers = {"APPROVERS": ",".join(settings.approvers)}
+
+        read_secret = _allow("secretsmanager:GetSecretValue", slack_secret.secret_arn)
+        answer_workflow = _allow("states:SendTaskSuccess", workflow_arn)
+        describe_endpoint = _allow("sagemaker:DescribeEndpoint", endpoints)
+        describe_config = _allow("sagemaker:DescribeEndpointConfig", configs)
+
+        # the instance volume is reached through a grant that our call to SageMaker makes (DESIGN §4.10)
+        use_key_through_sagemaker = _allow(
+            ["kms:CreateGrant", "kms:DescribeKey"],
+            encryption.key.key_arn,
+            {"StringEquals": {"kms:ViaService": via_service(self, "sagemaker")}},
+        )
+
+        self.check_encryption = self._function(
+            "CheckEncryption",
+            "Reads the key on the endpoint's config, keeps a copy of it and claims the endpoint",
+            environment=key | deadline | {"ENCRYPTION_SURFACES": ",".join(encryption.surfaces)},
+            records=("GetItem", "PutItem", "UpdateItem"),
+            statements=[
+                describe_endpoint,
+                describe_config,
+                _allow("sagemaker:ListTags", endpoints),  # its exemption
+                answer_workflow,  # of a question that this change overtakes
+            ],
+        )
+        self.request_approval = self._function(
+            "RequestApproval",
+            "Posts the question in Slack, for whose answer the workflow waits",
+            environment=secret | channel | approvers | deadline,
+            # ConditionCheckItem: a question goes on record only while its remediation holds the endpoint
+            records=("GetItem", "PutItem", "UpdateItem", "ConditionCheckItem"),
+            statements=[read_secret, answer_workflow],
+        )
+        self.slack_interactions = self._function(
+            "SlackInteractions",
+            "Takes clicks from Slack: verified, judged, recorded, then told to the workflow",
+            environment=secret | approvers,
+            records=("GetItem", "UpdateItem"),
+            statements=[read_secret, answer_workflow],
+            timeout=_CLICK_TIMEOUT,
+        )
+        self.expire_approval = self._function(
+            "ExpireApproval",
+            "Closes a question that nobody answered in time",
+            records=("GetItem", "UpdateItem"),
+        )
+        self.await_in_service = self._function(
+            "AwaitInService",
+            "Sees whether the endpoint can be updated yet",
+            environment=update_deadline,
+            records=("GetItem", "UpdateItem"),
+            statements=[describe_endpoint],
+        )
+        self.create_encrypted_config = self._function(
+            "CreateEncryptedConfig",
+            "Checks again what was approved, writes the encrypted twin, reads it back and compares",
+            environment=key,
+            records=("GetItem", "UpdateItem"),
+            statements=[
+                describe_endpoint,
+                describe_config,
+                _allow("sagemaker:ListTags", configs),
+                _allow("sagemaker:AddTags", configs),
+                # a config without this very key, the condition key being absent then, is refused
+                _allow(
+                    "sagemaker:CreateEndpointConfig",
+                    configs,
+                    {"ArnEquals": {"sagemaker:VolumeKmsKey": encryption.key.key_arn}},
+                ),
+                # the execution role that a source config names; which one is the source's business
+                _allow(
+                    "iam:PassRole",
+                    self._arn("iam", "role", "*"),
+                    {"StringEquals": {"iam:PassedToService": "sagemaker.amazonaws.com"}},
+                ),
+                use_key_through_sagemaker,
+            ],
+        )
+        self.update_endpoint = self._function(
+            "UpdateEndpoint",
+            "Moves the endpoint to its encrypted twin",
+            records=("GetItem", "UpdateItem"),
+            statements=[
+                describe_endpoint,
+                # SageMaker checks UpdateEndpoint on the config as well (github.com/aws/aws-cdk/issues/11594)
+                _allow("sagemaker:UpdateEndpoint", [endpoints, configs]),
+                use_key_through_sagemaker,
+            ],
+        )
+        self.poll_endpoint = self._function(
+            "PollEndpoint",
+            "Sees how the update is doing",
+            environment=key | update_deadline,
+            records=("GetItem", "UpdateItem"),
+            statements=[describe_endpoint, describe_config],
+        )
+        self.close_remediation = self._function(
+            "CloseRemediation",
+            "Records the outcome, lets the endpoint go and updates the card",
+            environment=secret | channel,
+            records=("GetItem", "PutItem", "UpdateItem", "DeleteItem"),
+            statements=[read_secret],
+        )
+
+    def _function(
+        self,
+        construct_id: str,
+        description: str,
+        *,
+        records: Sequence[str],
+        environment: Mapping[str, str] | None = None,
+        statements: Sequence[iam.PolicyStatement] = (),
+        timeout: cdk.Duration = _STEP_TIMEOUT,
+    ) -> LambdaFunction:
+        """The function of ``handlers/<construct id in snake case>.py``."""
+        scope = Construct(self, construct_id)
+        log_group = logs.LogGroup(
+            scope,
+            "Logs",
+            retention=self._settings.log_retention,
+            # the evidence is the records table; logs go with what wrote them
+            removal_policy=cdk.RemovalPolicy.DESTROY,
+        )
+        role = iam.Role(scope, "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
+        function = lambda_.Function(
+            scope,
+            "Function",
+            description=description,
+            runtime=RUNTIME,
+            architecture=lambda_.Architecture.ARM_64,
+            code=self._code,
+            handler=f"handlers.{_snake_case(construct_id)}.handler",
+            memory_size=self._settings.function_memory_mb,
+            timeout=timeout,
+            role=role,
+            log_group=log_group,
+            tracing=lambda_.Tracing.ACTIVE,
+            environment={
+                "POWERTOOLS_SERVICE_NAME": "sealpoint",
+                "POWERTOOLS_METRICS_NAMESPACE": "Sealpoint",
+                "POWERTOOLS_LOG_LEVEL": "INFO",
+                "RECORDS_TABLE_NAME": self._records.table_name,
+                **(environment or {}),
+            },
+        )
+        log_group.grant_write(role)
+        actions = [f"dynamodb:{action}" for action in records]
+        role.add_to_policy(_allow(actions, self._records.table_arn))
+        for statement in statements:
+            role.add_to_policy(statement)
+        return LambdaFunction(function, function.add_alias("live"), role, timeout)
+
+    def _arn(self, service: str, resource: str, name: str) -> str:
+        stack = cdk.Stack.of(self)
+        region = "" if service == "iam" else stack.region
+        return stack.format_arn(service=service, resource=resource, resource_name=name, region=region)
+
+
+def _allow(
+    actions: str | Sequence[str], resources: str | Sequence[str], conditions: Mapping[str, Any] | None = None
+) -> iam.PolicyStatement:
+    return iam.PolicyStatement(
+        actions=[actions] if isinstance(actions, str) else actions,
+        resources=[resources] if isinstance(resources, str) else resources,
+        conditions=conditions,
+    )
+
+
+def _snake_case(name: str) -> str:
+    return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name).lstrip("_")
+
+
+def _seconds(duration: cdk.Duration) -> str:
+    return str(int(duration.to_seconds()))
