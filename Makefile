@@ -29,7 +29,7 @@ node_modules/.ready: package.json package-lock.json
 	@touch $@
 
 demo: cdk.out/manifest.json ## the whole loop on this machine; DEMO_DECISION=approve|deny|expire|rollback, DEMO_JSON=path
-	@$(BIN)/python -m local.demo
+	@PYTHONPATH=lambdas $(BIN)/python -m local.demo
 
 synth: setup ## the cloud assembly, into cdk.out/
 	@rm -rf cdk.out

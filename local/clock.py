@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Generator
+from contextlib import contextmanager
 
 _POLL_SECONDS = 0.005  # how often a waiter on a driven clock looks again, in real time
 _FAR_FUTURE_SECONDS = 10 * 365 * 86_400  # the interpreter's "no time-out": not a timer anyone waits for
@@ -26,6 +28,8 @@ class Clock:
         self._real_origin = time.monotonic()
         self._origin = time.time() if start is None else start
         self._timers: dict[object, float] = {}
+        self._pauses = 0
+        self._speed_when_running = speed
 
     def now(self) -> float:
         """Unix time in the simulation, in seconds."""
@@ -34,6 +38,22 @@ class Clock:
 
     def _now(self) -> float:
         return self._origin + (time.monotonic() - self._real_origin) * self._speed
+
+    @contextmanager
+    def paused(self) -> Generator[None]:
+        """Let no simulated time pass meanwhile: what computes here takes no time in the simulation."""
+        self._pause(1)
+        try:
+            yield
+        finally:
+            self._pause(-1)
+
+    def _pause(self, change: int) -> None:
+        with self._lock:
+            now = self._now()
+            self._pauses += change
+            self._origin, self._real_origin = now, time.monotonic()
+            self._speed = 0.0 if self._pauses else self._speed_when_running
 
     def advance(self, seconds: float) -> None:
         """Jump forwards; whoever waited for a moment that is now past wakes up."""

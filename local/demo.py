@@ -50,6 +50,12 @@ class Story:
     decision: str
     started: float = field(default_factory=time.monotonic)
     notes: list[str] = field(default_factory=list[str])
+    entered: list[tuple[str, float, float]] = field(default_factory=list[tuple[str, float, float]])
+
+    def see(self, states: list[str], simulated: float) -> None:
+        """Note when each newly entered state was first seen: simulated time, and real seconds so far."""
+        for state in states[len(self.entered) :]:
+            self.entered.append((state, simulated, time.monotonic() - self.started))
 
     def note(self, text: str) -> None:
         self.notes.append(f"{time.monotonic() - self.started:5.1f} s  {text}")
@@ -193,17 +199,16 @@ def _running(execution: Execution) -> bool:
 
 
 def _progress(world: World, execution: Execution, story: Story) -> Table:
-    """The states entered, when, in both times."""
+    """The states entered, with the time of the simulation and of this machine."""
     table = Table(
-        "state", "entered", "real", box=None, pad_edge=False, title="The workflow", title_justify="left"
+        "state", "after", "real", box=None, pad_edge=False, title="The workflow", title_justify="left"
     )
-    entered = [event for event in world.history(execution) if "stateEnteredEventDetails" in event]
-    for index, event in enumerate(entered):
-        last = index == len(entered) - 1
+    story.see(world.states_entered(execution), world.clock.now())
+    for index, (state, simulated, real) in enumerate(story.entered):
+        last = index == len(story.entered) - 1
         mark = "[yellow]▶[/]" if last and _running(execution) else "[green]✓[/]"
-        real = event["timestamp"].timestamp() - entered[0]["timestamp"].timestamp()
-        name = event["stateEnteredEventDetails"]["name"]
-        table.add_row(f"{mark} {escape(name)}", f"+{real * _SPEED / 60:5.1f} min", f"{real:5.1f} s")
+        minutes = (simulated - story.entered[0][1]) / 60
+        table.add_row(f"{mark} {escape(state)}", f"{minutes:,.1f} min", f"[dim]{real:.1f} s[/]")
     for note in story.notes:
         table.add_row(f"[dim]{escape(note)}[/]")
     return table

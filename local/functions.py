@@ -50,6 +50,7 @@ class Function:
 class _Pool:
     function: Function
     idle: list[_Worker] = field(default_factory=list["_Worker"])
+    started: list[_Worker] = field(default_factory=list["_Worker"])
 
 
 class FunctionRunner:
@@ -67,7 +68,10 @@ class FunctionRunner:
         self._pools: dict[str, _Pool] = {}
         self._lock = threading.Lock()
         self._in_flight = 0
-        self._home = tempfile.TemporaryDirectory(prefix="sealpoint-lambda-")
+        self._home = tempfile.TemporaryDirectory(
+            prefix="sealpoint-lambda-",
+            ignore_cleanup_errors=True,  # a process that was just killed may still be writing
+        )
         self._runtime = _runtime_packages(Path(self._home.name) / "runtime")
         self._log_path = Path(self._home.name) / "logs.txt"
         self._log = self._log_path.open("ab")
@@ -104,8 +108,9 @@ class FunctionRunner:
             self._in_flight += 1
             worker = pool.idle.pop() if pool.idle else None
         try:
-            worker = worker or self._start(pool.function)
-            answer = worker.call(event, self._clock.now())
+            worker = worker or self._start(pool)
+            with self._clock.paused():  # a fast clock must not make a function look slow
+                answer = worker.call(event, self._clock.now())
             with self._lock:
                 if worker.alive:
                     pool.idle.append(worker)
@@ -116,14 +121,15 @@ class FunctionRunner:
             raise FunctionError(answer["error"])
         return answer["result"]
 
-    def _start(self, function: Function) -> _Worker:
-        return _Worker(function, self._runtime, self._environment, self._home.name, self._log)
+    def _start(self, pool: _Pool) -> _Worker:
+        worker = _Worker(pool.function, self._runtime, self._environment, self._home.name, self._log)
+        pool.started.append(worker)
+        return worker
 
     def stop(self) -> None:
         for pool in self._pools.values():
-            for worker in pool.idle:
+            for worker in pool.started:
                 worker.stop()
-            pool.idle.clear()
         self._log.close()
         self._home.cleanup()
 

@@ -18,8 +18,9 @@ from typing import Any
 
 import boto3
 import requests
-from moto.stepfunctions.models import stepfunctions_backends
+from botocore.config import Config
 from moto.stepfunctions.parser.backend.execution import Execution
+from moto.stepfunctions.parser.models import stepfunctions_parser_backends
 
 from local import interpreter
 from local.clock import Clock
@@ -128,6 +129,7 @@ class World:
             endpoint_url=self.sagemaker_url,
             aws_access_key_id="AKIADATASCIENTIST",
             aws_secret_access_key="local",  # noqa: S106  # the stand-in checks none
+            config=Config(parameter_validation=False),  # whatever is sent, the service is the one to judge
         )
 
     # -- what happened
@@ -285,7 +287,7 @@ class World:
 
     def _find_execution(self, machine_arn: str, arn: str) -> Execution:
         region = machine_arn.split(":")[3]
-        found: Any = stepfunctions_backends[ACCOUNT_ID][region].describe_execution(arn)
+        found: Any = stepfunctions_parser_backends[ACCOUNT_ID][region].describe_execution(arn)
         return found
 
     def _execution_ended(self, execution: Execution) -> None:

@@ -34,7 +34,8 @@ _NAME_TAKEN = "Cannot create already existing endpoint configuration"
 class SageMaker:
     """SageMaker in one region.
 
-    Every call may raise `Throttled`, `ServiceUnavailable` or `RequestRefused`.
+    Every call may raise `Throttled`, `ServiceUnavailable` or `RequestRefused`. A `client` of the caller's has
+    to have parameter validation off, or botocore refuses what it doesn't know.
     """
 
     def __init__(self, client: SageMakerClient | None = None) -> None:

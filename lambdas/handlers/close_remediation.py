@@ -11,7 +11,7 @@ from gateways.slack import Slack, slack_secret
 from handlers.observability import logger, metrics, step
 from remediation import card
 from remediation.closing import ending
-from remediation.record import Approval, Remediation, iso, start_record
+from remediation.record import Approval, Remediation, iso, salvaged_record
 from remediation.vocabulary import ApprovalStatus, Outcome
 
 # The state machine's output (DESIGN §6)
@@ -31,7 +31,7 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     now = datetime.now(UTC)
     outcome, reason = ending(event)
     if records().find_remediation(event["remediationId"]) is None:
-        records().start(start_record(event, now))  # it failed before its record began
+        records().start(salvaged_record(event, now))  # it failed before its record began
 
     # evidence first, then the endpoint's freedom, then the news: each is repeated safely if the next fails
     already_closed = "outcome" in records().remediation(event["remediationId"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from gateways.environment import required, required_seconds
+from gateways.environment import required, required_list, required_seconds
 from gateways.records import records
 from gateways.slack import Slack, slack_secret
 from gateways.workflow import workflow
@@ -29,7 +29,8 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
         return {}
     if "ts" not in approval:
         slack = Slack(slack_secret())
-        channel, ts = slack.post(required("SLACK_CHANNEL"), card.question(remediation, approval))
+        message = card.question(remediation, approval, required_list("APPROVERS"))
+        channel, ts = slack.post(required("SLACK_CHANNEL"), message)
         approval = records().note_approval(approval["approvalId"], {"channel": channel, "ts": ts})
         if approval["status"] in (ApprovalStatus.APPROVED, ApprovalStatus.DENIED):
             slack.update(channel, ts, card.decided(remediation, approval))  # clicked before we knew its ts

@@ -76,8 +76,8 @@ def clip(text: str, limit: int) -> str:
     return cut + _ELLIPSIS
 
 
-def question(remediation: Remediation, approval: Approval) -> Message:
-    """The card that asks, with its buttons."""
+def question(remediation: Remediation, approval: Approval, approvers: Sequence[str]) -> Message:
+    """The card that asks, with its buttons; `approvers` are the Slack ids of those who may decide."""
     deadline = approval["deadline"]
     ask = (
         f"Endpoint {remediation['endpointName']} ({_place(remediation)}) names no KMS key. "
@@ -87,7 +87,8 @@ def question(remediation: Remediation, approval: Approval) -> Message:
         *_facts(remediation, ":unlock: Endpoint without a KMS key"),
         _section(_plan(remediation)),
         _context(
-            f":hourglass_flowing_sand: Decide by {date_token(deadline)}. With no answer nothing changes."
+            f":hourglass_flowing_sand: Decide by {date_token(deadline)}. With no answer nothing changes.",
+            f"May decide: {', '.join(f'<@{approver}>' for approver in approvers)}",
         ),
         {
             "type": "actions",

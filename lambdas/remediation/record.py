@@ -5,6 +5,7 @@ Moments are ISO 8601 in UTC with a `Z`, to the second: readable, and in order wh
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, Literal, NotRequired, TypedDict
 
@@ -94,6 +95,7 @@ class Claim(TypedDict):
 
 
 TRIGGER_FIELDS = ("kind", "eventId", "eventName", "eventTime", "principalArn", "accountId", "region")
+UNKNOWN_ENDPOINT = "(unknown)"
 _TRIGGER_KINDS = ("event", "sweep", "manual")
 
 
@@ -131,6 +133,21 @@ def start_record(event: dict[str, Any], now: datetime) -> Remediation:
     }
 
 
+def salvaged_record(event: Mapping[str, Any], now: datetime) -> Remediation:
+    """A record for a remediation that failed before it could begin one, from whatever its input had."""
+    given = event.get("trigger")
+    trigger: Any = (
+        {name: _if_text(given.get(name)) for name in TRIGGER_FIELDS} if isinstance(given, dict) else {}
+    )
+    return {
+        "remediationId": _required(event, "remediationId"),
+        "executionArn": _if_text(event.get("executionArn")),
+        "endpointName": _if_text(event.get("endpointName")) or UNKNOWN_ENDPOINT,
+        "trigger": dict.fromkeys(TRIGGER_FIELDS, "") | trigger,
+        "startedAt": iso(now),
+    }
+
+
 def required_fact(remediation: Remediation, name: str) -> str:
     """A fact that an earlier step put on record.
 
@@ -145,7 +162,11 @@ def required_fact(remediation: Remediation, name: str) -> str:
     return value
 
 
-def _required(event: dict[str, Any], name: str) -> str:
+def _if_text(value: Any) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _required(event: Mapping[str, Any], name: str) -> str:
     value = _text(event.get(name), name)
     if not value:
         raise InvalidInput(f"The input's '{name}' must be a name, and is empty.")

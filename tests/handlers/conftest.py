@@ -81,8 +81,9 @@ class Bench:
         self, endpoint: str = "fraud", remediation_id: str = "r-1", event_id: str = "e-1"
     ) -> dict[str, Any]:
         trigger = {
-            "kind": "event", "eventId": event_id, "eventName": "CreateEndpoint", "eventTime": "2026-11-23T09:00:00Z",
-            "principalArn": "arn:aws:iam::1:user/ana", "accountId": ACCOUNT, "region": REGION,
+            "kind": "event", "eventId": event_id, "eventName": "CreateEndpoint",
+            "eventTime": "2026-11-23T09:00:00Z", "principalArn": "arn:aws:iam::1:user/ana",
+            "accountId": ACCOUNT, "region": REGION,
         }  # fmt: skip
         return {
             "remediationId": remediation_id, "executionArn": f"arn:x:{remediation_id}",

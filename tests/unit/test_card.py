@@ -11,6 +11,7 @@ from remediation import card
 from remediation.vocabulary import ApprovalStatus, Outcome
 from tests.unit import samples
 
+_APPROVERS = ("U1", "U2")
 _LONGEST_NAME = "v" * 63
 nasty = st.text(alphabet=st.sampled_from("<>&`@!|*_~aé\n"), max_size=400) | st.text(max_size=400)
 
@@ -44,7 +45,7 @@ def _within_limits(message: card.Message) -> None:
 
 
 def test_the_question_offers_both_decisions_under_an_id_that_is_no_secret() -> None:
-    message = card.question(samples.remediation(), samples.approval())
+    message = card.question(samples.remediation(), samples.approval(), _APPROVERS)
     assert [(button["action_id"], button["value"]) for button in _buttons(message)] == [
         ("approve", "an-approval-that-can-not-be-guessed"),
         ("deny", "an-approval-that-can-not-be-guessed"),
@@ -54,7 +55,7 @@ def test_the_question_offers_both_decisions_under_an_id_that_is_no_secret() -> N
 
 
 def test_the_fallback_text_carries_what_a_notification_must() -> None:
-    text = card.question(samples.remediation(), samples.approval())["text"]
+    text = card.question(samples.remediation(), samples.approval(), _APPROVERS)["text"]
     for part in ("fraud", "123456789012", "us-east-1", "Encrypt it?", "2026-11-24T09:00:06Z"):
         assert part in text
 
@@ -62,7 +63,9 @@ def test_the_fallback_text_carries_what_a_notification_must() -> None:
 def test_the_question_shows_who_changed_what_runs_and_what_gets_a_key() -> None:
     shown = "\n".join(
         _texts(
-            card.question(samples.remediation(notes=["Its exemption ended."]), samples.approval())["blocks"]
+            card.question(
+                samples.remediation(notes=["Its exemption ended."]), samples.approval(), _APPROVERS
+            )["blocks"]
         )
     )
     for part in (
@@ -79,7 +82,7 @@ def test_the_question_shows_who_changed_what_runs_and_what_gets_a_key() -> None:
     ("status", "word"), [(ApprovalStatus.APPROVED, "*Approved*"), (ApprovalStatus.DENIED, "*Denied*")]
 )
 def test_a_decided_card_keeps_the_facts_and_loses_the_buttons(status: ApprovalStatus, word: str) -> None:
-    asked = card.question(samples.remediation(), samples.approval())
+    asked = card.question(samples.remediation(), samples.approval(), _APPROVERS)
     decided = card.decided(
         samples.remediation(), samples.approval(status, decidedBy="U1", decidedAt="2026-11-23T10:00:00Z")
     )
@@ -126,7 +129,7 @@ def test_ten_variants_with_the_longest_names_fit() -> None:
     record = samples.remediation(
         variants=variants, surfaceKeys=surfaces, endpointName="&" * 63, notes=["<" * 3000] * 3
     )
-    _within_limits(card.question(record, samples.approval()))
+    _within_limits(card.question(record, samples.approval(), _APPROVERS))
 
 
 @given(nasty, nasty, nasty)
@@ -134,13 +137,13 @@ def test_nothing_a_user_wrote_mentions_links_or_breaks_a_limit(endpoint: str, wh
     record = samples.remediation(endpointName=endpoint, reason=reason, outcome="FAILED", notes=[reason])
     record["trigger"] = {**record["trigger"], "principalArn": who, "eventTime": who}
     for message in (
-        card.question(record, samples.approval()),
+        card.question(record, samples.approval(), _APPROVERS),
         card.closed(record, samples.approval(ApprovalStatus.APPROVED, decidedBy="U1")),
     ):
         _within_limits(message)
         for text in [message["text"], *_texts(message["blocks"])]:
             # the only angle brackets are ours: mentions of a decider and date tokens
-            stripped = text.replace("<@U1>", "")
+            stripped = text.replace("<@U1>", "").replace("<@U2>", "")
             for piece in stripped.split("<")[1:]:
                 assert piece.startswith("!date^")
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from remediation.errors import InvalidInput
-from remediation.record import from_iso, iso, required_fact, start_record
+from remediation.record import from_iso, iso, required_fact, salvaged_record, start_record
 from tests.unit import samples
 
 moments = st.integers(946_684_800, 4_102_444_800).map(
@@ -64,3 +64,17 @@ def test_a_fact_that_is_not_on_record_yet_is_named() -> None:
     assert required_fact(samples.remediation(), "sourceConfigName") == samples.SOURCE
     with pytest.raises(InvalidInput, match="twinConfigName"):
         required_fact(samples.remediation(), "twinConfigName")
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        {},
+        {"endpointName": 7, "trigger": "event"},
+        {"endpointName": "fraud", "trigger": {"kind": ["x"], "region": "us-east-1"}},
+    ],
+)
+def test_whatever_failed_to_begin_can_still_be_recorded(event: dict[str, Any]) -> None:
+    record = salvaged_record({"remediationId": "r-1", **event}, _NOW)
+    assert record["endpointName"] in {"fraud", "(unknown)"}
+    assert all(isinstance(value, str) for value in record["trigger"].values())

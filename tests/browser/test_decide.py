@@ -1,0 +1,52 @@
+"""An approver decides on the Slack page, as a person would."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.workflow.loop import Loop
+
+pytestmark = pytest.mark.xdist_group("browser")
+
+
+def test_approve_asks_for_confirmation_and_encrypts(loop: Loop, page: Page) -> None:
+    loop.make_endpoint()
+    card = page.get_by_role("article").filter(has_text=loop.name)
+    card.get_by_role("button", name="Encrypt endpoint").click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_contain_text("Encrypt this endpoint?")
+    dialog.get_by_role("button", name="Cancel").click()
+    assert loop.buttons() == ["approve", "deny"], "a cancelled dialog decides nothing"
+
+    card.get_by_role("button", name="Encrypt endpoint").click()
+    page.get_by_role("dialog").get_by_role("button", name="Encrypt endpoint").click()
+    expect(card).to_contain_text("Approved by")
+    expect(card.get_by_role("button", name="Encrypt endpoint")).to_have_count(0)
+
+    assert loop.outcome() == "ENCRYPTED"
+    expect(card).to_contain_text("in service on its encrypted twin")
+
+
+def test_deny_leaves_the_endpoint_as_it_is(loop: Loop, page: Page) -> None:
+    loop.make_endpoint()
+    card = page.get_by_role("article").filter(has_text=loop.name)
+    card.get_by_role("button", name="Leave as is").click()
+    expect(card).to_contain_text("Denied by")
+    assert loop.outcome() == "DENIED"
+    assert loop.status() == ("InService", loop.config)
+    expect(card).to_contain_text("Left as it is")
+    expect(card.get_by_role("button", name="Leave as is")).to_have_count(0)
+
+
+def test_an_outsider_is_told_privately(loop: Loop, page: Page) -> None:
+    loop.make_endpoint()
+    page.get_by_role("combobox").select_option(label="Olu (no approver)")
+    card = page.get_by_role("article").filter(has_text=loop.name)
+    card.get_by_role("button", name="Leave as is").click()
+    expect(page.get_by_text("you are not on the list")).to_be_visible()
+    assert loop.buttons() == ["approve", "deny"]
+    page.get_by_role("combobox").select_option(label=loop.world.approvers[0].name)
+    card.get_by_role("button", name="Leave as is").click()
+    expect(card).to_contain_text("Denied by")
+    assert loop.outcome() == "DENIED"

@@ -1,0 +1,191 @@
+"""RequestApproval, ExpireApproval and CloseRemediation against the Slack stand-in."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import boto3
+import pytest
+
+from handlers import check_encryption, close_remediation, expire_approval, request_approval
+from remediation.errors import RequestRefused, SlackUnavailable
+from remediation.vocabulary import ApprovalStatus, Outcome
+from tests.handlers.conftest import ADA, CHANNEL, Bench
+
+
+@pytest.fixture
+def found(bench: Bench) -> Bench:
+    """An unencrypted endpoint whose remediation r-1 is about to ask."""
+    bench.make_endpoint()
+    bench.run(check_encryption.handler, **bench.check_input())
+    return bench
+
+
+def ask(bench: Bench, token: str = "token-1") -> dict[str, Any]:
+    return bench.run(request_approval.handler, remediationId="r-1", taskToken=token)
+
+
+def test_the_question_is_posted_and_the_token_stays_on_record(found: Bench) -> None:
+    assert ask(found) == {}
+    [card] = found.messages()
+    approval = found.approval()
+    assert approval["status"] == "PENDING"
+    assert approval["taskToken"] == "token-1"
+    assert (approval.get("channel"), approval.get("ts")) == (CHANNEL, card.ts)
+    assert "token-1" not in json.dumps(card.blocks)
+    assert approval["deadline"] == found.remediation().get("deadline")
+
+
+def test_the_step_run_again_posts_no_second_card_and_takes_the_new_token(found: Bench) -> None:
+    ask(found)
+    ask(found, "token-2")
+    assert len(found.messages()) == 1
+    assert found.approval()["taskToken"] == "token-2"
+
+
+def test_a_decision_made_before_the_step_ran_again_is_answered_at_once(found: Bench) -> None:
+    ask(found)
+    found.records.settle(found.approval()["approvalId"], ApprovalStatus.APPROVED, {"decidedBy": ADA.id})
+    ask(found, "token-2")
+    assert found.workflow.answers == [("token-2", "APPROVED")]
+
+
+def test_nobody_is_asked_about_an_endpoint_that_a_newer_change_has_claimed(found: Bench) -> None:
+    found.records.release("fraud", "r-1")
+    ask(found)
+    assert found.messages() == []
+    assert found.workflow.answers == [("token-1", "SUPERSEDED")]
+
+
+def test_slack_out_of_reach_is_worth_another_try_which_asks(found: Bench) -> None:
+    found.slack.faults.fail("chat.postMessage", "internal_error")
+    with pytest.raises(SlackUnavailable):
+        ask(found)
+    assert found.messages() == []
+    ask(found, "token-2")
+    assert len(found.messages()) == 1
+    assert found.approval()["taskToken"] == "token-2"
+
+
+def test_a_channel_that_slack_does_not_know_is_told_in_slacks_words(
+    found: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SLACK_CHANNEL", "C0NOWHERE")
+    with pytest.raises(RequestRefused, match="channel_not_found"):
+        ask(found)
+
+
+@pytest.mark.parametrize("secret", ['{"bot_token": "", "signing_secret": ""}', "xoxb-raw", "[]", "{}"])
+def test_a_secret_that_is_not_filled_in_stops_and_is_not_quoted(found: Bench, secret: str) -> None:
+    boto3.client("secretsmanager").put_secret_value(SecretId=found.secret_arn, SecretString=secret)
+    with pytest.raises(RequestRefused, match="Slack secret") as caught:
+        ask(found)
+    assert "xoxb" not in str(caught.value)
+
+
+def test_a_rotated_token_is_read_again_at_once(found: Bench) -> None:
+    secret = {"bot_token": "xoxb-old", "signing_secret": "old"}
+    client = boto3.client("secretsmanager")
+    client.put_secret_value(SecretId=found.secret_arn, SecretString=json.dumps(secret))
+    with pytest.raises(RequestRefused, match="invalid_auth"):
+        ask(found)
+    secret["bot_token"] = "xoxb-test-token"
+    client.put_secret_value(SecretId=found.secret_arn, SecretString=json.dumps(secret))
+    found.pass_time(60)
+    ask(found, "token-2")
+    assert len(found.messages()) == 1
+
+
+def test_the_deadline_expires_an_open_question(found: Bench) -> None:
+    ask(found)
+    assert found.run(expire_approval.handler, remediationId="r-1") == {"decision": "EXPIRED"}
+    assert found.approval()["status"] == "EXPIRED"
+
+
+def test_a_decision_on_record_outlives_a_deadline_that_did_not_hear_of_it(found: Bench) -> None:
+    ask(found)
+    found.records.settle(found.approval()["approvalId"], ApprovalStatus.APPROVED, {"decidedBy": ADA.id})
+    assert found.run(expire_approval.handler, remediationId="r-1") == {"decision": "APPROVED"}
+
+
+def close(bench: Bench, **event: Any) -> dict[str, Any]:
+    return bench.run(close_remediation.handler, **bench.check_input(), **event)
+
+
+@pytest.mark.parametrize(
+    "outcome", [Outcome.EXPIRED, Outcome.ROLLED_BACK, Outcome.SUPERSEDED, Outcome.FAILED]
+)
+def test_closing_records_frees_and_tells(found: Bench, outcome: Outcome) -> None:
+    ask(found)
+    result = close(found, outcome=outcome, reason="because")
+    assert result == {
+        "outcome": outcome, "endpointName": "fraud", "remediationId": "r-1", "reason": "because",
+        "sourceConfigName": "fraud-config",
+    }  # fmt: skip
+    assert found.records.holder("fraud") is None
+    assert found.remediation().get("closedAt")
+    [card] = found.messages()
+    assert "because" in json.dumps(card.blocks)
+    assert "actions" not in [block["type"] for block in card.blocks]
+    assert found.approval()["status"] != "PENDING", "a click after the end must find the question closed"
+
+
+def test_closing_again_keeps_the_first_outcome(found: Bench) -> None:
+    ask(found)
+    close(found, outcome="ENCRYPTED")
+    again = close(found, outcome="FAILED", reason="the execution ended as ABORTED")
+    assert again["outcome"] == "ENCRYPTED"
+    assert "reason" not in again
+
+
+def test_closing_never_frees_an_endpoint_that_another_remediation_holds(found: Bench) -> None:
+    found.make_config("other")
+    found.sagemaker.update_endpoint(EndpointName="fraud", EndpointConfigName="other")
+    found.run(check_encryption.handler, **found.check_input(remediation_id="r-2", event_id="e-2"))
+    close(found, outcome="SUPERSEDED")
+    holder = found.records.holder("fraud")
+    assert holder is not None
+    assert holder["remediationId"] == "r-2"
+
+
+def test_a_failure_before_anyone_was_asked_is_told_all_the_same_and_once(bench: Bench) -> None:
+    error = {
+        "Error": "Throttled",
+        "Cause": json.dumps({"errorMessage": "SageMaker is throttling.", "errorType": "Throttled"}),
+    }
+    result = close(bench, error=error)
+    assert (result["outcome"], result["reason"]) == ("FAILED", "SageMaker is throttling.")
+    close(bench, error=error)
+    [notice] = bench.messages()
+    assert "SageMaker is throttling." in json.dumps(notice.blocks)
+
+
+@pytest.mark.parametrize("outcome", ["ALREADY_ENCRYPTED", "EXEMPT", "GONE", "SUPERSEDED"])
+def test_what_matters_to_nobody_is_recorded_and_not_told(bench: Bench, outcome: str) -> None:
+    close(bench, outcome=outcome)
+    assert bench.messages() == []
+    assert bench.remediation().get("outcome") == outcome
+
+
+def test_the_outcome_is_on_record_before_slack_is_told(found: Bench) -> None:
+    ask(found)
+    found.slack.faults.fail("chat.update", "internal_error")
+    with pytest.raises(SlackUnavailable):
+        close(found, outcome="ENCRYPTED")
+    assert found.remediation().get("outcome") == "ENCRYPTED"
+    assert found.records.holder("fraud") is None
+    assert close(found, outcome="ENCRYPTED")["outcome"] == "ENCRYPTED"
+    assert "Encrypted" in found.messages()[0].text
+
+
+def test_the_decision_becomes_part_of_the_evidence(found: Bench) -> None:
+    ask(found)
+    found.records.settle(
+        found.approval()["approvalId"],
+        ApprovalStatus.DENIED,
+        {"decidedBy": ADA.id, "decidedAt": "2026-11-23T10:00:00Z"},
+    )
+    assert close(found, outcome="DENIED")["decidedBy"] == ADA.id
+    record = found.remediation()
+    assert (record.get("decision"), record.get("decidedBy")) == ("DENIED", ADA.id)

@@ -1,0 +1,239 @@
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import json
+from typing import Any
+from urllib.parse import urlencode
+
+import boto3
+import pytest
+
+from handlers import check_encryption, request_approval, slack_interactions
+from remediation.errors import RemediationError, ServiceUnavailable
+from tests.handlers.conftest import ADA, CHANNEL, GRACE, MALLORY, SIGNING_SECRET, Bench
+
+
+@pytest.fixture
+def asked(bench: Bench) -> Bench:
+    bench.make_endpoint()
+    bench.run(check_encryption.handler, **bench.check_input())
+    bench.run(request_approval.handler, remediationId="r-1", taskToken="token-1")
+    return bench
+
+
+def _body(bench: Bench, action: str = "approve", user: str = ADA.id, **changes: Any) -> str:
+    payload = {
+        "type": "block_actions",
+        "user": {"id": user},
+        "channel": {"id": CHANNEL},
+        "actions": [{"action_id": action, "value": bench.approval()["approvalId"]}],
+        **changes,
+    }
+    return urlencode({"payload": json.dumps(payload)})
+
+
+def _signed(body: str | bytes, timestamp: float, secret: str = SIGNING_SECRET) -> dict[str, str]:
+    raw = body if isinstance(body, bytes) else body.encode()
+    stamp = str(int(timestamp))
+    signature = hmac.new(secret.encode(), f"v0:{stamp}:".encode() + raw, hashlib.sha256).hexdigest()
+    return {"x-slack-request-timestamp": stamp, "x-slack-signature": f"v0={signature}"}
+
+
+def _send(bench: Bench, body: str, headers: dict[str, str] | None = None, **event: Any) -> int:
+    headers = _signed(body, bench.clock.now()) if headers is None else headers
+    answer = bench.run(slack_interactions.handler, **{"headers": headers, "body": body, **event})
+    return int(answer["statusCode"])
+
+
+def test_an_approval_is_recorded_then_the_workflow_is_told_then_the_card(asked: Bench) -> None:
+    assert _send(asked, _body(asked)) == 200
+    approval = asked.approval()
+    assert (approval["status"], approval.get("decidedBy")) == ("APPROVED", ADA.id)
+    assert asked.workflow.answers == [("token-1", "APPROVED")]
+    [card] = asked.messages()
+    assert "*Approved*" in json.dumps(card.blocks)
+    assert "actions" not in [block["type"] for block in card.blocks]
+
+
+def test_a_denial_too(asked: Bench) -> None:
+    assert _send(asked, _body(asked, "deny")) == 200
+    assert asked.workflow.answers == [("token-1", "DENIED")]
+    assert asked.approval()["status"] == "DENIED"
+
+
+def test_a_body_in_base64_is_the_same(asked: Bench) -> None:
+    body = _body(asked)
+    headers = _signed(body, asked.clock.now())
+    encoded = base64.b64encode(body.encode()).decode()
+    assert _send(asked, encoded, headers, isBase64Encoded=True) == 200
+    assert asked.approval()["status"] == "APPROVED"
+
+
+def test_a_repeated_click_answers_the_workflow_again_and_changes_nothing(asked: Bench) -> None:
+    _send(asked, _body(asked))
+    decided_at = asked.approval().get("decidedAt")
+    asked.pass_time(60)
+    assert _send(asked, _body(asked)) == 200
+    assert asked.workflow.answers == [("token-1", "APPROVED"), ("token-1", "APPROVED")]
+    assert asked.approval().get("decidedAt") == decided_at
+    assert asked.slack.ephemerals(ADA.id) == []
+
+
+def test_a_click_lost_before_the_workflow_heard_shows_as_lost_and_may_be_repeated(
+    asked: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: Any) -> bool:
+        raise ServiceUnavailable("Step Functions could not be reached.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(asked.workflow, "answer", broken)
+        assert _send(asked, _body(asked)) == 503
+    assert asked.approval()["status"] == "APPROVED"
+    assert _send(asked, _body(asked)) == 200
+    assert asked.workflow.answers == [("token-1", "APPROVED")]
+
+
+def test_the_second_of_two_people_changes_nothing_and_is_told_who_decided(asked: Bench) -> None:
+    _send(asked, _body(asked, "approve", ADA.id))
+    assert _send(asked, _body(asked, "deny", GRACE.id)) == 200
+    assert asked.approval()["status"] == "APPROVED"
+    assert asked.workflow.answers == [("token-1", "APPROVED")]
+    [told] = asked.slack.ephemerals(GRACE.id)
+    assert f"already approved by <@{ADA.id}>" in told.text
+
+
+def test_of_two_people_in_the_same_moment_one_wins(asked: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both read PENDING; the condition in the table lets one through."""
+    real = slack_interactions.records().approval
+    approval_id = asked.approval()["approvalId"]
+    stale = real(approval_id)
+    _send(asked, _body(asked, "deny", GRACE.id))
+    body = _body(asked, "approve", ADA.id)
+    monkeypatch.setattr(slack_interactions.records(), "approval", lambda _: stale, raising=False)
+    calls = {"count": 0}
+
+    def first_stale(_approval_id: str) -> Any:
+        calls["count"] += 1
+        return stale if calls["count"] == 1 else real(approval_id)
+
+    monkeypatch.setattr(slack_interactions.records(), "approval", first_stale)
+    assert _send(asked, body) == 200
+    assert asked.workflow.answers == [("token-1", "DENIED")]
+    [told] = asked.slack.ephemerals(ADA.id)
+    assert "already denied" in told.text
+
+
+def test_someone_who_is_no_approver_changes_nothing_and_is_told_whom_to_ask(asked: Bench) -> None:
+    before = asked.approval()
+    assert _send(asked, _body(asked, user=MALLORY.id)) == 200
+    assert asked.approval() == before
+    assert asked.workflow.answers == []
+    [told] = asked.slack.ephemerals(MALLORY.id)
+    assert f"<@{ADA.id}>" in told.text
+
+
+def test_a_click_after_the_deadline_is_late(asked: Bench) -> None:
+    asked.pass_time(86_400)
+    assert _send(asked, _body(asked)) == 200
+    assert asked.approval()["status"] == "PENDING"
+    assert "deadline" in asked.slack.ephemerals(ADA.id)[0].text
+
+
+def test_an_unknown_approval_is_told_as_such(asked: Bench) -> None:
+    body = _body(asked, actions=[{"action_id": "approve", "value": "no-such-approval"}])
+    assert _send(asked, body) == 200
+    assert "not on record" in asked.slack.ephemerals(ADA.id)[0].text
+
+
+def test_a_card_that_cannot_be_updated_now_does_not_undo_the_decision(asked: Bench) -> None:
+    asked.slack.faults.fail("chat.update", "internal_error")
+    assert _send(asked, _body(asked)) == 200
+    assert asked.workflow.answers == [("token-1", "APPROVED")]
+
+
+def test_a_person_who_cannot_be_told_why_not_sees_that_the_click_failed(asked: Bench) -> None:
+    asked.slack.faults.fail("chat.postEphemeral", "internal_error")
+    assert _send(asked, _body(asked, user=MALLORY.id)) == 503
+
+
+def _assert_unchanged(bench: Bench, status: int) -> None:
+    assert status in {400, 401}
+    assert bench.approval()["status"] == "PENDING"
+    assert bench.workflow.answers == []
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"x-slack-signature": "v0=" + "0" * 64},
+        {"x-slack-request-timestamp": "now", "x-slack-signature": "v0=" + "0" * 64},
+        {"x-slack-request-timestamp": "\u0661\u0667\u0660\u0660", "x-slack-signature": "v0=" + "0" * 64},
+        {"x-slack-request-timestamp": "9" * 40, "x-slack-signature": "v0=" + "0" * 64},
+        {"x-slack-request-timestamp": "1700000000", "x-slack-signature": "v0=ü"},
+        {"x-slack-request-timestamp": "1700000000", "x-slack-signature": ""},
+    ],
+)
+def test_unsigned_or_ill_signed_requests_are_refused(asked: Bench, headers: dict[str, str]) -> None:
+    _assert_unchanged(asked, _send(asked, _body(asked), headers))
+
+
+@pytest.mark.parametrize("age", [301, -301, 86_400])
+def test_a_stale_or_future_request_is_refused(asked: Bench, age: int) -> None:
+    body = _body(asked)
+    _assert_unchanged(asked, _send(asked, body, _signed(body, asked.clock.now() - age)))
+
+
+def test_a_request_signed_with_another_secret_is_refused(asked: Bench) -> None:
+    body = _body(asked)
+    _assert_unchanged(asked, _send(asked, body, _signed(body, asked.clock.now(), "another secret")))
+
+
+def test_a_signature_of_another_body_is_refused(asked: Bench) -> None:
+    headers = _signed(_body(asked, "deny"), asked.clock.now())
+    _assert_unchanged(asked, _send(asked, _body(asked, "approve"), headers))
+
+
+@pytest.mark.parametrize("body", ["", "payload=", "payload=%7B%7D", "x=1", "payload=[1]", "payload=%FF"])
+def test_a_signed_but_malformed_request_is_refused(asked: Bench, body: str) -> None:
+    _assert_unchanged(asked, _send(asked, body))
+
+
+def test_a_signed_body_that_is_no_text_is_refused(asked: Bench) -> None:
+    raw = b"payload=\xff\xfe"
+    headers = _signed(raw, asked.clock.now())
+    _assert_unchanged(asked, _send(asked, base64.b64encode(raw).decode(), headers, isBase64Encoded=True))
+
+
+def test_a_rotated_signing_secret_is_read_again_at_once(asked: Bench) -> None:
+    _send(asked, _body(asked, user=MALLORY.id))  # the old secret is cached now
+    rotated = {"bot_token": "xoxb-test-token", "signing_secret": "rotated"}
+    boto3.client("secretsmanager").put_secret_value(
+        SecretId=asked.secret_arn, SecretString=json.dumps(rotated)
+    )
+    body = _body(asked)
+    assert _send(asked, body, _signed(body, asked.clock.now(), "rotated")) == 200
+    assert asked.approval()["status"] == "APPROVED"
+
+
+def test_an_empty_signing_secret_lets_nobody_in(asked: Bench) -> None:
+    empty = {"bot_token": "xoxb-test-token", "signing_secret": ""}
+    boto3.client("secretsmanager").put_secret_value(SecretId=asked.secret_arn, SecretString=json.dumps(empty))
+    asked.pass_time(600)
+    slack_interactions.slack_secret.cache_clear()
+    body = _body(asked)
+    assert _send(asked, body, _signed(body, asked.clock.now(), "")) == 503
+    assert asked.approval()["status"] == "PENDING"
+
+
+def test_neither_token_nor_secret_is_ever_logged(asked: Bench, capsys: pytest.CaptureFixture[str]) -> None:
+    _send(asked, _body(asked))
+    _send(asked, _body(asked), {"x-slack-signature": "v0=" + "0" * 64})
+    with pytest.raises(RemediationError):
+        asked.run(request_approval.handler, remediationId="nobody", taskToken="token-1")
+    logged = capsys.readouterr().out
+    assert "click_judged" in logged
+    for secret in ("token-1", SIGNING_SECRET, "xoxb-test-token"):
+        assert secret not in logged

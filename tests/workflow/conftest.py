@@ -1,0 +1,7 @@
+"""The whole loop: the synthesized template's own state machine, on a clock that is driven."""
+
+from __future__ import annotations
+
+from tests.workflow.loop import loop, world
+
+__all__ = ["loop", "world"]

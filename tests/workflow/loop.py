@@ -1,0 +1,134 @@
+"""What a person does around one endpoint, and what they see: the vocabulary of the whole-loop tests."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from moto.stepfunctions.parser.backend.execution import Execution
+
+from local.clock import Clock
+from local.slack.store import Message
+from local.world import World
+
+
+@pytest.fixture(scope="package")
+def world(assembly: Path) -> Iterator[World]:
+    """A world of its own for each room of tests: moto's services are global to the process."""
+    world = World(assembly, Clock(speed=0))
+    yield world
+    world.stop()
+
+
+@pytest.fixture
+def loop(world: World) -> Iterator[Loop]:
+    """One test's endpoint in the shared world; nothing may be left running, undelivered or misused."""
+    world.trail_is_logging = True
+    yield Loop(world)
+    world.settle()
+    assert world.sagemaker.violations == []
+    assert world.bus.undelivered == []
+
+
+class Loop:
+    """One endpoint in the world, with its people and its messages."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.name = f"endpoint-{uuid.uuid4().hex[:8]}"
+        self.config = f"{self.name}-config"
+        self.people = world.client("sagemaker")
+
+    # -- what people do
+
+    def make_config(self, name: str = "", **members: Any) -> str:
+        name = name or self.config
+        model = f"{self.name}-model"
+        if not self.people.list_models(NameContains=model)["Models"]:
+            self.people.create_model(
+                ModelName=model,
+                PrimaryContainer={"Image": "123456789012.dkr.ecr.us-east-1.amazonaws.com/m:1"},
+                ExecutionRoleArn="arn:aws:iam::123456789012:role/Execution",
+            )
+        variant = {
+            "VariantName": "a", "ModelName": model, "InstanceType": "ml.m5.large",
+            "InitialInstanceCount": 2, "InitialVariantWeight": 1.0,
+        }  # fmt: skip
+        self.people.create_endpoint_config(
+            EndpointConfigName=name, **{"ProductionVariants": [variant], **members}
+        )
+        return name
+
+    def make_endpoint(self, *, in_service: bool = True, **members: Any) -> Execution:
+        """Create the endpoint; CloudTrail reports it, and the execution that this starts is returned."""
+        self.make_config(**members)
+        self.people.create_endpoint(EndpointName=self.name, EndpointConfigName=self.config)
+        if in_service:
+            self.world.clock.advance(700)
+        self.world.settle()
+        return self.execution()
+
+    def make_endpoint_eventually(self) -> Execution:
+        """Like `make_endpoint`, where calls are throttled: nothing is awaited but the event's arrival."""
+        self.make_config()
+        self.people.create_endpoint(EndpointName=self.name, EndpointConfigName=self.config)
+        self.world.settle()
+        return self.execution()
+
+    def update(self, config: str) -> Execution:
+        """A person moves the endpoint to another config."""
+        self.people.update_endpoint(EndpointName=self.name, EndpointConfigName=config)
+        self.world.settle()
+        return self.execution()
+
+    def click(self, action: str, *, user: str = "", card: Message | None = None) -> int:
+        card = card or self.card()
+        answer = self.world.slack.click(
+            user or self.world.approvers[0].id, channel=self.world.channel_id, ts=card.ts, action_id=action
+        )
+        return int(answer.status)
+
+    # -- what they see
+
+    def execution(self) -> Execution:
+        return self.world.executions_of(self.name)[-1]
+
+    def cards(self) -> list[Message]:
+        """The messages about this endpoint, oldest first."""
+        return [
+            message
+            for message in self.world.slack.messages(self.world.channel_id)
+            if self.name in message.text and message.thread_ts is None
+        ]
+
+    def card(self) -> Message:
+        return self.cards()[-1]
+
+    def buttons(self, card: Message | None = None) -> list[str]:
+        return [
+            element["action_id"]
+            for block in (card or self.card()).blocks
+            if block["type"] == "actions"
+            for element in block["elements"]
+        ]
+
+    def status(self) -> tuple[str, str]:
+        """The endpoint's status and config."""
+        endpoint = self.people.describe_endpoint(EndpointName=self.name)
+        return endpoint["EndpointStatus"], endpoint["EndpointConfigName"]
+
+    def outcome(self, execution: Execution | None = None) -> str:
+        """Drive the clock until the execution has ended, and check that all who report its end agree."""
+        execution = execution or self.execution()
+        output = self.world.run(execution)
+        record = self.world.record(execution.name)
+        assert output.get("outcome") == record.get("outcome"), (output, record)
+        assert output["endpointName"] == self.name
+        assert output["remediationId"] == execution.name
+        return str(output["outcome"])
+
+    def record(self, execution: Execution | None = None) -> dict[str, Any]:
+        return self.world.record((execution or self.execution()).name)
