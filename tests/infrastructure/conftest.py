@@ -1,0 +1,93 @@
+"""Synthesizes the app once: the templates that these tests ask."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+# read by jsii when aws_cdk is imported: no banner under Node 20
+os.environ.setdefault("JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION", "20")
+
+import aws_cdk as cdk
+import pytest
+
+import app
+from stacks import lambda_asset
+from tests.infrastructure.template import Template
+
+ROOT = Path(__file__).resolve().parents[2]
+GOV_KEY_ARN = "arn:aws-us-gov:kms:us-gov-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    # one worker synthesizes for all of these
+    for item in items:
+        if item.path.is_relative_to(Path(__file__).parent):
+            item.add_marker(pytest.mark.xdist_group("infrastructure"))
+
+
+@pytest.fixture(scope="session")
+def context() -> dict[str, Any]:
+    """The CDK context as cdk.json has it."""
+    return json.loads((ROOT / "cdk.json").read_text())["context"]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_account() -> Any:
+    """Synthesis must need no AWS account."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("CDK_DEFAULT_ACCOUNT", raising=False)
+        yield
+
+
+@pytest.fixture(scope="session")
+def assembly(context: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The cloud assembly of the settings in cdk.json."""
+    folder = tmp_path_factory.mktemp("assembly")
+    app.build(cdk.App(outdir=str(folder), context=context)).synth()
+    return folder
+
+
+@pytest.fixture(scope="session")
+def template(assembly: Path) -> Template:
+    return Template(assembly / "Sealpoint-us-east-1.template.json", "us-east-1")
+
+
+@pytest.fixture(scope="session")
+def asset(assembly: Path) -> Path:
+    """The one Lambda asset."""
+    (folder,) = assembly.glob("asset.*")
+    return folder
+
+
+class Elsewhere:
+    """Two regions, both in other partitions, one of them with the user's own key."""
+
+    def __init__(self, folder: Path, builds: int) -> None:
+        self.folder = folder
+        self.builds = builds
+        self.gov = Template(folder / "Sealpoint-us-gov-west-1.template.json", "us-gov-west-1", "aws-us-gov")
+        self.china = Template(folder / "Sealpoint-cn-north-1.template.json", "cn-north-1", "aws-cn")
+
+
+@pytest.fixture(scope="session")
+def elsewhere(context: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Elsewhere:
+    folder, builds = tmp_path_factory.mktemp("elsewhere"), 0
+    build_asset = lambda_asset.build_asset
+
+    def counted(target: Path) -> None:
+        nonlocal builds
+        builds += 1
+        build_asset(target)
+
+    settings = {
+        **context["sealpoint"],
+        "regions": ["us-gov-west-1", "cn-north-1"],
+        "kmsKeyArns": {"us-gov-west-1": GOV_KEY_ARN},
+    }
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(lambda_asset, "build_asset", counted)
+        app.build(cdk.App(outdir=str(folder), context={**context, "sealpoint": settings})).synth()
+    return Elsewhere(folder, builds)

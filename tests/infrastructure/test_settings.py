@@ -1,0 +1,133 @@
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from stacks.settings import SAMPLE_APPROVERS, SAMPLE_CHANNEL, Settings, SettingsError
+from tests.infrastructure.conftest import ROOT
+
+KEY_ARN = "arn:aws:kms:us-east-1:123456789012:key/mrk-1234abcd12ab34cd56ef1234567890ab"
+GOOD: dict[str, Any] = {
+    "regions": ["us-east-1", "eu-central-1"],
+    "slackChannel": "C0123456789",
+    "approvers": ["U0123456789", "W0123456789"],
+    "approvalDeadlineHours": 48,
+    "kmsKeyArns": {"us-east-1": KEY_ARN},
+    "functionMemoryMb": 2048,
+    "logRetentionDays": 30,
+}
+
+
+def problems(context: Any, deploying: Any = None) -> list[str]:
+    with pytest.raises(SettingsError) as raised:
+        Settings.from_context(context, deploying)
+    for problem in raised.value.problems:
+        assert problem in str(raised.value)
+    return raised.value.problems
+
+
+def test_good_settings_are_read_as_they_are() -> None:
+    settings = Settings.from_context(GOOD, "true")
+    assert settings.regions == ("us-east-1", "eu-central-1")
+    assert settings.slack_channel == "C0123456789"
+    assert settings.approvers == ("U0123456789", "W0123456789")
+    assert settings.approval_deadline_hours == 48
+    assert settings.kms_key_arns == {"us-east-1": KEY_ARN}
+    assert settings.function_memory_mb == 2048
+    assert settings.log_retention.name == "ONE_MONTH"
+
+
+def test_the_settings_in_cdk_json_can_be_synthesized_but_not_deployed(context: dict[str, Any]) -> None:
+    assert Settings.from_context(context["sealpoint"]).slack_channel == SAMPLE_CHANNEL
+    channel, approvers = problems(context["sealpoint"], "true")
+    assert "'slackChannel'" in channel
+    assert SAMPLE_CHANNEL in channel
+    assert "'approvers'" in approvers
+    assert all(sample in approvers for sample in SAMPLE_APPROVERS)
+
+
+def test_one_sample_approver_among_real_ones_is_refused_too() -> None:
+    (problem,) = problems({**GOOD, "approvers": ["U0123456789", SAMPLE_APPROVERS[0]]}, "true")
+    assert SAMPLE_APPROVERS[0] in problem
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "says"),
+    [
+        ("regions", [], "a list of one or more AWS regions"),
+        ("regions", "us-east-1", "a list of one or more AWS regions"),
+        ("regions", ["us-east-1", "us-east-1"], "each once"),
+        ("regions", ["Virginia"], "'Virginia'"),
+        ("regions", [1], "is 1"),
+        ("slackChannel", "#sagemaker", "the Slack channel's id"),
+        ("slackChannel", "", "the Slack channel's id"),
+        ("slackChannel", 7, "is 7"),
+        ("approvers", [], "a list of one or more Slack user ids"),
+        ("approvers", ["ana@example.com"], "'ana@example.com'"),
+        ("approvers", ["U0123456789,U0987654321"], "'U0123456789,U0987654321'"),
+        ("approvers", ["U0123456789", "U0123456789"], "each once"),
+        ("approvers", None, "is None"),
+        ("approvalDeadlineHours", 0, "a whole number from 1 to 720"),
+        ("approvalDeadlineHours", 721, "a whole number from 1 to 720"),
+        ("approvalDeadlineHours", "24", "is '24'"),
+        ("approvalDeadlineHours", 1.5, "is 1.5"),
+        ("approvalDeadlineHours", True, "is True"),
+        ("kmsKeyArns", [], "an object of region to KMS key ARN"),
+        ("kmsKeyArns", {"us-east-1": "alias/mine"}, "the ARN of a key in us-east-1"),
+        ("kmsKeyArns", {"us-east-1": None}, "is None"),
+        ("kmsKeyArns", {"eu-central-1": KEY_ARN}, "the ARN of a key in eu-central-1"),
+        ("kmsKeyArns", {"us-west-2": KEY_ARN}, "a region that is also in 'regions'"),
+        ("functionMemoryMb", 128, "a whole number from 512 to 10240"),
+        ("functionMemoryMb", 20000, "a whole number from 512 to 10240"),
+        ("logRetentionDays", 31, "30"),
+        ("logRetentionDays", [], "is []"),
+        ("logRetentionDays", True, "is True"),
+    ],
+)
+def test_a_bad_value_is_refused_by_key_value_and_what_is_allowed(key: str, value: Any, says: str) -> None:
+    (problem,) = problems({**GOOD, "kmsKeyArns": {}, key: value})
+    assert problem.startswith(f"'{key}")
+    assert "allowed is" in problem
+    assert says in problem
+
+
+@pytest.mark.parametrize("key", list(GOOD))
+def test_every_setting_is_required(key: str) -> None:
+    without = {name: value for name, value in GOOD.items() if name != key}
+    found = [problem for problem in problems(without) if problem.startswith(f"'{key}'")]
+    assert len(found) == 1
+    assert "is missing" in found[0]
+
+
+def test_an_unknown_setting_is_refused_with_the_nearest_known_one() -> None:
+    (problem,) = problems({**GOOD, "approverz": ["U0123456789"]})
+    assert "'approverz' is no setting. Did you mean 'approvers'?" in problem
+
+
+def test_all_problems_are_told_at_once() -> None:
+    assert len(problems({**GOOD, "approvers": [], "slackChannel": "x", "extra": 1})) == 3
+
+
+@pytest.mark.parametrize("context", [None, "text", ["list"]])
+def test_settings_that_are_no_object_are_refused(context: Any) -> None:
+    (problem,) = problems(context)
+    assert "'sealpoint' must be an object" in problem
+
+
+def test_the_app_tells_a_user_without_a_stack_trace() -> None:
+    finished = subprocess.run(  # noqa: S603  # our own interpreter on our own app
+        [sys.executable, "app.py"],
+        cwd=ROOT,
+        env={**os.environ, "CDK_CONTEXT_JSON": json.dumps({"sealpoint": {**GOOD, "approvers": []}})},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert finished.returncode == 1
+    assert "'approvers' is []" in finished.stderr
+    assert "Traceback" not in finished.stderr
