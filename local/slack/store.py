@@ -65,7 +65,8 @@ class Message:
 
     def as_slack(self) -> Json:
         """The message object that the Web API answers and interaction payloads carry."""
-        body: Json = {"type": "message", "user": self.author, "ts": self.ts, "text": self.text, "team": TEAM_ID}
+        body: Json = {"type": "message", "user": self.author, "ts": self.ts, "text": self.text}
+        body["team"] = TEAM_ID
         if self.is_from_app:
             body |= {"bot_id": BOT_ID, "app_id": APP_ID}
         if self.blocks:
@@ -316,7 +317,8 @@ class Store:
 
     def update_view(self, view: View, content: Json) -> View:
         """Other contents for an open modal."""
-        return self._replace_view(replace(view, content=content, hash=self._new_hash(), errors={}, notice=None))
+        fresh = replace(view, content=content, hash=self._new_hash(), errors={}, notice=None)
+        return self._replace_view(fresh)
 
     def note_on_view(self, view: View, *, errors: Mapping[str, str], notice: str | None) -> View:
         """Errors under a modal's inputs (by block id), or a notice for the whole."""

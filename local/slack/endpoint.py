@@ -1,0 +1,122 @@
+"""The Web API's side of HTTP: who calls, with what arguments, and what goes wrong on the way."""
+
+from __future__ import annotations
+
+import hmac
+import json
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, cast
+
+from local.slack.faults import AnswerLostError, Faults, Plan
+from local.slack.server import json_response
+from local.slack.web_api import RateLimited, SlackError, WebApi
+
+if TYPE_CHECKING:
+    from werkzeug.wrappers import Request, Response
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class ApiCall:
+    """One call of the Web API. `error` is Slack's word, None where it succeeded; no token is kept."""
+
+    time: float
+    method: str
+    arguments: Json
+    error: str | None
+    status: int
+    answer_lost: bool
+
+
+class Endpoint:
+    """Answers the requests under `/api/`, and logs them.
+
+    Parameters
+    ----------
+    now
+        Unix time.
+    """
+
+    def __init__(self, api: WebApi, faults: Faults, now: Callable[[], float], *, bot_token: str) -> None:
+        self.calls: list[ApiCall] = []
+        self._api = api
+        self._faults = faults
+        self._now = now
+        self._bot_token = bot_token
+        self._stopping = threading.Event()
+
+    def stop(self) -> None:
+        """Release the calls that hang."""
+        self._stopping.set()
+
+    def answer(self, request: Request, method: str) -> Response:
+        if self._faults.is_down:
+            raise AnswerLostError
+        plan = self._faults.plan(method)
+        if plan.hang_seconds and self._stopping.wait(plan.hang_seconds):
+            raise AnswerLostError
+        arguments: Json = {}
+        body, status, retry_after = {"ok": False, "error": plan.error}, plan.status, plan.retry_after
+        try:
+            arguments = _arguments(request)
+            token = arguments.pop("token", None)
+            if not plan.error:
+                body, status, retry_after = self._call(request, method, token, arguments)
+        except SlackError as error:
+            body, status = error.body(), HTTPStatus.OK
+        self._log(method, arguments, body, status, plan)
+        if plan.loses_answer:
+            raise AnswerLostError
+        headers = {} if retry_after is None else {"Retry-After": str(retry_after)}
+        return json_response(body, status, headers)
+
+    def _call(
+        self, request: Request, method: str, token: Any, arguments: Json
+    ) -> tuple[Json, int, int | None]:
+        self._authenticate(request.headers.get("Authorization", ""), token)
+        try:
+            return self._api.call(method, arguments), HTTPStatus.OK, None
+        except RateLimited as error:
+            return error.body(), HTTPStatus.TOO_MANY_REQUESTS, 1
+
+    def _authenticate(self, authorization: str, token: Any) -> None:
+        scheme, _, bearer = authorization.partition(" ")
+        given = bearer if scheme.lower() == "bearer" else token
+        if not given:
+            raise SlackError("not_authed")
+        if not hmac.compare_digest(str(given).encode(), self._bot_token.encode()):
+            raise SlackError("invalid_auth")
+
+    def _log(self, method: str, arguments: Json, body: Json, status: int, plan: Plan) -> None:
+        error = None if body.get("ok") else str(body.get("error"))
+        self.calls.append(ApiCall(self._now(), method, arguments, error, status, plan.loses_answer))
+
+
+def _arguments(request: Request) -> Json:
+    """From the query, and from a form or a JSON body."""
+    query: Json = request.args.to_dict()
+    if request.method != "POST" or not request.content_length:
+        return query
+    match request.mimetype:
+        case "application/json":
+            return query | _json_arguments(request.get_data())
+        case "application/x-www-form-urlencoded" | "multipart/form-data":
+            return query | request.form.to_dict()
+        case "":
+            raise SlackError("missing_post_type")
+        case _:
+            raise SlackError("invalid_post_type")
+
+
+def _json_arguments(body: bytes) -> Json:
+    try:
+        arguments = json.loads(body)
+    except (ValueError, RecursionError):
+        raise SlackError("invalid_json") from None
+    if not isinstance(arguments, dict):
+        raise SlackError("json_not_object")
+    return cast("Json", arguments)

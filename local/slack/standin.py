@@ -1,0 +1,215 @@
+"""The stand-in as a whole: one workspace with one app in it, on one clock."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from werkzeug.wrappers import Request, Response
+
+from local.slack.endpoint import ApiCall, Endpoint
+from local.slack.faults import Faults
+from local.slack.inputs import Chosen, Values
+from local.slack.interactivity import Delivery, Interaction, Interactivity, UnknownError
+from local.slack.page import Page
+from local.slack.server import Server
+from local.slack.store import Ephemeral, Message, Store, View
+from local.slack.web_api import WebApi
+
+if TYPE_CHECKING:
+    from local.clock import Clock
+    from local.slack.people import Channel, User, UserGroup
+
+_ANSWER_WITHIN_SECONDS = 3.0
+_WEB_API = "/api/"
+
+
+class SlackStandIn:
+    """Slack, as far as one app with a bot token and interactive messages sees it.
+
+    Parameters
+    ----------
+    clock
+        Dates messages and signatures. What a person waits for (the app's answer, a trigger's three
+        seconds) is real time.
+    bot_token
+        What the app calls the Web API with.
+    signing_secret
+        What requests to the app are signed with.
+    channels
+        At least one.
+    users
+        The people who can click; at least one.
+    answer_within
+        Real seconds that the app has to answer a click; Slack's are three.
+
+    Examples
+    --------
+    >>> slack = SlackStandIn(
+    ...     clock=Clock(),
+    ...     bot_token="xoxb-1",
+    ...     signing_secret="s",
+    ...     channels=[Channel("C01", "ops")],
+    ...     users=[User("U01", "Ada", "ada@example.com")],
+    ... )  # doctest: +SKIP
+    >>> with slack.serve() as server:  # doctest: +SKIP
+    ...     WebClient("xoxb-1", base_url=server.api_url).chat_postMessage(channel="C01", text="Hello")
+    """
+
+    def __init__(
+        self,
+        *,
+        clock: Clock,
+        bot_token: str,
+        signing_secret: str,
+        channels: Iterable[Channel],
+        users: Iterable[User],
+        user_groups: Iterable[UserGroup] = (),
+        answer_within: float = _ANSWER_WITHIN_SECONDS,
+    ) -> None:
+        self.bot_token = bot_token
+        self.signing_secret = signing_secret
+        self.faults = Faults()
+        self._server: Server | None = None
+        self._store = Store(clock, channels, users, user_groups)
+        if not self._store.channels or not self._store.users:
+            raise ValueError("a workspace has at least one channel and one user")
+        self._interactivity = Interactivity(
+            self._store,
+            clock.now,
+            signing_secret=signing_secret,
+            answer_within=answer_within,
+            base_url=self._base_url,
+        )
+        api = WebApi(self._store, self.faults, clock.now, self._base_url)
+        self._endpoint = Endpoint(api, self.faults, clock.now, bot_token=bot_token)
+        self._page = Page(self._store, self._interactivity, clock.now)
+
+    def serve(self) -> Server:
+        """Listen on a free port of this machine, once."""
+        if self._server is not None:
+            raise RuntimeError("this stand-in is served already")
+        self._server = Server(self._answer, self._release)
+        return self._server
+
+    @property
+    def interactivity_url(self) -> str | None:
+        """Where clicks are sent."""
+        return self._interactivity.url
+
+    @interactivity_url.setter
+    def interactivity_url(self, url: str | None) -> None:
+        self._interactivity.url = url
+
+    # -- what happened
+
+    @property
+    def calls(self) -> list[ApiCall]:
+        """Every call of the Web API, oldest first."""
+        return list(self._endpoint.calls)
+
+    @property
+    def interactions(self) -> list[Interaction]:
+        """Every request to the app, oldest first."""
+        return list(self._interactivity.interactions)
+
+    def messages(self, channel: str) -> list[Message]:
+        """A channel's messages and thread replies as they are now, oldest first."""
+        return self._store.messages(channel)
+
+    def ephemerals(self, user: str) -> list[Ephemeral]:
+        """What only this user sees, oldest first."""
+        return self._store.ephemerals(user)
+
+    def views(self, user: str) -> list[View]:
+        """The modals that a user has open, the topmost last."""
+        return self._store.views(user)
+
+    # -- what people do
+
+    def say(self, user: str, channel: str, text: str, *, thread_ts: str | None = None) -> Message:
+        """A message by a person. The app isn't told: it subscribes to no events."""
+        if thread_ts is not None and self._store.message(channel, thread_ts) is None:
+            raise UnknownError(f"There is no message {thread_ts!r} in {channel!r}.")
+        return self._store.add_message(channel, user, text=text, blocks=[], thread_ts=thread_ts)
+
+    def click(
+        self,
+        user: str,
+        *,
+        channel: str,
+        ts: str,
+        action_id: str,
+        block_id: str | None = None,
+        chosen: Chosen = None,
+        state: Values | None = None,
+    ) -> Delivery:
+        """Press a button of a message, or choose from a menu (`chosen`: the option's value).
+
+        A confirm dialog counts as confirmed. `state` is what other elements of the message are set to.
+
+        Raises
+        ------
+        UnknownError
+            No such user, channel or message.
+        RefusedError
+            The message, as it is shown now, has no such element or option.
+        """
+        return self._interactivity.click(
+            user,
+            channel=channel,
+            ts=ts,
+            action_id=action_id,
+            block_id=block_id,
+            chosen=chosen,
+            state=state,
+        )
+
+    def click_in_view(
+        self,
+        user: str,
+        *,
+        view_id: str,
+        action_id: str,
+        block_id: str | None = None,
+        chosen: Chosen = None,
+        state: Values | None = None,
+    ) -> Delivery:
+        """Use an element of an open modal other than its submit button. Raises what `click` does."""
+        return self._interactivity.click_in_view(
+            user, view_id=view_id, action_id=action_id, block_id=block_id, chosen=chosen, state=state
+        )
+
+    def submit_view(self, user: str, *, view_id: str | None = None, values: Values | None = None) -> Delivery:
+        """Submit the user's topmost modal, with values by block id and action id.
+
+        Raises
+        ------
+        UnknownError
+            No such user or modal.
+        RefusedError
+            An input isn't filled in as it must be: `errors` says which.
+        """
+        return self._interactivity.submit(user, view_id=view_id, values=values)
+
+    def close_view(self, user: str, *, view_id: str | None = None) -> Delivery | None:
+        """Close the user's topmost modal; the answer of the app if it asked to be told."""
+        return self._interactivity.close(user, view_id=view_id)
+
+    def expire_triggers(self) -> None:
+        """Let every trigger id be older than three seconds."""
+        self._store.expire_triggers()
+
+    # -- inside
+
+    def _base_url(self) -> str:
+        return self._server.url if self._server else ""
+
+    def _answer(self, request: Request) -> Response:
+        if request.path.startswith(_WEB_API):
+            return self._endpoint.answer(request, request.path.removeprefix(_WEB_API))
+        return self._page.answer(request)
+
+    def _release(self) -> None:
+        self._endpoint.stop()
+        self._page.stop()

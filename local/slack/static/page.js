@@ -1,0 +1,477 @@
+// The page of the Slack stand-in. Text arrives as HTML that the server has escaped (mrkdwn.py); what the
+// page adds is the reader's own time zone, what is in flight, dialogs, and who is looking.
+
+const $ = (id) => document.getElementById(id);
+const RETRY_MS = 1000;
+const WARNING =
+  '<svg viewBox="0 0 20 20" width="16" height="16" aria-hidden="true">' +
+  '<path d="M10 2.6 18.4 17H1.6z" fill="none" stroke="currentColor" stroke-width="1.6" stroke-linejoin="round"/>' +
+  '<path d="M10 8v4.2M10 14.4v.4" stroke="currentColor" stroke-width="1.8" stroke-linecap="round"/></svg>';
+const EYE =
+  '<svg viewBox="0 0 20 20" width="14" height="14" aria-hidden="true">' +
+  '<path d="M2 10s3-5 8-5 8 5 8 5-3 5-8 5-8-5-8-5z" fill="none" stroke="currentColor" stroke-width="1.4"/>' +
+  '<circle cx="10" cy="10" r="2.2" fill="currentColor"/></svg>';
+const PERSON_COLOURS = ["#1164a3", "#7c3085", "#b4481d", "#2b7a4b", "#a1304f", "#4a5bb0"];
+
+const query = new URLSearchParams(location.search);
+const permalink = location.pathname.match(/^\/archives\/([^/]+)\/p(\d+)(\d{6})$/);
+const shown = {
+  user: query.get("user") ?? "",
+  channel: permalink?.[1] ?? query.get("channel") ?? "",
+  version: -1,
+  now: Date.now() / 1000,
+};
+let scrollTarget = permalink ? `${permalink[2]}.${permalink[3]}` : null;
+let listening = new AbortController();
+
+// What was used and not answered yet (true), or answered badly (the text to show).
+const attempts = new Map();
+
+// -- the server
+
+async function send(deed, body) {
+  const response = await fetch(`/page/api/${deed}`, {
+    method: "POST",
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify({ user: shown.user, ...body }),
+  });
+  const answer = await response.json();
+  return response.ok ? answer : { ok: false, problem: answer.error, errors: answer.errors };
+}
+
+async function listen() {
+  for (;;) {
+    const { signal } = listening;
+    try {
+      const wanted = new URLSearchParams({ user: shown.user, channel: shown.channel, after: shown.version });
+      const response = await fetch(`/page/api/state?${wanted}`, { signal });
+      if (!response.ok) throw new Error(`${response.status}`);
+      const state = await response.json();
+      if (signal.aborted) continue;
+      $("offline").hidden = true;
+      draw(state);
+    } catch {
+      if (signal.aborted) continue;
+      $("offline").hidden = false;
+      await new Promise((resume) => setTimeout(resume, RETRY_MS));
+    }
+  }
+}
+
+function look(changes) {
+  Object.assign(shown, changes, { version: -1 });
+  listening.abort();
+  listening = new AbortController();
+}
+
+// -- dates
+
+const sameDay = (one, other) => one.toDateString() === other.toDateString();
+
+function nearby(date) {
+  const now = new Date(shown.now * 1000);
+  const day = (offset) => new Date(now.getFullYear(), now.getMonth(), now.getDate() + offset);
+  if (sameDay(date, day(0))) return "today";
+  if (sameDay(date, day(-1))) return "yesterday";
+  return sameDay(date, day(1)) ? "tomorrow" : null;
+}
+
+function ago(date) {
+  const seconds = date.getTime() / 1000 - shown.now;
+  const units = [["day", 86400], ["hour", 3600], ["minute", 60], ["second", 1]];
+  const [unit, size] = units.find(([, length]) => Math.abs(seconds) >= length) ?? units[3];
+  return new Intl.RelativeTimeFormat(undefined, { numeric: "auto" }).format(Math.round(seconds / size), unit);
+}
+
+// https://docs.slack.dev/messaging/formatting-message-text/#date-formatting
+function dateToken(token, date) {
+  const as = (options) => date.toLocaleString(undefined, options);
+  const long = { weekday: "long", year: "numeric", month: "long", day: "numeric" };
+  const medium = { year: "numeric", month: "long", day: "numeric" };
+  const short = { year: "numeric", month: "short", day: "numeric" };
+  const two = (number) => String(number).padStart(2, "0");
+  switch (token) {
+    case "date_num":
+      return `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`;
+    case "date_slash":
+      return as({ year: "numeric", month: "2-digit", day: "2-digit" });
+    case "date":
+    case "date_long_full":
+      return as(medium);
+    case "date_short":
+      return as(short);
+    case "date_long":
+      return as(long);
+    case "date_pretty":
+      return nearby(date) ?? as(medium);
+    case "date_short_pretty":
+      return nearby(date) ?? as(short);
+    case "date_long_pretty":
+    case "day_divider_pretty":
+      return nearby(date) ?? as(long);
+    case "time":
+      return as({ hour: "numeric", minute: "2-digit" });
+    case "time_secs":
+      return as({ hour: "numeric", minute: "2-digit", second: "2-digit" });
+    case "ago":
+      return ago(date);
+    default:
+      return null;
+  }
+}
+
+function localiseDates(root) {
+  for (const time of root.querySelectorAll("time[data-template]")) {
+    const date = new Date(Number(time.dataset.timestamp) * 1000);
+    let known = !Number.isNaN(date.getTime());
+    const written = time.dataset.template.replace(/\{(\w+)\}/g, (_, token) => {
+      const part = known ? dateToken(token, date) : null;
+      known &&= part !== null;
+      return part ?? "";
+    });
+    if (known) {
+      time.textContent = written;
+      time.dateTime = date.toISOString();
+      time.title = date.toLocaleString();
+    }
+  }
+}
+
+// -- drawing
+
+function draw(state) {
+  Object.assign(shown, { user: state.user, channel: state.channel, version: state.version, now: state.now });
+  const channel = state.channels.find(({ id }) => id === state.channel);
+  document.title = `#${channel.name} – Slack stand-in`;
+  $("team").textContent = state.team;
+  $("channel").textContent = `# ${channel.name}`;
+  options($("user-picker"), state.users, state.user, "");
+  options($("channel-picker"), state.channels, state.channel, "# ");
+  drawChannels(state);
+  drawMessages(state.messages);
+  drawModal(state.view);
+}
+
+function options(select, entries, chosen, prefix) {
+  const wanted = JSON.stringify(entries);
+  if (select.dataset.drawn !== wanted) {
+    select.replaceChildren(...entries.map(({ id, name }) => new Option(prefix + name, id)));
+    select.dataset.drawn = wanted;
+  }
+  select.value = chosen;
+}
+
+function drawChannels({ channels, channel }) {
+  const wanted = JSON.stringify([channels, channel]);
+  const list = $("channels");
+  if (list.dataset.drawn === wanted) return;
+  list.dataset.drawn = wanted;
+  list.replaceChildren(
+    ...channels.map(({ id, name }) => {
+      const button = element("button", "", `# ${name}`);
+      button.type = "button";
+      if (id === channel) button.setAttribute("aria-current", "page");
+      button.addEventListener("click", () => look({ channel: id }));
+      const item = element("li");
+      item.append(button);
+      return item;
+    }),
+  );
+}
+
+function element(tag, classes = "", text = "") {
+  const made = document.createElement(tag);
+  if (classes) made.className = classes;
+  if (text) made.textContent = text;
+  return made;
+}
+
+function drawMessages(messages) {
+  const list = $("messages");
+  const atEnd = list.scrollHeight - list.scrollTop - list.clientHeight < 80;
+  const before = list.childElementCount;
+  $("empty").hidden = messages.length > 0;
+  let day = null;
+  const wanted = [];
+  for (const message of messages) {
+    const date = new Date(Number(message.ts) * 1000);
+    if (!day || !sameDay(day, date)) wanted.push(divider(list, date));
+    day = date;
+    wanted.push(drawMessage(list, message));
+  }
+  arrange(list, wanted);
+  const target = scrollTarget && find(list, scrollTarget);
+  if (target) {
+    target.scrollIntoView({ block: "center" });
+    scrollTarget = null;
+  } else if (atEnd && wanted.length !== before) {
+    list.scrollTop = list.scrollHeight;
+  }
+}
+
+// Nodes that are right already stay untouched: someone may be about to click in them.
+function arrange(parent, wanted) {
+  for (const child of [...parent.children]) if (!wanted.includes(child)) child.remove();
+  wanted.forEach((node, index) => {
+    if (parent.children[index] !== node) parent.insertBefore(node, parent.children[index] ?? null);
+  });
+}
+
+function divider(list, date) {
+  const key = date.toDateString();
+  const known = [...list.children].find((node) => node.dataset.day === key);
+  const made = known ?? element("div", "day");
+  made.dataset.day = key;
+  const near = nearby(date);
+  const full = date.toLocaleDateString(undefined, { weekday: "long", month: "long", day: "numeric" });
+  made.textContent = near ? near[0].toUpperCase() + near.slice(1) : full;
+  return made;
+}
+
+const find = (parent, ts) => [...parent.children].find((node) => node.dataset.ts === ts);
+
+function drawMessage(parent, message) {
+  const article = find(parent, message.ts) ?? newMessage(message);
+  const [content, edited, replies] = ["content", "edited", "replies"].map((name) =>
+    article.querySelector(`:scope > .${name}, :scope > div > .${name}`),
+  );
+  if (article.drawnHtml !== message.html) {
+    const hadFocus = content.contains(document.activeElement);
+    content.innerHTML = message.html;
+    article.drawnHtml = message.html;
+    for (const image of content.querySelectorAll("img")) whenBroken(image);
+    if (hadFocus) article.focus();
+  }
+  localiseDates(content);
+  edited.hidden = !message.is_edited;
+  showAttempts(article);
+  const drawn = message.replies.map((reply) => drawMessage(replies, reply));
+  replies.hidden = drawn.length === 0;
+  const count = replies.querySelector(":scope > .count") ?? element("div", "count");
+  count.textContent = drawn.length === 1 ? "1 reply" : `${drawn.length} replies`;
+  arrange(replies, [count, ...drawn]);
+  return article;
+}
+
+function newMessage({ ts, author, is_app: isApp, is_ephemeral: isPrivate }) {
+  const article = element("article", isPrivate ? "message private" : "message");
+  article.dataset.ts = ts;
+  article.tabIndex = -1;
+  if (isPrivate) {
+    const note = element("div", "private-note");
+    note.innerHTML = `${EYE}<span>Only visible to you</span>`;
+    article.append(note);
+  }
+  const byline = element("div", "byline");
+  byline.append(element("span", "author", author));
+  if (isApp) byline.append(element("span", "badge", "APP"));
+  const date = new Date(Number(ts) * 1000);
+  const time = element("time", "", dateToken("time", date));
+  time.dateTime = date.toISOString();
+  time.title = date.toLocaleString();
+  const body = element("div");
+  body.append(element("div", "content"), element("span", "edited", "(edited)"), element("div", "replies"));
+  byline.append(time);
+  article.append(avatar(author, isApp), byline, body);
+  article.setAttribute("aria-label", `${author}, ${time.textContent}`);
+  return article;
+}
+
+function avatar(author, isApp) {
+  if (isApp) {
+    const image = element("img", "avatar");
+    Object.assign(image, { src: "/static/icon.svg", alt: "" });
+    return image;
+  }
+  const letter = element("div", "avatar avatar-person", author[0]);
+  const code = [...author].reduce((sum, character) => sum + character.codePointAt(0), 0);
+  letter.style.backgroundColor = PERSON_COLOURS[code % PERSON_COLOURS.length];
+  letter.setAttribute("aria-hidden", "true");
+  return letter;
+}
+
+function whenBroken(image) {
+  image.addEventListener("error", () => image.replaceWith(element("em", "", image.alt)), { once: true });
+}
+
+// -- using what is shown
+
+const attemptKey = (place, { blockId, actionId }) => JSON.stringify([shown.user, place, blockId, actionId]);
+const placeOf = (root) => root.dataset.ts ?? root.dataset.view;
+
+function showAttempts(root) {
+  for (const control of root.querySelectorAll("[data-sends]")) {
+    if (control.closest("[data-ts], [data-view]") !== root) continue;
+    const attempt = attempts.get(attemptKey(placeOf(root), control.dataset));
+    busy(control, attempt === true);
+    const holder = control.closest(".element") ?? control.parentElement;
+    const told = holder.querySelector(".failure");
+    if (typeof attempt !== "string") told?.remove();
+    else if (told?.textContent !== attempt) {
+      told?.remove();
+      holder.append(failure(attempt));
+    }
+  }
+}
+
+function failure(text) {
+  const made = element("span", "failure");
+  made.setAttribute("role", "alert");
+  made.innerHTML = WARNING;
+  made.append(element("span", "", text));
+  return made;
+}
+
+function busy(control, isBusy) {
+  control.disabled = isBusy;
+  control.classList.toggle("busy", isBusy);
+  control.toggleAttribute("aria-busy", isBusy);
+}
+
+function chosenIn(control) {
+  switch (control.dataset.kind) {
+    case "button":
+      return null;
+    case "radio_buttons":
+      return control.querySelector(":checked")?.value ?? null;
+    case "checkboxes":
+      return [...control.querySelectorAll(":checked")].map(({ value }) => value);
+    case "multi_static_select":
+      return [...control.selectedOptions].map(({ value }) => value);
+    default:
+      return control.value || null;
+  }
+}
+
+function stateOf(root) {
+  const values = {};
+  for (const control of root.querySelectorAll("[data-kind]")) {
+    const { kind, blockId, actionId } = control.dataset;
+    if (kind === "button" || kind === "overflow") continue;
+    if (control.closest("[data-ts], [data-view]") !== root) continue;
+    (values[blockId] ??= {})[actionId] = chosenIn(control);
+  }
+  return values;
+}
+
+async function use(control) {
+  const root = control.closest("[data-ts], [data-view]");
+  const { blockId, actionId, url } = control.dataset;
+  const chosen = chosenIn(control);
+  if (control.dataset.confirm && !(await confirmed(JSON.parse(control.dataset.confirm)))) {
+    if (control.dataset.kind === "overflow") control.value = "";
+    return;
+  }
+  if (url) window.open(url, "_blank", "noopener");
+  const key = attemptKey(placeOf(root), control.dataset);
+  attempts.set(key, true);
+  showAttempts(root);
+  const where = root.dataset.ts ? { channel: shown.channel, ts: root.dataset.ts } : { view_id: root.dataset.view };
+  const request = { ...where, action_id: actionId, block_id: blockId, chosen, state: stateOf(root) };
+  const answer = await send("click", request).catch(() => ({ ok: false, problem: "Could not connect." }));
+  if (answer.ok) attempts.delete(key);
+  else attempts.set(key, answer.problem);
+  if (control.dataset.kind === "overflow") control.value = "";
+  showAttempts(root);
+  if (document.activeElement === document.body && control.isConnected) control.focus();
+}
+
+function confirmed(parts) {
+  const dialog = $("confirm");
+  for (const name of ["title", "text", "confirm", "deny"]) $(`confirm-${name}`).innerHTML = parts[name];
+  localiseDates(dialog);
+  $("confirm-confirm").className = `button button-${parts.style}`;
+  dialog.returnValue = "";
+  dialog.showModal();
+  $("confirm-confirm").focus();
+  return new Promise((resolve) => {
+    dialog.addEventListener("close", () => resolve(dialog.returnValue === "confirm"), { once: true });
+  });
+}
+
+// -- modals
+
+function drawModal(view) {
+  const dialog = $("modal");
+  const blocks = $("modal-blocks");
+  if (!view) {
+    delete blocks.dataset.view;
+    delete blocks.dataset.hash;
+    if (dialog.open) dialog.close();
+    return;
+  }
+  if (blocks.dataset.hash !== view.hash || blocks.dataset.view !== view.id) {
+    blocks.dataset.view = view.id;
+    blocks.dataset.hash = view.hash;
+    $("modal-title").innerHTML = view.title;
+    $("modal-close").innerHTML = view.close;
+    $("modal-submit").innerHTML = view.submit ?? "";
+    $("modal-submit").hidden = view.submit === null;
+    blocks.innerHTML = view.html;
+    for (const image of blocks.querySelectorAll("img")) whenBroken(image);
+  }
+  localiseDates(blocks);
+  showProblems(view.errors, view.notice);
+  showAttempts(blocks);
+  if (!dialog.open) {
+    dialog.showModal();
+    (blocks.querySelector("[autofocus]") ?? blocks.querySelector("input, select, textarea"))?.focus();
+  }
+}
+
+function showProblems(errors, notice) {
+  for (const block of $("modal-blocks").querySelectorAll("[data-block]")) {
+    const text = errors[block.dataset.block];
+    block.querySelector(":scope > .error")?.remove();
+    const control = block.querySelector("[data-kind]");
+    control?.toggleAttribute("aria-invalid", Boolean(text));
+    if (!text) continue;
+    const told = element("p", "error", text);
+    told.setAttribute("role", "alert");
+    block.append(told);
+  }
+  $("modal-notice").textContent = notice ?? "";
+  $("modal-notice").hidden = !notice;
+}
+
+async function submitModal() {
+  const blocks = $("modal-blocks");
+  const button = $("modal-submit");
+  busy(button, true);
+  const request = { view_id: blocks.dataset.view, values: stateOf(blocks) };
+  const answer = await send("submit", request).catch(() => ({ ok: false, problem: "Could not connect." }));
+  busy(button, false);
+  if (answer.errors) showProblems(answer.errors, null);
+  else if (!answer.ok && answer.status === undefined) showProblems({}, answer.problem);
+}
+
+function closeModal() {
+  return send("close", { view_id: $("modal-blocks").dataset.view });
+}
+
+// -- wiring
+
+document.addEventListener("click", (event) => {
+  const button = event.target.closest("button[data-sends]");
+  if (button) use(button);
+});
+document.addEventListener("change", (event) => {
+  const control = event.target.closest("[data-sends]:not(button)");
+  if (control) use(control);
+});
+$("user-picker").addEventListener("change", ({ target }) => look({ user: target.value }));
+$("channel-picker").addEventListener("change", ({ target }) => look({ channel: target.value }));
+$("confirm-confirm").addEventListener("click", () => $("confirm").close("confirm"));
+$("confirm-deny").addEventListener("click", () => $("confirm").close(""));
+$("modal-form").addEventListener("submit", (event) => {
+  event.preventDefault();
+  submitModal();
+});
+$("modal-x").addEventListener("click", closeModal);
+$("modal-close").addEventListener("click", closeModal);
+$("modal").addEventListener("cancel", (event) => {
+  event.preventDefault();
+  closeModal();
+});
+
+listen();
