@@ -421,7 +421,7 @@ def with_ids(blocks: list[Json]) -> list[Json]:
 def interactive_elements(block: Json) -> list[Json]:
     """The elements of a block that a person can use, in order."""
     places = [*_dicts(block.get("elements")), block.get("accessory"), block.get("element")]
-    known = _IN_ACTIONS.shapes.keys() | _IN_INPUT.shapes.keys()
+    known = [*_IN_ACTIONS.shapes, *_IN_INPUT.shapes]  # a list: what is looked up may be unhashable
     return [place for place in _dicts(places) if place.get("type") in known]
 
 

@@ -117,6 +117,10 @@ class SlackStandIn:
         """A channel's messages and thread replies as they are now, oldest first."""
         return self._store.messages(channel)
 
+    def message(self, channel: str, ts: str) -> Message | None:
+        """One message or reply as it is now."""
+        return self._store.message(channel, ts)
+
     def ephemerals(self, user: str) -> list[Ephemeral]:
         """What only this user sees, oldest first."""
         return self._store.ephemerals(user)

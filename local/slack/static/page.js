@@ -3,6 +3,7 @@
 
 const $ = (id) => document.getElementById(id);
 const RETRY_MS = 1000;
+const TOAST_MS = 8000;
 const WARNING =
   '<svg viewBox="0 0 20 20" width="16" height="16" aria-hidden="true">' +
   '<path d="M10 2.6 18.4 17H1.6z" fill="none" stroke="currentColor" stroke-width="1.6" stroke-linejoin="round"/>' +
@@ -147,6 +148,7 @@ function draw(state) {
   $("channel").textContent = `# ${channel.name}`;
   options($("user-picker"), state.users, state.user, "");
   options($("channel-picker"), state.channels, state.channel, "# ");
+  $("channel-label").hidden = state.channels.length === 1;
   drawChannels(state);
   drawMessages(state.messages);
   drawModal(state.view);
@@ -373,7 +375,21 @@ async function use(control) {
   else attempts.set(key, answer.problem);
   if (control.dataset.kind === "overflow") control.value = "";
   showAttempts(root);
+  if (!answer.ok && !isShown(root, control)) toast(answer.problem);
   if (document.activeElement === document.body && control.isConnected) control.focus();
+}
+
+// Whether what was used is still there to carry its warning: the message may have changed meanwhile.
+function isShown(root, { dataset: { blockId, actionId } }) {
+  const same = ({ dataset }) => dataset.blockId === blockId && dataset.actionId === actionId;
+  return root.isConnected && [...root.querySelectorAll("[data-sends]")].some(same);
+}
+
+function toast(text) {
+  $("toast").textContent = text;
+  $("toast").hidden = false;
+  clearTimeout(toast.timer);
+  toast.timer = setTimeout(() => ($("toast").hidden = true), TOAST_MS);
 }
 
 function confirmed(parts) {
