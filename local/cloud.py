@@ -6,6 +6,7 @@ import json
 import logging
 import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
@@ -101,16 +102,14 @@ class Deployment:
         """The stack's Lambda functions, as the runner takes them."""
         found: list[Function] = []
         for logical_id in self.template.of_type("AWS::Lambda::Function"):
-            resource = self.template.resources[logical_id]
             properties = self.template.properties(logical_id)
             if "Handler" not in properties:
                 continue
-            asset = resource["Metadata"]["aws:asset:path"]
             found.append(
                 Function(
                     name=self.template.physical[logical_id]["Ref"],
                     handler=properties["Handler"],
-                    asset=self._asset_named(asset),
+                    asset=self._asset(properties["Code"]["S3Key"]),
                     environment=properties.get("Environment", {}).get("Variables", {}),
                     timeout_seconds=float(properties.get("Timeout", 3)),
                     memory_mb=int(properties.get("MemorySize", 128)),
@@ -129,11 +128,9 @@ class Deployment:
             routes[route["RouteKey"]] = function_named_in(integration["IntegrationUri"])
         return routes
 
-    def _asset_named(self, name: str) -> Any:
-        paths = [path for path in self.template.asset_paths.values() if path.name == name]
-        if len(paths) != 1:
-            raise FileNotFoundError(f"The cloud assembly has no asset {name}.")
-        return paths[0].resolve()
+    def _asset(self, s3_key: str) -> Path:
+        """The folder that would be zipped and uploaded under a key."""
+        return self.template.asset_paths[s3_key.removesuffix(".zip")].resolve()
 
     def _create_all(self, resource_type: str, create: Callable[[str, dict[str, Any]], None]) -> None:
         for logical_id in self.template.of_type(resource_type):

@@ -6,21 +6,28 @@ machine itself runs as the template has it.
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
+from weakref import WeakSet
 
 from jsonata.jsonata import Jsonata
+from moto.stepfunctions.parser.api import ExecutionStatus
 from moto.stepfunctions.parser.asl.component.common.retry import retrier_decl
 from moto.stepfunctions.parser.asl.component.state.exec import execute_state
 from moto.stepfunctions.parser.asl.component.state.wait.wait_function.wait_function import WaitFunction
 from moto.stepfunctions.parser.asl.eval.callback import callback
 from moto.stepfunctions.parser.asl.jsonata import jsonata as moto_jsonata
 from moto.stepfunctions.parser.backend.execution import BaseExecutionWorkerCommunication, Execution
+from moto.stepfunctions.parser.backend.execution_worker import ExecutionWorker
 
 from local.clock import Clock
 
+_Replacements = list[tuple[object, str, object]]
+
+_stop: Callable[..., None] = ExecutionWorker.stop
 _terminated: Callable[..., None] = BaseExecutionWorkerCommunication.terminated
 
 
@@ -47,6 +54,26 @@ class Waiting:
 def install(clock: Clock, on_execution_end: Callable[[Execution], None]) -> Waiting:
     """Let executions wait on `clock`, and report each that ends. Holds for the whole process."""
     waiting = Waiting()
+    # it logs every error that a state machine catches, with the whole parse tree of the state
+    logging.getLogger("moto.stepfunctions").setLevel(logging.CRITICAL)
+    replacements: _Replacements = [
+        (moto_jsonata, "_eval_jsonata", _evaluate),
+        *_waits(clock, waiting),
+        *_endings(on_execution_end),
+    ]
+    for owner, name, replacement in replacements:
+        if not hasattr(owner, name):
+            raise AttributeError(f"moto has moved {owner}.{name}: the local run must learn its new place.")
+        setattr(owner, name, replacement)
+    return waiting
+
+
+def _evaluate(expression: str) -> Any:
+    return Jsonata(expression).evaluate(None)
+
+
+def _waits(clock: Clock, waiting: Waiting) -> _Replacements:
+    """The places where moto waits: a Wait state, a retry's pause, a time-out, a task token's answer."""
 
     class ClockEvent(threading.Event):
         """An event whose waits time out in the world's time."""
@@ -61,32 +88,53 @@ def install(clock: Clock, on_execution_end: Callable[[Execution], None]) -> Wait
             with waiting:
                 return super().wait(timeout)
 
+    def wait_interval(_self: WaitFunction, env: Any, wait_seconds: int) -> None:
+        with waiting:
+            clock.wait(_Stopped(env), wait_seconds)
+
     def sleep(seconds: float) -> None:
         with waiting:
             clock.sleep(seconds)
 
-    def wait_interval(_self: WaitFunction, env: Any, wait_seconds: int) -> None:
-        with waiting:
-            clock.wait(env.program_state_event, wait_seconds)
-
-    def terminated(self: BaseExecutionWorkerCommunication) -> None:
-        _terminated(self)
-        on_execution_end(self.execution)
-
-    replacements: list[tuple[object, str, object]] = [
-        (moto_jsonata, "_eval_jsonata", _evaluate),
+    return [
         (WaitFunction, "_wait_interval", wait_interval),
         (retrier_decl, "time", SimpleNamespace(sleep=sleep)),
         (execute_state, "threading", SimpleNamespace(Event=ClockEvent)),
         (callback, "Event", AnswerEvent),
-        (BaseExecutionWorkerCommunication, "terminated", terminated),
     ]
-    for owner, name, replacement in replacements:
-        if not hasattr(owner, name):
-            raise AttributeError(f"moto has moved {owner}.{name}: the local run must learn its new place.")
-        setattr(owner, name, replacement)
-    return waiting
 
 
-def _evaluate(expression: str) -> Any:
-    return Jsonata(expression).evaluate(None)
+class _Stopped(threading.Event):
+    """Set once the execution no longer runs; moto itself signals only the moment, which is easily missed."""
+
+    def __init__(self, env: Any) -> None:
+        super().__init__()
+        self._env = env
+
+    def is_set(self) -> bool:
+        return not self._env.is_running()
+
+
+def _endings(on_execution_end: Callable[[Execution], None]) -> _Replacements:
+    """The ends of executions: reported, and a stopped one really stopped."""
+    stopped: WeakSet[Any] = WeakSet()
+
+    def stop(self: ExecutionWorker, **why: Any) -> None:
+        _stop(self, **why)
+        if self.env is not None:
+            stopped.add(self.env)
+            # moto would let the step that waits for an answer wait on
+            for endpoint in list(vars(self.env.callback_pool_manager)["_pool"].values()):
+                endpoint.interrupt_all()
+
+    def terminated(self: BaseExecutionWorkerCommunication) -> None:
+        _terminated(self)
+        execution = self.execution
+        if execution.exec_worker and execution.exec_worker.env in stopped:
+            execution.exec_status, execution.error, execution.cause = ExecutionStatus.ABORTED, None, None
+        on_execution_end(execution)
+
+    return [
+        (BaseExecutionWorkerCommunication, "terminated", terminated),
+        (ExecutionWorker, "stop", stop),
+    ]

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
-
-import app
 
 ROOT = Path(__file__).resolve().parent.parent
 
 
 @pytest.fixture(scope="session")
 def assembly(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A cloud assembly of the repository's own `cdk.json`, as `make synth` writes it."""
+    """The cloud assembly of the repository's own `cdk.json`, made as the CDK CLI has it made."""
     folder = tmp_path_factory.mktemp("cdk") / "cdk.out"
     context = json.loads((ROOT / "cdk.json").read_text())["context"]
-    app.build(outdir=str(folder), context=context).synth()
+    environment = {**os.environ, "CDK_OUTDIR": str(folder), "CDK_CONTEXT_JSON": json.dumps(context)}
+    made = subprocess.run(  # noqa: S603  # our own interpreter on our own app
+        [sys.executable, "app.py"], cwd=ROOT, env=environment, check=False, capture_output=True, text=True
+    )
+    assert made.returncode == 0, made.stderr
     return folder

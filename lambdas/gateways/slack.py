@@ -74,7 +74,12 @@ class Slack:
 
     def _client(self, credentials: SlackCredentials) -> WebClient:
         base_url = os.environ.get("SLACK_API_URL") or WebClient.BASE_URL
-        return WebClient(token=credentials.bot_token, base_url=base_url, timeout=self._timeout)
+        return WebClient(
+            token=credentials.bot_token,
+            base_url=base_url,
+            timeout=self._timeout,
+            retry_handlers=[],  # the workflow retries with longer pauses, and a click has no time for a second try
+        )
 
 
 @cache

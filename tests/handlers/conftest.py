@@ -43,6 +43,10 @@ CONTEXT = SimpleNamespace(
 Handler = Callable[[dict[str, Any], Any], dict[str, Any]]
 
 
+# a new session would read botocore's large service models anew for every test
+_KEEP: Any = {"core": {"reset_boto3_session": False}}
+
+
 @dataclass
 class FakeStepFunctions:
     """Task tokens and what they were answered; moto's own know no token that no execution gave out."""
@@ -147,7 +151,7 @@ def bench(monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
         users=[ADA, GRACE, MALLORY],
         user_groups=[],
     )
-    with hosting.serve() as sagemaker_server, slack.serve() as slack_server, mock_aws():
+    with hosting.serve() as sagemaker_server, slack.serve() as slack_server, mock_aws(config=_KEEP):
         for name, value in {
             "AWS_DEFAULT_REGION": REGION,
             "AWS_ACCESS_KEY_ID": "AKIATEST",

@@ -228,12 +228,12 @@ def test_an_empty_signing_secret_lets_nobody_in(asked: Bench) -> None:
     assert asked.approval()["status"] == "PENDING"
 
 
-def test_neither_token_nor_secret_is_ever_logged(asked: Bench, capsys: pytest.CaptureFixture[str]) -> None:
+def test_neither_token_nor_secret_is_ever_logged(asked: Bench, caplog: pytest.LogCaptureFixture) -> None:
     _send(asked, _body(asked))
     _send(asked, _body(asked), {"x-slack-signature": "v0=" + "0" * 64})
     with pytest.raises(RemediationError):
         asked.run(request_approval.handler, remediationId="nobody", taskToken="token-1")
-    logged = capsys.readouterr().out
+    logged = json.dumps([record.__dict__ for record in caplog.records], default=str)
     assert "click_judged" in logged
     for secret in ("token-1", SIGNING_SECRET, "xoxb-test-token"):
         assert secret not in logged

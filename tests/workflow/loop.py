@@ -71,13 +71,6 @@ class Loop:
         self.world.settle()
         return self.execution()
 
-    def make_endpoint_eventually(self) -> Execution:
-        """Like `make_endpoint`, where calls are throttled: nothing is awaited but the event's arrival."""
-        self.make_config()
-        self.people.create_endpoint(EndpointName=self.name, EndpointConfigName=self.config)
-        self.world.settle()
-        return self.execution()
-
     def update(self, config: str) -> Execution:
         """A person moves the endpoint to another config."""
         self.people.update_endpoint(EndpointName=self.name, EndpointConfigName=config)
