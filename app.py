@@ -1,7 +1,6 @@
 """The CDK app: settings in, one RemediationStack per region out."""
 
 import os
-import sys
 
 os.environ.setdefault("JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION", "20")  # read when aws_cdk is imported
 import aws_cdk as cdk
@@ -10,16 +9,16 @@ from stacks.remediation_stack import RemediationStack
 from stacks.settings import Settings, SettingsError
 
 
-def build(app: cdk.App) -> cdk.App:
+def build(outdir: str | None = None, context: dict[str, object] | None = None) -> cdk.App:
+    app = cdk.App(outdir=outdir, context=context)
     settings = Settings.from_context(*(app.node.try_get_context(key) for key in ("sealpoint", "deploying")))
-    for region in settings.regions:
-        env = cdk.Environment(account=os.environ.get("CDK_DEFAULT_ACCOUNT"), region=region)
-        RemediationStack(app, f"Sealpoint-{region}", settings=settings, env=env)
+    for region in settings.regions:  # no account: the template is the same for everyone who synthesizes it
+        RemediationStack(app, f"Sealpoint-{region}", settings=settings, env=cdk.Environment(region=region))
     return app
 
 
 if __name__ == "__main__":
     try:
-        build(cdk.App()).synth()
+        build().synth()
     except SettingsError as error:
-        sys.exit(str(error))
+        raise SystemExit(str(error)) from None

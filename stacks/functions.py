@@ -163,7 +163,7 @@ class Functions(Construct):
             "PollEndpoint",
             "Sees how the update is doing",
             environment=key | update_deadline,
-            records=("GetItem", "UpdateItem"),
+            records=("GetItem",),
             statements=[describe_endpoint, describe_config],
         )
         self.close_remediation = self._function(

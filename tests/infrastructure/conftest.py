@@ -1,16 +1,11 @@
-"""Synthesizes the app once: the templates that these tests ask."""
+"""The templates that these tests ask."""
 
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
-# read by jsii when aws_cdk is imported: no banner under Node 20
-os.environ.setdefault("JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION", "20")
-
-import aws_cdk as cdk
 import pytest
 
 import app
@@ -32,22 +27,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def context() -> dict[str, Any]:
     """The CDK context as cdk.json has it."""
     return json.loads((ROOT / "cdk.json").read_text())["context"]
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _no_account() -> Any:
-    """Synthesis must need no AWS account."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.delenv("CDK_DEFAULT_ACCOUNT", raising=False)
-        yield
-
-
-@pytest.fixture(scope="session")
-def assembly(context: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The cloud assembly of the settings in cdk.json."""
-    folder = tmp_path_factory.mktemp("assembly")
-    app.build(cdk.App(outdir=str(folder), context=context)).synth()
-    return folder
 
 
 @pytest.fixture(scope="session")
@@ -89,5 +68,5 @@ def elsewhere(context: dict[str, Any], tmp_path_factory: pytest.TempPathFactory)
     }
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(lambda_asset, "build_asset", counted)
-        app.build(cdk.App(outdir=str(folder), context={**context, "sealpoint": settings})).synth()
+        app.build(outdir=str(folder), context={**context, "sealpoint": settings}).synth()
     return Elsewhere(folder, builds)

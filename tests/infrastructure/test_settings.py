@@ -120,7 +120,7 @@ def test_settings_that_are_no_object_are_refused(context: Any) -> None:
 
 
 def test_the_app_tells_a_user_without_a_stack_trace() -> None:
-    finished = subprocess.run(  # noqa: S603  # our own interpreter on our own app
+    finished = subprocess.run(  # our own interpreter on our own app
         [sys.executable, "app.py"],
         cwd=ROOT,
         env={**os.environ, "CDK_CONTEXT_JSON": json.dumps({"sealpoint": {**GOOD, "approvers": []}})},

@@ -194,7 +194,7 @@ def test_a_posted_text_is_cut_and_an_updated_one_refused(client: WebClient, slac
     answer = data(client.chat_postMessage(channel=GENERAL.id, text="x" * 40_001))
     assert answer["warning"] == "message_truncated"
     assert len(slack.messages(GENERAL.id)[0].text) == 40_000
-    update = {"channel": GENERAL.id, "ts": answer["ts"]}
+    update: dict[str, Any] = {"channel": GENERAL.id, "ts": answer["ts"]}
     assert refusal(client, "chat.update", **update, text="x" * 4001) == "msg_too_long"
     assert client.chat_update(**update, text="x" * 4000)["ok"]
 
@@ -204,7 +204,7 @@ def test_an_update_keeps_what_it_does_not_mention_and_all_versions(
 ) -> None:
     metadata = {"event_type": "asked", "event_payload": {}}
     first = data(client.chat_postMessage(channel=GENERAL.id, text="One", blocks=[SECTION], metadata=metadata))
-    place = {"channel": GENERAL.id, "ts": first["ts"]}
+    place: dict[str, Any] = {"channel": GENERAL.id, "ts": first["ts"]}
     clock.advance(5)
     second = data(client.chat_update(**place, text="Two"))
     third = data(client.chat_update(**place, text="Three", blocks=[], metadata={}))

@@ -1,0 +1,186 @@
+from __future__ import annotations
+
+import ast
+import os
+import stat
+import subprocess
+import sys
+from collections.abc import Iterator
+from importlib.metadata import distribution
+from pathlib import Path
+
+import pytest
+
+from stacks import lambda_asset
+from tests.infrastructure.conftest import ROOT, Elsewhere
+from tests.infrastructure.test_functions import HANDLERS
+
+# AWS's Python runtime brings boto3 and what it needs
+RUNTIME = ("boto3", "botocore", "s3transfer", "jmespath", "python-dateutil", "six", "urllib3")
+
+# Imports of what isn't shipped, in functions of the packages that the Lambdas don't call.
+NOT_REACHED = {
+    "aws_lambda_powertools.event_handler.openapi.compat",  # serializing pydantic models
+}
+
+
+def contents(folder: Path) -> dict[str, tuple[int, bytes]]:
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return {
+        str(path.relative_to(folder)): (stat.S_IMODE(path.stat().st_mode), path.read_bytes())
+        for path in files
+    }
+
+
+@pytest.fixture(scope="module")
+def runtime(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with links to just what the Lambda runtime has by itself."""
+    folder = tmp_path_factory.mktemp("runtime")
+    for name in RUNTIME:
+        for file in distribution(name).files or []:
+            root = Path(str(distribution(name).locate_file(file.parts[0])))
+            link = folder / file.parts[0]
+            if file.parts[0] not in ("..", "__pycache__") and not link.exists():
+                link.symlink_to(root)
+    return folder
+
+
+@pytest.mark.parametrize("handler", HANDLERS)
+def test_a_handler_imports_from_the_asset_alone(asset: Path, runtime: Path, handler: str) -> None:
+    script = f"""
+import sys
+sys.path[:0] = [{str(asset)!r}, {str(runtime)!r}]
+import importlib
+module = importlib.import_module("handlers.{handler}")
+assert callable(module.handler)
+assert module.__file__.startswith({str(asset)!r}), module.__file__
+"""
+    finished = subprocess.run(  # noqa: S603  # our own interpreter, isolated, on the script above
+        [sys.executable, "-I", "-S", "-B", "-c", script],
+        env={"AWS_REGION": "us-east-1", "POWERTOOLS_SERVICE_NAME": "sealpoint"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert finished.returncode == 0, finished.stderr
+
+
+def test_the_asset_is_pure_python_without_bytecode_and_installers_leavings(asset: Path) -> None:
+    names = [Path(name) for name in contents(asset)]
+    assert {name.suffix for name in names if ".dist-info" not in str(name)} == {".py"}
+    assert not any("__pycache__" in name.parts for name in names)
+    assert {name.parts[0] for name in names if ".dist-info" not in str(name)} == {
+        "handlers", "remediation", "gateways",
+        "aws_lambda_powertools", "slack_sdk", "jmespath", "typing_extensions.py",
+    }  # fmt: skip
+
+
+def test_every_package_comes_with_its_licence_and_no_other_metadata(asset: Path) -> None:
+    metadata = [Path(name) for name in contents(asset) if ".dist-info" in name]
+    assert {name.parts[0].split("-")[0] for name in metadata} == {
+        "aws_lambda_powertools", "slack_sdk", "jmespath", "typing_extensions",
+    }  # fmt: skip
+    assert {name.name for name in metadata} == {"LICENSE"}
+
+
+def test_the_asset_has_our_code_as_it_is(asset: Path) -> None:
+    for package in ("handlers", "remediation", "gateways"):
+        ours = {name: body for name, (_, body) in contents(ROOT / "lambdas" / package).items()}
+        theirs = {name: body for name, (_, body) in contents(asset / package).items()}
+        assert theirs == {name: body for name, body in ours.items() if "__pycache__" not in name}
+
+
+def test_everyone_may_read_the_files(asset: Path) -> None:
+    assert {oct(mode) for mode, _ in contents(asset).values()} == {"0o644"}
+
+
+def test_building_again_gives_the_same_bytes_whatever_the_umask(
+    asset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lambda_asset, "_PACKAGE_CACHE", tmp_path / "cache")  # installed anew, not copied
+    before = os.umask(0o077)
+    try:
+        lambda_asset.build_asset(tmp_path / "again")
+    finally:
+        os.umask(before)
+    assert contents(tmp_path / "again") == contents(asset)
+
+
+def test_the_packages_are_installed_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    installs: list[Path] = []
+
+    def install(_lock: Path, target: Path) -> None:
+        installs.append(target)
+        target.mkdir()
+        (target / "package.py").write_text("")
+
+    monkeypatch.setattr(lambda_asset, "_PACKAGE_CACHE", tmp_path / "cache")
+    monkeypatch.setattr(lambda_asset, "_pip_install", install)
+    lambda_asset.build_asset(tmp_path / "one")
+    lambda_asset.build_asset(tmp_path / "two")
+    assert len(installs) == 1
+    assert (tmp_path / "two/package.py").exists()
+
+
+def test_what_pip_cannot_install_stops_the_synthesis(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lambdas = tmp_path / "lambdas"
+    lambdas.mkdir()
+    (lambdas / "requirements.lock").write_text("jmespath==1.1.0 --hash=sha256:" + 64 * "0")
+    monkeypatch.setattr(lambda_asset, "LAMBDAS", lambdas)
+    monkeypatch.setattr(lambda_asset, "_PACKAGE_CACHE", tmp_path / "cache")
+    with pytest.raises(lambda_asset.AssetError, match="(?i)hash"):
+        lambda_asset.build_asset(tmp_path / "asset")
+    assert list((tmp_path / "cache").iterdir()) == []
+
+
+def test_the_asset_is_built_once_for_all_regions(elsewhere: Elsewhere) -> None:
+    assert elsewhere.builds == 1
+    assert len(list(elsewhere.folder.glob("asset.*"))) == 1
+
+
+def test_the_asset_is_small(asset: Path) -> None:
+    assert sum(len(body) for _, body in contents(asset).values()) < 2_000_000
+
+
+def test_nothing_that_was_left_out_is_imported(asset: Path) -> None:
+    shipped = {path.name.removesuffix(".py") for path in asset.iterdir()}
+    missing = {
+        f"{path.relative_to(asset)}: {module}"
+        for path in sorted(asset.rglob("*.py"))
+        for module in imports(path, asset)
+        if module.split(".")[0] in shipped and module not in NOT_REACHED and not exists(asset, module)
+    }
+    assert missing == set()
+
+
+def test_the_exceptions_to_that_are_still_needed(asset: Path) -> None:
+    imported = {module for path in asset.rglob("*.py") for module in imports(path, asset)}
+    assert imported >= NOT_REACHED
+    assert [module for module in NOT_REACHED if exists(asset, module)] == []
+
+
+def exists(asset: Path, module: str) -> bool:
+    path = asset.joinpath(*module.split("."))
+    return path.with_suffix(".py").exists() or (path / "__init__.py").exists()
+
+
+def imports(path: Path, asset: Path) -> Iterator[str]:
+    """The modules that a file imports, in functions too; what only a type checker sees aside."""
+    package = path.relative_to(asset).parts[:-1]
+    todo: list[ast.AST] = [ast.parse(path.read_text())]
+    while todo:
+        node = todo.pop()
+        match node:
+            case ast.If(test=ast.Name(id="TYPE_CHECKING") | ast.Attribute(attr="TYPE_CHECKING")):
+                todo += node.orelse
+            case ast.Import():
+                yield from (alias.name for alias in node.names)
+            case ast.ImportFrom():
+                base = package[: len(package) - node.level + 1] if node.level else ()
+                yield ".".join((*base, *(node.module or "").split("."))).rstrip(".")
+            case _:
+                todo += ast.iter_child_nodes(node)
+
+
+def test_the_assets_name_is_made_of_its_content(asset: Path, elsewhere: Elsewhere) -> None:
+    assert [folder.name for folder in elsewhere.folder.glob("asset.*")] == [asset.name]

@@ -1,0 +1,204 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from stacks.settings import SAMPLE_APPROVERS
+from tests.infrastructure.conftest import GOV_KEY_ARN, Elsewhere
+from tests.infrastructure.template import Template, strings
+
+
+def test_the_outputs_are_those_that_others_hold_on_to(template: Template) -> None:
+    outputs = template.outputs
+    assert set(outputs) == {
+        "RemediationStateMachineArn", "SlackInteractionsUrl", "RecordsTableName", "SlackSecretArn",
+        "KmsKeyArn", "AlarmTopicArn",
+    }  # fmt: skip
+    (api_id,) = template.resources("AWS::ApiGatewayV2::Api")
+    assert outputs["SlackInteractionsUrl"] == (
+        f"https://{api_id}.execute-api.us-east-1.amazonaws.com/slack/interactions"
+    )
+    assert [outputs["RecordsTableName"]] == list(template.resources("AWS::DynamoDB::Table"))
+    assert [outputs["SlackSecretArn"]] == list(template.resources("AWS::SecretsManager::Secret"))
+    assert [outputs["RemediationStateMachineArn"]] == list(
+        template.resources("AWS::StepFunctions::StateMachine")
+    )
+
+
+def test_cfn_lint_finds_nothing(assembly: Path, elsewhere: Elsewhere) -> None:
+    templates = [*assembly.glob("*.template.json"), *elsewhere.folder.glob("*.template.json")]
+    assert len(templates) == 3
+    finished = subprocess.run(  # noqa: S603  # our own interpreter on our own templates
+        # W3005: CDK says in DependsOn what a reference says already
+        [sys.executable, "-m", "cfnlint", "--ignore-checks", "W3005", "--", *map(str, templates)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert finished.returncode == 0, finished.stdout + finished.stderr
+
+
+def test_each_region_gets_a_stack_of_its_own_and_no_partition_is_assumed(elsewhere: Elsewhere) -> None:
+    manifest = json.loads((elsewhere.folder / "manifest.json").read_text())
+    stacks = {n: a for n, a in manifest["artifacts"].items() if a["type"] == "aws:cloudformation:stack"}
+    assert {name: stack["environment"] for name, stack in stacks.items()} == {
+        "Sealpoint-us-gov-west-1": "aws://unknown-account/us-gov-west-1",
+        "Sealpoint-cn-north-1": "aws://unknown-account/cn-north-1",
+    }
+    for template in (elsewhere.gov, elsewhere.china):
+        assert [text for text in strings(template.body) if "arn:aws:" in text] == []
+        assert [text for text in strings(template.body) if "us-east-1" in text] == []
+    assert elsewhere.china.outputs["SlackInteractionsUrl"].endswith(".amazonaws.com.cn/slack/interactions")
+
+
+def test_no_partition_or_account_is_in_the_sample_template_either(template: Template) -> None:
+    assert [text for text in strings(template.body) if "arn:aws:" in text] == []
+
+
+# -- what must not be lost
+
+
+def test_the_records_table_is_durable(template: Template) -> None:
+    (resource,) = template.resources("AWS::DynamoDB::Table").values()
+    table = resource["Properties"]
+    assert resource["DeletionPolicy"] == resource["UpdateReplacePolicy"] == "Retain"
+    assert table["DeletionProtectionEnabled"] is True
+    assert table["BillingMode"] == "PAY_PER_REQUEST"
+    assert table["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
+    assert table["SSESpecification"] == {"SSEEnabled": True}
+    assert table["TimeToLiveSpecification"] == {"AttributeName": "expiresAt", "Enabled": True}
+    assert table["KeySchema"] == [
+        {"AttributeName": "pk", "KeyType": "HASH"},
+        {"AttributeName": "sk", "KeyType": "RANGE"},
+    ]
+    assert {a["AttributeType"] for a in table["AttributeDefinitions"]} == {"S"}
+
+
+def test_the_slack_secret_shows_its_shape_and_holds_nothing(template: Template) -> None:
+    (resource,) = template.resources("AWS::SecretsManager::Secret").values()
+    assert json.loads(resource["Properties"]["SecretString"]) == {"bot_token": "", "signing_secret": ""}
+    assert resource["DeletionPolicy"] == "Retain"
+
+
+def own_key(template: Template) -> dict[str, Any]:
+    return template.resources("AWS::KMS::Key")[template.outputs["KmsKeyArn"].removesuffix(".Arn")]
+
+
+def test_our_own_key_rotates_and_outlives_the_stack(template: Template) -> None:
+    key = own_key(template)
+    assert key["Properties"]["EnableKeyRotation"] is True
+    assert key["DeletionPolicy"] == key["UpdateReplacePolicy"] == "Retain"
+    assert template.only("AWS::KMS::Alias")["AliasName"] == "alias/sealpoint-us-east-1-endpoints"
+
+
+@pytest.mark.parametrize("region", ["us-east-1", "cn-north-1"])
+def test_our_own_key_lets_execution_roles_in_through_s3_and_sagemaker_of_this_account(
+    template: Template, elsewhere: Elsewhere, region: str
+) -> None:
+    stack = template if region == "us-east-1" else elsewhere.china
+    suffix = f"{region}.amazonaws.com" + (".cn" if region == "cn-north-1" else "")
+    account, results, grants = own_key(stack)["Properties"]["KeyPolicy"]["Statement"]
+    assert account["Principal"] == {"AWS": f"arn:{stack.partition}:iam::123456789012:root"}
+    assert set(results["Action"]) == {"kms:GenerateDataKey", "kms:Decrypt", "kms:DescribeKey"}
+    assert results["Condition"] == {
+        "StringEquals": {
+            "kms:CallerAccount": "123456789012",
+            "kms:ViaService": [f"s3.{suffix}", f"sagemaker.{suffix}"],
+        }
+    }
+    assert grants["Action"] == "kms:CreateGrant"
+    assert grants["Condition"]["StringEquals"]["kms:CallerAccount"] == "123456789012"
+    assert grants["Condition"]["StringEquals"]["kms:ViaService"] in (
+        f"sagemaker.{suffix}", [f"sagemaker.{suffix}"],
+    )  # fmt: skip
+
+
+def test_a_users_key_is_taken_as_it_is(elsewhere: Elsewhere) -> None:
+    assert elsewhere.gov.outputs["KmsKeyArn"] == GOV_KEY_ARN
+    assert elsewhere.gov.resources("AWS::KMS::Alias") == {}
+    descriptions = {k["Properties"]["Description"] for k in elsewhere.gov.resources("AWS::KMS::Key").values()}
+    assert descriptions == {"Sealpoint's alarm notifications on their way"}
+
+
+# -- Slack's way in
+
+
+def test_the_api_has_one_route_to_the_alias(template: Template) -> None:
+    assert template.only("AWS::ApiGatewayV2::Route")["RouteKey"] == "POST /slack/interactions"
+    integration = template.only("AWS::ApiGatewayV2::Integration")
+    assert integration["PayloadFormatVersion"] == "2.0"
+    alias = template.resources("AWS::Lambda::Alias")[integration["IntegrationUri"]]["Properties"]
+    function = template.resources("AWS::Lambda::Function")[alias["FunctionName"]]["Properties"]
+    assert function["Handler"] == "handlers.slack_interactions.handler"
+    permissions = [p["Properties"] for p in template.resources("AWS::Lambda::Permission").values()]
+    (permission,) = [p for p in permissions if p["Principal"] == "apigateway.amazonaws.com"]
+    assert permission["FunctionName"] == integration["IntegrationUri"]
+    assert permission["SourceArn"].endswith("/*/*/slack/interactions")
+
+
+def test_the_api_is_throttled_and_logs_who_asked_but_not_what(template: Template) -> None:
+    stage = template.only("AWS::ApiGatewayV2::Stage")
+    assert stage["StageName"] == "$default"
+    assert 0 < stage["DefaultRouteSettings"]["ThrottlingRateLimit"] <= 50
+    assert 0 < stage["DefaultRouteSettings"]["ThrottlingBurstLimit"] <= 100
+    logged = json.loads(stage["AccessLogSettings"]["Format"])
+    assert {"$context.requestId", "$context.identity.sourceIp", "$context.status"} <= set(logged.values())
+    assert all(value.startswith("$context.") for value in logged.values())
+    group = stage["AccessLogSettings"]["DestinationArn"].rpartition(":log-group:")[2]
+    assert template.resources("AWS::Logs::LogGroup")[group]["Properties"]["RetentionInDays"] == 365
+
+
+def test_approvers_are_in_the_environment_and_nowhere_else(template: Template) -> None:
+    mentioning = {name for name, res in template.body["Resources"].items() if SAMPLE_APPROVERS[0] in str(res)}
+    assert {template.body["Resources"][name]["Type"] for name in mentioning} == {"AWS::Lambda::Function"}
+
+
+# -- who hears of trouble
+
+
+def test_there_is_an_alarm_for_whatever_would_else_go_unseen(template: Template) -> None:
+    alarms = [alarm["Properties"] for alarm in template.resources("AWS::CloudWatch::Alarm").values()]
+    watched = {(alarm["Namespace"], alarm["MetricName"]) for alarm in alarms}
+    assert watched == {
+        ("AWS/States", "ExecutionsFailed"),
+        ("AWS/States", "ExecutionsAborted"),
+        ("AWS/States", "ExecutionsTimedOut"),
+        ("Sealpoint", "RemediationFailed"),
+        ("AWS/SQS", "ApproximateNumberOfMessagesVisible"),
+        ("AWS/ApiGateway", "5xx"),
+        ("AWS/Lambda", "Errors"),
+    }
+    for alarm in alarms:
+        assert alarm["AlarmActions"] == [template.outputs["AlarmTopicArn"]]
+        assert (alarm["Threshold"], alarm["ComparisonOperator"]) == (0, "GreaterThanThreshold")
+        assert alarm["TreatMissingData"] == "notBreaching"
+        assert alarm["AlarmDescription"]
+    (failed,) = [alarm for alarm in alarms if alarm["MetricName"] == "RemediationFailed"]
+    # what Powertools Metrics adds by itself, from POWERTOOLS_SERVICE_NAME
+    assert failed["Dimensions"] == [{"Name": "service", "Value": "sealpoint"}]
+    errors = {alarm["Dimensions"][0]["Value"] for alarm in alarms if alarm["MetricName"] == "Errors"}
+    functions = template.resources("AWS::Lambda::Function")
+    assert {functions[name]["Properties"]["Handler"] for name in errors} == {
+        "handlers.slack_interactions.handler",
+        "handlers.close_remediation.handler",
+    }
+
+
+def test_alarms_can_publish_to_their_encrypted_topic(template: Template) -> None:
+    topic = template.only("AWS::SNS::Topic")
+    key = template.resources("AWS::KMS::Key")[topic["KmsMasterKeyId"].removesuffix(".Arn")]["Properties"]
+    this_account = {"StringEquals": {"aws:SourceAccount": "123456789012"}}
+    allowed = [
+        statement
+        for policy in (key["KeyPolicy"], template.only("AWS::SNS::TopicPolicy")["PolicyDocument"])
+        for statement in policy["Statement"]
+        if statement["Principal"] == {"Service": "cloudwatch.amazonaws.com"}
+    ]
+    assert [statement["Condition"] for statement in allowed] == [this_account, this_account]
+    assert allowed[0]["Action"] == ["kms:Decrypt", "kms:GenerateDataKey*"]
+    assert allowed[1]["Action"] == "sns:Publish"

@@ -1,0 +1,339 @@
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jsonata.jsonata import Jsonata
+
+from remediation.errors import is_ours, outcome_of
+from remediation.vocabulary import Outcome
+from tests.infrastructure.conftest import ROOT
+from tests.infrastructure.template import Template
+
+CONTEXT: dict[str, Any] = {
+    "Execution": {
+        "Name": "run-1",
+        "Id": "arn:aws:states:us-east-1:123456789012:execution:m:run-1",
+        "Input": {"endpointName": "churn", "trigger": {"kind": "manual", "principalArn": 'a "quoted" name'}},
+    },
+    "Task": {"Token": "token"},
+}
+UNENCRYPTED = {"verdict": "UNENCRYPTED"}
+APPROVED = {"decision": "APPROVED"}
+READY = {"ready": True}
+LOOK_AGAIN = {"waitSeconds": 20, "attempt": 1}
+
+
+@pytest.fixture(scope="module")
+def states(template: Template) -> dict[str, Any]:
+    return template.definition()["States"]
+
+
+def tasks(states: dict[str, Any]) -> dict[str, Any]:
+    return {name: state for name, state in states.items() if state["Type"] == "Task"}
+
+
+def evaluate(value: Any, scope: dict[str, Any]) -> Any:
+    """A JSONata field's value: the reference implementation's port evaluates what is between {% and %}."""
+    if isinstance(value, dict):
+        return {name: evaluate(member, scope) for name, member in value.items()}
+    if not (isinstance(value, str) and value.startswith("{%")):
+        return value
+    expression = Jsonata(value.removeprefix("{%").removesuffix("%}"))
+    frame = expression.create_frame()
+    frame.bind("states", scope)
+    result = expression.evaluate(None, frame)
+    assert result is not None, f"{value} is undefined, which Step Functions takes for an error"
+    return result
+
+
+class Fault(Exception):
+    """A task fails with this error word."""
+
+
+def walk(states: dict[str, Any], answers: dict[str, list[Any]]) -> tuple[list[str], list[dict[str, Any]]]:
+    """The states that an execution enters, and what its last task is given, if tasks answer like this."""
+    name, given, entered, payloads = "CheckEncryption", dict[str, Any](), list[str](), list[dict[str, Any]]()
+    while name:
+        state = states[name]
+        entered.append(name)
+        assert len(entered) < 100, f"the machine runs in circles: {entered[-6:]}"
+        scope: dict[str, Any] = {"input": given, "context": CONTEXT}
+        match state["Type"]:
+            case "Task":
+                payloads.append(evaluate(state["Arguments"], scope)["Payload"])
+                answer = answers[name].pop(0)
+                if isinstance(answer, Fault):
+                    word = str(answer)
+                    catch = next(c for c in state["Catch"] if {word, "States.ALL"} & set(c["ErrorEquals"]))
+                    caught = {**scope, "errorOutput": {"Error": word, "Cause": '{"errorMessage": "so"}'}}
+                    given = evaluate(catch.get("Output", {}), caught)
+                    name = catch["Next"]
+                    continue
+                token = state["Resource"].endswith("waitForTaskToken")
+                result = answer if token else {"Payload": answer}
+                given = evaluate(state["Output"], {**scope, "result": result})
+                name = state.get("Next", "")
+            case "Choice":
+                matching = (c for c in state["Choices"] if evaluate(c["Condition"], scope) is True)
+                choice = next(matching, {"Next": state["Default"]})
+                given = evaluate(choice.get("Output", given), scope)
+                name = choice["Next"]
+            case "Wait":
+                assert evaluate(state["Seconds"], scope) > 0
+                name = state["Next"]
+            case _:
+                name = ""
+    return entered, payloads
+
+
+def validated(definition: dict[str, Any], folder: Path) -> subprocess.CompletedProcess[str]:
+    """What AWS's grammar of the states language, as asl-validator has it, says of a definition."""
+    file = folder / "definition.asl.json"
+    file.write_text(json.dumps(definition))
+    return subprocess.run(  # noqa: S603  # a pinned tool of this repository, on a file of this test
+        [ROOT / "node_modules/.bin/asl-validator", "--json-path", file],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_asl_validator_finds_nothing(template: Template, tmp_path: Path) -> None:
+    finished = validated(template.definition(), tmp_path)
+    assert finished.returncode == 0, finished.stdout + finished.stderr
+
+
+def test_asl_validator_would_find_a_next_to_nowhere(template: Template, tmp_path: Path) -> None:
+    definition = template.definition()
+    definition["States"]["PollEndpoint"]["Next"] = "Nowhere"
+    assert validated(definition, tmp_path).returncode != 0
+
+
+def test_the_machine_is_standard_jsonata_and_has_no_time_out_of_its_own(template: Template) -> None:
+    machine = template.only("AWS::StepFunctions::StateMachine")
+    assert machine.get("StateMachineType", "STANDARD") == "STANDARD"
+    assert template.definition()["QueryLanguage"] == "JSONata"
+    assert "TimeoutSeconds" not in template.definition()
+    assert machine["TracingConfiguration"] == {"Enabled": True}
+
+
+def test_the_log_has_every_event_but_no_execution_data(template: Template) -> None:
+    logging = template.only("AWS::StepFunctions::StateMachine")["LoggingConfiguration"]
+    assert logging["Level"] == "ALL"
+    assert logging["IncludeExecutionData"] is False
+    (destination,) = logging["Destinations"]
+    group = destination["CloudWatchLogsLogGroup"]["LogGroupArn"].removesuffix(".Arn")
+    properties = template.resources("AWS::Logs::LogGroup")[group]["Properties"]
+    assert properties["LogGroupName"].startswith("/aws/vendedlogs/states/")
+    assert properties["RetentionInDays"] == 365
+
+
+def test_every_state_says_what_it_is_for(states: dict[str, Any]) -> None:
+    assert [name for name, state in states.items() if not state.get("Comment")] == []
+
+
+def test_every_task_invokes_an_alias_and_ends_in_a_catch_of_everything(
+    template: Template, states: dict[str, Any]
+) -> None:
+    aliases = template.resources("AWS::Lambda::Alias")
+    functions = {res["Properties"]["FunctionName"]: name for name, res in aliases.items()}
+    assert len(functions) == len(aliases)
+    assert {task["Arguments"]["FunctionName"] for task in tasks(states).values()} <= set(aliases)
+    for task in tasks(states).values():
+        assert task["Catch"][-1]["ErrorEquals"] == ["States.ALL"]
+
+
+def test_every_task_retries_lambdas_own_faults(states: dict[str, Any]) -> None:
+    for name, task in tasks(states).items():
+        retried = {word for retry in task["Retry"] for word in retry["ErrorEquals"]}
+        assert {"Lambda.ServiceException", "Lambda.TooManyRequestsException", "Throttled"} <= retried, name
+        assert "States.ALL" not in retried, name
+
+
+def test_error_words_of_ours_exist(states: dict[str, Any]) -> None:
+    words = {
+        word
+        for task in tasks(states).values()
+        for rule in [*task["Retry"], *task["Catch"]]
+        for word in rule["ErrorEquals"]
+        if not word.startswith(("States.", "Lambda.", "Sandbox."))
+    }
+    assert {"Throttled", "ServiceUnavailable", "EndpointBusy", "SlackUnavailable"} <= words
+    assert [word for word in words if not is_ours(word)] == []
+    # what is retried passes; if it doesn't, the remediation failed
+    assert {outcome_of(word) for word in words} == {Outcome.FAILED}
+
+
+def test_a_busy_endpoint_is_tried_for_an_hour(states: dict[str, Any]) -> None:
+    (retry,) = [r for r in states["UpdateEndpoint"]["Retry"] if r["ErrorEquals"] == ["EndpointBusy"]]
+    waits = [
+        min(retry["IntervalSeconds"] * retry["BackoffRate"] ** n, retry["MaxDelaySeconds"])
+        for n in range(retry["MaxAttempts"])
+    ]
+    assert waits[0] == 30
+    assert 3600 <= sum(waits) <= 7200
+
+
+def test_tasks_time_out_after_their_functions(template: Template, states: dict[str, Any]) -> None:
+    functions = template.functions()
+    for name in set(tasks(states)) - {"RequestApproval"}:
+        timeout = functions["".join(f"_{c.lower()}" if c.isupper() else c for c in name)[1:]]["Timeout"]
+        assert timeout < states[name]["TimeoutSeconds"] <= timeout + 60
+
+
+def test_the_question_outlives_its_deadline_by_the_answers_way(states: dict[str, Any]) -> None:
+    asked = states["RequestApproval"]
+    assert asked["Resource"].endswith(":lambda:invoke.waitForTaskToken")
+    assert asked["TimeoutSeconds"] == 24 * 3600 + 300
+    assert [c["ErrorEquals"] for c in asked["Catch"]] == [["States.Timeout"], ["States.ALL"]]
+    assert all("States.Timeout" not in retry["ErrorEquals"] for retry in asked["Retry"])
+
+
+# -- the ways through the machine
+
+
+def test_an_encrypted_endpoint_costs_at_most_four_transitions(states: dict[str, Any]) -> None:
+    ended = {"verdict": "ENCRYPTED", "outcome": "ALREADY_ENCRYPTED", "reason": "Its config names a key."}
+    entered, payloads = walk(states, {"CheckEncryption": [ended], "CloseRemediation": [{}]})
+    assert entered == ["CheckEncryption", "Unencrypted?", "CloseRemediation"]
+    assert payloads[-1]["outcome"] == "ALREADY_ENCRYPTED"
+    assert payloads[-1]["reason"] == "Its config names a key."
+    assert "error" not in payloads[-1]
+
+
+@pytest.mark.parametrize("polls", [1, 7])
+def test_a_remediation_costs_at_most_twelve_transitions_and_three_a_poll(
+    states: dict[str, Any], polls: int
+) -> None:
+    looks: list[Any] = [{"waitSeconds": 20, "attempt": n + 1} for n in range(polls - 1)]
+    answers: dict[str, list[Any]] = {
+        "CheckEncryption": [UNENCRYPTED],
+        "RequestApproval": [APPROVED],
+        "AwaitInService": [READY],
+        "CreateEncryptedConfig": [{"twinConfigName": "twin"}],
+        "UpdateEndpoint": [{}],
+        "PollEndpoint": [*looks, {"outcome": "ENCRYPTED", "reason": ""}],
+        "CloseRemediation": [{}],
+    }
+    entered, payloads = walk(states, answers)
+    assert entered[:8] == [
+        "CheckEncryption", "Unencrypted?", "RequestApproval", "Approved?", "AwaitInService", "InService?",
+        "CreateEncryptedConfig", "UpdateEndpoint",
+    ]  # fmt: skip
+    assert entered[-1] == "CloseRemediation"
+    assert len(entered) <= 12 + 3 * polls
+    polled = [payload["attempt"] for payload in payloads if "attempt" in payload]
+    assert polled == [0, *range(polls)]  # AwaitInService's one look, then PollEndpoint's
+    assert payloads[-1]["outcome"] == "ENCRYPTED"
+
+
+def test_an_endpoint_that_is_still_being_created_is_looked_at_again(states: dict[str, Any]) -> None:
+    answers: dict[str, list[Any]] = {
+        "CheckEncryption": [UNENCRYPTED],
+        "RequestApproval": [APPROVED],
+        "AwaitInService": [LOOK_AGAIN, READY],
+        "CreateEncryptedConfig": [Fault("TwinMismatch")],
+        "CloseRemediation": [{}],
+    }
+    entered, payloads = walk(states, answers)
+    assert entered.count("WaitForService") == 1
+    assert [payload["attempt"] for payload in payloads if "attempt" in payload] == [0, 1]
+
+
+@pytest.mark.parametrize("decision", ["DENIED", "SUPERSEDED"])
+def test_a_decision_against_it_is_the_outcome(states: dict[str, Any], decision: str) -> None:
+    answers: dict[str, list[Any]] = {
+        "CheckEncryption": [UNENCRYPTED],
+        "RequestApproval": [{"decision": decision}],
+        "CloseRemediation": [{}],
+    }
+    entered, payloads = walk(states, answers)
+    assert "AwaitInService" not in entered
+    assert payloads[-1]["outcome"] == decision
+
+
+@pytest.mark.parametrize(
+    ("on_record", "goes_on_to"), [("EXPIRED", "CloseRemediation"), ("APPROVED", "AwaitInService")]
+)
+def test_at_the_deadline_the_record_decides(states: dict[str, Any], on_record: str, goes_on_to: str) -> None:
+    answers: dict[str, list[Any]] = {
+        "CheckEncryption": [UNENCRYPTED],
+        "RequestApproval": [Fault("States.Timeout")],
+        "ExpireApproval": [{"decision": on_record}],
+        "AwaitInService": [Fault("EndpointGone")],
+        "CloseRemediation": [{}],
+    }
+    entered, _ = walk(states, answers)
+    assert entered[entered.index("Approved?") + 1] == goes_on_to
+
+
+@pytest.mark.parametrize(
+    "answer", [{}, {"decision": None}, {"decision": "PENDING"}, {"decision": "approved"}]
+)
+def test_no_answer_but_an_approval_lets_the_update_happen(
+    states: dict[str, Any], answer: dict[str, Any]
+) -> None:
+    answers: dict[str, list[Any]] = {
+        "CheckEncryption": [UNENCRYPTED],
+        "RequestApproval": [answer],
+        "CloseRemediation": [{}],
+    }
+    entered, _ = walk(states, answers)
+    assert entered[-2:] == ["Approved?", "CloseRemediation"]
+
+
+@pytest.mark.parametrize("verdict", [{}, {"verdict": "ENCRYPTED"}, {**UNENCRYPTED, "outcome": "SUPERSEDED"}])
+def test_nobody_is_asked_without_the_verdict_for_it(states: dict[str, Any], verdict: dict[str, Any]) -> None:
+    entered, _ = walk(states, {"CheckEncryption": [verdict], "CloseRemediation": [{}]})
+    assert entered == ["CheckEncryption", "Unencrypted?", "CloseRemediation"]
+
+
+@pytest.mark.parametrize(
+    "failing",
+    [
+        "CheckEncryption", "RequestApproval", "ExpireApproval", "AwaitInService", "CreateEncryptedConfig",
+        "UpdateEndpoint", "PollEndpoint",
+    ],
+)  # fmt: skip
+def test_whatever_fails_is_closed_with_its_error(states: dict[str, Any], failing: str) -> None:
+    answers: dict[str, list[Any]] = {
+        "CheckEncryption": [UNENCRYPTED],
+        "RequestApproval": [Fault("States.Timeout") if failing == "ExpireApproval" else APPROVED],
+        "AwaitInService": [READY],
+        "CreateEncryptedConfig": [{}],
+        "UpdateEndpoint": [{}],
+        "CloseRemediation": [{}],
+    }
+    answers[failing] = [Fault("RequestRefused")]
+    entered, payloads = walk(states, answers)
+    assert entered[-2:] == [failing, "CloseRemediation"]
+    assert payloads[-1] == {
+        "remediationId": "run-1",
+        "executionArn": CONTEXT["Execution"]["Id"],
+        "endpointName": "churn",
+        "trigger": CONTEXT["Execution"]["Input"]["trigger"],
+        "error": {"Error": "RequestRefused", "Cause": '{"errorMessage": "so"}'},
+    }
+
+
+def test_a_remediation_that_cannot_be_closed_fails_loudly(states: dict[str, Any]) -> None:
+    ended = {"verdict": "GONE", "outcome": "GONE"}
+    answers = {"CheckEncryption": [ended], "CloseRemediation": [Fault("SlackUnavailable")]}
+    entered, _ = walk(states, answers)
+    assert entered[-1] == "RemediationNotClosed"
+    assert states["RemediationNotClosed"]["Type"] == "Fail"
+
+
+def test_an_input_without_an_endpoint_reaches_the_function_that_refuses_it(states: dict[str, Any]) -> None:
+    scope = {"context": {"Execution": {"Name": "run-1", "Id": "arn", "Input": {}}}, "input": {}}
+    payload = evaluate(states["CheckEncryption"]["Arguments"]["Payload"], scope)
+    assert payload == {"remediationId": "run-1", "executionArn": "arn"}
+
+
+def test_the_task_token_goes_to_the_question_and_nowhere_else(states: dict[str, Any]) -> None:
+    mentioning = [name for name, state in states.items() if "Task.Token" in json.dumps(state)]
+    assert mentioning == ["RequestApproval"]
