@@ -78,7 +78,7 @@ class Slack:
             token=credentials.bot_token,
             base_url=base_url,
             timeout=self._timeout,
-            retry_handlers=[],  # the workflow retries with longer pauses, and a click has no time for a second try
+            retry_handlers=[],  # the workflow retries with longer pauses, and a click has no time for one
         )
 
 

@@ -32,10 +32,12 @@ def main() -> None:
         return
     if shutil.which("apt-get") and os.geteuid() == 0:
         print("Installing Chromium for the browser tests (once) ...")  # noqa: T201  # said to whoever waits
-        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-        subprocess.run(["apt-get", "update", "-qq"], check=True, **quiet)  # noqa: S607
+        environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
         install = ["apt-get", "install", "-y", "-qq", "--no-install-recommends", "chromium"]
-        subprocess.run(install, check=True, env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"}, **quiet)  # noqa: S603
+        for command in (["apt-get", "update", "-qq"], install):
+            done = subprocess.run(command, check=False, capture_output=True, text=True, env=environment)  # noqa: S603
+            if done.returncode:
+                sys.exit(f"`{' '.join(command)}` failed:\n{done.stderr}")
     if not find():
         sys.exit(
             "The browser tests need Chromium or Chrome on the PATH: install it (Debian and Ubuntu: "

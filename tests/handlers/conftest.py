@@ -172,11 +172,12 @@ def bench(monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
         table.create_table(
             TableName=TABLE,
             BillingMode="PAY_PER_REQUEST",
-            KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
-            AttributeDefinitions=[
-                {"AttributeName": "pk", "AttributeType": "S"}, {"AttributeName": "sk", "AttributeType": "S"},
+            KeySchema=[
+                {"AttributeName": "pk", "KeyType": "HASH"},
+                {"AttributeName": "sk", "KeyType": "RANGE"},
             ],
-        )  # fmt: skip
+            AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in ("pk", "sk")],
+        )
         secret = json.dumps({"bot_token": "xoxb-test-token", "signing_secret": SIGNING_SECRET})
         arn = boto3.client("secretsmanager").create_secret(Name="slack", SecretString=secret)["ARN"]
         monkeypatch.setenv("SLACK_SECRET_ARN", arn)

@@ -128,7 +128,7 @@ def test_what_pip_cannot_install_stops_the_synthesis(tmp_path: Path, monkeypatch
     (lambdas / "requirements.lock").write_text("jmespath==1.1.0 --hash=sha256:" + 64 * "0")
     monkeypatch.setattr(lambda_asset, "LAMBDAS", lambdas)
     monkeypatch.setattr(lambda_asset, "_PACKAGE_CACHE", tmp_path / "cache")
-    with pytest.raises(lambda_asset.AssetError, match="(?i)hash"):
+    with pytest.raises(lambda_asset.AssetError, match=r"(?i)hash"):
         lambda_asset.build_asset(tmp_path / "asset")
     assert list((tmp_path / "cache").iterdir()) == []
 

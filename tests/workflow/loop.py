@@ -82,7 +82,8 @@ class Loop:
         answer = self.world.slack.click(
             user or self.world.approvers[0].id, channel=self.world.channel_id, ts=card.ts, action_id=action
         )
-        return int(answer.status)
+        assert answer.status is not None, "the click never reached the server"
+        return answer.status
 
     # -- what they see
 

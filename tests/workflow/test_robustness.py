@@ -17,16 +17,14 @@ pytestmark = pytest.mark.xdist_group("world")
 
 def _event(loop: Loop, **changes: Any) -> dict[str, Any]:
     """CloudTrail's report of the endpoint's creation."""
-    return cloudtrail_event(
-        **{
-            "event_name": "CreateEndpoint",
-            "region": loop.world.region,
-            "request": {"EndpointName": loop.name, "EndpointConfigName": loop.config},
-            "identity": assumed_role(SCIENTIST_ROLE, "ana@example.com"),
-            "moment": loop.world.clock.now(),
-            **changes,
-        }
-    )
+    usual: dict[str, Any] = {
+        "event_name": "CreateEndpoint",
+        "region": loop.world.region,
+        "request": {"EndpointName": loop.name, "EndpointConfigName": loop.config},
+        "identity": assumed_role(SCIENTIST_ROLE, "ana@example.com"),
+        "moment": loop.world.clock.now(),
+    }
+    return cloudtrail_event(**usual | changes)
 
 
 _IAM_USER = {
