@@ -144,13 +144,21 @@ class World:
             aws_secret_access_key="local",  # noqa: S106
         ).Table(self.home.output("RecordsTableName"))
         found: list[dict[str, Any]] = table.scan(ConsistentRead=True)["Items"]  # pyright: ignore[reportAssignmentType]
-        return [item for item in found if item["pk"].startswith(f"{kind}#")]
+        plain: list[dict[str, Any]] = json.loads(json.dumps(found, default=int))  # no fractions are on record
+        return [item for item in plain if item["pk"].startswith(f"{kind}#")]
 
     def record(self, remediation_id: str) -> dict[str, Any]:
         """A remediation's evidence."""
-        items = self.items("remediation")
-        wanted = f"remediation#{remediation_id}"
-        return next(item for item in items if item["pk"] == wanted and item["sk"] == "record")
+        return self._item(remediation_id, "record")
+
+    def snapshot(self, remediation_id: str) -> dict[str, Any]:
+        """The original config and endpoint, as they were kept before anything else."""
+        texts = self._item(remediation_id, "snapshot")
+        return {name: json.loads(text) for name, text in texts.items() if name not in ("pk", "sk")}
+
+    def _item(self, remediation_id: str, sort_key: str) -> dict[str, Any]:
+        wanted = (f"remediation#{remediation_id}", sort_key)
+        return next(item for item in self.items("remediation") if (item["pk"], item["sk"]) == wanted)
 
     def executions_of(self, endpoint_name: str) -> list[Execution]:
         """The executions started for an endpoint, oldest first."""
