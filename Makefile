@@ -63,6 +63,10 @@ format: setup ## put the code into shape
 browser: setup # a Chromium for the browser tests: the system's, or Debian's, or Playwright's own
 	@$(BIN)/python -m tests.browser.chromium
 
+.PHONY: picture
+picture: browser cdk.out/manifest.json # docs/card.png, from the card as it is now
+	@PYTHONPATH=lambdas $(BIN)/python -m tests.browser.card_picture
+
 lock: ## pin every transitive version with its hash
 	@$(PYTHON) -m venv build/lock && build/lock/bin/pip install --quiet uv
 	@build/lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \

@@ -80,11 +80,11 @@ class Demo:
         self._started = time.monotonic()
 
     def run(self) -> int:
-        self._make_endpoint()
+        self.make_endpoint()
         before = self._config(SOURCE_CONFIG)
         self._introduce()
         with Live(console=self._console, get_renderable=self._progress, transient=True):
-            self._send_event()
+            self.send_event()
             self._follow()
         self._console.print(self._progress(), "")
         result = self._result(before)
@@ -96,7 +96,7 @@ class Demo:
 
     # -- the story
 
-    def _make_endpoint(self) -> None:
+    def make_endpoint(self) -> None:
         """Two variants with data capture and tags, scaled up since it was made."""
         self._world.trail_is_logging = False
         people = self._world.client("sagemaker")
@@ -148,7 +148,7 @@ class Demo:
             lines.append(f"Click there, or wait {_PATIENCE_SECONDS} s and the demo clicks Approve.")
         self._console.print(Panel.fit("\n".join(lines), title="Sealpoint"), "")
 
-    def _send_event(self) -> None:
+    def send_event(self) -> None:
         """CloudTrail sometimes delivers late: so here, when the endpoint is up and scaled."""
         created = next(call for call in self._world.sagemaker.calls if call.operation == "CreateEndpoint")
         self._timeline.remark("CloudTrail reports CreateEndpoint")

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from typing import Any
@@ -117,6 +118,12 @@ def test_all_problems_are_told_at_once() -> None:
 def test_settings_that_are_no_object_are_refused(context: Any) -> None:
     (problem,) = problems(context)
     assert "'sealpoint' must be an object" in problem
+
+
+def test_the_readme_lists_every_setting_with_its_default(context: dict[str, Any]) -> None:
+    section = (ROOT / "README.md").read_text().split("### Settings")[1].split("\n## ")[0]
+    rows = re.findall(r"^\| `(\w+)` \| `(.+?)` \|", section, re.MULTILINE)
+    assert {key: json.loads(default) for key, default in rows} == context["sealpoint"]
 
 
 def test_the_app_tells_a_user_without_a_stack_trace() -> None:
