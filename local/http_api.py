@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import base64
 import json
-import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from werkzeug.serving import make_server
 from werkzeug.wrappers import Request, Response
 
 from local.functions import FunctionError
+from local.server import Server
 
 _BAD_GATEWAY = 502
 
@@ -25,13 +24,14 @@ class HttpApi:
     def __init__(self, routes: Mapping[str, str], invoke: Callable[[str, Any], Any]) -> None:
         self._routes = routes
         self._invoke = invoke
-        self._server = make_server("127.0.0.1", 0, Request.application(self._answer), threaded=True)
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        self._server = Server(Request.application(self._answer))
+
+    @property
+    def url(self) -> str:
+        return self._server.url
 
     def stop(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
+        self._server.stop()
 
     def _answer(self, request: Request) -> Response:
         function = self._routes.get(f"{request.method} {request.path}")

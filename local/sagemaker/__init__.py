@@ -6,7 +6,6 @@ from local.sagemaker.faults import CALLS_PER_SECOND, Faults
 from local.sagemaker.hosting import ApiCall, SageMakerHosting
 from local.sagemaker.lifecycle import Status, Timings
 from local.sagemaker.operations import Operation, Violation
-from local.sagemaker.protocol import Server
 
 __all__ = [
     "CALLS_PER_SECOND",
@@ -14,7 +13,6 @@ __all__ = [
     "Faults",
     "Operation",
     "SageMakerHosting",
-    "Server",
     "Status",
     "Timings",
     "Violation",

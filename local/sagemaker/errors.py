@@ -15,10 +15,6 @@ class ServiceError(Exception):
         self.status = int(status)
 
 
-class AnswerLostError(ConnectionError):
-    """The connection closes without an answer; whether the call took effect, the client can't tell."""
-
-
 def invalid(message: str) -> ServiceError:
     """SageMaker has one code for nearly everything that is wrong with a request or a resource's state."""
     return ServiceError("ValidationException", message)

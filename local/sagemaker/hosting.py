@@ -16,12 +16,13 @@ import botocore.session
 from botocore.exceptions import UnknownRegionError
 
 from local.sagemaker import lifecycle, validation
-from local.sagemaker.errors import AnswerLostError, ServiceError
+from local.sagemaker.errors import ServiceError
 from local.sagemaker.faults import Faults, Plan
 from local.sagemaker.lifecycle import Course, Status, Timings
 from local.sagemaker.operations import OPERATIONS, Context, Operation, Violation, known
-from local.sagemaker.protocol import Answer, Incoming, Server, listen
+from local.sagemaker.protocol import Answer, Incoming, listen
 from local.sagemaker.store import Region
+from local.server import AnswerLostError, Server
 
 if TYPE_CHECKING:
     from collections.abc import Callable

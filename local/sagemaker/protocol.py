@@ -5,25 +5,22 @@ from __future__ import annotations
 import json
 import logging
 import re
-import threading
 import uuid
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
-from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 from werkzeug.wrappers import Request, Response
 
-from local.sagemaker.errors import AnswerLostError, ServiceError
+from local.sagemaker.errors import ServiceError
+from local.server import AnswerLostError, Server
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
-    from types import TracebackType
     from wsgiref.types import StartResponse, WSGIEnvironment
 
 _logger = logging.getLogger(__name__)
 
-_POLL_SECONDS = 0.01  # how soon a listening server notices that it is to stop
 _CONTENT_TYPE = "application/x-amz-json-1.1"
 _SCOPE = re.compile(r"AWS4-HMAC-SHA256 Credential=([^/,\s]+)/\d{8}/([^/]+)/([^/]+)/aws4_request\b")
 
@@ -45,38 +42,6 @@ class Answer:
     status: int
     body: dict[str, Any]
     request_id: str
-
-
-class Server:
-    """A listening server. Stops as a context manager, or by `stop`."""
-
-    def __init__(self, app: _App) -> None:
-        self._app = app
-        self._server: BaseWSGIServer = make_server(
-            "127.0.0.1", 0, app, threaded=True, request_handler=_Handler
-        )
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(_POLL_SECONDS,), daemon=True)
-        self._thread.start()
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_port}"
-
-    def stop(self) -> None:
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.stop()
 
 
 def listen(answer: Callable[[Incoming], Answer]) -> Server:
@@ -108,20 +73,6 @@ class _App:
             headers={"x-amzn-RequestId": answer.request_id},
         )
         return response(environ, start_response)
-
-
-class _Handler(WSGIRequestHandler):
-    """Quiet, and able to hang up."""
-
-    disable_nagle_algorithm = True
-
-    def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
-        """Calls are in `SageMakerHosting.calls`."""
-
-    def connection_dropped(self, error: BaseException, environ: WSGIEnvironment | None = None) -> None:
-        super().connection_dropped(error, environ)
-        if isinstance(error, AnswerLostError):
-            self.close_connection = True
 
 
 def _read(request: Request) -> Incoming:

@@ -7,7 +7,7 @@ from local.slack.endpoint import ApiCall
 from local.slack.faults import Faults
 from local.slack.interactivity import Delivery, Interaction, RefusedError, UnknownError
 from local.slack.people import Channel, User, UserGroup
-from local.slack.server import Server
+from local.slack.server import SlackServer
 from local.slack.standin import SlackStandIn
 from local.slack.store import Ephemeral, Message, Version, View
 
@@ -20,7 +20,7 @@ __all__ = [
     "Interaction",
     "Message",
     "RefusedError",
-    "Server",
+    "SlackServer",
     "SlackStandIn",
     "UnknownError",
     "User",

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, cast
 
-from local.slack.faults import AnswerLostError, Faults, Plan
+from local.server import AnswerLostError
+from local.slack.faults import Faults, Plan
 from local.slack.server import json_response
 from local.slack.web_api import RateLimited, SlackError, WebApi
 

@@ -7,10 +7,6 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 
 
-class AnswerLostError(ConnectionError):
-    """The connection is closed without an answer."""
-
-
 @dataclass
 class _Rule:
     """What happens to the next `times` calls of a method (of any, where it is None)."""

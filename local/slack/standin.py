@@ -12,7 +12,7 @@ from local.slack.faults import Faults
 from local.slack.inputs import Chosen, Values
 from local.slack.interactivity import Delivery, Interaction, Interactivity, UnknownError
 from local.slack.page import Page
-from local.slack.server import Server
+from local.slack.server import SlackServer
 from local.slack.store import Ephemeral, Message, Store, View
 from local.slack.web_api import WebApi
 
@@ -70,7 +70,7 @@ class SlackStandIn:
         self.bot_token = bot_token
         self.signing_secret = signing_secret
         self.faults = Faults()
-        self._server: Server | None = None
+        self._server: SlackServer | None = None
         self._store = Store(clock, channels, users, user_groups)
         if not self._store.channels or not self._store.users:
             raise ValueError("a workspace has at least one channel and one user")
@@ -85,11 +85,11 @@ class SlackStandIn:
         self._endpoint = Endpoint(api, self.faults, clock.now, bot_token=bot_token)
         self._page = Page(self._store, self._interactivity, clock.now)
 
-    def serve(self) -> Server:
+    def serve(self) -> SlackServer:
         """Listen on a free port of this machine, once."""
         if self._server is not None:
             raise RuntimeError("this stand-in is served already")
-        self._server = Server(self._answer, self._release)
+        self._server = SlackServer(self._answer, self._release)
         return self._server
 
     @property

@@ -16,7 +16,7 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 from werkzeug.wrappers import Request, Response
 
 from local.clock import Clock
-from local.slack import Channel, Server, SlackStandIn, User, UserGroup
+from local.slack import Channel, SlackServer, SlackStandIn, User, UserGroup
 
 START = 1_700_000_000.0
 BOT_TOKEN = "xoxb-local-token"
@@ -100,11 +100,11 @@ def slack(clock: Clock, app: App) -> SlackStandIn:
 
 
 @pytest.fixture
-def server(slack: SlackStandIn) -> Iterator[Server]:
+def server(slack: SlackStandIn) -> Iterator[SlackServer]:
     with slack.serve() as server:
         yield server
 
 
 @pytest.fixture
-def client(server: Server) -> WebClient:
+def client(server: SlackServer) -> WebClient:
     return WebClient(BOT_TOKEN, base_url=server.api_url)

@@ -11,14 +11,14 @@ from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError
 
 from local.clock import Clock
-from local.slack import Server, SlackStandIn
+from local.slack import SlackServer, SlackStandIn
 from tests.local.conftest import BOT_TOKEN, GENERAL, LEADS
 
 _LOST = (RemoteDisconnected, urllib.error.URLError, ConnectionError)
 
 
 @pytest.fixture
-def client(server: Server) -> WebClient:
+def client(server: SlackServer) -> WebClient:
     """One that tries nothing twice."""
     return WebClient(BOT_TOKEN, base_url=server.api_url, retry_handlers=[])
 

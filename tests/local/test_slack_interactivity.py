@@ -15,7 +15,7 @@ from slack_sdk.signature import Clock as SignatureClock
 from slack_sdk.signature import SignatureVerifier
 
 from local.clock import Clock
-from local.slack import RefusedError, Server, SlackStandIn, UnknownError
+from local.slack import RefusedError, SlackServer, SlackStandIn, UnknownError
 from tests.local.conftest import ADA, GENERAL, GRACE, LEADS, SIGNING_SECRET, START, App, data
 
 Json = dict[str, Any]
@@ -141,7 +141,7 @@ def test_the_secrets_are_not_in_what_is_sent(slack: SlackStandIn, app: App, ts: 
         assert secret not in str(app.requests)
 
 
-def test_response_urls_lead_nowhere(slack: SlackStandIn, server: Server, ts: str) -> None:
+def test_response_urls_lead_nowhere(slack: SlackStandIn, server: SlackServer, ts: str) -> None:
     url = click(slack, ts)["response_url"]
     assert url.startswith(f"{server.url}/actions/")
     with pytest.raises(HTTPError, match="404"):
@@ -396,7 +396,9 @@ def test_closing_is_told_where_it_was_asked_for(
 # -- the page's own JSON interface
 
 
-def api(server: Server, path: str, body: Any, content_type: str = "application/json") -> tuple[int, Json]:
+def api(
+    server: SlackServer, path: str, body: Any, content_type: str = "application/json"
+) -> tuple[int, Json]:
     request = Request(  # noqa: S310  # our own server's address
         f"{server.url}/page/api/{path}", json.dumps(body).encode(), {"Content-Type": content_type}
     )
@@ -408,7 +410,7 @@ def api(server: Server, path: str, body: Any, content_type: str = "application/j
             return error.code, json.load(error)
 
 
-def test_scripts_click_as_the_page_does(server: Server, app: App, ts: str) -> None:
+def test_scripts_click_as_the_page_does(server: SlackServer, app: App, ts: str) -> None:
     app.body = "thanks"
     where = {"user": ADA.id, "channel": GENERAL.id, "ts": ts}
     status, answer = api(server, "click", {**where, "action_id": "approve", "block_id": "decision"})
@@ -423,7 +425,7 @@ def test_scripts_click_as_the_page_does(server: Server, app: App, ts: str) -> No
     assert len(app.requests) == 1
 
 
-def test_scripts_submit_and_close(server: Server, slack: SlackStandIn, opened: str) -> None:
+def test_scripts_submit_and_close(server: SlackServer, slack: SlackStandIn, opened: str) -> None:
     status, answer = api(server, "submit", {"user": ADA.id, "view_id": opened, "values": {}})
     assert (status, list(answer["errors"])) == (409, ["reason"])
     values = {"reason": {"text": "Because"}}

@@ -12,7 +12,7 @@ from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError
 
 from local.clock import Clock
-from local.slack import Server, SlackStandIn
+from local.slack import SlackServer, SlackStandIn
 from tests.local.conftest import (
     ADA,
     ARCHIVED,
@@ -46,7 +46,7 @@ def post_raw(url: str, body: bytes, headers: dict[str, str]) -> dict[str, Any]:
         return json.load(answer)
 
 
-def test_auth_test_says_who_the_app_is(client: WebClient, server: Server) -> None:
+def test_auth_test_says_who_the_app_is(client: WebClient, server: SlackServer) -> None:
     answer = data(client.auth_test())
     assert (answer["user"], answer["url"]) == ("sealpoint", f"{server.url}/")
     assert answer["bot_id"].startswith("B")
@@ -54,7 +54,7 @@ def test_auth_test_says_who_the_app_is(client: WebClient, server: Server) -> Non
 
 @pytest.mark.parametrize(("token", "word"), [("xoxb-other", "invalid_auth"), (None, "not_authed")])
 def test_a_call_needs_the_apps_token(
-    server: Server, slack: SlackStandIn, token: str | None, word: str
+    server: SlackServer, slack: SlackStandIn, token: str | None, word: str
 ) -> None:
     stranger = WebClient(token, base_url=server.api_url)
     assert refusal(stranger, "chat.postMessage", channel=GENERAL.id, text="x") == word
@@ -74,7 +74,9 @@ def test_a_message_is_posted_with_its_blocks_and_metadata(client: WebClient, sla
     assert (message.text, message.thread_ts, message.edited_ts) == ("Hello", None, None)
 
 
-def test_a_form_with_blocks_as_json_says_the_same_as_a_json_body(server: Server, slack: SlackStandIn) -> None:
+def test_a_form_with_blocks_as_json_says_the_same_as_a_json_body(
+    server: SlackServer, slack: SlackStandIn
+) -> None:
     url, authorization = f"{server.api_url}chat.postMessage", {"Authorization": f"Bearer {BOT_TOKEN}"}
     fields = {"channel": GENERAL.id, "text": "Hello", "blocks": json.dumps([SECTION])}
     form = urllib.parse.urlencode(fields).encode()
@@ -95,7 +97,7 @@ def test_a_form_with_blocks_as_json_says_the_same_as_a_json_body(server: Server,
         (b"<x/>", "application/xml", "invalid_post_type"),
     ],
 )
-def test_a_body_that_is_none(server: Server, body: bytes, content_type: str, word: str) -> None:
+def test_a_body_that_is_none(server: SlackServer, body: bytes, content_type: str, word: str) -> None:
     headers = {"Authorization": f"Bearer {BOT_TOKEN}", "Content-Type": content_type}
     answer = post_raw(f"{server.api_url}chat.postMessage", body, headers)
     assert answer == {"ok": False, "error": word}
@@ -283,7 +285,9 @@ def test_calls_are_logged_without_the_token(client: WebClient, slack: SlackStand
     assert BOT_TOKEN not in str(slack.calls)
 
 
-def test_a_workspace_is_not_empty_and_served_once(slack: SlackStandIn, server: Server, clock: Clock) -> None:
+def test_a_workspace_is_not_empty_and_served_once(
+    slack: SlackStandIn, server: SlackServer, clock: Clock
+) -> None:
     assert server.url
     with pytest.raises(RuntimeError, match="already"):
         slack.serve()
