@@ -1,4 +1,4 @@
-"""Endpoint configs drawn from botocore's own CreateEndpointConfig shape, and members that nobody knows yet."""
+"""Endpoint configs drawn from botocore's own CreateEndpointConfig shape, and members nobody knows yet."""
 
 from __future__ import annotations
 
