@@ -23,10 +23,13 @@ from stacks.lambda_asset import RUNTIME, lambda_code
 from stacks.settings import Settings
 
 _STEP_TIMEOUT = cdk.Duration.seconds(30)
+# Describes every endpoint that changed since the twin was made, some 5 a second.
+_SCAN_TIMEOUT = cdk.Duration.minutes(5)
 # Slack gives up after 3 seconds; a little more lets the decision that was made reach the workflow.
 _CLICK_TIMEOUT = cdk.Duration.seconds(10)
-# Creating an endpoint takes some 11 to 25 minutes, a canary or linear rollout hours; longer is stuck.
-_UPDATE_DEADLINE = cdk.Duration.hours(4)
+# A rollout may take up to its MaximumExecutionTimeoutInSeconds, 8 hours at most, and creating the endpoint
+# or baking the old fleet comes on top; longer is stuck.
+_UPDATE_DEADLINE = cdk.Duration.hours(10)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +89,11 @@ class Functions(Construct):
         self.check_encryption = self._function(
             "CheckEncryption",
             "Reads the key on the endpoint's config, keeps a copy of it and claims the endpoint",
-            environment=key | deadline | {"ENCRYPTION_SURFACES": ",".join(encryption.surfaces)},
-            records=("GetItem", "PutItem", "UpdateItem"),
+            environment=key
+            | deadline
+            | update_deadline
+            | {"ENCRYPTION_SURFACES": ",".join(encryption.surfaces)},
+            records=("GetItem", "PutItem", "UpdateItem", "DeleteItem"),
             statements=[
                 describe_endpoint,
                 describe_config,
@@ -156,6 +162,8 @@ class Functions(Construct):
                 describe_endpoint,
                 # SageMaker checks UpdateEndpoint on the config as well (github.com/aws/aws-cdk/issues/11594)
                 _allow("sagemaker:UpdateEndpoint", [endpoints, configs]),
+                # a deployment policy that is kept may name alarms (developer guide, deployment guardrails)
+                _allow("cloudwatch:DescribeAlarms", self._alarms_arn()),
                 use_key_through_sagemaker,
             ],
         )
@@ -163,8 +171,24 @@ class Functions(Construct):
             "PollEndpoint",
             "Sees how the update is doing",
             environment=key | update_deadline,
-            records=("GetItem",),
+            records=("GetItem", "UpdateItem"),
             statements=[describe_endpoint, describe_config],
+        )
+        self.delete_unused_twin = self._function(
+            "DeleteUnusedTwin",
+            "After a failure, deletes the twin that was made, if no endpoint needs it",
+            records=("GetItem", "UpdateItem"),
+            timeout=_SCAN_TIMEOUT,
+            statements=[
+                describe_endpoint,
+                describe_config,
+                _allow("sagemaker:ListEndpoints", "*"),  # lists know no narrower resource
+                # nothing but what is named like a twin
+                _allow(
+                    "sagemaker:DeleteEndpointConfig",
+                    self._arn("sagemaker", "endpoint-config", f"*-kms-{'?' * 10}"),
+                ),
+            ],
         )
         self.close_remediation = self._function(
             "CloseRemediation",
@@ -226,6 +250,14 @@ class Functions(Construct):
         stack = cdk.Stack.of(self)
         region = "" if service == "iam" else stack.region
         return stack.format_arn(service=service, resource=resource, resource_name=name, region=region)
+
+    def _alarms_arn(self) -> str:
+        return cdk.Stack.of(self).format_arn(
+            service="cloudwatch",
+            resource="alarm",
+            resource_name="*",
+            arn_format=cdk.ArnFormat.COLON_RESOURCE_NAME,
+        )
 
 
 def _allow(

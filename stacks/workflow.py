@@ -32,6 +32,7 @@ _FIRST_POLL_SECONDS = 15
 _REMEDIATION_ID = "{% $states.context.Execution.Name %}"
 _ATTEMPT = "{% $states.input.attempt %}"
 _RESULT = "{% $states.result.Payload %}"
+_AS_BEFORE = "{% $states.input %}"
 _ERROR = {"error": "{% $states.errorOutput %}"}
 
 _WHO = (
@@ -70,6 +71,7 @@ _LAMBDA_FAULTS = _Retry(
         "Lambda.ClientExecutionTimeoutException",
         "Lambda.Unknown",
         "Sandbox.Timedout",
+        "Runtime.ExitError",
     ],
     interval_seconds=2, backoff_rate=2, max_delay_seconds=60, max_attempts=6,
 )  # fmt: skip
@@ -82,7 +84,7 @@ _AWS_BUSY = _Retry(
     interval_seconds=5, backoff_rate=2, max_delay_seconds=120, max_attempts=8,
 )  # fmt: skip
 _CONFIG_NOT_YET_SEEN = _Retry(
-    ["EndpointConfigNotFound"],
+    ["EndpointConfigNotFound", "NotYetConsistent"],
     interval_seconds=3, backoff_rate=2, max_delay_seconds=30, max_attempts=6, jitter=False,
 )  # fmt: skip
 _ENDPOINT_BUSY = _Retry(
@@ -192,11 +194,21 @@ class Workflow(Construct):
             self, "UpdateEnded?", comment="Look again later until it has an outcome"
         )
 
-        for task in (
-            check_encryption, expire_approval, await_in_service, create_encrypted_config,
-            update_endpoint, poll_endpoint,
-        ):  # fmt: skip
+        delete_unused_twin = self._task(
+            "DeleteUnusedTwin",
+            functions.delete_unused_twin,
+            "The endpoint did not end on its twin: delete that, if nothing needs it",
+            payload={"remediationId": _REMEDIATION_ID},
+            outputs=_AS_BEFORE,
+            retries=[_AWS_BUSY],
+        )
+
+        for task in (check_encryption, expire_approval, await_in_service):
             task.add_catch(self._close, errors=["States.ALL"], outputs=_ERROR)
+        for task in (create_encrypted_config, update_endpoint, poll_endpoint):
+            task.add_catch(delete_unused_twin, errors=["States.ALL"], outputs=_ERROR)
+        # a twin too many is no reason to keep the outcome from anyone
+        delete_unused_twin.add_catch(self._close, errors=["States.ALL"], outputs=_AS_BEFORE)
         request_approval.add_catch(expire_approval, errors=["States.Timeout"])
         request_approval.add_catch(self._close, errors=["States.ALL"], outputs=_ERROR)
 
@@ -217,7 +229,10 @@ class Workflow(Construct):
         create_encrypted_config.next(update_endpoint).next(wait_for_update).next(poll_endpoint).next(
             update_ended
         )
-        update_ended.when(_when("$exists($states.input.outcome)"), self._close).otherwise(wait_for_update)
+        update_ended.when(_when("$states.input.outcome = 'ENCRYPTED'"), self._close)
+        update_ended.when(_when("$exists($states.input.outcome)"), delete_unused_twin)
+        update_ended.otherwise(wait_for_update)
+        delete_unused_twin.next(self._close)
         return check_encryption
 
     def _close_remediation(self) -> tasks.LambdaInvoke:

@@ -16,6 +16,9 @@ CLIENT_CONFIG = Config(
     retries={"mode": "standard", "max_attempts": 3}, connect_timeout=2, read_timeout=8, tcp_keepalive=True
 )
 
+# Where it matters which attempt was refused: an answer is then about that one call.
+SINGLE_ATTEMPT = CLIENT_CONFIG.merge(Config(retries={"mode": "standard", "total_max_attempts": 1}))
+
 _THROTTLES = frozenset(
     {
         "Throttling",
@@ -25,6 +28,7 @@ _THROTTLES = frozenset(
         "TooManyRequestsException",
         "ProvisionedThroughputExceededException",
         "TransactionInProgressException",
+        "TransactionConflictException",
     }
 )
 _SERVER_FAULT = 500

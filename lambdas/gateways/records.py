@@ -30,7 +30,7 @@ from botocore.exceptions import ClientError
 
 from gateways.aws import CLIENT_CONFIG, error_code, translated
 from gateways.environment import required
-from remediation.errors import EndpointChanged, RequestRefused
+from remediation.errors import EndpointChanged, RequestRefused, Throttled
 from remediation.record import Approval, Claim, Remediation, iso
 from remediation.vocabulary import ApprovalStatus
 
@@ -86,6 +86,15 @@ class Records:
             raise RequestRefused(f"No remediation {remediation_id} is on record.")
         return cast("Remediation", noted)
 
+    def name_approval(self, remediation_id: str, approval_id: str, deadline: str) -> Remediation:
+        """Put the approval's id on record, once: of two tries at the same moment, one names it."""
+        named = self._update(
+            _remediation_key(remediation_id),
+            {"approvalId": approval_id, "deadline": deadline},
+            "attribute_exists(pk) AND attribute_not_exists(approvalId)",
+        )
+        return cast("Remediation", named) if named else self.remediation(remediation_id)
+
     def close(self, remediation_id: str, outcome: str, reason: str, now: datetime) -> Remediation:
         """Record how a remediation ended. The outcome recorded first stands; returns the record."""
         facts = {"outcome": outcome, "reason": reason, "closedAt": iso(now)}
@@ -118,17 +127,13 @@ class Records:
     # -- claims
 
     def claim(self, claim: Claim, now: datetime, *, instead_of: str = "") -> Claim:
-        """Hold an endpoint for a remediation, or learn who holds it.
+        """Hold an endpoint for a remediation, or learn who holds it (maybe this one, from an earlier try).
 
         Takes over a claim whose lease is past, or that of the remediation `instead_of`.
         """
         key = _claim_key(claim["endpointName"])
-        condition = "attribute_not_exists(pk) OR remediationId IN (:me, :other) OR leaseUntil < :now"
-        values = {
-            ":me": claim["remediationId"],
-            ":other": instead_of or claim["remediationId"],
-            ":now": iso(now),
-        }
+        condition = "attribute_not_exists(pk) OR remediationId = :other OR leaseUntil < :now"
+        values = {":other": instead_of or "(nobody)", ":now": iso(now)}
         if self._put(key, claim, condition, values):
             return claim
         holder = self.holder(claim["endpointName"])
@@ -175,12 +180,13 @@ class Records:
             try:
                 self._client.transact_write_items(TransactItems=transaction)
             except ClientError as error:
-                reasons: Any = error.response.get("CancellationReasons", [])
-                if error_code(error) == _TRANSACTION_CANCELLED and any(
-                    reason.get("Code") == "ConditionalCheckFailed" for reason in reasons
-                ):
+                if error_code(error) != _TRANSACTION_CANCELLED:
+                    raise
+                reasons: Any = error.response.get("CancellationReasons") or [{}]
+                if reasons[0].get("Code") == "ConditionalCheckFailed":
                     return False
-                raise
+                # another write to the same items at this moment, or too many of them
+                raise Throttled("DynamoDB cancelled the transaction; it is tried again.") from error
         return True
 
     def approval(self, approval_id: str) -> Approval | None:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from datetime import datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any, TypedDict
 
 import boto3
+from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from gateways.aws import CLIENT_CONFIG, error_code, error_message, translated
+from gateways.aws import CLIENT_CONFIG, SINGLE_ATTEMPT, error_code, error_message, translated
 from remediation.errors import EncryptionUnsupported, EndpointBusy, EndpointConfigNotFound, EndpointGone
 
 if TYPE_CHECKING:
@@ -38,10 +40,10 @@ class SageMaker:
     to have parameter validation off, or botocore refuses what it doesn't know.
     """
 
-    def __init__(self, client: SageMakerClient | None = None) -> None:
+    def __init__(self, client: SageMakerClient | None = None, *, config: Config = CLIENT_CONFIG) -> None:
         # Bodies are built from AWS's own answers, not from this SDK's model of them.
         self._client = client or boto3.client(
-            "sagemaker", config=CLIENT_CONFIG.merge(type(CLIENT_CONFIG)(parameter_validation=False))
+            "sagemaker", config=config.merge(Config(parameter_validation=False))
         )
         self._received: dict[str, Any] = {}
         self._to_send: Mapping[str, Any] | None = None
@@ -115,6 +117,23 @@ class SageMaker:
             finally:
                 self._to_send = None
 
+    def delete_config(self, name: str) -> None:
+        """Delete an endpoint config, whatever uses it. One that isn't there is deleted already."""
+        with translated("SageMaker"):
+            try:
+                self._client.delete_endpoint_config(EndpointConfigName=name)
+            except ClientError as error:
+                if not _is_validation(error, _NO_CONFIG):
+                    raise
+
+    def endpoints_modified_since(self, moment: datetime) -> list[str]:
+        """The names of the endpoints that were created or updated at or after `moment`."""
+        with translated("SageMaker"):
+            pages = self._client.get_paginator("list_endpoints").paginate(
+                LastModifiedTimeAfter=moment, PaginationConfig={"PageSize": 100}
+            )
+            return [endpoint["EndpointName"] for page in pages for endpoint in page["Endpoints"]]
+
     def update_endpoint(self, name: str, config_name: str) -> None:
         """Move the endpoint to another config, keeping its live capacity and deployment policy.
 
@@ -152,6 +171,12 @@ class SageMaker:
 @cache
 def sagemaker() -> SageMaker:
     return SageMaker()
+
+
+@cache
+def sagemaker_tried_once() -> SageMaker:
+    """SageMaker without the SDK's own retries: a refusal then means that nothing was taken before it."""
+    return SageMaker(config=SINGLE_ATTEMPT)
 
 
 def refuses_key(code: str, message: str) -> bool:

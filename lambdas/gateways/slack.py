@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Callable
 from functools import cache
+from http.client import HTTPException
 from typing import Any
 
 from slack_sdk import WebClient
@@ -16,8 +17,9 @@ from slack_sdk.signature import SignatureVerifier
 from gateways.environment import required
 from gateways.secrets import SlackCredentials, SlackSecret
 from remediation.card import Message
-from remediation.errors import RequestRefused, SlackUnavailable
+from remediation.errors import MessageGone, RemediationError, RequestRefused, SlackUnavailable
 
+_WORD = re.compile(r"[a-z0-9_]+")
 _TIMESTAMP = re.compile(r"[0-9]{1,12}")
 _SIGNATURE = re.compile(r"v0=[0-9a-f]{64}")
 # Slack's words for a fault of its own, or of the moment (https://docs.slack.dev/reference/methods/chat.postMessage)
@@ -26,6 +28,9 @@ _PASSING = frozenset(
 )
 # Slack's words for credentials that may have been rotated since they were read
 _STALE_CREDENTIALS = frozenset({"invalid_auth", "token_revoked", "token_expired", "account_inactive"})
+# What slack_sdk lets through when an answer breaks off, or isn't what an HTTP or JSON answer is
+_NO_ANSWER = (SlackClientError, OSError, HTTPException, ValueError)
+_MESSAGE_GONE = "message_not_found"
 _SERVER_FAULT = 500
 _TOO_MANY_REQUESTS = 429
 
@@ -51,6 +56,13 @@ class Slack:
         return answer["channel"], answer["ts"]
 
     def update(self, channel: str, ts: str, message: Message) -> None:
+        """Rewrite a message.
+
+        Raises
+        ------
+        MessageGone
+            Someone deleted it.
+        """
         self._call(lambda client: client.chat_update(channel=channel, ts=ts, **message))
 
     def whisper(self, channel: str, user: str, text: str) -> None:
@@ -63,13 +75,13 @@ class Slack:
         except SlackApiError as error:
             if _word(error) not in _STALE_CREDENTIALS:
                 raise _translated(error) from None
-        except (SlackClientError, OSError) as error:
+        except _NO_ANSWER as error:
             raise SlackUnavailable(f"Slack could not be reached: {type(error).__name__}") from None
         try:
             return call(self._client(self._secret.credentials(fresh=True)))
         except SlackApiError as error:
             raise _translated(error) from None
-        except (SlackClientError, OSError) as error:
+        except _NO_ANSWER as error:
             raise SlackUnavailable(f"Slack could not be reached: {type(error).__name__}") from None
 
     def _client(self, credentials: SlackCredentials) -> WebClient:
@@ -117,17 +129,21 @@ class _At(SignatureClock):
 
 
 def _word(error: SlackApiError) -> str:
-    data: Any = error.response.data
-    return str(data.get("error", "")) if isinstance(data, dict) else ""
+    """Slack's word for what is wrong; empty where the answer was none of Slack's, such as a proxy's page."""
+    data: Any = getattr(error.response, "data", None)
+    word = str(data.get("error", "")) if isinstance(data, dict) else ""
+    return word if _WORD.fullmatch(word) else ""
 
 
-def _translated(error: SlackApiError) -> SlackUnavailable | RequestRefused:
-    status: int = error.response.status_code
+def _translated(error: SlackApiError) -> RemediationError:
     word = _word(error)
-    if status >= _SERVER_FAULT or status == _TOO_MANY_REQUESTS or word in _PASSING:
-        return SlackUnavailable(f"Slack answered {status} {word}".strip() + ".")
-    details: Any = error.response.data
-    messages = (details.get("response_metadata") or {}).get("messages") if isinstance(details, dict) else None
+    status: int = getattr(error.response, "status_code", 0)
+    if not word or status >= _SERVER_FAULT or status == _TOO_MANY_REQUESTS or word in _PASSING:
+        return SlackUnavailable(f"Slack did not answer as it should ({status} {word or 'no word'}).")
+    if word == _MESSAGE_GONE:
+        return MessageGone("The message is no longer in Slack.")
+    metadata: Any = error.response.get("response_metadata") or {}
+    messages = metadata.get("messages")
     return RequestRefused(
         f"Slack refused the message: {word}" + (f" ({'; '.join(messages)})" if messages else "") + "."
     )

@@ -6,18 +6,19 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from gateways.environment import required, required_list, required_seconds
-from gateways.records import Records, records
+from gateways.records import records
 from gateways.sagemaker import UPDATE_OPTIONS, sagemaker
 from gateways.workflow import workflow
 from handlers.observability import logger, metrics, step
 from remediation import assessment
+from remediation.errors import InvalidInput
 from remediation.plan import Facts, facts_of
 from remediation.progress import config_in_charge
 from remediation.record import Claim, Remediation, iso, start_record
 from remediation.vocabulary import ApprovalStatus, Outcome, Surface, Verdict
 
-# Beyond the approval's deadline, what the workflow may still need: waiting, updating, closing.
-_LEASE_MARGIN = timedelta(hours=12)
+# Beyond the deadlines, what the workflow may still need: a busy endpoint, retries, closing.
+_LEASE_MARGIN = timedelta(hours=6)
 
 
 @step
@@ -25,6 +26,8 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     now = datetime.now(UTC)
     remediation = records().start(start_record(event, now))
     name, remediation_id = remediation["endpointName"], remediation["remediationId"]
+    if "outcome" in remediation:
+        raise InvalidInput(f"Remediation {remediation_id} has ended already: start a new one.")
 
     event_id = remediation["trigger"]["eventId"]
     if event_id and (first := records().first_for_event(event_id, remediation_id, now)) != remediation_id:
@@ -39,7 +42,7 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     source = str(config["EndpointConfigName"])
 
     if assessment.verdict(config) is Verdict.ENCRYPTED:
-        _supersede_if_elsewhere(name, remediation_id, source, now)
+        _let_go_elsewhere(name, remediation_id, source, now)
         records().note(remediation_id, {"verdict": Verdict.ENCRYPTED, "sourceConfigName": source})
         return _ended(Verdict.ENCRYPTED, Outcome.ALREADY_ENCRYPTED, f"Its config {source} names a KMS key.")
 
@@ -57,7 +60,7 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
         notes=[exemption.note] if exemption.note else [],
     )
     remediation = records().note(remediation_id, facts)
-    holder = _claim(remediation, source, now)
+    holder = _claim(remediation, now)
     if holder != remediation_id:
         return _ended(
             Verdict.UNENCRYPTED, Outcome.SUPERSEDED, f"Remediation {holder} already covers this change."
@@ -71,40 +74,51 @@ def _ended(verdict: Verdict, outcome: Outcome, reason: str) -> dict[str, Any]:
     return {"verdict": verdict, "outcome": outcome, "reason": reason}
 
 
-def _claim(remediation: Remediation, source: str, now: datetime) -> str:
-    """Hold the endpoint, and return who holds it: an older question about another config gives way."""
-    me = remediation["remediationId"]
-    lease = now + timedelta(seconds=required_seconds("APPROVAL_DEADLINE_SECONDS")) + _LEASE_MARGIN
+def _claim(remediation: Remediation, now: datetime) -> str:
+    """Hold the endpoint, and return who holds it: a remediation with another plan, or ended, gives way."""
+    me, plan = remediation["remediationId"], remediation.get("planHash", "")
+    lease = timedelta(seconds=required_seconds("APPROVAL_DEADLINE_SECONDS"))
+    lease += 2 * timedelta(seconds=required_seconds("UPDATE_DEADLINE_SECONDS"))  # settling, then updating
     wanted: Claim = {
         "endpointName": remediation["endpointName"],
         "remediationId": me,
-        "sourceConfigName": source,
-        "leaseUntil": iso(lease),
+        "planHash": plan,
+        "leaseUntil": iso(now + lease + _LEASE_MARGIN),
     }
     holder = records().claim(wanted, now)
-    if holder["remediationId"] == me or holder["sourceConfigName"] == source:
-        return holder["remediationId"]
-    _supersede(records(), holder["remediationId"], now)
-    return records().claim(wanted, now, instead_of=holder["remediationId"])["remediationId"]
+    if holder["remediationId"] != me and not _covers(holder, plan):
+        # claimed first, ended then: nobody can be asked in between, and another try knows whom to end
+        wanted["supersedes"] = holder["remediationId"]
+        holder = records().claim(wanted, now, instead_of=holder["remediationId"])
+    if holder["remediationId"] == me and "supersedes" in holder:
+        _supersede(holder["supersedes"], now)
+    return holder["remediationId"]
 
 
-def _supersede_if_elsewhere(endpoint_name: str, me: str, source: str, now: datetime) -> None:
+def _covers(claim: Claim, plan: str) -> bool:
+    """Whether another remediation is at work on the very same plan."""
+    other = records().find_remediation(claim["remediationId"])
+    return claim["planHash"] == plan and other is not None and "outcome" not in other
+
+
+def _let_go_elsewhere(endpoint_name: str, me: str, source: str, now: datetime) -> None:
     """An endpoint that someone encrypted by hand needs no answer to the question still open about it."""
     holder = records().holder(endpoint_name)
     if holder is None or holder["remediationId"] == me:
         return
     other = records().find_remediation(holder["remediationId"])
     if other and source not in (other.get("sourceConfigName"), other.get("twinConfigName")):
-        _supersede(records(), holder["remediationId"], now)
+        records().release(endpoint_name, holder["remediationId"])
+        _supersede(holder["remediationId"], now)
 
 
-def _supersede(table: Records, remediation_id: str, now: datetime) -> None:
-    """End the open question of another remediation, and wake the workflow that waits for it."""
-    other = table.find_remediation(remediation_id)
+def _supersede(remediation_id: str, now: datetime) -> None:
+    """End the open question of a remediation that lost its claim, and wake the workflow that waits for it."""
+    other = records().find_remediation(remediation_id)
     approval_id = other.get("approvalId") if other else None
     if not approval_id:
-        return  # not asked yet: losing the claim keeps it from asking
-    approval = table.settle(approval_id, ApprovalStatus.SUPERSEDED, {"decidedAt": iso(now)})
+        return  # not asked yet, and without the claim it can't ask any more
+    approval = records().settle(approval_id, ApprovalStatus.SUPERSEDED, {"decidedAt": iso(now)})
     if approval and approval["status"] == ApprovalStatus.SUPERSEDED:
         workflow().answer(approval["taskToken"], ApprovalStatus.SUPERSEDED)
         logger.info("approval_superseded", superseded_remediation_id=remediation_id)

@@ -11,6 +11,7 @@ from gateways.slack import Slack, slack_secret
 from handlers.observability import logger, metrics, step
 from remediation import card
 from remediation.closing import ending
+from remediation.errors import MessageGone
 from remediation.record import Approval, Remediation, iso, salvaged_record
 from remediation.vocabulary import ApprovalStatus, Outcome
 
@@ -29,13 +30,14 @@ _OUTPUT = (
 @step
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     now = datetime.now(UTC)
-    outcome, reason = ending(event)
-    if records().find_remediation(event["remediationId"]) is None:
-        records().start(salvaged_record(event, now))  # it failed before its record began
+    remediation = records().find_remediation(event["remediationId"])
+    if remediation is None:
+        remediation = records().start(salvaged_record(event, now))  # it failed before its record began
+    outcome, reason = ending(event, remediation)
 
     # evidence first, then the endpoint's freedom, then the news: each is repeated safely if the next fails
-    already_closed = "outcome" in records().remediation(event["remediationId"])
-    approval = _settled(records().remediation(event["remediationId"]), now)
+    already_closed = "outcome" in remediation
+    approval = _settled(remediation, now)
     remediation = records().close(event["remediationId"], outcome, reason, now)
     records().release(remediation["endpointName"], remediation["remediationId"])
     if not already_closed:
@@ -57,13 +59,27 @@ def _settled(remediation: Remediation, now: datetime) -> Approval | None:
 
 
 def _tell(remediation: Remediation, approval: Approval | None) -> None:
-    slack = Slack(slack_secret())
     message = card.closed(remediation, approval)
-    if approval and "ts" in approval and "channel" in approval:
-        slack.update(approval["channel"], approval["ts"], message)
-    elif card.must_be_told(remediation) and "noticeTs" not in remediation:
-        _, ts = slack.post(required("SLACK_CHANNEL"), message)
+    if approval and _rewritten(approval, message):
+        return
+    asked = approval is not None and "ts" in approval
+    if (asked or card.must_be_told(remediation)) and "noticeTs" not in remediation:
+        _, ts = Slack(slack_secret()).post(required("SLACK_CHANNEL"), message)
         records().note(remediation["remediationId"], {"noticeTs": ts})
+
+
+def _rewritten(approval: Approval, message: card.Message) -> bool:
+    """Bring the card up to date; False if there is none, or none any more."""
+    if "ts" not in approval or "channel" not in approval:
+        return False
+    slack = Slack(slack_secret())
+    try:
+        for ts in (approval["ts"], *approval.get("otherTs", ())):
+            slack.update(approval["channel"], ts, message)
+    except MessageGone:
+        logger.warning("card_was_deleted")
+        return False
+    return True
 
 
 def _count(remediation: Remediation) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from gateways.environment import required
@@ -11,8 +12,14 @@ from gateways.sagemaker import UPDATE_OPTIONS, sagemaker
 from handlers.observability import logger, step
 from remediation import twin
 from remediation.approval import require_approved
-from remediation.errors import EndpointChanged, EndpointConfigNotFound, EndpointGone, TwinMismatch
-from remediation.record import required_fact
+from remediation.errors import (
+    EndpointChanged,
+    EndpointConfigNotFound,
+    EndpointGone,
+    NotYetConsistent,
+    TwinMismatch,
+)
+from remediation.record import iso, required_fact
 from remediation.vocabulary import Surface
 
 
@@ -36,12 +43,16 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     plan = twin.plan_hash(source, key_arn, surfaces, UPDATE_OPTIONS)
     require_approved(remediation, records().approval(remediation.get("approvalId", "")), plan)
 
-    body = twin.write_twin(source, key_arn, surfaces)
+    body = twin.write_twin(source, key_arn, surfaces, name)
     tags = twin.write_tags(
         sagemaker().list_tags(source["EndpointConfigArn"]), source_name, remediation["remediationId"]
     )
     twin_name = body["EndpointConfigName"]
     if sagemaker().describe_config(twin_name) is None:
+        # on record before the call: a twin whose answer is lost can still be found, and told from another's
+        asked = {"twinConfigName": twin_name, "twinRequestedAt": iso(datetime.now(UTC))}
+        if "twinRequestedAt" not in remediation:
+            records().note(remediation["remediationId"], asked)
         sagemaker().create_config(body, tags)
     _require_same(body, tags)
     records().note(remediation["remediationId"], {"twinConfigName": twin_name})
@@ -54,10 +65,14 @@ def _require_same(body: Mapping[str, Any], tags: Mapping[str, str]) -> None:
     created = sagemaker().describe_config(body["EndpointConfigName"])
     if created is None:
         raise EndpointConfigNotFound("The encrypted twin can't be read back yet.")
-    found = twin.differences(body, created)
-    found += twin.tag_differences(tags, sagemaker().list_tags(created["EndpointConfigArn"]))
-    if found:
+    name = body["EndpointConfigName"]
+    if found := twin.differences(body, created):
         raise TwinMismatch(
-            f"The config {body['EndpointConfigName']} is not the copy that was meant, so the endpoint was "
-            f"left alone: {'; '.join(found)}."
+            f"The config {name} is not the copy that was meant, so the endpoint was left alone: "
+            f"{'; '.join(found)}."
+        )
+    if missing := twin.missing_tags(tags, sagemaker().list_tags(created["EndpointConfigArn"])):
+        raise NotYetConsistent(
+            f"The config {name} lacks tags of its source, so the endpoint was left alone: "
+            f"{'; '.join(missing)}."
         )

@@ -37,5 +37,7 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
         surfaces = [Surface(surface) for surface in remediation.get("surfaces", [])]
         if not keys_in_place(sagemaker().require_config(twin), required("KMS_KEY_ARN"), surfaces):
             outcome, reason = Outcome.FAILED, f"The endpoint is on {twin}, but a key is missing there."
+    # on record at once: should the workflow fail to close, this is what happened
+    records().note(remediation["remediationId"], {"updateOutcome": outcome, "updateReason": reason})
     logger.info("endpoint_update_ended", outcome=outcome, reason=reason)
     return {"outcome": outcome, "reason": reason}

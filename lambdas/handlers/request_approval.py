@@ -12,7 +12,7 @@ from gateways.workflow import workflow
 from handlers.observability import logger, metrics, step
 from remediation import card
 from remediation.approval import new_approval_id
-from remediation.record import Approval, Remediation, iso
+from remediation.record import Approval, Remediation, iso, required_fact
 from remediation.vocabulary import ApprovalStatus
 
 
@@ -41,14 +41,14 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
 
 def _approval(remediation: Remediation, task_token: str) -> Approval | None:
     """The question on record, now answering to this task token; None if a newer change came first."""
-    if approval_id := remediation.get("approvalId"):
-        existing = records().approval(approval_id)
-        if existing is not None:
-            return records().note_approval(approval_id, {"taskToken": task_token})
-    else:
-        approval_id = new_approval_id()
     now = datetime.now(UTC)
     deadline = iso(now + timedelta(seconds=required_seconds("APPROVAL_DEADLINE_SECONDS")))
+    if "approvalId" not in remediation:
+        # the record learns the id first: a question without a record could never be found again
+        remediation = records().name_approval(remediation["remediationId"], new_approval_id(), deadline)
+    approval_id = required_fact(remediation, "approvalId")
+    if records().approval(approval_id) is not None:
+        return records().note_approval(approval_id, {"taskToken": task_token})
     approval: Approval = {
         "approvalId": approval_id,
         "remediationId": remediation["remediationId"],
@@ -57,8 +57,6 @@ def _approval(remediation: Remediation, task_token: str) -> Approval | None:
         "status": ApprovalStatus.PENDING,
         "taskToken": task_token,
         "createdAt": iso(now),
-        "deadline": deadline,
+        "deadline": remediation.get("deadline", deadline),
     }
-    # the record learns the id first: a question without a record could never be found again
-    records().note(remediation["remediationId"], {"approvalId": approval_id, "deadline": deadline})
     return approval if records().open_approval(approval) else None

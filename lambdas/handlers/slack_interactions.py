@@ -64,41 +64,58 @@ def _decide(click: Click, now: datetime) -> None:
     approval = records().approval(click.approval_id)
     if approval:
         logger.append_keys(remediation_id=approval["remediationId"])
-    ruling = judge_click(approval, decision, click.user_id, approvers=required_list("APPROVERS"), now=now)
+    approvers = required_list("APPROVERS")
+    ruling = judge_click(approval, decision, click.user_id, approvers=approvers, now=now)
     if ruling.answer is Answer.DECIDE:
         facts = {"decidedBy": click.user_id, "decidedAt": iso(now)}
         approval = records().settle(click.approval_id, decision, facts)
     logger.info("click_judged", answer=ruling.answer, decision=decision, user_id=click.user_id)
-    if ruling.answer is Answer.REFUSE or approval is None:
-        _refuse(click, ruling.explanation)
-    elif approval["status"] != decision or approval.get("decidedBy") != click.user_id:
-        _refuse(click, settled(approval))  # someone else decided in the same moment
-    else:
-        _carry_out(approval, first=ruling.answer is Answer.DECIDE)
-
-
-def _carry_out(approval: Approval, *, first: bool) -> None:
-    waiting = workflow().answer(approval["taskToken"], approval["status"])
-    if first:
-        metrics.add_metric(name=f"Approval{approval['status'].title()}", unit="Count", value=1)
-    if not waiting or "ts" not in approval or "channel" not in approval:
+    if ruling.answer is Answer.REFUSE:
+        metrics.add_metric(name="ClickRefused", unit="Count", value=1)
+    if approval is None:
+        _whisper(click, ruling.explanation)
         return
-    remediation = records().remediation(approval["remediationId"])
+    if ruling.answer is not Answer.REFUSE and approval["status"] == decision:
+        # an earlier click's answer may have been lost: whoever clicks again, the workflow is told again
+        workflow().answer(approval["taskToken"], decision)
+    if ruling.answer is Answer.DECIDE and approval.get("decidedBy") == click.user_id:
+        metrics.add_metric(name=f"Approval{decision.title()}", unit="Count", value=1)
+    else:
+        _whisper(click, ruling.explanation or settled(approval))  # maybe decided in the same moment
+    if click.user_id in approvers:
+        _show_current(_with_copy(approval, click))
+
+
+def _with_copy(approval: Approval, click: Click) -> Approval:
+    """The approval, knowing of the card that was clicked, should it be a second one for the same question."""
+    others = approval.get("otherTs", [])
+    if "ts" not in approval or click.message_ts in (approval["ts"], *others):
+        return approval
+    return records().note_approval(approval["approvalId"], {"otherTs": [*others, click.message_ts]})
+
+
+def _show_current(approval: Approval) -> None:
+    """Bring the card up to date, without its buttons, once the question is settled."""
+    if "ts" not in approval or "channel" not in approval:
+        return
+    slack = Slack(slack_secret(), timeout=_SLACK_TIMEOUT_SECONDS)
     try:
-        message = card.decided(remediation, approval)
-        Slack(slack_secret(), timeout=_SLACK_TIMEOUT_SECONDS).update(
-            approval["channel"], approval["ts"], message
-        )
+        for ts in (approval["ts"], *approval.get("otherTs", ())):
+            remediation = records().remediation(approval["remediationId"])
+            if "outcome" not in remediation and approval["status"] in DECISIONS.values():
+                slack.update(approval["channel"], ts, card.decided(remediation, approval))
+                # the workflow may have ended while we wrote: its word is the last
+                remediation = records().remediation(approval["remediationId"])
+            if "outcome" in remediation:
+                slack.update(approval["channel"], ts, card.closed(remediation, approval))
     except RemediationError as error:
         # the decision stands and the workflow has it; its last step rewrites the card
         logger.warning("card_not_updated", error_word=type(error).__name__, error_message=str(error))
 
 
-def _refuse(click: Click, explanation: str) -> None:
-    metrics.add_metric(name="ClickRefused", unit="Count", value=1)
-    Slack(slack_secret(), timeout=_SLACK_TIMEOUT_SECONDS).whisper(
-        click.channel_id, click.user_id, explanation
-    )
+def _whisper(click: Click, explanation: str) -> None:
+    slack = Slack(slack_secret(), timeout=_SLACK_TIMEOUT_SECONDS)
+    slack.whisper(click.channel_id, click.user_id, explanation)
 
 
 def _answer(status: int, text: str) -> dict[str, Any]:

@@ -6,8 +6,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from gateways.records import records
-from gateways.sagemaker import sagemaker
+from gateways.sagemaker import sagemaker_tried_once
 from handlers.observability import logger, step
+from remediation.errors import RemediationError, ServiceUnavailable
 from remediation.progress import BeforeUpdate, judge_before_update
 from remediation.record import from_iso, iso, required_fact
 
@@ -21,15 +22,21 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     requested_at = remediation.get("updateRequestedAt")
 
     records().require_claim(name, remediation_id)
-    before = judge_before_update(
-        sagemaker().describe_endpoint(name), source, twin, from_iso(requested_at) if requested_at else None
-    )
+    endpoint = sagemaker_tried_once().describe_endpoint(name)
+    before = judge_before_update(endpoint, source, twin, from_iso(requested_at) if requested_at else None)
     if before is BeforeUpdate.ALREADY_UNDER_WAY:
         if not requested_at:
             records().note(remediation_id, {"updateRequestedAt": iso(datetime.now(UTC))})
         return {}
     # on record before the call, so that a try after a lost answer knows one may have been taken
     records().note(remediation_id, {"updateRequestedAt": iso(datetime.now(UTC))})
-    sagemaker().update_endpoint(name, twin)
+    try:
+        sagemaker_tried_once().update_endpoint(name, twin)
+    except ServiceUnavailable:
+        raise  # it may have been taken all the same
+    except RemediationError:
+        # refused for certain: what changes the endpoint from now on isn't this call
+        records().note(remediation_id, {"updateRequestedAt": ""})
+        raise
     logger.info("endpoint_update_requested", endpoint_name=name, twin_config=twin, source_config=source)
     return {}

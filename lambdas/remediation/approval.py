@@ -54,8 +54,9 @@ def judge_click(
     if approval is None:
         return Ruling(Answer.REFUSE, "This question is not on record here, so nothing was changed.")
     status = approval["status"]
-    if status == decision and approval.get("decidedBy") == user_id:
-        return Ruling(Answer.REPEAT)
+    if status == decision:
+        mine = approval.get("decidedBy") == user_id
+        return Ruling(Answer.REPEAT, "Your decision is on record." if mine else settled(approval))
     if status != ApprovalStatus.PENDING:
         return Ruling(Answer.REFUSE, settled(approval))
     if now >= from_iso(approval["deadline"]):

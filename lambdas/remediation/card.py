@@ -157,6 +157,8 @@ def closed(remediation: Remediation, approval: Approval | None) -> Message:
                 f"Kept for a way back: {code(remediation.get('sourceConfigName', ''))}"
             )
         )
+    if "twinDeletedAt" in remediation:
+        blocks.append(_context(f"The unused copy {code(remediation.get('twinConfigName', ''))} was deleted."))
     if approval is not None and "decidedBy" in approval:
         done = "Approved" if approval["status"] == ApprovalStatus.APPROVED else "Denied"
         blocks.append(_context(f"{done} {_who_when(remediation, approval)}"))

@@ -17,6 +17,7 @@ from urllib.parse import parse_qs
 from remediation.approval import DECISIONS
 
 _APPROVAL_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_TS = re.compile(r"[0-9]{1,16}\.[0-9]{1,9}")
 
 
 class MalformedRequest(Exception):
@@ -31,6 +32,7 @@ class Click:
     approval_id: str
     user_id: str
     channel_id: str
+    message_ts: str  # of the card that was clicked
 
 
 def header(event: Mapping[str, Any], name: str) -> str | None:
@@ -47,11 +49,10 @@ def body_text(event: Mapping[str, Any]) -> str:
     MalformedRequest
         It is not base64 where it says so, or not UTF-8.
     """
-    body = event.get("body") or ""
-    if not event.get("isBase64Encoded"):
-        return body
+    body = str(event.get("body") or "")
     try:
-        return base64.b64decode(body, validate=True).decode("utf-8")
+        raw = base64.b64decode(body, validate=True) if event.get("isBase64Encoded") else body.encode()
+        return raw.decode()
     except (binascii.Error, ValueError):
         raise MalformedRequest("The body is not UTF-8 text.") from None
 
@@ -80,6 +81,7 @@ def parse_click(body: str) -> Click | None:
         approval_id=approval_id,
         user_id=_id_of(payload, "user"),
         channel_id=_id_of(payload, "channel"),
+        message_ts=_message_ts(payload),
     )
 
 
@@ -99,6 +101,14 @@ def _first_action(payload: Mapping[str, Any]) -> dict[str, Any]:
     if not isinstance(actions, list) or not actions or not isinstance(actions[0], dict):
         raise MalformedRequest("The payload names no action.")
     return actions[0]
+
+
+def _message_ts(payload: Mapping[str, Any]) -> str:
+    container = payload.get("container")
+    ts = container.get("message_ts") if isinstance(container, dict) else None
+    if not isinstance(ts, str) or not _TS.fullmatch(ts):
+        raise MalformedRequest("The payload names no message.")
+    return ts
 
 
 def _id_of(payload: Mapping[str, Any], who: str) -> str:

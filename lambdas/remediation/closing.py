@@ -7,13 +7,16 @@ from collections.abc import Mapping
 from typing import Any
 
 from remediation.errors import is_ours, outcome_of
+from remediation.record import Remediation
 from remediation.vocabulary import Outcome
 
 _REASON_LIMIT = 2000
 
 
-def ending(event: Mapping[str, Any]) -> tuple[Outcome, str]:
+def ending(event: Mapping[str, Any], remediation: Remediation) -> tuple[Outcome, str]:
     """The outcome and its reason in words.
+
+    Once an update was seen to end, that is the outcome, whatever befell the workflow afterwards.
 
     Parameters
     ----------
@@ -21,6 +24,8 @@ def ending(event: Mapping[str, Any]) -> tuple[Outcome, str]:
         ``outcome`` (and maybe ``reason``) where a step named one; else ``error``, as Step Functions catches
         it: ``{"Error": word, "Cause": text}``, the cause being a Lambda function's error as JSON.
     """
+    if seen := remediation.get("updateOutcome"):
+        return Outcome(seen), remediation.get("updateReason", "")
     error = event.get("error")
     if error:
         word = str(error.get("Error", ""))

@@ -58,6 +58,10 @@ class RequestRefused(RemediationError):
     """A service refused a request for good; the message carries its own words."""
 
 
+class MessageGone(RemediationError):
+    """A card was deleted from its channel."""
+
+
 # -- passing conditions: the state machine retries these, with a backoff
 
 
@@ -75,6 +79,10 @@ class EndpointBusy(RemediationError):
 
 class EndpointConfigNotFound(RemediationError):
     """An endpoint config is not there, or not there yet (DESIGN §4.6)."""
+
+
+class NotYetConsistent(RemediationError):
+    """What was just written can't all be read back yet."""
 
 
 class SlackUnavailable(RemediationError):

@@ -149,6 +149,20 @@ def judge_update(
     )
 
 
+def uses(endpoint: Endpoint | None, config_name: str) -> bool:
+    """Whether an endpoint is on a config, on its way to it, or may have to go back to it.
+
+    While its status leaves that open (a rollback under way, one that failed, an update whose target isn't
+    told), it does.
+    """
+    if endpoint is None or endpoint["EndpointStatus"] == _GOING:
+        return False
+    pending = endpoint.get("PendingDeploymentSummary")
+    if config_name in (endpoint["EndpointConfigName"], config_in_charge(endpoint)):
+        return True
+    return endpoint["EndpointStatus"] != _IN_SERVICE and not pending
+
+
 def _words(failure_reason: str | None) -> str:
     return f"AWS says: {failure_reason}" if failure_reason else "AWS gives no reason."
 

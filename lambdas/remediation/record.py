@@ -60,7 +60,13 @@ class Remediation(TypedDict):
 
     waitingSince: NotRequired[str]
     twinConfigName: NotRequired[str]
+    twinRequestedAt: NotRequired[str]  # absent where a twin of an earlier remediation is reused
+    twinDeletedAt: NotRequired[str]
+    twinKept: NotRequired[str]  # why a twin that the endpoint isn't on was kept
     updateRequestedAt: NotRequired[str]
+
+    updateOutcome: NotRequired[str]  # how the update ended, as soon as it was seen
+    updateReason: NotRequired[str]
 
     outcome: NotRequired[str]
     reason: NotRequired[str]
@@ -81,6 +87,7 @@ class Approval(TypedDict):
     deadline: str
     channel: NotRequired[str]
     ts: NotRequired[str]
+    otherTs: NotRequired[list[str]]  # of the same card posted twice, where a copy was clicked
     decidedBy: NotRequired[str]
     decidedAt: NotRequired[str]
 
@@ -90,8 +97,9 @@ class Claim(TypedDict):
 
     endpointName: str
     remediationId: str
-    sourceConfigName: str
+    planHash: str
     leaseUntil: str
+    supersedes: NotRequired[str]  # the remediation that held the endpoint before, to be ended
 
 
 TRIGGER_FIELDS = ("kind", "eventId", "eventName", "eventTime", "principalArn", "accountId", "region")

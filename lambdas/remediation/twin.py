@@ -26,19 +26,25 @@ _DIGEST_CHARACTERS = 10
 _RESPONSE_ONLY = ("EndpointConfigArn", "CreationTime")
 
 
-def twin_name(source: Mapping[str, Any], key_arn: str, surfaces: Collection[Surface]) -> str:
+def twin_name(
+    source: Mapping[str, Any], key_arn: str, surfaces: Collection[Surface], endpoint_name: str
+) -> str:
     """The twin's name: valid, at most 63 characters, and the same on every retry.
 
     The digest covers the source's whole body, so that a config deleted and made anew under its old name
-    gets a twin of its own.
+    gets a twin of its own; and the endpoint, so that two endpoints on one config each get a twin of their
+    own, of which neither can be deleted under the other.
     """
-    digest = fingerprint({"source": source, "key": key_arn, "surfaces": sorted(surfaces)})
+    named = {"source": source, "key": key_arn, "surfaces": sorted(surfaces), "endpoint": endpoint_name}
+    digest = fingerprint(named)
     suffix = f"-kms-{digest[:_DIGEST_CHARACTERS]}"
     stem = str(source["EndpointConfigName"])[: _NAME_LIMIT - len(suffix)]
     return re.sub(r"-+$", "", stem) + suffix
 
 
-def write_twin(source: Mapping[str, Any], key_arn: str, surfaces: Collection[Surface]) -> dict[str, Any]:
+def write_twin(
+    source: Mapping[str, Any], key_arn: str, surfaces: Collection[Surface], endpoint_name: str
+) -> dict[str, Any]:
     """The body of the CreateEndpointConfig request, without its tags.
 
     Parameters
@@ -49,11 +55,13 @@ def write_twin(source: Mapping[str, Any], key_arn: str, surfaces: Collection[Sur
         The full ARN of the KMS key to name on every surface that has none.
     surfaces
         The surfaces to give the key; the others stay as they are.
+    endpoint_name
+        The endpoint that the twin is for.
     """
     twin = copy.deepcopy(_without_nulls(source))
     for member in _RESPONSE_ONLY:
         twin.pop(member, None)
-    twin["EndpointConfigName"] = twin_name(source, key_arn, surfaces)
+    twin["EndpointConfigName"] = twin_name(source, key_arn, surfaces, endpoint_name)
     for missing in missing_keys(source, surfaces):
         *parents, member = missing.path
         holder: Any = twin
@@ -80,16 +88,18 @@ def differences(expected: Mapping[str, Any], actual: Mapping[str, Any]) -> list[
     return _differences(_without_nulls(ours), _without_nulls(theirs), "")
 
 
-def tag_differences(expected: Mapping[str, str], actual: Mapping[str, str]) -> list[str]:
-    """Like `differences`, for tags; those of origin may be an earlier remediation's."""
+def missing_tags(expected: Mapping[str, str], actual: Mapping[str, str]) -> list[str]:
+    """The tags that a twin lacks, or has with another value: a line each.
+
+    Those of origin may be an earlier remediation's, and others may add tags of their own, as governance
+    tools do within minutes.
+    """
     origin = {SOURCE_CONFIG_TAG, REMEDIATION_TAG}
-    ours = {key: value for key, value in expected.items() if key not in origin}
-    theirs = {
-        key: value
-        for key, value in actual.items()
-        if key not in origin and not key.lower().startswith("aws:")
-    }
-    return _differences(ours, theirs, "Tags")
+    return [
+        f"Tags.{key} is {actual.get(key)!r}, not {value!r}"
+        for key, value in sorted(expected.items())
+        if key not in origin and actual.get(key) != value
+    ]
 
 
 def plan_hash(

@@ -203,5 +203,6 @@ def _forget_clients() -> None:
     """The gateways' clients are kept for a Lambda's life, which here is one test."""
     gateways.records.records.cache_clear()
     gateways.sagemaker.sagemaker.cache_clear()
+    gateways.sagemaker.sagemaker_tried_once.cache_clear()
     gateways.slack.slack_secret.cache_clear()
     gateways.workflow.workflow.cache_clear()

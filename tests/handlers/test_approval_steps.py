@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import json
+import socket
+import threading
 from typing import Any
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 
+from gateways.records import Records
+from gateways.secrets import SlackSecret
+from gateways.slack import Slack
 from handlers import check_encryption, close_remediation, expire_approval, request_approval
-from remediation.errors import RequestRefused, SlackUnavailable
+from remediation.errors import RequestRefused, SlackUnavailable, Throttled
 from remediation.vocabulary import ApprovalStatus, Outcome
 from tests.handlers.conftest import ADA, CHANNEL, Bench
+from tests.unit import samples
 
 
 @pytest.fixture
@@ -129,6 +136,82 @@ def test_closing_records_frees_and_tells(found: Bench, outcome: Outcome) -> None
     assert "because" in json.dumps(card.blocks)
     assert "actions" not in [block["type"] for block in card.blocks]
     assert found.approval()["status"] != "PENDING", "a click after the end must find the question closed"
+
+
+def test_a_deleted_card_is_posted_anew(found: Bench) -> None:
+    ask(found)
+    [card] = found.messages()
+    found.slack.faults.fail("chat.update", "message_not_found")
+    close(found, outcome="ENCRYPTED")
+    assert [message.ts for message in found.messages()] != [card.ts]
+    assert "encrypted twin" in found.messages()[-1].text
+
+
+def test_of_two_tries_at_the_same_moment_one_names_the_question(found: Bench) -> None:
+    first = found.records.name_approval("r-1", "a-1", "2026-11-24T09:00:00Z")
+    second = found.records.name_approval("r-1", "a-2", "2026-11-24T09:00:01Z")
+    assert first == second
+    assert first.get("approvalId") == "a-1"
+
+
+@pytest.mark.parametrize(
+    ("reasons", "error"),
+    [
+        (["ConditionalCheckFailed", "None"], None),
+        (["None", "ConditionalCheckFailed"], Throttled),
+        (["TransactionConflict", "None"], Throttled),
+        (["None", "ThrottlingError"], Throttled),
+        ([], Throttled),
+    ],
+)
+def test_only_a_lost_claim_ends_a_question_before_it_is_asked(
+    reasons: list[str], error: type[Exception] | None
+) -> None:
+    class Client:
+        def transact_write_items(self, **_: Any) -> None:
+            details: Any = {
+                "Error": {"Code": "TransactionCanceledException", "Message": "cancelled"},
+                "CancellationReasons": [{"Code": reason} for reason in reasons],
+            }
+            raise ClientError(details, "TransactWriteItems")
+
+    client: Any = Client()
+    records = Records("table", client)
+    if error is None:
+        assert records.open_approval(samples.approval()) is False
+    else:
+        with pytest.raises(error):
+            records.open_approval(samples.approval())
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n{",
+        b"nonsense\r\n\r\n",
+        b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 2\r\n\r\n\xff\xfe",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 26\r\n\r\n<html>A proxy says</html>\n",
+        b"",
+    ],
+)
+def test_an_answer_that_is_none_of_slacks_is_worth_another_try(
+    found: Bench, monkeypatch: pytest.MonkeyPatch, answer: bytes
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        monkeypatch.setenv("SLACK_API_URL", f"http://127.0.0.1:{server.getsockname()[1]}/api/")
+
+        def answer_once() -> None:
+            connection, _ = server.accept()
+            with connection:
+                connection.recv(65536)
+                connection.sendall(answer)
+
+        thread = threading.Thread(target=answer_once)
+        thread.start()
+        with pytest.raises(SlackUnavailable) as raised:
+            Slack(SlackSecret(found.secret_arn)).post("C1", {"text": "x", "blocks": []})
+        thread.join()
+    assert "proxy" not in str(raised.value)
 
 
 def test_closing_again_keeps_the_first_outcome(found: Bench) -> None:

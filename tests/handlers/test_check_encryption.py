@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
+from handlers import request_approval
 from handlers.check_encryption import handler
 from remediation.errors import EndpointConfigNotFound, InvalidInput, RequestRefused, Throttled
 from remediation.record import iso
@@ -130,8 +132,71 @@ def test_a_change_to_another_config_supersedes_the_open_question(bench: Bench, k
     assert bench.approval()["status"] == "SUPERSEDED"
     assert result.get("outcome") == ("ALREADY_ENCRYPTED" if key else None)
     holder = bench.records.holder("fraud")
-    assert holder is not None
-    assert holder["remediationId"] == ("r-1" if key else "r-2")
+    assert (holder or {}).get("remediationId") == (None if key else "r-2")
+
+
+@pytest.mark.parametrize("key", ["", "alias/theirs"])
+def test_a_question_not_asked_yet_is_never_asked_about_another_config(bench: Bench, key: str) -> None:
+    """The older remediation has the endpoint's claim and is about to ask when the newer change comes."""
+    bench.make_endpoint()
+    bench.run(handler, **bench.check_input())
+    bench.make_config("other-config", **({"KmsKeyId": key} if key else {}))
+    bench.sagemaker.update_endpoint(EndpointName="fraud", EndpointConfigName="other-config")
+    bench.run(handler, **bench.check_input(remediation_id="r-2", event_id="e-2"))
+
+    bench.run(request_approval.handler, remediationId="r-1", taskToken="token-1")
+    assert bench.messages() == []
+    assert bench.workflow.answers == [("token-1", "SUPERSEDED")]
+
+
+def test_one_that_was_killed_before_ending_the_older_question_ends_it_on_its_next_try(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.make_endpoint()
+    bench.run(handler, **bench.check_input())
+    _open_question(bench)
+    bench.make_config("other-config")
+    bench.sagemaker.update_endpoint(EndpointName="fraud", EndpointConfigName="other-config")
+    with monkeypatch.context() as patch:
+
+        def killed(*_: Any) -> None:
+            raise SystemExit
+
+        patch.setattr("handlers.check_encryption._supersede", killed)
+        with pytest.raises(SystemExit):
+            bench.run(handler, **bench.check_input(remediation_id="r-2", event_id="e-2"))
+    bench.run(handler, **bench.check_input(remediation_id="r-2", event_id="e-2"))
+    assert bench.approval()["status"] == "SUPERSEDED"
+    assert bench.workflow.answers == [("token-1", "SUPERSEDED")]
+
+
+def test_an_endpoint_made_anew_under_its_old_names_is_another_plan(bench: Bench) -> None:
+    bench.make_endpoint()
+    bench.run(handler, **bench.check_input())
+    _open_question(bench)
+    bench.sagemaker.delete_endpoint(EndpointName="fraud")
+    bench.pass_time(700)
+    bench.sagemaker.delete_endpoint_config(EndpointConfigName="fraud-config")
+    bench.make_endpoint()
+    result = bench.run(handler, **bench.check_input(remediation_id="r-2", event_id="e-2"))
+    assert result == {"verdict": "UNENCRYPTED"}
+    assert bench.approval()["status"] == "SUPERSEDED"
+
+
+def test_a_remediation_that_ended_without_letting_go_holds_nothing(bench: Bench) -> None:
+    bench.make_endpoint()
+    bench.run(handler, **bench.check_input())
+    bench.records.close("r-1", "DENIED", "", datetime.now(UTC))
+    result = bench.run(handler, **bench.check_input(remediation_id="r-2", event_id="e-2"))
+    assert result == {"verdict": "UNENCRYPTED"}
+
+
+def test_the_id_of_a_remediation_that_ended_starts_no_other(bench: Bench) -> None:
+    bench.make_endpoint()
+    bench.run(handler, **bench.check_input())
+    bench.records.close("r-1", "DENIED", "", datetime.now(UTC))
+    with pytest.raises(InvalidInput, match="ended already"):
+        bench.run(handler, **bench.check_input())
 
 
 def test_a_claim_whose_lease_is_past_is_taken_over(bench: Bench) -> None:

@@ -56,7 +56,7 @@ def test_a_twin_differs_only_as_allowed(
     gateway.create_config({"EndpointConfigName": name, **body}, {"team": "ml"})
     source = gateway.require_config(name)
 
-    request = write_twin(source, KEY_ARN, surfaces)
+    request = write_twin(source, KEY_ARN, surfaces, "churn")
     tags = write_tags(gateway.list_tags(source["EndpointConfigArn"]), name, "remediation-1")
     gateway.create_config(request, tags)
     twin = gateway.require_config(request["EndpointConfigName"])

@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 import boto3
 import pytest
 
-from handlers import check_encryption, request_approval, slack_interactions
+from handlers import check_encryption, close_remediation, request_approval, slack_interactions
 from remediation.errors import RemediationError, ServiceUnavailable
 from tests.handlers.conftest import ADA, CHANNEL, GRACE, MALLORY, SIGNING_SECRET, Bench
 
@@ -28,6 +28,7 @@ def _body(bench: Bench, action: str = "approve", user: str = ADA.id, **changes: 
         "type": "block_actions",
         "user": {"id": user},
         "channel": {"id": CHANNEL},
+        "container": {"type": "message", "message_ts": bench.approval().get("ts"), "channel_id": CHANNEL},
         "actions": [{"action_id": action, "value": bench.approval()["approvalId"]}],
         **changes,
     }
@@ -78,7 +79,44 @@ def test_a_repeated_click_answers_the_workflow_again_and_changes_nothing(asked: 
     assert _send(asked, _body(asked)) == 200
     assert asked.workflow.answers == [("token-1", "APPROVED"), ("token-1", "APPROVED")]
     assert asked.approval().get("decidedAt") == decided_at
-    assert asked.slack.ephemerals(ADA.id) == []
+    [told] = asked.slack.ephemerals(ADA.id)
+    assert told.text == "Your decision is on record."
+
+
+def test_a_lost_answer_is_made_good_by_any_approver(asked: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: Any) -> bool:
+        raise ServiceUnavailable("Step Functions could not be reached.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(asked.workflow, "answer", broken)
+        assert _send(asked, _body(asked, user=ADA.id)) == 503
+    assert _send(asked, _body(asked, user=GRACE.id)) == 200
+    assert asked.workflow.answers == [("token-1", "APPROVED")]
+    assert asked.approval().get("decidedBy") == ADA.id
+    [told] = asked.slack.ephemerals(GRACE.id)
+    assert f"already approved by <@{ADA.id}>" in told.text
+
+
+def test_a_card_posted_twice_is_brought_up_to_date_where_it_is_clicked(asked: Bench) -> None:
+    """Slack took the post and its answer was lost: the step posted again."""
+    [first] = asked.messages()
+    asked.records.note_approval(asked.approval()["approvalId"], {"ts": "1.000001"})
+    copy = {"type": "message", "message_ts": first.ts, "channel_id": CHANNEL}
+    assert _send(asked, _body(asked, container=copy)) == 200
+    assert asked.approval().get("otherTs") == [first.ts]
+
+
+def test_a_workflow_that_ended_meanwhile_has_the_last_word_on_the_card(
+    asked: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def ends(*_: Any) -> bool:
+        asked.run(close_remediation.handler, remediationId="r-1", outcome="SUPERSEDED", reason="Changed.")
+        return True
+
+    monkeypatch.setattr(asked.workflow, "answer", ends)
+    assert _send(asked, _body(asked)) == 200
+    [card] = asked.messages()
+    assert "No longer holds" in card.text
 
 
 def test_a_click_lost_before_the_workflow_heard_shows_as_lost_and_may_be_repeated(

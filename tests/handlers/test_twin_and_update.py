@@ -11,7 +11,9 @@ from gateways.sagemaker import SageMaker
 from handlers import (
     await_in_service,
     check_encryption,
+    close_remediation,
     create_encrypted_config,
+    delete_unused_twin,
     poll_endpoint,
     update_endpoint,
 )
@@ -23,7 +25,10 @@ from remediation.errors import (
     EndpointConfigNotFound,
     EndpointGone,
     NotApproved,
+    NotYetConsistent,
     RequestRefused,
+    ServiceUnavailable,
+    Throttled,
     TwinMismatch,
 )
 from remediation.record import iso
@@ -128,11 +133,11 @@ def test_another_config_under_the_twins_name_is_not_touched(approved: Bench) -> 
     assert _body(twin) == before
 
 
-def test_tags_that_did_not_come_along_are_a_mismatch(approved: Bench) -> None:
+def test_tags_that_did_not_come_along_are_awaited(approved: Bench) -> None:
     twin = approved.run(create_encrypted_config.handler, remediationId="r-1")["twinConfigName"]
     arn = approved.sagemaker.describe_endpoint_config(EndpointConfigName=twin)["EndpointConfigArn"]
     approved.sagemaker.delete_tags(ResourceArn=arn, TagKeys=["team"])
-    with pytest.raises(TwinMismatch, match=r"Tags\.team is missing"):
+    with pytest.raises(NotYetConsistent, match=r"Tags\.team is None"):
         approved.run(create_encrypted_config.handler, remediationId="r-1")
 
 
@@ -251,10 +256,9 @@ def test_an_update_is_requested_once_however_often_the_step_runs(approved: Bench
 def test_an_update_whose_answer_was_lost_is_found_under_way(approved: Bench) -> None:
     approved.run(create_encrypted_config.handler, remediationId="r-1")
     approved.hosting.faults.lose_answer("UpdateEndpoint")
-    try:
+    with pytest.raises(ServiceUnavailable):
         approved.run(update_endpoint.handler, remediationId="r-1")
-    except EndpointBusy:  # the SDK tried again by itself and met the update that had been taken
-        approved.run(update_endpoint.handler, remediationId="r-1")
+    assert approved.run(update_endpoint.handler, remediationId="r-1") == {}
     taken = [
         call for call in approved.hosting.calls if call.operation == "UpdateEndpoint" and not call.error_code
     ]
@@ -270,6 +274,40 @@ def test_an_endpoint_that_is_being_scaled_is_busy(approved: Bench) -> None:
         approved.run(update_endpoint.handler, remediationId="r-1")
     approved.pass_time(700)
     assert approved.run(update_endpoint.handler, remediationId="r-1") == {}
+
+
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        ("ValidationException", 'Cannot update in-progress endpoint "arn:x".'),
+        ("ThrottlingException", "Rate exceeded"),
+    ],
+)
+def test_an_update_that_was_refused_is_requested_again_after_other_changes(
+    approved: Bench, code: str, message: str
+) -> None:
+    """Autoscaling got in first, and modified the endpoint after our refused call: that was no rollback."""
+    twin = approved.run(create_encrypted_config.handler, remediationId="r-1")["twinConfigName"]
+    approved.hosting.faults.refuse("UpdateEndpoint", code, message)
+    with pytest.raises((EndpointBusy, Throttled)):
+        approved.run(update_endpoint.handler, remediationId="r-1")
+    approved.sagemaker.update_endpoint_weights_and_capacities(
+        EndpointName="fraud", DesiredWeightsAndCapacities=[{"VariantName": "a", "DesiredInstanceCount": 7}]
+    )
+    approved.pass_time(700)
+    approved.run(update_endpoint.handler, remediationId="r-1")
+    approved.pass_time(3600)
+    assert approved.run(poll_endpoint.handler, remediationId="r-1")["outcome"] == "ENCRYPTED"
+    assert approved.sagemaker.describe_endpoint(EndpointName="fraud")["EndpointConfigName"] == twin
+
+
+def test_how_the_update_ended_is_on_record_as_soon_as_it_is_seen(approved: Bench) -> None:
+    approved.run(create_encrypted_config.handler, remediationId="r-1")
+    approved.run(update_endpoint.handler, remediationId="r-1")
+    approved.pass_time(3600)
+    approved.run(poll_endpoint.handler, remediationId="r-1")
+    watcher = {"remediationId": "r-1", "outcome": "FAILED", "reason": "the execution ended as FAILED"}
+    assert approved.run(close_remediation.handler, **watcher)["outcome"] == "ENCRYPTED"
 
 
 @pytest.mark.parametrize(
@@ -314,3 +352,76 @@ def test_polling_tells_a_rollback_even_a_silent_one(approved: Bench, reason: str
     result = approved.run(poll_endpoint.handler, remediationId="r-1", attempt=4)
     assert result["outcome"] == "ROLLED_BACK"
     assert says in result["reason"]
+
+
+# -- the twin after a failure
+
+
+def _configs(bench: Bench) -> set[str]:
+    return {
+        config["EndpointConfigName"] for config in bench.sagemaker.list_endpoint_configs()["EndpointConfigs"]
+    }
+
+
+def _twin_after(bench: Bench, prepare: str = "") -> str:
+    """Create the twin and move the endpoint towards it; `prepare` names what befalls the update."""
+    twin = bench.run(create_encrypted_config.handler, remediationId="r-1")["twinConfigName"]
+    if prepare:
+        getattr(bench.hosting.faults, prepare)("no capacity", endpoint="fraud")
+    bench.run(update_endpoint.handler, remediationId="r-1")
+    return str(twin)
+
+
+def test_after_a_rollback_the_unused_twin_is_deleted(approved: Bench) -> None:
+    twin = _twin_after(approved, "roll_back_next_update")
+    approved.pass_time(7200)
+    approved.run(delete_unused_twin.handler, remediationId="r-1")
+    assert _configs(approved) == {"fraud-config"}
+    assert approved.remediation().get("twinDeletedAt")
+    approved.run(delete_unused_twin.handler, remediationId="r-1")  # again: nothing left to do
+    assert approved.remediation().get("twinConfigName") == twin
+
+
+@pytest.mark.parametrize("seconds", [30, 7200])
+def test_a_twin_that_the_endpoint_is_on_or_on_its_way_to_is_kept(approved: Bench, seconds: float) -> None:
+    twin = _twin_after(approved)
+    approved.pass_time(seconds)
+    approved.run(delete_unused_twin.handler, remediationId="r-1")
+    assert twin in _configs(approved)
+    assert "fraud uses" in approved.remediation().get("twinKept", "")
+
+
+def test_after_a_failed_rollback_both_configs_are_kept(approved: Bench) -> None:
+    twin = _twin_after(approved, "fail_next_rollback")
+    approved.pass_time(7200)
+    approved.run(delete_unused_twin.handler, remediationId="r-1")
+    assert (
+        approved.sagemaker.describe_endpoint(EndpointName="fraud")["EndpointStatus"] == "UpdateRollbackFailed"
+    )
+    assert _configs(approved) == {"fraud-config", twin}
+
+
+def test_a_twin_that_someone_put_another_endpoint_on_is_kept(approved: Bench) -> None:
+    twin = approved.run(create_encrypted_config.handler, remediationId="r-1")["twinConfigName"]
+    approved.sagemaker.create_endpoint(EndpointName="other", EndpointConfigName=twin)
+    approved.run(delete_unused_twin.handler, remediationId="r-1")
+    assert twin in _configs(approved)
+    assert "other uses" in approved.remediation().get("twinKept", "")
+
+
+def test_a_config_that_was_there_before_is_not_ours_to_delete(approved: Bench) -> None:
+    twin = approved.run(create_encrypted_config.handler, remediationId="r-1")["twinConfigName"]
+    approved.run(delete_unused_twin.handler, remediationId="r-2")
+    approved.records.start(
+        {**approved.remediation(), "remediationId": "r-2", "twinConfigName": twin, "twinRequestedAt": ""}
+    )
+    approved.run(delete_unused_twin.handler, remediationId="r-2")
+    assert twin in _configs(approved)
+
+
+def test_the_twin_of_a_deleted_endpoint_is_deleted(approved: Bench) -> None:
+    approved.run(create_encrypted_config.handler, remediationId="r-1")
+    approved.sagemaker.delete_endpoint(EndpointName="fraud")
+    approved.pass_time(700)
+    approved.run(delete_unused_twin.handler, remediationId="r-1")
+    assert _configs(approved) == {"fraud-config"}

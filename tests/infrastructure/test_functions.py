@@ -12,7 +12,7 @@ from tests.infrastructure.template import Template
 
 HANDLERS = (
     "check_encryption", "request_approval", "slack_interactions", "expire_approval", "await_in_service",
-    "create_encrypted_config", "update_endpoint", "poll_endpoint", "close_remediation",
+    "create_encrypted_config", "update_endpoint", "poll_endpoint", "delete_unused_twin", "close_remediation",
 )  # fmt: skip
 
 
@@ -38,7 +38,7 @@ def test_how_a_function_runs(template: Template, handler: str) -> None:
     assert function["Runtime"] == "python3.14"
     assert function["Architectures"] == ["arm64"]
     assert function["MemorySize"] == 1024
-    assert function["Timeout"] == (10 if handler == "slack_interactions" else 30)
+    assert function["Timeout"] == {"slack_interactions": 10, "delete_unused_twin": 300}.get(handler, 30)
     assert function["TracingConfig"] == {"Mode": "Active"}
     assert "ReservedConcurrentExecutions" not in function
 
@@ -101,7 +101,7 @@ def test_the_settings_arrive_in_the_functions(template: Template) -> None:
     assert variables["slack_interactions"]["APPROVERS"] == "U0APPROVER1,U0APPROVER2"
     assert variables["request_approval"]["APPROVAL_DEADLINE_SECONDS"] == "86400"
     assert variables["check_encryption"]["APPROVAL_DEADLINE_SECONDS"] == "86400"
-    assert variables["poll_endpoint"]["UPDATE_DEADLINE_SECONDS"] == "14400"
+    assert variables["poll_endpoint"]["UPDATE_DEADLINE_SECONDS"] == "36000"
     assert variables["slack_interactions"]["SLACK_SECRET_ARN"] == template.outputs["SlackSecretArn"]
     for handler in ("check_encryption", "create_encrypted_config", "poll_endpoint"):
         assert variables[handler]["KMS_KEY_ARN"] == template.outputs["KmsKeyArn"]
@@ -134,6 +134,7 @@ def test_a_wildcard_resource_has_a_reason(template: Template) -> None:
         "logs:CreateLogDelivery", "logs:GetLogDelivery", "logs:UpdateLogDelivery", "logs:DeleteLogDelivery",
         "logs:ListLogDeliveries", "logs:PutResourcePolicy", "logs:DescribeResourcePolicies",
         "logs:DescribeLogGroups",
+        "sagemaker:ListEndpoints",
     }  # fmt: skip
     for name in template.resources("AWS::IAM::Role"):
         for statement in template.statements_of(name):
@@ -153,7 +154,7 @@ def test_a_function_may_do_what_its_code_does_and_no_more(template: Template, ha
             "kms:CreateGrant",
             "kms:DescribeKey",
         },
-        "update_endpoint": {"kms:CreateGrant", "kms:DescribeKey"},
+        "update_endpoint": {"kms:CreateGrant", "kms:DescribeKey", "cloudwatch:DescribeAlarms"},
         # what CDK grants for a queue that takes a function's asynchronous failures
         "close_remediation": {"sqs:SendMessage", "sqs:GetQueueAttributes", "sqs:GetQueueUrl"},
     }
@@ -175,7 +176,11 @@ def test_sagemaker_resources_are_this_accounts_and_regions(template: Template) -
         for action, statements in granted(template, handler).items():
             if action.startswith("sagemaker:"):
                 resources = {r for s in statements for r in s["Resource"]}
-                assert resources <= {f"{arn}endpoint/*", f"{arn}endpoint-config/*"}
+                anything = {"*"} if action == "sagemaker:ListEndpoints" else set[str]()
+                twins = f"{arn}endpoint-config/*-kms-??????????"
+                assert resources <= {f"{arn}endpoint/*", f"{arn}endpoint-config/*", twins} | anything
+    (deleting,) = granted(template, "delete_unused_twin")["sagemaker:DeleteEndpointConfig"]
+    assert deleting["Resource"] == [f"{arn}endpoint-config/*-kms-??????????"]
     updating = granted(template, "update_endpoint")["sagemaker:UpdateEndpoint"]
     assert {r for s in updating for r in s["Resource"]} == {f"{arn}endpoint/*", f"{arn}endpoint-config/*"}
 
@@ -259,6 +264,7 @@ def actions_in_code(handler: str) -> set[str]:
     gateways = {
         "records": _Gateway("records", "Records", "dynamodb"),
         "sagemaker": _Gateway("sagemaker", "SageMaker", "sagemaker"),
+        "sagemaker_tried_once": _Gateway("sagemaker", "SageMaker", "sagemaker"),
         "workflow": _Gateway("workflow", "Workflow", "states"),
     }
     path = ROOT / f"lambdas/handlers/{handler}.py"
@@ -270,8 +276,6 @@ def actions_in_code(handler: str) -> set[str]:
             ):
                 assert method in gateways[gateway], f"{gateway}().{method}"
                 found |= gateways[gateway].actions(method)
-            case ast.Call(func=ast.Attribute(value=ast.Name(id="table"), attr=method)):
-                found |= gateways["records"].actions(method)
             case _:
                 pass
     return found

@@ -160,7 +160,7 @@ def test_error_words_of_ours_exist(states: dict[str, Any]) -> None:
         for task in tasks(states).values()
         for rule in [*task["Retry"], *task["Catch"]]
         for word in rule["ErrorEquals"]
-        if not word.startswith(("States.", "Lambda.", "Sandbox."))
+        if not word.startswith(("States.", "Lambda.", "Sandbox.", "Runtime."))
     }
     assert {"Throttled", "ServiceUnavailable", "EndpointBusy", "SlackUnavailable"} <= words
     assert [word for word in words if not is_ours(word)] == []
@@ -237,6 +237,7 @@ def test_an_endpoint_that_is_still_being_created_is_looked_at_again(states: dict
         "RequestApproval": [APPROVED],
         "AwaitInService": [LOOK_AGAIN, READY],
         "CreateEncryptedConfig": [Fault("TwinMismatch")],
+        "DeleteUnusedTwin": [{}],
         "CloseRemediation": [{}],
     }
     entered, payloads = walk(states, answers)
@@ -306,11 +307,14 @@ def test_whatever_fails_is_closed_with_its_error(states: dict[str, Any], failing
         "AwaitInService": [READY],
         "CreateEncryptedConfig": [{}],
         "UpdateEndpoint": [{}],
+        "DeleteUnusedTwin": [{}],
         "CloseRemediation": [{}],
     }
     answers[failing] = [Fault("RequestRefused")]
     entered, payloads = walk(states, answers)
-    assert entered[-2:] == [failing, "CloseRemediation"]
+    twin_may_exist = failing in ("CreateEncryptedConfig", "UpdateEndpoint", "PollEndpoint")
+    tidied = ["DeleteUnusedTwin"] if twin_may_exist else []
+    assert entered[entered.index(failing) :] == [failing, *tidied, "CloseRemediation"]
     assert payloads[-1] == {
         "remediationId": "run-1",
         "executionArn": CONTEXT["Execution"]["Id"],
@@ -318,6 +322,23 @@ def test_whatever_fails_is_closed_with_its_error(states: dict[str, Any], failing
         "trigger": CONTEXT["Execution"]["Input"]["trigger"],
         "error": {"Error": "RequestRefused", "Cause": '{"errorMessage": "so"}'},
     }
+
+
+@pytest.mark.parametrize("tidying", [{}, Fault("RequestRefused")])
+def test_a_twin_that_cannot_be_deleted_keeps_no_outcome_back(states: dict[str, Any], tidying: Any) -> None:
+    answers: dict[str, list[Any]] = {
+        "CheckEncryption": [UNENCRYPTED],
+        "RequestApproval": [APPROVED],
+        "AwaitInService": [READY],
+        "CreateEncryptedConfig": [{}],
+        "UpdateEndpoint": [{}],
+        "PollEndpoint": [{"outcome": "ROLLED_BACK", "reason": "AWS says: no."}],
+        "DeleteUnusedTwin": [tidying],
+        "CloseRemediation": [{}],
+    }
+    entered, payloads = walk(states, answers)
+    assert entered[-3:] == ["UpdateEnded?", "DeleteUnusedTwin", "CloseRemediation"]
+    assert (payloads[-1]["outcome"], payloads[-1]["reason"]) == ("ROLLED_BACK", "AWS says: no.")
 
 
 def test_a_remediation_that_cannot_be_closed_fails_loudly(states: dict[str, Any]) -> None:

@@ -19,6 +19,7 @@ def _body(**changes: Any) -> str:
         "type": "block_actions",
         "user": {"id": "U1"},
         "channel": {"id": "C1"},
+        "container": {"type": "message", "message_ts": "1795.000100", "channel_id": "C1"},
         "actions": [{"action_id": "approve", "value": "an-id_0"}],
         **changes,
     }
@@ -26,7 +27,7 @@ def _body(**changes: Any) -> str:
 
 
 def test_a_click_is_taken_apart() -> None:
-    assert parse_click(_body()) == Click("approve", "an-id_0", "U1", "C1")
+    assert parse_click(_body()) == Click("approve", "an-id_0", "U1", "C1", "1795.000100")
 
 
 def test_a_click_on_a_link_decides_nothing() -> None:

@@ -15,8 +15,8 @@ from remediation.twin import (
     differences,
     fingerprint,
     keys_in_place,
+    missing_tags,
     plan_hash,
-    tag_differences,
     twin_name,
     write_tags,
     write_twin,
@@ -42,7 +42,7 @@ def test_a_twin_differs_in_name_and_missing_keys_and_in_nothing_else(
     source: dict[str, Any], surfaces: tuple[Surface, ...]
 ) -> None:
     before = copy.deepcopy(source)
-    twin = write_twin(source, samples.KEY_ARN, surfaces)
+    twin = write_twin(source, samples.KEY_ARN, surfaces, "fraud")
 
     expected = copy.deepcopy(source)
     del expected["EndpointConfigArn"], expected["CreationTime"]
@@ -56,14 +56,14 @@ def test_a_twin_differs_in_name_and_missing_keys_and_in_nothing_else(
 
 @given(configs())
 def test_a_twin_read_back_shows_no_difference(source: dict[str, Any]) -> None:
-    twin = write_twin(source, samples.KEY_ARN, ALL)
+    twin = write_twin(source, samples.KEY_ARN, ALL, "fraud")
     read_back = {**copy.deepcopy(twin), "EndpointConfigArn": "arn:…", "CreationTime": 1.0}
     assert differences(twin, read_back) == []
 
 
 @given(configs(), st.data())
 def test_any_one_change_is_a_difference(source: dict[str, Any], data: st.DataObject) -> None:
-    twin = write_twin(source, samples.KEY_ARN, ALL)
+    twin = write_twin(source, samples.KEY_ARN, ALL, "fraud")
     changed = copy.deepcopy(twin)
     holder: Any = changed
     while True:  # walk to some leaf
@@ -96,18 +96,19 @@ def test_differences_say_where(actual: dict[str, Any], line: str | None) -> None
 @given(names, st.text(min_size=1, max_size=40), surfaces_given)
 def test_a_twins_name_is_valid_stable_and_its_own(name: str, key: str, surfaces: tuple[Surface, ...]) -> None:
     source = samples.config(EndpointConfigName=name)
-    twin = twin_name(source, key, surfaces)
+    twin = twin_name(source, key, surfaces, "fraud")
     assert len(twin) <= 63
     assert _VALID_NAME.fullmatch(twin)
-    assert twin == twin_name(copy.deepcopy(source), key, surfaces)
+    assert twin == twin_name(copy.deepcopy(source), key, surfaces, "fraud")
     assert twin != name
-    assert twin != twin_name(source, key + "x", surfaces)
-    assert twin != twin_name({**source, "CreationTime": 1.5}, key, surfaces)
+    assert twin != twin_name(source, key + "x", surfaces, "fraud")
+    assert twin != twin_name({**source, "CreationTime": 1.5}, key, surfaces, "fraud")
+    assert twin != twin_name(source, key, surfaces, "risk")
 
 
 def test_a_twin_of_a_name_cut_at_a_hyphen_is_still_valid() -> None:
     source = samples.config(EndpointConfigName="a" * 46 + "-" * 5 + "b" * 12)
-    assert _VALID_NAME.fullmatch(twin_name(source, samples.KEY_ARN, ALL))
+    assert _VALID_NAME.fullmatch(twin_name(source, samples.KEY_ARN, ALL, "fraud"))
 
 
 def test_the_plan_changes_with_anything_that_would_be_done() -> None:
@@ -143,9 +144,11 @@ def test_the_users_tags_come_before_ours_when_room_is_short(count: int, *, with_
 
 def test_a_twins_tags_may_be_of_another_remediation_but_not_else() -> None:
     ours = write_tags({"team": "fraud"}, "source", "r-2")
-    assert tag_differences(ours, {"team": "fraud", SOURCE_CONFIG_TAG: "source", REMEDIATION_TAG: "r-1"}) == []
-    assert tag_differences(ours, {"team": "risk"}) == ["Tags.team is 'risk', not 'fraud'"]
-    assert tag_differences(ours, {}) == ["Tags.team is missing"]
+    theirs = {"team": "fraud", SOURCE_CONFIG_TAG: "source", REMEDIATION_TAG: "r-1"}
+    assert missing_tags(ours, theirs) == []
+    assert missing_tags(ours, {**theirs, "governed-by": "someone else's tool"}) == []
+    assert missing_tags(ours, {"team": "risk"}) == ["Tags.team is 'risk', not 'fraud'"]
+    assert missing_tags(ours, {}) == ["Tags.team is None, not 'fraud'"]
 
 
 def test_keys_in_place_wants_our_key_on_the_volume_and_some_key_elsewhere() -> None:

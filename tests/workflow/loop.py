@@ -90,6 +90,10 @@ class Loop:
     def execution(self) -> Execution:
         return self.world.executions_of(self.name)[-1]
 
+    def configs(self) -> list[dict[str, Any]]:
+        """The endpoint configs made for this endpoint, its twin included."""
+        return list(self.people.list_endpoint_configs(NameContains=self.name)["EndpointConfigs"])
+
     def cards(self) -> list[Message]:
         """The messages about this endpoint, oldest first."""
         return [

@@ -186,7 +186,9 @@ def test_rolled_back(loop: Loop, reason: str | None, says: str) -> None:
     assert loop.outcome() == "ROLLED_BACK"
     assert loop.status() == ("InService", loop.config)
     assert says in _shown(loop)
-    assert loop.record()["reason"].endswith(f"{says}.") or says in loop.record()["reason"]
+    assert says in loop.record()["reason"]
+    assert [c["EndpointConfigName"] for c in loop.configs()] == [loop.config], "the unused twin is deleted"
+    assert "was deleted" in _shown(loop)
 
 
 def test_failed_on_a_mix_of_both_configs(loop: Loop) -> None:

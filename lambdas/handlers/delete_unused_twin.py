@@ -1,0 +1,42 @@
+"""DeleteUnusedTwin: after a failure, delete the twin that was made for it, if no endpoint needs it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from gateways.records import records
+from gateways.sagemaker import sagemaker
+from handlers.observability import logger, step
+from remediation.progress import uses
+from remediation.record import Remediation, from_iso, iso
+
+# How far SageMaker's clock and ours may be apart.
+_CLOCK_SKEW = timedelta(minutes=2)
+
+
+@step
+def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
+    remediation = records().find_remediation(event["remediationId"])
+    if remediation is None or not remediation.get("twinRequestedAt"):
+        return {}  # none was made, or it was there before
+    twin = remediation.get("twinConfigName", "")
+    if sagemaker().describe_config(twin) is None:
+        return {}
+    user = _user_of(twin, remediation)
+    if user is None:
+        sagemaker().delete_config(twin)
+        fact = {"twinDeletedAt": iso(datetime.now(UTC))}
+        logger.info("unused_twin_deleted", twin_config=twin)
+    else:
+        fact = {"twinKept": f"The endpoint {user} uses {twin}, or may come to."}
+        logger.info("twin_kept", twin_config=twin, endpoint_name=user)
+    records().note(remediation["remediationId"], fact)
+    return {}
+
+
+def _user_of(twin: str, remediation: Remediation) -> str | None:
+    """An endpoint that uses the twin. One that does was modified after the twin was made."""
+    since = from_iso(remediation.get("twinRequestedAt", "")) - _CLOCK_SKEW
+    candidates = [remediation["endpointName"], *sagemaker().endpoints_modified_since(since)]
+    return next((name for name in candidates if uses(sagemaker().describe_endpoint(name), twin)), None)
