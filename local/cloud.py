@@ -144,7 +144,12 @@ class Deployment:
                 self.template.physical[logical_id] = namer(self.template, logical_id)
 
     def _create_key(self, logical_id: str, properties: dict[str, Any]) -> None:
-        key = self._client("kms").create_key(Description=properties.get("Description", ""))["KeyMetadata"]
+        key = self._client("kms").create_key(
+            Description=properties.get("Description", ""),
+            # CloudFormation's defaults; moto leaves the usage out where it isn't given
+            KeyUsage=properties.get("KeyUsage", "ENCRYPT_DECRYPT"),
+            KeySpec=properties.get("KeySpec", "SYMMETRIC_DEFAULT"),
+        )["KeyMetadata"]
         self.template.physical[logical_id] = {
             "Ref": key["KeyId"], "KeyId": key["KeyId"], "Arn": key["Arn"],
         }  # fmt: skip

@@ -101,6 +101,16 @@ class Functions(Construct):
                 answer_workflow,  # of a question that this change overtakes
             ],
         )
+        self.check_feasibility = self._function(
+            "CheckFeasibility",
+            "Sees that the key can be used and the models exist, before a person is asked",
+            environment=key,
+            records=("GetItem", "UpdateItem"),
+            statements=[
+                _allow("sagemaker:DescribeModel", self._arn("sagemaker", "model", "*")),
+                _allow("kms:DescribeKey", encryption.key.key_arn),
+            ],
+        )
         self.request_approval = self._function(
             "RequestApproval",
             "Posts the question in Slack, for whose answer the workflow waits",

@@ -140,6 +140,13 @@ class Workflow(Construct):
         unencrypted = sfn.Choice.jsonata(
             self, "Unencrypted?", comment="Ask only about an endpoint whose config names no KMS key"
         )
+        check_feasibility = self._task(
+            "CheckFeasibility",
+            functions.check_feasibility,
+            "Ask nobody for what can't work: the key has to be usable, and the models to exist",
+            payload={"remediationId": _REMEDIATION_ID},
+            retries=[_AWS_BUSY],
+        )
         request_approval = self._task(
             "RequestApproval",
             functions.request_approval,
@@ -203,7 +210,7 @@ class Workflow(Construct):
             retries=[_AWS_BUSY],
         )
 
-        for task in (check_encryption, expire_approval, await_in_service):
+        for task in (check_encryption, check_feasibility, expire_approval, await_in_service):
             task.add_catch(self._close, errors=["States.ALL"], outputs=_ERROR)
         for task in (create_encrypted_config, update_endpoint, poll_endpoint):
             task.add_catch(delete_unused_twin, errors=["States.ALL"], outputs=_ERROR)
@@ -215,8 +222,9 @@ class Workflow(Construct):
         check_encryption.next(unencrypted)
         unencrypted.when(
             _when("$states.input.verdict = 'UNENCRYPTED' and $not($exists($states.input.outcome))"),
-            request_approval,
+            check_feasibility,
         ).otherwise(self._close)
+        check_feasibility.next(request_approval)
         request_approval.next(approved)
         expire_approval.next(approved)
         approved.when(

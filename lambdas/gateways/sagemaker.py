@@ -28,6 +28,7 @@ class UpdateOptions(TypedDict):
 UPDATE_OPTIONS: UpdateOptions = {"RetainAllVariantProperties": True, "RetainDeploymentConfig": True}
 
 _NO_ENDPOINT = 'Could not find endpoint "'
+_NO_MODEL = "Could not find model"
 _NO_CONFIG = "Could not find endpoint configuration"
 _IN_PROGRESS = "Cannot update in-progress endpoint"
 _NAME_TAKEN = "Cannot create already existing endpoint configuration"
@@ -85,6 +86,16 @@ class SageMaker:
         if config is None:
             raise EndpointConfigNotFound(f"SageMaker finds no endpoint config {name}.")
         return config
+
+    def model_exists(self, name: str) -> bool:
+        with translated("SageMaker"):
+            try:
+                self._client.describe_model(ModelName=name)
+            except ClientError as error:
+                if _is_validation(error, _NO_MODEL):
+                    return False
+                raise
+        return True
 
     def list_tags(self, arn: str) -> dict[str, str]:
         with translated("SageMaker"):

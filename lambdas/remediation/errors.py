@@ -42,6 +42,14 @@ class EncryptionUnsupported(RemediationError):
     outcome = Outcome.UNSUPPORTED
 
 
+class KeyUnusable(RemediationError):
+    """SageMaker could not encrypt with the KMS key that is to be given to the endpoint."""
+
+
+class ModelGone(RemediationError):
+    """A model of the config was deleted; SageMaker refuses to update such an endpoint."""
+
+
 class TwinMismatch(RemediationError):
     """The config under the twin's name differs from what was meant in more than its keys and name."""
 

@@ -18,6 +18,7 @@ import pytest
 import time_machine
 from moto import mock_aws
 
+import gateways.kms
 import gateways.records
 import gateways.sagemaker
 import gateways.slack
@@ -201,6 +202,7 @@ def bench(monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
 
 def _forget_clients() -> None:
     """The gateways' clients are kept for a Lambda's life, which here is one test."""
+    gateways.kms.kms.cache_clear()
     gateways.records.records.cache_clear()
     gateways.sagemaker.sagemaker.cache_clear()
     gateways.sagemaker.sagemaker_tried_once.cache_clear()

@@ -11,8 +11,9 @@ from tests.infrastructure.conftest import GOV_KEY_ARN, ROOT, Elsewhere
 from tests.infrastructure.template import Template
 
 HANDLERS = (
-    "check_encryption", "request_approval", "slack_interactions", "expire_approval", "await_in_service",
-    "create_encrypted_config", "update_endpoint", "poll_endpoint", "delete_unused_twin", "close_remediation",
+    "check_encryption", "check_feasibility", "request_approval", "slack_interactions", "expire_approval",
+    "await_in_service", "create_encrypted_config", "update_endpoint", "poll_endpoint", "delete_unused_twin",
+    "close_remediation",
 )  # fmt: skip
 
 
@@ -178,7 +179,8 @@ def test_sagemaker_resources_are_this_accounts_and_regions(template: Template) -
                 resources = {r for s in statements for r in s["Resource"]}
                 anything = {"*"} if action == "sagemaker:ListEndpoints" else set[str]()
                 twins = f"{arn}endpoint-config/*-kms-??????????"
-                assert resources <= {f"{arn}endpoint/*", f"{arn}endpoint-config/*", twins} | anything
+                kinds = {f"{arn}{kind}/*" for kind in ("endpoint", "endpoint-config", "model")}
+                assert resources <= kinds | {twins} | anything
     (deleting,) = granted(template, "delete_unused_twin")["sagemaker:DeleteEndpointConfig"]
     assert deleting["Resource"] == [f"{arn}endpoint-config/*-kms-??????????"]
     updating = granted(template, "update_endpoint")["sagemaker:UpdateEndpoint"]
@@ -266,6 +268,7 @@ def actions_in_code(handler: str) -> set[str]:
         "sagemaker": _Gateway("sagemaker", "SageMaker", "sagemaker"),
         "sagemaker_tried_once": _Gateway("sagemaker", "SageMaker", "sagemaker"),
         "workflow": _Gateway("workflow", "Workflow", "states"),
+        "kms": _Gateway("kms", "Kms", "kms"),
     }
     path = ROOT / f"lambdas/handlers/{handler}.py"
     found = {"secretsmanager:GetSecretValue"} if "slack_secret()" in path.read_text() else set[str]()

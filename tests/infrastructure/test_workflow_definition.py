@@ -56,6 +56,7 @@ class Fault(Exception):
 
 def walk(states: dict[str, Any], answers: dict[str, list[Any]]) -> tuple[list[str], list[dict[str, Any]]]:
     """The states that an execution enters, and what its last task is given, if tasks answer like this."""
+    answers = {"CheckFeasibility": [{}], **answers}
     name, given, entered, payloads = "CheckEncryption", dict[str, Any](), list[str](), list[dict[str, Any]]()
     while name:
         state = states[name]
@@ -220,9 +221,10 @@ def test_a_remediation_costs_at_most_twelve_transitions_and_three_a_poll(
         "CloseRemediation": [{}],
     }
     entered, payloads = walk(states, answers)
-    assert entered[:8] == [
-        "CheckEncryption", "Unencrypted?", "RequestApproval", "Approved?", "AwaitInService", "InService?",
-        "CreateEncryptedConfig", "UpdateEndpoint",
+    assert entered[:9] == [
+        "CheckEncryption", "Unencrypted?", "CheckFeasibility", "RequestApproval", "Approved?",
+        "AwaitInService",
+        "InService?", "CreateEncryptedConfig", "UpdateEndpoint",
     ]  # fmt: skip
     assert entered[-1] == "CloseRemediation"
     assert len(entered) <= 12 + 3 * polls
@@ -296,8 +298,8 @@ def test_nobody_is_asked_without_the_verdict_for_it(states: dict[str, Any], verd
 @pytest.mark.parametrize(
     "failing",
     [
-        "CheckEncryption", "RequestApproval", "ExpireApproval", "AwaitInService", "CreateEncryptedConfig",
-        "UpdateEndpoint", "PollEndpoint",
+        "CheckEncryption", "CheckFeasibility", "RequestApproval", "ExpireApproval", "AwaitInService",
+        "CreateEncryptedConfig", "UpdateEndpoint", "PollEndpoint",
     ],
 )  # fmt: skip
 def test_whatever_fails_is_closed_with_its_error(states: dict[str, Any], failing: str) -> None:

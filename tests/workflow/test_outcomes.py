@@ -31,8 +31,8 @@ def test_encrypted(loop: Loop) -> None:
     assert loop.buttons() == []
     assert "Encrypted" in loop.card().text
     assert loop.world.states_entered(loop.execution()) == [
-        "CheckEncryption", "Unencrypted?", "RequestApproval", "Approved?", "AwaitInService", "InService?",
-        "CreateEncryptedConfig", "UpdateEndpoint",
+        "CheckEncryption", "Unencrypted?", "CheckFeasibility", "RequestApproval", "Approved?",
+        "AwaitInService", "InService?", "CreateEncryptedConfig", "UpdateEndpoint",
         *["WaitForUpdate", "PollEndpoint", "UpdateEnded?"] * _polls(loop), "CloseRemediation",
     ]  # fmt: skip
 
@@ -189,6 +189,20 @@ def test_rolled_back(loop: Loop, reason: str | None, says: str) -> None:
     assert says in loop.record()["reason"]
     assert [c["EndpointConfigName"] for c in loop.configs()] == [loop.config], "the unused twin is deleted"
     assert "was deleted" in _shown(loop)
+
+
+def test_failed_before_anyone_is_asked_when_the_key_cannot_be_used(loop: Loop) -> None:
+    key_id = loop.world.home.output("KmsKeyArn").rpartition("/")[2]
+    kms = loop.world.client("kms")
+    kms.disable_key(KeyId=key_id)
+    try:
+        execution = loop.make_endpoint()
+        assert loop.outcome(execution) == "FAILED"
+    finally:
+        kms.enable_key(KeyId=key_id)
+    assert "RequestApproval" not in loop.world.states_entered(execution)
+    assert "is disabled" in _shown(loop)
+    assert loop.status() == ("InService", loop.config)
 
 
 def test_failed_on_a_mix_of_both_configs(loop: Loop) -> None:

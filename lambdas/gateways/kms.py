@@ -1,0 +1,37 @@
+"""KMS: what a key is and whether it can be used."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import boto3
+from botocore.exceptions import ClientError
+
+from gateways.aws import CLIENT_CONFIG, error_code, translated
+
+if TYPE_CHECKING:
+    from mypy_boto3_kms import KMSClient
+
+
+class Kms:
+    """KMS in one region. Every call may raise `Throttled`, `ServiceUnavailable` or `RequestRefused`."""
+
+    def __init__(self, client: KMSClient | None = None) -> None:
+        self._client = client or boto3.client("kms", config=CLIENT_CONFIG)
+
+    def describe_key(self, key_id: str) -> Mapping[str, Any] | None:
+        """A key's metadata; None if there is no such key."""
+        with translated("KMS"):
+            try:
+                return self._client.describe_key(KeyId=key_id)["KeyMetadata"]
+            except ClientError as error:
+                if error_code(error) == "NotFoundException":
+                    return None
+                raise
+
+
+@cache
+def kms() -> Kms:
+    return Kms()
