@@ -8,7 +8,7 @@ export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 .DEFAULT_GOAL := help
 
-.PHONY: help setup demo test unit check format synth deploy lock clean
+.PHONY: help setup demo test unit faults check format synth deploy lock clean
 
 help: ## what there is to make
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -50,6 +50,9 @@ test: check browser ## everything: format, lint, types, then every test
 
 unit: setup ## the tests of the domain: seconds
 	@$(BIN)/python -m pytest tests/unit -q
+
+faults: setup ## every call of the workflow × everything that can go wrong with it: the whole table, some minutes
+	@FAULTS=all $(BIN)/python -m pytest -q tests/workflow/test_fault_matrix.py
 
 check: setup ## format, lint and types
 	@$(BIN)/ruff format --check .

@@ -68,6 +68,9 @@ class FunctionRunner:
         self._pools: dict[str, _Pool] = {}
         self._lock = threading.Lock()
         self._in_flight = 0
+        self.calls: list[tuple[str, str]] = []  # each call of AWS and Slack: by which function, which
+        self._faults: list[tuple[str, dict[str, str]]] = []
+        self.faults_met: list[tuple[str, dict[str, str]]] = []
         self._home = tempfile.TemporaryDirectory(
             prefix="sealpoint-lambda-",
             ignore_cleanup_errors=True,  # a process that was just killed may still be writing
@@ -91,6 +94,13 @@ class FunctionRunner:
         """How many invocations are running now."""
         return self._in_flight
 
+    def inject(self, function: str, call: str, kind: str) -> None:
+        """Let a call of a function go wrong, as `call_faults.KINDS` has it, until `stop_injecting`."""
+        self._faults.append((function, {"call": call, "kind": kind}))
+
+    def stop_injecting(self) -> None:
+        self._faults.clear()
+
     def logs(self) -> str:
         """All that the functions have printed."""
         self._log.flush()
@@ -110,16 +120,28 @@ class FunctionRunner:
         try:
             worker = worker or self._start(pool)
             with self._clock.paused():  # a fast clock must not make a function look slow
-                answer = worker.call(event, self._clock.now())
+                answer = worker.call(event, self._clock.now(), self._faults_of(name))
             with self._lock:
                 if worker.alive:
                     pool.idle.append(worker)
+                self.calls += [(name, call) for call in answer.get("calls", ())]
+                self._note_faults(name, answer)
         finally:
             with self._lock:
                 self._in_flight -= 1
         if "error" in answer:
             raise FunctionError(answer["error"])
         return answer["result"]
+
+    def _faults_of(self, name: str) -> list[dict[str, str]]:
+        return [fault for function, fault in self._faults if function == name]
+
+    def _note_faults(self, name: str, answer: dict[str, Any]) -> None:
+        """What an invocation didn't meet, the next one may; a process that was killed has met it all."""
+        planned = self._faults_of(name)
+        self.faults_met += [(name, fault) for fault in answer.get("met", planned)]
+        others = [(function, fault) for function, fault in self._faults if function != name]
+        self._faults = others + [(name, fault) for fault in answer.get("faults", [])]
 
     def _start(self, pool: _Pool) -> _Worker:
         worker = _Worker(pool.function, self._runtime, self._environment, self._home.name, self._log)
@@ -166,12 +188,12 @@ class _Worker:
     def alive(self) -> bool:
         return self._process.poll() is None
 
-    def call(self, event: Any, now: float) -> dict[str, Any]:
+    def call(self, event: Any, now: float, faults: list[dict[str, str]]) -> dict[str, Any]:
         stdin, stdout = self._process.stdin, self._process.stdout
         if stdin is None or stdout is None:
             raise RuntimeError("the worker was started without pipes")
         request_id = str(uuid.uuid4())
-        call = {"event": event, "now": now, "context": self._context(request_id)}
+        call = {"event": event, "now": now, "context": self._context(request_id), "faults": faults}
         timeout = self._function.timeout_seconds
         try:
             stdin.write(json.dumps(call) + "\n")
