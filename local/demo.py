@@ -274,13 +274,13 @@ def problems_of(result: dict[str, Any]) -> list[str]:
     """What is not as it should be; nothing, if all is well."""
     before, after, record = result["configBefore"], result["configAfter"], result["record"]
     outcome, decision = result["outcome"], result["decision"]
-    allowed = {_EXPECTED[decision]} if decision in _EXPECTED else {"ENCRYPTED", "DENIED"}
+    expected = _EXPECTED.get(decision, "ENCRYPTED")
     wanted = _encrypted(before, result["keyArn"]) if outcome == "ENCRYPTED" else before
     variants = result["endpoint"].get("ProductionVariants", [])
     counts = {variant["VariantName"]: variant["CurrentInstanceCount"] for variant in variants}
     card = result["card"]
     checks = {
-        f"The outcome is {outcome}, not {' or '.join(sorted(allowed))}.": outcome in allowed,
+        f"The outcome is {outcome}, not {expected}.": outcome == expected,
         "The record says something else than the workflow.": record.get("outcome") == outcome,
         "The original config is not on record as it was.": result["snapshot"].get("config") == before,
         f"The endpoint is {result['endpointStatus']}, not InService.": result["endpointStatus"]
