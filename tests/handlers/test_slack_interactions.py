@@ -9,10 +9,13 @@ from urllib.parse import urlencode
 
 import boto3
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from handlers import check_encryption, close_remediation, request_approval, slack_interactions
 from remediation.errors import RemediationError, ServiceUnavailable
 from tests.handlers.conftest import ADA, CHANNEL, GRACE, MALLORY, SIGNING_SECRET, Bench
+from tests.unit.strategies import json_values
 
 
 @pytest.fixture
@@ -274,3 +277,56 @@ def test_neither_token_nor_secret_is_ever_logged(asked: Bench, caplog: pytest.Lo
     assert "click_judged" in logged
     for secret in ("token-1", SIGNING_SECRET, "xoxb-test-token"):
         assert secret not in logged
+
+
+def _form(payload: str) -> str:
+    return urlencode({"payload": payload})
+
+
+_almost_a_click = st.fixed_dictionaries(
+    {},
+    optional={
+        "type": st.just("block_actions") | json_values,
+        "user": st.fixed_dictionaries({"id": st.just(ADA.id) | json_values}) | json_values,
+        "channel": st.fixed_dictionaries({"id": st.just(CHANNEL) | json_values}) | json_values,
+        "container": st.fixed_dictionaries({"message_ts": st.just("1.1") | json_values}) | json_values,
+        "actions": st.lists(
+            st.fixed_dictionaries(
+                {"action_id": st.sampled_from(["approve", "deny", "backout"]) | json_values},
+                optional={"value": st.text(max_size=80) | json_values, "url": json_values},
+            )
+            | json_values,
+            max_size=2,
+        )
+        | json_values,
+    },
+)
+_bodies = st.builds(_form, (_almost_a_click | json_values).map(json.dumps) | st.text(max_size=60)) | st.text(
+    max_size=60
+)
+
+
+@settings(
+    max_examples=150,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(body=_bodies, in_base64=st.booleans())
+def test_nothing_that_is_signed_breaks_it_or_decides_by_accident(
+    asked: Bench, body: str, in_base64: bool
+) -> None:
+    raw = body.encode("utf-8", "surrogatepass")
+    headers = _signed(raw, asked.clock.now())
+    sent = base64.b64encode(raw).decode() if in_base64 else body
+    # 503: it names a person or channel whom Slack doesn't know, so nobody can be told why not
+    assert _send(asked, sent, headers, isBase64Encoded=in_base64) in (200, 400, 503)
+    assert asked.approval()["status"] == "PENDING"
+    assert asked.workflow.answers == []
+
+
+@given(timestamp=st.text(max_size=20), signature=st.text(max_size=80), body=st.text(max_size=60))
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_nothing_that_is_not_signed_gets_in(asked: Bench, timestamp: str, signature: str, body: str) -> None:
+    headers = {"x-slack-request-timestamp": timestamp, "x-slack-signature": signature}
+    assert _send(asked, body, headers) in (400, 401)
+    assert asked.approval()["status"] == "PENDING"
