@@ -37,6 +37,7 @@ _UNATTENDED_SPEED = 240.0
 _PATIENCE_SECONDS = 30  # how long the demo waits for a person before it clicks for them
 _GIVE_UP_SECONDS = 240
 _LOOK_EVERY_SECONDS = 0.1
+_INTERRUPTED = 130  # as shells have it
 _FUTURE_MEMBER = {"ZeroCopyTransfer": {"Mode": "Eager"}}  # what no SDK knows yet must survive too
 
 _EXPECTED = {
@@ -60,12 +61,25 @@ def main() -> int:
         said = f"DEMO_DECISION is '{escape(decision)}', and must be one of {', '.join(_EXPECTED)}."
         console.print(said, style="red")
         return 2
+    written = os.environ.get("DEMO_JSON", "")
+    try:
+        output = Path(written).open("w") if written else None  # noqa: SIM115  # closed below
+    except OSError as error:
+        console.print(f"DEMO_JSON can't be written: {escape(str(error))}", style="red")
+        return 2
     assembly = Path(sys.argv[1] if len(sys.argv) > 1 else "cdk.out")
     world = World(assembly, Clock(speed=_UNATTENDED_SPEED if decision else _SPEED))
     try:
-        return Demo(world, console, decision).run()
+        result, problems = Demo(world, console, decision).run()
+    except KeyboardInterrupt:
+        console.print("Stopped.")
+        return _INTERRUPTED
     finally:
         world.stop()
+    if output:
+        with output:
+            output.write(json.dumps(result, indent=2) + "\n")
+    return 1 if problems else 0
 
 
 class Demo:
@@ -79,7 +93,8 @@ class Demo:
         self._timeline = Timeline(world.clock)
         self._started = time.monotonic()
 
-    def run(self) -> int:
+    def run(self) -> tuple[dict[str, Any], list[str]]:
+        """Everything that an onlooker may want to check, and what is not as it should be."""
         self.make_endpoint()
         before = self._config(SOURCE_CONFIG)
         self._introduce()
@@ -88,11 +103,9 @@ class Demo:
             self._follow()
         self._console.print(self._progress(), "")
         result = self._result(before)
-        if path := os.environ.get("DEMO_JSON"):
-            Path(path).write_text(json.dumps(result, indent=2) + "\n")
         problems = problems_of(result)
         _show_end(self._console, result, problems)
-        return 1 if problems else 0
+        return result, problems
 
     # -- the story
 

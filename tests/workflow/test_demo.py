@@ -99,4 +99,10 @@ def test_an_unknown_decision_is_refused(assembly: Path, tmp_path: Path) -> None:
     finished = _demo(assembly, "maybe", tmp_path / "result.json")
     assert finished.returncode == 2
     assert "must be one of approve, deny, expire, rollback" in finished.stdout
-    assert not (tmp_path / "result.json").exists()
+
+
+def test_a_result_that_cannot_be_written_is_told_at_once(assembly: Path, tmp_path: Path) -> None:
+    finished = _demo(assembly, "deny", tmp_path / "no such folder" / "result.json")
+    assert finished.returncode == 2
+    assert "DEMO_JSON can't be written" in finished.stdout
+    assert finished.stderr == ""
