@@ -71,7 +71,9 @@ def _calls(world: World) -> list[tuple[str, str]]:
 def _cells(calls: list[tuple[str, str]]) -> list[Cell]:
     if _WHOLE:
         return [Cell(function, call, kind) for function, call in calls for kind in KINDS]
-    return [Cell(function, call, kind) for (function, call), kind in zip(calls[::2], cycle(KINDS), strict=False)]
+    return [
+        Cell(function, call, kind) for (function, call), kind in zip(calls[::2], cycle(KINDS), strict=False)
+    ]
 
 
 def _problems(cell: Cell, world: World) -> tuple[str, list[str]]:
