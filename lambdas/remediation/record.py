@@ -32,6 +32,14 @@ class Variant(TypedDict):
     instanceCount: NotRequired[int]
 
 
+class TimelineEntry(TypedDict):
+    """Something that happened in a remediation. Entries are only ever appended."""
+
+    at: str
+    what: str  # in words, for people
+    by: NotRequired[str]  # a Slack user id, or an IAM principal's ARN
+
+
 class Remediation(TypedDict):
     """One run of the workflow for one endpoint, from trigger to outcome: the evidence."""
 
@@ -40,6 +48,7 @@ class Remediation(TypedDict):
     endpointName: str
     trigger: Trigger
     startedAt: str
+    timeline: NotRequired[list[TimelineEntry]]
 
     verdict: NotRequired[str]
     endpointArn: NotRequired[str]
