@@ -94,6 +94,16 @@ class Deployment:
         self._create_all("AWS::StepFunctions::StateMachine", self._create_state_machine)
         self._create_all("AWS::Events::Rule", self._create_rule)
 
+    def publish_outputs(self) -> None:
+        """Let CloudFormation know the stack by its outputs, which is how the command line finds the rest."""
+        template = {
+            "Resources": {"Deployed": {"Type": "AWS::SNS::Topic"}},  # a stack has at least one
+            "Outputs": {name: {"Value": self.output(name)} for name in self.template.outputs},
+        }
+        self._client("cloudformation").create_stack(
+            StackName=self.template.stack_name, TemplateBody=json.dumps(template)
+        )
+
     def output(self, name: str) -> str:
         """A stack output's value."""
         return str(self.template.resolve(self.template.outputs[name]["Value"]))
@@ -166,6 +176,7 @@ class Deployment:
             KeySchema=properties["KeySchema"],
             AttributeDefinitions=properties["AttributeDefinitions"],
             BillingMode=properties.get("BillingMode", "PAY_PER_REQUEST"),
+            GlobalSecondaryIndexes=properties.get("GlobalSecondaryIndexes", []),
         )
 
     def _create_queue(self, logical_id: str, _properties: dict[str, Any]) -> None:

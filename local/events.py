@@ -6,7 +6,7 @@ import json
 import re
 import threading
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -35,14 +35,10 @@ class Undelivered:
 
 
 class EventBus:
-    """The default event bus of every region, and its delivery to state machines and functions.
+    """The default event bus of every region, and its delivery to state machines and functions."""
 
-    `on_start` hears of each execution that a rule starts: its name and its state machine's ARN.
-    """
-
-    def __init__(self, cloud: Cloud, runner: FunctionRunner, on_start: Callable[[str, str], object]) -> None:
+    def __init__(self, cloud: Cloud, runner: FunctionRunner) -> None:
         self._cloud = cloud
-        self._on_start = on_start
         self._runner = runner
         self.undelivered: list[Undelivered] = []
         self.events: list[dict[str, Any]] = []
@@ -87,7 +83,6 @@ class EventBus:
             self._cloud.client("stepfunctions", event["region"]).start_execution(
                 stateMachineArn=arn, name=name, input=json.dumps(payload)
             )
-            self._on_start(name, arn)
         elif service == "lambda":
             thread = threading.Thread(target=self._invoke_later, args=(arn, payload, event), daemon=True)
             self._deliveries.append(thread)

@@ -27,6 +27,7 @@ from local.clock import Clock
 
 _Replacements = list[tuple[object, str, object]]
 
+_start: Callable[..., None] = Execution.start
 _stop: Callable[..., None] = ExecutionWorker.stop
 _terminated: Callable[..., None] = BaseExecutionWorkerCommunication.terminated
 
@@ -51,14 +52,19 @@ class Waiting:
             self._count -= 1
 
 
-def install(clock: Clock, on_execution_end: Callable[[Execution], None]) -> Waiting:
-    """Let executions wait on `clock`, and report each that ends. Holds for the whole process."""
+def install(
+    clock: Clock,
+    on_execution_start: Callable[[Execution], None],
+    on_execution_end: Callable[[Execution], None],
+) -> Waiting:
+    """Let executions wait on `clock`, and report each start and end. Holds for the whole process."""
     waiting = Waiting()
     # it logs every error that a state machine catches, with the whole parse tree of the state
     logging.getLogger("moto.stepfunctions").setLevel(logging.CRITICAL)
     replacements: _Replacements = [
         (moto_jsonata, "_eval_jsonata", _evaluate),
         *_waits(clock, waiting),
+        *_starts(on_execution_start),
         *_endings(on_execution_end),
     ]
     for owner, name, replacement in replacements:
@@ -102,6 +108,16 @@ def _waits(clock: Clock, waiting: Waiting) -> _Replacements:
         (execute_state, "threading", SimpleNamespace(Event=ClockEvent)),
         (callback, "Event", AnswerEvent),
     ]
+
+
+def _starts(on_execution_start: Callable[[Execution], None]) -> _Replacements:
+    """The starts of executions, whoever starts them."""
+
+    def start(self: Execution) -> None:
+        on_execution_start(self)
+        _start(self)
+
+    return [(Execution, "start", start)]
 
 
 class _Stopped(threading.Event):

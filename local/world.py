@@ -20,7 +20,6 @@ import boto3
 import requests
 from botocore.config import Config
 from moto.stepfunctions.parser.backend.execution import Execution
-from moto.stepfunctions.parser.models import stepfunctions_parser_backends
 
 from local import interpreter
 from local.clock import Clock
@@ -64,7 +63,7 @@ class World:
         self._reports_pending = 0
         self.trail_is_logging = True
 
-        self._waiting = interpreter.install(clock, self._execution_ended)
+        self._waiting = interpreter.install(clock, self._execution_started, self._execution_ended)
         self.cloud = Cloud()
         self.deployments = [Deployment(template, self.cloud) for template in load_assembly(cloud_assembly)]
         self.home = self.deployments[0]
@@ -96,8 +95,9 @@ class World:
                 identity = assumed_role(function.role_arn, function.name)
                 self._principals[access_key_of(function.name)] = identity
             self._fill_secret(deployment)
+            deployment.publish_outputs()
         self.cloud.invoke_with(self.runner)
-        self.bus = EventBus(self.cloud, self.runner, on_start=self._execution_started)
+        self.bus = EventBus(self.cloud, self.runner)
         self.apis = [HttpApi(deployment.routes(), self.runner.invoke) for deployment in self.deployments]
         self.slack.interactivity_url = f"{self.apis[0].url}/slack/interactions"
         self._reporter = threading.Thread(target=self._deliver_reports, daemon=True)
@@ -160,12 +160,16 @@ class World:
         wanted = (f"remediation#{remediation_id}", sort_key)
         return next(item for item in self.items("remediation") if (item["pk"], item["sk"]) == wanted)
 
-    def executions_of(self, endpoint_name: str) -> list[Execution]:
-        """The executions started for an endpoint, oldest first."""
+    def executions_of(
+        self, endpoint_name: str, machine: str = "RemediationStateMachineArn"
+    ) -> list[Execution]:
+        """The executions started for an endpoint, oldest first; `machine` names a stack output."""
+        arns = {deployment.output(machine) for deployment in self.deployments}
         return [
             execution
             for execution in list(self.executions.values())
-            if execution.input_data.get("endpointName") == endpoint_name
+            if execution.state_machine.arn in arns
+            and execution.input_data.get("endpointName") == endpoint_name
         ]
 
     def history(self, execution: Execution) -> list[dict[str, Any]]:
@@ -209,10 +213,10 @@ class World:
         """Start an execution of the home region's state machine."""
         name = str(uuid.uuid4())
         machine = self.home.output("RemediationStateMachineArn")
-        self.client("stepfunctions").start_execution(
+        started = self.client("stepfunctions").start_execution(
             stateMachineArn=machine, name=name, input=json.dumps(machine_input)
         )
-        return self._execution_started(name, machine)
+        return self.executions[started["executionArn"]]
 
     def post_interaction(self, body: bytes, headers: Mapping[str, str]) -> requests.Response:
         """Send the interactions URL anything at all."""
@@ -284,19 +288,10 @@ class World:
             f"{self.runner.in_flight} functions running, {self._reports_pending} events on their way"
         )
 
-    def _execution_started(self, name: str, machine_arn: str) -> Execution:
-        arn = f"{machine_arn.replace(':stateMachine:', ':execution:')}:{name}"
-        execution = self._find_execution(machine_arn, arn)
+    def _execution_started(self, execution: Execution) -> None:
         with self._lock:
-            self.executions[arn] = execution
-            if execution.exec_status is None or execution.exec_status.value == "RUNNING":
-                self._running.add(arn)
-        return execution
-
-    def _find_execution(self, machine_arn: str, arn: str) -> Execution:
-        region = machine_arn.split(":")[3]
-        found: Any = stepfunctions_parser_backends[ACCOUNT_ID][region].describe_execution(arn)
-        return found
+            self.executions[execution.exec_arn] = execution
+            self._running.add(execution.exec_arn)
 
     def _execution_ended(self, execution: Execution) -> None:
         status = execution.exec_status.value if execution.exec_status else ""

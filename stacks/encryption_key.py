@@ -11,29 +11,23 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from constructs import Construct
 
-ALL_SURFACES = ("instance-volume", "core-dump", "data-capture", "async-output")
-# The other surfaces are written by each endpoint's execution role. Nothing has shown yet that a user's key
-# lets that role in, and a twin whose role is shut out loses captures and answers without a word.
-SURFACES_OF_A_USERS_KEY = ("instance-volume",)
-
 
 class EncryptionKey(Construct):
     """The key of one region.
 
     Attributes
     ----------
-    surfaces
-        The encryption surfaces that may be given this key.
+    is_ours
+        Whether the key was made here, with a policy that lets in those who need it.
     """
 
     def __init__(self, scope: Construct, construct_id: str, *, existing_key_arn: str | None) -> None:
         super().__init__(scope, construct_id)
+        self.is_ours = existing_key_arn is None
         if existing_key_arn:
             self.key: kms.Key | kms.IKey = kms.Key.from_key_arn(self, "UsersKey", existing_key_arn)
-            self.surfaces = SURFACES_OF_A_USERS_KEY
         else:
             self.key = self._create_key()
-            self.surfaces = ALL_SURFACES
 
     def _create_key(self) -> kms.Key:
         stack = cdk.Stack.of(self)

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -20,8 +21,9 @@ from constructs import Construct
 
 from stacks.encryption_key import EncryptionKey, via_service
 from stacks.lambda_asset import RUNTIME, lambda_code
-from stacks.settings import Settings
+from stacks.settings import ANY_KEY, VOLUME, Settings
 
+_DAYS_A_YEAR = 366  # no leap year may cut the evidence short
 _STEP_TIMEOUT = cdk.Duration.seconds(30)
 # Describes every endpoint that changed since the twin was made, some 5 a second.
 _SCAN_TIMEOUT = cdk.Duration.minutes(5)
@@ -45,6 +47,15 @@ class LambdaFunction:
     timeout: cdk.Duration
 
 
+@dataclass(frozen=True, slots=True)
+class WorkflowArns:
+    """The state machines, named before they exist: they invoke the functions that start and answer them."""
+
+    remediation: str
+    backout: str
+    retirement: str
+
+
 class Functions(Construct):
     """All functions of one region."""
 
@@ -57,7 +68,7 @@ class Functions(Construct):
         records: dynamodb.Table,
         encryption: EncryptionKey,
         slack_secret: secretsmanager.Secret,
-        workflow_arn: str,
+        workflow_arns: WorkflowArns,
     ) -> None:
         super().__init__(scope, construct_id)
         self._settings = settings
@@ -74,10 +85,20 @@ class Functions(Construct):
         channel = {"SLACK_CHANNEL": settings.slack_channel}
         approvers = {"APPROVERS": ",".join(settings.approvers)}
 
+        surfaces = {"REQUIRED_SURFACES": ",".join(settings.required_surfaces)}
+        policy = (
+            {"DEPLOYMENT_CONFIG": json.dumps(settings.deployment_config)}
+            if settings.deployment_config
+            else {}
+        )
+        keys_that_count = settings.keys_that_count(cdk.Stack.of(self).region) or (encryption.key.key_arn,)
+
         read_secret = _allow("secretsmanager:GetSecretValue", slack_secret.secret_arn)
-        answer_workflow = _allow("states:SendTaskSuccess", workflow_arn)
+        answer_workflow = _allow("states:SendTaskSuccess", workflow_arns.remediation)
         describe_endpoint = _allow("sagemaker:DescribeEndpoint", endpoints)
         describe_config = _allow("sagemaker:DescribeEndpointConfig", configs)
+
+        list_endpoints = _allow("sagemaker:ListEndpoints", "*")  # lists know no narrower resource
 
         # the instance volume is reached through a grant that our call to SageMaker makes (DESIGN §4.10)
         use_key_through_sagemaker = _allow(
@@ -86,19 +107,28 @@ class Functions(Construct):
             {"StringEquals": {"kms:ViaService": via_service(self, "sagemaker")}},
         )
 
+        # the execution role that a source config names; which one is the source's business
+        pass_execution_role = _allow(
+            "iam:PassRole",
+            self._arn("iam", "role", "*"),
+            {"StringEquals": {"iam:PassedToService": "sagemaker.amazonaws.com"}},
+        )
+
         self.check_encryption = self._function(
             "CheckEncryption",
             "Reads the key on the endpoint's config, keeps a copy of it and claims the endpoint",
             environment=key
             | deadline
             | update_deadline
-            | {"ENCRYPTION_SURFACES": ",".join(encryption.surfaces)},
+            | surfaces
+            | {"ENCRYPTED_BY": ",".join(keys_that_count), **policy},
             records=("GetItem", "PutItem", "UpdateItem", "DeleteItem"),
             statements=[
                 describe_endpoint,
                 describe_config,
-                _allow("sagemaker:ListTags", endpoints),  # its exemption
+                _allow("sagemaker:ListTags", [endpoints, configs]),  # its exemption, and for the record
                 answer_workflow,  # of a question that this change overtakes
+                *([] if keys_that_count == (ANY_KEY,) else [_allow("kms:DescribeKey", self._any_key())]),
             ],
         )
         self.check_feasibility = self._function(
@@ -122,9 +152,13 @@ class Functions(Construct):
         self.slack_interactions = self._function(
             "SlackInteractions",
             "Takes clicks from Slack: verified, judged, recorded, then told to the workflow",
-            environment=secret | approvers,
+            environment=secret | approvers | {"BACKOUT_WORKFLOW_ARN": workflow_arns.backout},
             records=("GetItem", "UpdateItem"),
-            statements=[read_secret, answer_workflow],
+            statements=[
+                read_secret,
+                answer_workflow,
+                _allow("states:StartExecution", workflow_arns.backout),
+            ],
             timeout=_CLICK_TIMEOUT,
         )
         self.expire_approval = self._function(
@@ -149,18 +183,8 @@ class Functions(Construct):
                 describe_config,
                 _allow("sagemaker:ListTags", configs),
                 _allow("sagemaker:AddTags", configs),
-                # a config without this very key, the condition key being absent then, is refused
-                _allow(
-                    "sagemaker:CreateEndpointConfig",
-                    configs,
-                    {"ArnEquals": {"sagemaker:VolumeKmsKey": encryption.key.key_arn}},
-                ),
-                # the execution role that a source config names; which one is the source's business
-                _allow(
-                    "iam:PassRole",
-                    self._arn("iam", "role", "*"),
-                    {"StringEquals": {"iam:PassedToService": "sagemaker.amazonaws.com"}},
-                ),
+                _allow("sagemaker:CreateEndpointConfig", configs, _with_a_key(settings, encryption)),
+                pass_execution_role,
                 use_key_through_sagemaker,
             ],
         )
@@ -180,7 +204,7 @@ class Functions(Construct):
         self.poll_endpoint = self._function(
             "PollEndpoint",
             "Sees how the update is doing",
-            environment=key | update_deadline,
+            environment=key | update_deadline | surfaces,
             records=("GetItem", "UpdateItem"),
             statements=[describe_endpoint, describe_config],
         )
@@ -192,7 +216,7 @@ class Functions(Construct):
             statements=[
                 describe_endpoint,
                 describe_config,
-                _allow("sagemaker:ListEndpoints", "*"),  # lists know no narrower resource
+                list_endpoints,
                 # nothing but what is named like a twin
                 _allow(
                     "sagemaker:DeleteEndpointConfig",
@@ -203,9 +227,69 @@ class Functions(Construct):
         self.close_remediation = self._function(
             "CloseRemediation",
             "Records the outcome, lets the endpoint go and updates the card",
+            environment=secret
+            | channel
+            | {
+                "BACKOUT_DAYS": str(settings.backout_days),
+                "RETIREMENT_WORKFLOW_ARN": workflow_arns.retirement,
+            },
+            records=("GetItem", "PutItem", "UpdateItem", "DeleteItem"),
+            statements=[read_secret, _allow("states:StartExecution", workflow_arns.retirement)],
+        )
+
+        # -- after success
+
+        self.begin_backout = self._function(
+            "BeginBackout",
+            "Sees that the endpoint is still on its twin, and holds it for the way back",
+            environment=update_deadline,
+            records=("GetItem", "PutItem"),
+            statements=[describe_endpoint],
+        )
+        self.restore_config = self._function(
+            "RestoreConfig",
+            "Sees that the earlier config is there as it is on record, or creates it again",
+            records=("GetItem", "UpdateItem"),
+            statements=[
+                describe_config,
+                # the one place that may write a config without a key: it was on record with none
+                _allow("sagemaker:CreateEndpointConfig", configs),
+                _allow("sagemaker:AddTags", configs),
+                pass_execution_role,
+            ],
+        )
+        self.exempt_endpoint = self._function(
+            "ExemptEndpoint",
+            "Leaves an exemption with an end on an endpoint that is returned to its earlier config",
+            environment={"EXEMPT_DAYS": str(settings.exempt_days_after_backout)},
+            records=("GetItem", "UpdateItem"),
+            statements=[describe_endpoint, _allow(["sagemaker:ListTags", "sagemaker:AddTags"], endpoints)],
+        )
+        self.close_backout = self._function(
+            "CloseBackout",
+            "Records how the way back ended, lets the endpoint go and updates the card",
             environment=secret | channel,
             records=("GetItem", "PutItem", "UpdateItem", "DeleteItem"),
-            statements=[read_secret],
+            statements=[
+                read_secret,
+                describe_endpoint,
+                _allow(["sagemaker:AddTags", "sagemaker:DeleteTags"], endpoints),
+            ],
+        )
+        self.retire_old_config = self._function(
+            "RetireOldConfig",
+            "When the time for backing out is over, deletes the old config, if no endpoint uses it",
+            environment=secret | {"RETIRE_OLD_CONFIG": str(settings.retire_old_config).lower()},
+            records=("GetItem", "UpdateItem"),
+            timeout=_SCAN_TIMEOUT,
+            statements=[
+                read_secret,
+                describe_endpoint,
+                describe_config,
+                list_endpoints,
+                # whatever its people named it; what is deleted is on record, whole
+                _allow("sagemaker:DeleteEndpointConfig", configs),
+            ],
         )
 
     def _function(
@@ -246,6 +330,7 @@ class Functions(Construct):
                 "POWERTOOLS_METRICS_NAMESPACE": "Sealpoint",
                 "POWERTOOLS_LOG_LEVEL": "INFO",
                 "RECORDS_TABLE_NAME": self._records.table_name,
+                "RECORD_RETENTION_DAYS": str(_DAYS_A_YEAR * self._settings.record_retention_years),
                 **(environment or {}),
             },
         )
@@ -261,6 +346,10 @@ class Functions(Construct):
         region = "" if service == "iam" else stack.region
         return stack.format_arn(service=service, resource=resource, resource_name=name, region=region)
 
+    def _any_key(self) -> str:
+        """A key of any account: a config may name another account's."""
+        return cdk.Stack.of(self).format_arn(service="kms", resource="key", resource_name="*", account="*")
+
     def _alarms_arn(self) -> str:
         return cdk.Stack.of(self).format_arn(
             service="cloudwatch",
@@ -268,6 +357,17 @@ class Functions(Construct):
             resource_name="*",
             arn_format=cdk.ArnFormat.COLON_RESOURCE_NAME,
         )
+
+
+def _with_a_key(settings: Settings, encryption: EncryptionKey) -> dict[str, Any]:
+    """What a twin's config must name: the condition fails on a config without a key.
+
+    Where only the instance volume requires one, a twin is made for its sake, with our key. Where another
+    surface does, the volume may have a key of its own, which it keeps.
+    """
+    if settings.required_surfaces == (VOLUME,):
+        return {"ArnEquals": {"sagemaker:VolumeKmsKey": encryption.key.key_arn}}
+    return {"Null": {"sagemaker:VolumeKmsKey": "false"}}
 
 
 def _allow(

@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import aws_cdk as cdk
 from aws_cdk import aws_apigatewayv2 as apigateway
 from aws_cdk import aws_cloudwatch as cloudwatch
@@ -28,7 +30,7 @@ class Monitoring(Construct):
         scope: Construct,
         construct_id: str,
         *,
-        state_machine: sfn.StateMachine,
+        state_machines: Mapping[str, sfn.StateMachine],
         functions: Functions,
         undelivered: sqs.Queue,
         api: apigateway.HttpApi,
@@ -37,18 +39,14 @@ class Monitoring(Construct):
         self.topic = self._topic()
         self._action = actions.SnsAction(self.topic)
 
-        self._alarm("ExecutionFailed", "A remediation's execution failed", state_machine.metric_failed())
-        self._alarm(
-            "ExecutionAborted",
-            "Someone aborted a remediation's execution",
-            state_machine.metric_aborted(),
-        )
-        self._alarm(
-            "ExecutionTimedOut", "A remediation's execution timed out", state_machine.metric_timed_out()
-        )
+        for name, state_machine in state_machines.items():
+            what = f"An execution of the {name.lower()} workflow"
+            self._alarm(f"{name}ExecutionFailed", f"{what} failed", state_machine.metric_failed())
+            self._alarm(f"{name}ExecutionAborted", f"{what} was aborted", state_machine.metric_aborted())
+            self._alarm(f"{name}ExecutionTimedOut", f"{what} timed out", state_machine.metric_timed_out())
         self._alarm(
             "RemediationFailed",
-            "A remediation ended as FAILED: its endpoint needs a person",
+            "A remediation or a backout ended as FAILED: its endpoint needs a person",
             cloudwatch.Metric(
                 namespace="Sealpoint",
                 metric_name="RemediationFailed",
@@ -71,6 +69,11 @@ class Monitoring(Construct):
             "CloseRemediationErrors",
             "The function that closes remediations fails",
             functions.close_remediation.function.metric_errors(),
+        )
+        self._alarm(
+            "CloseBackoutErrors",
+            "The function that closes backouts fails",
+            functions.close_backout.function.metric_errors(),
         )
 
     def _alarm(self, construct_id: str, description: str, metric: cloudwatch.IMetric) -> None:

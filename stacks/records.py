@@ -6,6 +6,8 @@ import aws_cdk as cdk
 from aws_cdk import aws_dynamodb as dynamodb
 from constructs import Construct
 
+HISTORY_INDEX = "byEndpoint"
+
 
 class Records(Construct):
     """The table outlives the stack: it is what an auditor asks for later.
@@ -29,4 +31,10 @@ class Records(Construct):
             time_to_live_attribute="expiresAt",
             deletion_protection=True,
             removal_policy=cdk.RemovalPolicy.RETAIN,
+        )
+        # only records have both attributes: the history of an endpoint, and of all of them
+        self.table.add_global_secondary_index(
+            index_name=HISTORY_INDEX,
+            partition_key=dynamodb.Attribute(name="endpointName", type=dynamodb.AttributeType.STRING),
+            sort_key=dynamodb.Attribute(name="startedAt", type=dynamodb.AttributeType.STRING),
         )

@@ -11,9 +11,10 @@ from typing import Any
 import aws_cdk as cdk
 from constructs import Construct
 
+from stacks.aftermath import Backout, Retirement
 from stacks.approvals_api import ApprovalsApi, SlackSecret
 from stacks.encryption_key import EncryptionKey
-from stacks.functions import Functions
+from stacks.functions import Functions, WorkflowArns
 from stacks.monitoring import Monitoring
 from stacks.records import Records
 from stacks.settings import Settings
@@ -31,14 +32,19 @@ class RemediationStack(cdk.Stack):
             description="Sealpoint: encrypts SageMaker endpoints, with approval in Slack",
             **options,
         )
-        # The functions answer the state machine, and the state machine invokes the functions: its name is
-        # fixed beforehand, so that neither has to exist before the other.
-        workflow_name = f"{self.stack_name}-remediation"
-        workflow_arn = self.format_arn(
-            service="states",
-            resource="stateMachine",
-            resource_name=workflow_name,
-            arn_format=cdk.ArnFormat.COLON_RESOURCE_NAME,
+        # The functions answer and start state machines, which invoke the functions: the names are fixed
+        # beforehand, so that neither has to exist before the other.
+        names = {part: f"{self.stack_name}-{part}" for part in ("remediation", "backout", "retirement")}
+        workflow_arns = WorkflowArns(
+            **{
+                part: self.format_arn(
+                    service="states",
+                    resource="stateMachine",
+                    resource_name=name,
+                    arn_format=cdk.ArnFormat.COLON_RESOURCE_NAME,
+                )
+                for part, name in names.items()
+            }
         )
 
         records = Records(self, "Records")
@@ -53,9 +59,12 @@ class RemediationStack(cdk.Stack):
             records=records.table,
             encryption=encryption,
             slack_secret=slack.secret,
-            workflow_arn=workflow_arn,
+            workflow_arns=workflow_arns,
         )
-        workflow = Workflow(self, "Workflow", settings=settings, functions=functions, name=workflow_name)
+        parts = {"settings": settings, "functions": functions}
+        workflow = Workflow(self, "Workflow", **parts, name=names["remediation"])
+        backout = Backout(self, "Backout", **parts, name=names["backout"])
+        retirement = Retirement(self, "Retirement", **parts, name=names["retirement"])
         trigger = Trigger(
             self,
             "Trigger",
@@ -63,13 +72,20 @@ class RemediationStack(cdk.Stack):
             own_role_arn=functions.update_endpoint.role.role_arn,
             close_remediation=functions.close_remediation,
         )
+        trigger.close_what_ended_unclosed(
+            "BackoutEndedUnclosed", backout.state_machine, functions.close_backout
+        )
         approvals = ApprovalsApi(
             self, "Approvals", settings=settings, interactions=functions.slack_interactions
         )
         monitoring = Monitoring(
             self,
             "Monitoring",
-            state_machine=workflow.state_machine,
+            state_machines={
+                "Remediation": workflow.state_machine,
+                "Backout": backout.state_machine,
+                "Retirement": retirement.state_machine,
+            },
             functions=functions,
             undelivered=trigger.undelivered,
             api=approvals.api,
@@ -77,6 +93,7 @@ class RemediationStack(cdk.Stack):
 
         for name, value in {
             "RemediationStateMachineArn": workflow.state_machine.state_machine_arn,
+            "BackoutStateMachineArn": backout.state_machine.state_machine_arn,
             "SlackInteractionsUrl": approvals.url,
             "RecordsTableName": records.table.table_name,
             "SlackSecretArn": slack.secret.secret_arn,

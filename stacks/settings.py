@@ -10,12 +10,22 @@ from typing import Any
 
 from aws_cdk import aws_logs as logs
 
+from stacks.deployment_config import deployment_config_problem
+
 SAMPLE_CHANNEL = "C0SEALPOINT"
 SAMPLE_APPROVERS = ("U0APPROVER1", "U0APPROVER2")
 
 # Lambda hands out CPU with memory, and a cold start must fit Slack's three seconds: below this it doesn't.
 MEMORY_MB = range(512, 10240 + 1)
 DEADLINE_HOURS = range(1, 720 + 1)
+BACKOUT_DAYS = range(90 + 1)
+EXEMPT_DAYS = range(1, 365 + 1)
+RETENTION_YEARS = range(1, 30 + 1)
+
+# As `remediation.vocabulary.Surface` has them; a test holds the two together.
+VOLUME = "instance-volume"
+SURFACES = (VOLUME, "core-dump", "data-capture", "async-output")
+ANY_KEY, CUSTOMER_MANAGED_KEY = "any", "customer-managed"
 
 _REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-\d")
 _CHANNEL = re.compile(r"[CG][A-Z0-9]{2,}")
@@ -23,6 +33,11 @@ _USER = re.compile(r"[UW][A-Z0-9]{2,}")
 _KEY_ARN = re.compile(
     r"arn:aws[a-z-]*:kms:(?P<region>[a-z0-9-]+):\d{12}:key/"
     r"([0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|mrk-[0-9a-f]{32})"
+)
+# What KMS takes for a key: its id, its ARN, an alias's name, an alias's ARN.
+_ANY_KEY_NAME = re.compile(
+    r"(arn:aws[a-z-]*:kms:(?P<region>[a-z0-9-]+):\d{12}:)?"
+    r"(alias/[a-zA-Z0-9/_-]+|key/[a-z0-9-]+|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|mrk-[0-9a-f]{32})"
 )
 
 
@@ -43,6 +58,14 @@ class Settings:
     ----------
     kms_key_arns
         For a region, the ARN of the user's own key; a region without one gets a key of its own.
+    required_surfaces
+        The encryption surfaces without which an endpoint counts as unencrypted.
+    encrypted_by
+        Which keys count: ``("any",)``, ``("customer-managed",)``, or keys as KMS names them.
+    deployment_config
+        SageMaker's DeploymentConfig for endpoints that have none; None leaves them to SageMaker's default.
+    backout_days
+        How long an encrypted endpoint's card offers the way back, and its old config is kept for it.
     """
 
     regions: tuple[str, ...]
@@ -50,8 +73,19 @@ class Settings:
     approvers: tuple[str, ...]
     approval_deadline_hours: int
     kms_key_arns: Mapping[str, str]
+    required_surfaces: tuple[str, ...]
+    encrypted_by: tuple[str, ...]
+    deployment_config: Mapping[str, Any] | None
+    backout_days: int
+    exempt_days_after_backout: int
+    retire_old_config: bool
+    record_retention_years: int
     function_memory_mb: int
     log_retention: logs.RetentionDays
+
+    def keys_that_count(self, region: str) -> tuple[str, ...]:
+        """`encrypted_by` for one region: an ARN is of one region, an id or an alias's name of any."""
+        return tuple(key for key in self.encrypted_by if not key.startswith("arn:") or f":{region}:" in key)
 
     @classmethod
     def from_context(cls, context: Any, deploying: Any = None) -> Settings:
@@ -77,6 +111,13 @@ class Settings:
             approvers=reader.approvers(),
             approval_deadline_hours=reader.whole_number("approvalDeadlineHours", DEADLINE_HOURS),
             kms_key_arns=reader.kms_key_arns(),
+            required_surfaces=reader.required_surfaces(),
+            encrypted_by=reader.encrypted_by(),
+            deployment_config=reader.deployment_config(),
+            backout_days=reader.whole_number("backoutDays", BACKOUT_DAYS),
+            exempt_days_after_backout=reader.whole_number("exemptDaysAfterBackout", EXEMPT_DAYS),
+            retire_old_config=reader.yes_or_no("retireOldConfig"),
+            record_retention_years=reader.whole_number("recordRetentionYears", RETENTION_YEARS),
             function_memory_mb=reader.whole_number("functionMemoryMb", MEMORY_MB),
             log_retention=reader.log_retention(),
         )
@@ -142,6 +183,45 @@ class _Reader:
             else:
                 keys[region] = arn
         return keys
+
+    def required_surfaces(self) -> tuple[str, ...]:
+        value = self._take("requiredSurfaces")
+        allowed = f"a list of one or more of {', '.join(SURFACES)}"
+        if not isinstance(value, list) or not value or any(member not in SURFACES for member in value):
+            self._problem("requiredSurfaces", value, allowed)
+            return SURFACES
+        return tuple(dict.fromkeys(value))
+
+    def encrypted_by(self) -> tuple[str, ...]:
+        value = self._take("encryptedBy")
+        if value in (ANY_KEY, CUSTOMER_MANAGED_KEY):
+            return (str(value),)
+        keys: list[Any] = value if isinstance(value, list) else []
+        if keys and all(isinstance(key, str) and _ANY_KEY_NAME.fullmatch(key) for key in keys):
+            return tuple(keys)
+        self._problem(
+            "encryptedBy",
+            value,
+            f"'{ANY_KEY}', '{CUSTOMER_MANAGED_KEY}', or a list of KMS keys (ids, ARNs, aliases)",
+        )
+        return (ANY_KEY,)
+
+    def deployment_config(self) -> Mapping[str, Any] | None:
+        value = self._take("deploymentConfig")
+        if value == {}:
+            return None
+        if problem := deployment_config_problem(value):
+            allowed = "{} for SageMaker's default, or a DeploymentConfig as SageMaker takes it"
+            self._problem("deploymentConfig", value, f"{allowed}: {problem}")
+            return None
+        return value
+
+    def yes_or_no(self, key: str) -> bool:
+        value = self._take(key)
+        if not isinstance(value, bool):
+            self._problem(key, value, "true or false")
+            return False
+        return value
 
     def log_retention(self) -> logs.RetentionDays:
         value = self._take("logRetentionDays")

@@ -75,13 +75,15 @@ class Trigger(Construct):
                 )
             )
 
-        self._close_what_ended_unclosed(state_machine, close_remediation)
+        self.close_what_ended_unclosed("ExecutionEndedUnclosed", state_machine, close_remediation)
 
-    def _close_what_ended_unclosed(self, state_machine: sfn.StateMachine, close: LambdaFunction) -> None:
+    def close_what_ended_unclosed(
+        self, rule_id: str, state_machine: sfn.StateMachine, close: LambdaFunction
+    ) -> None:
         """An execution that was aborted or failed still lets its endpoint go and updates its card."""
         rule = events.Rule(
             self,
-            "ExecutionEndedUnclosed",
+            rule_id,
             description="Closes the remediation of an execution that failed, timed out or was aborted",
             event_pattern=events.EventPattern(
                 source=["aws.states"],

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
+from datetime import timedelta
+from typing import Any
 
 
 class SettingMissing(Exception):
@@ -25,3 +28,18 @@ def required_list(name: str) -> tuple[str, ...]:
 
 def required_seconds(name: str) -> int:
     return int(required(name))
+
+
+def required_days(name: str) -> timedelta:
+    return timedelta(days=int(required(name)))
+
+
+def optional_json(name: str) -> Any:
+    """A setting in JSON; None if it is not set."""
+    value = os.environ.get(name, "").strip()
+    return json.loads(value) if value else None
+
+
+def optional_list(name: str) -> tuple[str, ...]:
+    """A comma-separated setting that may be absent."""
+    return tuple(part.strip() for part in os.environ.get(name, "").split(",") if part.strip())

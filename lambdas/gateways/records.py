@@ -12,13 +12,14 @@ pk                           sk          what
 ``event#<event id>``         start       the remediation that an event started; expires
 ===========================  ==========  ==========================================================
 
+Records carry `endpointName` and `startedAt`, which the index `byEndpoint` is made of; nothing else has both.
 What must happen at most once hangs on a condition that DynamoDB checks, never on a read before a write.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import cache
@@ -29,16 +30,21 @@ from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from botocore.exceptions import ClientError
 
 from gateways.aws import CLIENT_CONFIG, error_code, translated
-from gateways.environment import required
+from gateways.environment import required, required_days
 from remediation.errors import EndpointChanged, RequestRefused, Throttled
-from remediation.record import Approval, Claim, Remediation, iso
-from remediation.vocabulary import ApprovalStatus
+from remediation.record import Approval, Claim, Remediation, TimelineEntry, from_iso, iso
+from remediation.vocabulary import ApprovalStatus, Outcome
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 # EventBridge retries a target for a day, CloudTrail delivers at least once: far longer than either.
 _EVENT_KEPT = timedelta(days=14)
+
+# Evidence is kept from its start, and its end may come this much later.
+_LONGEST_REMEDIATION = timedelta(days=60)
+_INDEX = "byEndpoint"
+_NOT_CONTENT = frozenset({"pk", "sk", "expiresAt"})
 
 _CONDITION_FAILED = "ConditionalCheckFailedException"
 _TRANSACTION_CANCELLED = "TransactionCanceledException"
@@ -48,10 +54,19 @@ _deserialize = TypeDeserializer().deserialize
 
 
 class Records:
-    """Every call may raise `Throttled`, `ServiceUnavailable` or `RequestRefused`."""
+    """Every call may raise `Throttled`, `ServiceUnavailable` or `RequestRefused`.
 
-    def __init__(self, table_name: str, client: DynamoDBClient | None = None) -> None:
+    Parameters
+    ----------
+    retention
+        How long evidence is kept after its remediation has ended; None for ever.
+    """
+
+    def __init__(
+        self, table_name: str, client: DynamoDBClient | None = None, *, retention: timedelta | None = None
+    ) -> None:
         self._table = table_name
+        self._retention = retention
         self._client = client or boto3.client("dynamodb", config=CLIENT_CONFIG)
 
     # -- remediations
@@ -59,7 +74,8 @@ class Records:
     def start(self, remediation: Remediation) -> Remediation:
         """Put a new remediation on record; the one on record if this execution has already done so."""
         key = _remediation_key(remediation["remediationId"])
-        if self._put(key, remediation, "attribute_not_exists(pk)"):
+        item = remediation | self._expiry(from_iso(remediation["startedAt"]))
+        if self._put(key, item, "attribute_not_exists(pk)"):
             return remediation
         return self.remediation(remediation["remediationId"])
 
@@ -79,35 +95,52 @@ class Records:
     def find_remediation(self, remediation_id: str) -> Remediation | None:
         return cast("Remediation | None", self._get(_remediation_key(remediation_id)))
 
-    def note(self, remediation_id: str, facts: Mapping[str, Any]) -> Remediation:
-        """Add facts to a remediation's record; returns all of it."""
-        noted = self._update(_remediation_key(remediation_id), facts, "attribute_exists(pk)")
+    def history(self, endpoint_name: str | None = None) -> list[Remediation]:
+        """The records of an endpoint, or of all of them, newest first."""
+        found = [cast("Remediation", _python(item)) for item in self._indexed(endpoint_name)]
+        return sorted(found, key=lambda record: record["startedAt"], reverse=True)
+
+    def note(
+        self, remediation_id: str, facts: Mapping[str, Any], entry: TimelineEntry | None = None
+    ) -> Remediation:
+        """Add facts to a remediation's record, and what happened to its timeline; returns all of it."""
+        noted = self._update(_remediation_key(remediation_id), facts, "attribute_exists(pk)", entry=entry)
         if noted is None:
             raise RequestRefused(f"No remediation {remediation_id} is on record.")
         return cast("Remediation", noted)
 
-    def name_approval(self, remediation_id: str, approval_id: str, deadline: str) -> Remediation:
+    def name_approval(
+        self, remediation_id: str, approval_id: str, deadline: str, entry: TimelineEntry
+    ) -> Remediation:
         """Put the approval's id on record, once: of two tries at the same moment, one names it."""
         named = self._update(
             _remediation_key(remediation_id),
             {"approvalId": approval_id, "deadline": deadline},
             "attribute_exists(pk) AND attribute_not_exists(approvalId)",
+            entry=entry,
         )
         return cast("Remediation", named) if named else self.remediation(remediation_id)
 
-    def close(self, remediation_id: str, outcome: str, reason: str, now: datetime) -> Remediation:
+    def close(self, remediation_id: str, facts: Mapping[str, Any], entry: TimelineEntry) -> Remediation:
         """Record how a remediation ended. The outcome recorded first stands; returns the record."""
-        facts = {"outcome": outcome, "reason": reason, "closedAt": iso(now)}
-        closed = self._update(
-            _remediation_key(remediation_id), facts, "attribute_exists(pk) AND attribute_not_exists(outcome)"
-        )
+        condition = "attribute_exists(pk) AND attribute_not_exists(outcome)"
+        closed = self._update(_remediation_key(remediation_id), facts, condition, entry=entry)
         return cast("Remediation", closed) if closed else self.remediation(remediation_id)
 
-    def keep_snapshot(self, remediation_id: str, snapshot: Mapping[str, Any]) -> None:
-        """Keep the original config and endpoint, whole. The first snapshot of a remediation stays."""
+    def request_backout(
+        self, remediation_id: str, facts: Mapping[str, str], entry: TimelineEntry, *, instead_of: str = ""
+    ) -> bool:
+        """Put a backout on record, once; `instead_of` is an earlier one that ended without success."""
+        condition = "outcome = :encrypted AND (attribute_not_exists(backoutId) OR backoutId = :other)"
+        values = {":encrypted": Outcome.ENCRYPTED, ":other": instead_of or "(none)"}
+        key = _remediation_key(remediation_id)
+        return self._update(key, facts, condition, values, entry=entry) is not None
+
+    def keep_snapshot(self, remediation_id: str, snapshot: Mapping[str, Any], now: datetime) -> None:
+        """Keep the original config, its tags and the endpoint, whole. The first snapshot stays."""
         key = {"pk": f"remediation#{remediation_id}", "sk": "snapshot"}
         texts = {name: json.dumps(body) for name, body in snapshot.items()}
-        self._put(key, texts, "attribute_not_exists(pk)")
+        self._put(key, texts | self._expiry(now), "attribute_not_exists(pk)")
 
     def snapshot(self, remediation_id: str) -> dict[str, Any]:
         found = self._get({"pk": f"remediation#{remediation_id}", "sk": "snapshot"}) or {}
@@ -166,7 +199,8 @@ class Records:
 
     def open_approval(self, approval: Approval) -> bool:
         """Put a question on record; False if the endpoint was claimed by a newer change meanwhile."""
-        put = {"Item": _plain_item(_approval_key(approval["approvalId"]) | dict(approval))}
+        expiry = self._expiry(from_iso(approval["createdAt"]))
+        put = {"Item": _plain_item(_approval_key(approval["approvalId"]) | dict(approval) | expiry)}
         check = {
             "Key": _plain_item(_claim_key(approval["endpointName"])),
             "ConditionExpression": "remediationId = :me",
@@ -215,6 +249,21 @@ class Records:
 
     # -- DynamoDB's ways
 
+    def _expiry(self, start: datetime) -> dict[str, Any]:
+        if self._retention is None:
+            return {}
+        return {"expiresAt": int((start + self._retention + _LONGEST_REMEDIATION).timestamp())}
+
+    def _indexed(self, endpoint_name: str | None) -> Iterator[dict[str, Any]]:
+        asked: Any = {"TableName": self._table, "IndexName": _INDEX}
+        operation = "scan" if endpoint_name is None else "query"
+        if endpoint_name is not None:
+            asked["KeyConditionExpression"] = "endpointName = :name"
+            asked["ExpressionAttributeValues"] = _plain_item({":name": endpoint_name})
+        with translated("DynamoDB"):
+            for page in self._client.get_paginator(operation).paginate(**asked):  # type: ignore[call-overload]
+                yield from page["Items"]
+
     def _get(self, key: Mapping[str, str]) -> dict[str, Any] | None:
         with translated("DynamoDB"):
             answer = self._client.get_item(TableName=self._table, Key=_plain_item(key), ConsistentRead=True)
@@ -249,16 +298,21 @@ class Records:
         facts: Mapping[str, Any],
         condition: str,
         values: Mapping[str, Any] | None = None,
+        entry: TimelineEntry | None = None,
     ) -> dict[str, Any] | None:
         names = {f"#{name}": name for name in facts}
-        assignments = ", ".join(f"#{name} = :set_{name}" for name in facts)
+        assignments = [f"#{name} = :set_{name}" for name in facts]
         settings = {f":set_{name}": value for name, value in facts.items()} | dict(values or {})
+        if entry is not None:  # appended, never rewritten
+            names["#timeline"] = "timeline"
+            assignments.append("#timeline = list_append(if_not_exists(#timeline, :nothing), :entry)")
+            settings |= {":nothing": [], ":entry": [dict(entry)]}
         with translated("DynamoDB"):
             try:
                 answer = self._client.update_item(
                     TableName=self._table,
                     Key=_plain_item(key),
-                    UpdateExpression=f"SET {assignments}",
+                    UpdateExpression=f"SET {', '.join(assignments)}",
                     ConditionExpression=condition,
                     ExpressionAttributeNames=names,
                     ExpressionAttributeValues=_plain_item(settings),
@@ -273,7 +327,7 @@ class Records:
 
 @cache
 def records() -> Records:
-    return Records(required("RECORDS_TABLE_NAME"))
+    return Records(required("RECORDS_TABLE_NAME"), retention=required_days("RECORD_RETENTION_DAYS"))
 
 
 def _remediation_key(remediation_id: str) -> dict[str, str]:
@@ -294,7 +348,7 @@ def _plain_item(item: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _python(item: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: _number(_deserialize(value)) for name, value in item.items() if name not in ("pk", "sk")}
+    return {name: _number(_deserialize(value)) for name, value in item.items() if name not in _NOT_CONTENT}
 
 
 def _number(value: Any) -> Any:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import cache
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.config import Config
@@ -18,15 +19,7 @@ from remediation.errors import EncryptionUnsupported, EndpointBusy, EndpointConf
 if TYPE_CHECKING:
     from mypy_boto3_sagemaker import SageMakerClient
 
-
-# Keep what autoscaling and people set while the endpoint lived, and how it was deployed last (DESIGN §4.7).
-class UpdateOptions(TypedDict):
-    RetainAllVariantProperties: bool
-    RetainDeploymentConfig: bool
-
-
-UPDATE_OPTIONS: UpdateOptions = {"RetainAllVariantProperties": True, "RetainDeploymentConfig": True}
-
+_PAUSE_SECONDS = 0.4  # half of the account's 5 a second
 _NO_ENDPOINT = 'Could not find endpoint "'
 _NO_MODEL = "Could not find model"
 _NO_CONFIG = "Could not find endpoint configuration"
@@ -145,8 +138,31 @@ class SageMaker:
             )
             return [endpoint["EndpointName"] for page in pages for endpoint in page["Endpoints"]]
 
-    def update_endpoint(self, name: str, config_name: str) -> None:
-        """Move the endpoint to another config, keeping its live capacity and deployment policy.
+    def endpoints_page(self, token: str = "") -> tuple[list[str], str]:
+        """The names of up to 100 endpoints, and the token of the next page (empty: none)."""
+        more: Any = {"NextToken": token} if token else {}
+        with translated("SageMaker"):
+            answer = self._client.list_endpoints(MaxResults=100, **more)
+        return [endpoint["EndpointName"] for endpoint in answer["Endpoints"]], answer.get("NextToken", "")
+
+    def describe_all(self, names: Iterable[str]) -> Iterator[tuple[str, dict[str, Any] | None]]:
+        """Describe endpoints one after the other, slowly: others need the same quota (DESIGN §4.16)."""
+        for index, name in enumerate(names):
+            if index:
+                time.sleep(_PAUSE_SECONDS)
+            yield name, self.describe_endpoint(name)
+
+    def add_tags(self, arn: str, tags: Mapping[str, str]) -> None:
+        listed: Any = [{"Key": key, "Value": value} for key, value in tags.items()]
+        with translated("SageMaker"):
+            self._client.add_tags(ResourceArn=arn, Tags=listed)
+
+    def delete_tags(self, arn: str, keys: Sequence[str]) -> None:
+        with translated("SageMaker"):
+            self._client.delete_tags(ResourceArn=arn, TagKeys=keys)
+
+    def update_endpoint(self, name: str, config_name: str, options: Mapping[str, Any]) -> None:
+        """Move the endpoint to another config; `options` are the call's other members.
 
         Raises
         ------
@@ -156,9 +172,8 @@ class SageMaker:
         """
         with translated("SageMaker"):
             try:
-                self._client.update_endpoint(
-                    EndpointName=name, EndpointConfigName=config_name, **UPDATE_OPTIONS
-                )
+                update: Any = self._client.update_endpoint
+                update(EndpointName=name, EndpointConfigName=config_name, **options)
             except ClientError as error:
                 if _is_validation(error, _IN_PROGRESS):
                     raise EndpointBusy("SageMaker says the endpoint is being updated.") from error

@@ -18,6 +18,7 @@ from gateways.environment import required
 from gateways.secrets import SlackCredentials, SlackSecret
 from remediation.card import Message
 from remediation.errors import MessageGone, RemediationError, RequestRefused, SlackUnavailable
+from remediation.record import Approval
 
 _WORD = re.compile(r"[a-z0-9_]+")
 _TIMESTAMP = re.compile(r"[0-9]{1,12}")
@@ -64,6 +65,17 @@ class Slack:
             Someone deleted it.
         """
         self._call(lambda client: client.chat_update(channel=channel, ts=ts, **message))
+
+    def rewrite(self, approval: Approval, message: Message) -> bool:
+        """Rewrite a question's card, and every copy of it; False if there is none, or none any more."""
+        if "ts" not in approval or "channel" not in approval:
+            return False
+        try:
+            for ts in (approval["ts"], *approval.get("otherTs", ())):
+                self.update(approval["channel"], ts, message)
+        except MessageGone:
+            return False
+        return True
 
     def whisper(self, channel: str, user: str, text: str) -> None:
         """Tell one person something in a channel, seen by nobody else."""

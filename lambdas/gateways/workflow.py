@@ -1,10 +1,11 @@
-"""The waiting workflow: answered once, by its task token, which is a secret."""
+"""The state machines: one that waits is answered once, by its task token, which is a secret."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.exceptions import ClientError
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
 # The workflow has gone on, or ended: the record it reads has the decision all the same.
 _NOT_WAITING = frozenset({"TaskTimedOut", "TaskDoesNotExist", "InvalidToken"})
+
+_ALREADY_STARTED = "ExecutionAlreadyExists"
 
 
 class Workflow:
@@ -34,6 +37,17 @@ class Workflow:
                     return False
                 raise
         return True
+
+    def start(self, machine_arn: str, name: str, machine_input: Mapping[str, Any]) -> None:
+        """Start an execution, once: one of that name may be running, or have ended."""
+        with translated("Step Functions"):
+            try:
+                self._client.start_execution(
+                    stateMachineArn=machine_arn, name=name, input=json.dumps(machine_input, sort_keys=True)
+                )
+            except ClientError as error:
+                if error_code(error) != _ALREADY_STARTED:
+                    raise
 
 
 @cache

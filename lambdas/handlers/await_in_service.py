@@ -9,8 +9,8 @@ from gateways.environment import required_seconds
 from gateways.records import records
 from gateways.sagemaker import sagemaker
 from handlers.observability import logger, step
-from remediation.progress import judge_readiness
-from remediation.record import from_iso, iso, required_fact
+from remediation.progress import judge_readiness, start_of
+from remediation.record import from_iso, happened, iso, required_fact
 
 
 @step
@@ -19,11 +19,12 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     remediation = records().remediation(event["remediationId"])
     attempt = int(event.get("attempt", 0))
     if "waitingSince" not in remediation:
-        remediation = records().note(remediation["remediationId"], {"waitingSince": iso(now)})
+        entry = happened(now, "Waiting until the endpoint can be updated")
+        remediation = records().note(remediation["remediationId"], {"waitingSince": iso(now)}, entry)
     since = from_iso(required_fact(remediation, "waitingSince"))
     overdue = now - since >= timedelta(seconds=required_seconds("UPDATE_DEADLINE_SECONDS"))
     endpoint = sagemaker().describe_endpoint(remediation["endpointName"])
-    wait = judge_readiness(endpoint, required_fact(remediation, "sourceConfigName"), attempt, overdue=overdue)
+    wait = judge_readiness(endpoint, start_of(remediation), attempt, overdue=overdue)
     if wait is None:
         return {"ready": True}
     logger.info("endpoint_not_in_service_yet", wait_seconds=wait.seconds)

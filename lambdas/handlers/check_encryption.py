@@ -5,16 +5,18 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from gateways.environment import required, required_list, required_seconds
+from gateways.environment import optional_json, required, required_list, required_seconds
+from gateways.kms import kms
 from gateways.records import records
-from gateways.sagemaker import UPDATE_OPTIONS, sagemaker
+from gateways.sagemaker import sagemaker
 from gateways.workflow import workflow
 from handlers.observability import logger, metrics, step
 from remediation import assessment
-from remediation.errors import InvalidInput
-from remediation.plan import Facts, facts_of
+from remediation.errors import InvalidInput, RequestRefused
+from remediation.plan import Facts, facts_of, surface_entries
 from remediation.progress import config_in_charge
-from remediation.record import Claim, Remediation, iso, start_record
+from remediation.record import Claim, Remediation, happened, iso, start_record
+from remediation.update_options import update_options
 from remediation.vocabulary import ApprovalStatus, Outcome, Surface, Verdict
 
 # Beyond the deadlines, what the workflow may still need: a busy endpoint, retries, closing.
@@ -41,25 +43,35 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     config = sagemaker().require_config(config_in_charge(endpoint))
     source = str(config["EndpointConfigName"])
 
-    if assessment.verdict(config) is Verdict.ENCRYPTED:
+    key_arn = required("KMS_KEY_ARN")
+    required_surfaces = tuple(Surface(surface) for surface in required_list("REQUIRED_SURFACES"))
+    assessed = _assessed(config, key_arn)
+    if assessment.verdict(assessed, required_surfaces) is Verdict.ENCRYPTED:
         _let_go_elsewhere(name, remediation_id, source, now)
-        records().note(remediation_id, {"verdict": Verdict.ENCRYPTED, "sourceConfigName": source})
-        return _ended(Verdict.ENCRYPTED, Outcome.ALREADY_ENCRYPTED, f"Its config {source} names a KMS key.")
+        entries = surface_entries(assessed, (), key_arn)
+        found = {"verdict": Verdict.ENCRYPTED, "sourceConfigName": source, "surfaceKeys": entries}
+        records().note(remediation_id, found, happened(now, f"Found {source} encrypted"))
+        reason = f"Its config {source} names a KMS key wherever one is required."
+        return _ended(Verdict.ENCRYPTED, Outcome.ALREADY_ENCRYPTED, reason)
 
     exemption = assessment.exemption(sagemaker().list_tags(endpoint["EndpointArn"]), now)
     if exemption.in_force:
         return _ended(Verdict.EXEMPT, Outcome.EXEMPT, exemption.note)
 
-    records().keep_snapshot(remediation_id, {"config": config, "endpoint": endpoint})
+    tags = sagemaker().list_tags(config["EndpointConfigArn"])
+    records().keep_snapshot(remediation_id, {"config": config, "endpoint": endpoint, "tags": tags}, now)
+    options, policy_note = update_options(endpoint, config, optional_json("DEPLOYMENT_CONFIG"))
     facts: Facts = facts_of(
         endpoint,
         config,
-        key_arn=required("KMS_KEY_ARN"),
-        surfaces=tuple(Surface(surface) for surface in required_list("ENCRYPTION_SURFACES")),
-        update_options=UPDATE_OPTIONS,
-        notes=[exemption.note] if exemption.note else [],
+        key_arn=key_arn,
+        assessed=assessed,
+        changes=assessment.to_change(assessed, required_surfaces),
+        update_options=options,
+        notes=[note for note in (exemption.note, policy_note) if note],
     )
-    remediation = records().note(remediation_id, facts)
+    entry = happened(now, f"Found {source} unencrypted, and kept a copy of it")
+    remediation = records().note(remediation_id, facts, entry)
     holder = _claim(remediation, now)
     if holder != remediation_id:
         return _ended(
@@ -68,6 +80,32 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     logger.info("unencrypted_endpoint_found", endpoint_name=name, source_config=source)
     metrics.add_metric(name="UnencryptedEndpointFound", unit="Count", value=1)
     return {"verdict": Verdict.UNENCRYPTED}
+
+
+def _assessed(config: dict[str, Any], key_arn: str) -> tuple[assessment.SurfaceAssessment, ...]:
+    accepted = _accepted_keys(key_arn)
+    ids = {key.key_id for key in assessment.surface_keys(config) if key.key_id}
+    to_look_up = ids - accepted.arns if accepted.need_lookup else set[str]()
+    return assessment.assess(config, accepted, {key_id: _looked_up(key_id) for key_id in to_look_up})
+
+
+def _accepted_keys(key_arn: str) -> assessment.AcceptedKeys:
+    """The keys that count; ours always does. Aliases and key ids on the list are resolved to ARNs."""
+    setting = required_list("ENCRYPTED_BY")
+    if setting in (("any",), ("customer-managed",)):
+        return assessment.AcceptedKeys(assessment.Accepted(setting[0]), frozenset({key_arn}))
+    arns = {key.arn for listed in setting if (key := _looked_up(listed))}
+    return assessment.AcceptedKeys(assessment.Accepted.LISTED, frozenset({key_arn, *arns}))
+
+
+def _looked_up(key_id: str) -> assessment.KmsKey | None:
+    """What KMS says of a key; None where it refuses to, which makes the key one that doesn't count."""
+    try:
+        key = kms().describe_key(key_id)
+    except RequestRefused as error:
+        logger.warning("key_not_shown", key_id=key_id, error_message=str(error))
+        return None
+    return assessment.KmsKey(key["Arn"], key.get("KeyManager", "")) if key else None
 
 
 def _ended(verdict: Verdict, outcome: Outcome, reason: str) -> dict[str, Any]:

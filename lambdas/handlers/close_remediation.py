@@ -5,14 +5,14 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from gateways.environment import required
+from gateways.environment import required, required_days
 from gateways.records import records
 from gateways.slack import Slack, slack_secret
+from gateways.workflow import workflow
 from handlers.observability import logger, metrics, step
 from remediation import card
 from remediation.closing import ending
-from remediation.errors import MessageGone
-from remediation.record import Approval, Remediation, iso, salvaged_record
+from remediation.record import Approval, Remediation, TimelineEntry, happened, iso, salvaged_record
 from remediation.vocabulary import ApprovalStatus, Outcome
 
 # The state machine's output (DESIGN §6)
@@ -38,11 +38,18 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     # evidence first, then the endpoint's freedom, then the news: each is repeated safely if the next fails
     already_closed = "outcome" in remediation
     approval = _settled(remediation, now)
-    remediation = records().close(event["remediationId"], outcome, reason, now)
+    facts = {"outcome": outcome, "reason": reason, "closedAt": iso(now)}
+    days = required_days("BACKOUT_DAYS")
+    if outcome is Outcome.ENCRYPTED and days:
+        facts["backoutUntil"] = iso(now + days)
+    entry = happened(now, f"Ended {outcome}. {reason}".strip())
+    remediation = records().close(event["remediationId"], facts, entry)
     records().release(remediation["endpointName"], remediation["remediationId"])
     if not already_closed:
         _count(remediation)
     _tell(remediation, approval)
+    if remediation.get("outcome") == Outcome.ENCRYPTED:
+        _retire_later(remediation, int(days.total_seconds()))
     return {name: value for name in _OUTPUT if (value := remediation.get(name))}
 
 
@@ -54,32 +61,37 @@ def _settled(remediation: Remediation, now: datetime) -> Approval | None:
     approval = records().settle(approval_id, ApprovalStatus.EXPIRED, {"decidedAt": iso(now)})
     if approval and "decision" not in remediation:
         decided = {name: value for name in ("decidedBy", "decidedAt") if (value := approval.get(name))}
-        records().note(remediation["remediationId"], {"decision": approval["status"], **decided})
+        facts = {"decision": approval["status"], **decided}
+        records().note(remediation["remediationId"], facts, _decision(approval, now))
     return approval
+
+
+def _decision(approval: Approval, now: datetime) -> TimelineEntry:
+    entry = happened(now, f"Decided: {approval['status']}", approval.get("decidedBy", ""))
+    entry["at"] = approval.get("decidedAt", entry["at"])
+    return entry
+
+
+def _retire_later(remediation: Remediation, wait_seconds: int) -> None:
+    """Start the wait for the end of the way back, after which the old config is retired."""
+    remediation_id = remediation["remediationId"]
+    waiting = {
+        "endpointName": remediation["endpointName"],
+        "remediationId": remediation_id,
+        "waitSeconds": wait_seconds,
+    }
+    workflow().start(required("RETIREMENT_WORKFLOW_ARN"), remediation_id, waiting)
 
 
 def _tell(remediation: Remediation, approval: Approval | None) -> None:
     message = card.closed(remediation, approval)
-    if approval and _rewritten(approval, message):
+    slack = Slack(slack_secret())
+    if approval and slack.rewrite(approval, message):
         return
     asked = approval is not None and "ts" in approval
     if (asked or card.must_be_told(remediation)) and "noticeTs" not in remediation:
-        _, ts = Slack(slack_secret()).post(required("SLACK_CHANNEL"), message)
+        _, ts = slack.post(required("SLACK_CHANNEL"), message)
         records().note(remediation["remediationId"], {"noticeTs": ts})
-
-
-def _rewritten(approval: Approval, message: card.Message) -> bool:
-    """Bring the card up to date; False if there is none, or none any more."""
-    if "ts" not in approval or "channel" not in approval:
-        return False
-    slack = Slack(slack_secret())
-    try:
-        for ts in (approval["ts"], *approval.get("otherTs", ())):
-            slack.update(approval["channel"], ts, message)
-    except MessageGone:
-        logger.warning("card_was_deleted")
-        return False
-    return True
 
 
 def _count(remediation: Remediation) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from gateways.environment import required
 from gateways.records import records
-from gateways.sagemaker import UPDATE_OPTIONS, sagemaker
+from gateways.sagemaker import sagemaker
 from handlers.observability import logger, step
 from remediation import twin
 from remediation.approval import require_approved
@@ -19,12 +19,13 @@ from remediation.errors import (
     NotYetConsistent,
     TwinMismatch,
 )
-from remediation.record import iso, required_fact
-from remediation.vocabulary import Surface
+from remediation.plan import paths_to_change
+from remediation.record import happened, iso, required_fact
 
 
 @step
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
+    now = datetime.now(UTC)
     remediation = records().remediation(event["remediationId"])
     name, source_name = remediation["endpointName"], required_fact(remediation, "sourceConfigName")
     records().require_claim(name, remediation["remediationId"])
@@ -39,23 +40,25 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     source = sagemaker().require_config(source_name)
 
     key_arn = required("KMS_KEY_ARN")
-    surfaces = tuple(Surface(surface) for surface in remediation.get("surfaces", []))
-    plan = twin.plan_hash(source, key_arn, surfaces, UPDATE_OPTIONS)
+    paths = paths_to_change(remediation.get("surfaceKeys", []))
+    plan = twin.plan_hash(source, key_arn, paths, remediation.get("updateOptions", {}))
     require_approved(remediation, records().approval(remediation.get("approvalId", "")), plan)
 
-    body = twin.write_twin(source, key_arn, surfaces, name)
+    body = twin.write_twin(source, key_arn, paths, name)
     tags = twin.write_tags(
         sagemaker().list_tags(source["EndpointConfigArn"]), source_name, remediation["remediationId"]
     )
     twin_name = body["EndpointConfigName"]
     if sagemaker().describe_config(twin_name) is None:
         # on record before the call: a twin whose answer is lost can still be found, and told from another's
-        asked = {"twinConfigName": twin_name, "twinRequestedAt": iso(datetime.now(UTC))}
+        asked = {"twinConfigName": twin_name, "twinRequestedAt": iso(now)}
         if "twinRequestedAt" not in remediation:
-            records().note(remediation["remediationId"], asked)
+            entry = happened(now, f"CreateEndpointConfig {twin_name}, a copy of {source_name} with the key")
+            records().note(remediation["remediationId"], asked, entry)
         sagemaker().create_config(body, tags)
     _require_same(body, tags)
-    records().note(remediation["remediationId"], {"twinConfigName": twin_name})
+    entry = happened(now, f"Read {twin_name} back: it differs from {source_name} in the keys alone")
+    records().note(remediation["remediationId"], {"twinConfigName": twin_name}, entry)
     logger.info("encrypted_twin_ready", twin_config=twin_name, source_config=source_name)
     return {"twinConfigName": twin_name}
 

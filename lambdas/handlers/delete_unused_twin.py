@@ -9,7 +9,7 @@ from gateways.records import records
 from gateways.sagemaker import sagemaker
 from handlers.observability import logger, step
 from remediation.progress import uses
-from remediation.record import Remediation, from_iso, iso
+from remediation.record import Remediation, from_iso, happened, iso
 
 # How far SageMaker's clock and ours may be apart.
 _CLOCK_SKEW = timedelta(minutes=2)
@@ -17,6 +17,7 @@ _CLOCK_SKEW = timedelta(minutes=2)
 
 @step
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
+    now = datetime.now(UTC)
     remediation = records().find_remediation(event["remediationId"])
     if remediation is None or not remediation.get("twinRequestedAt"):
         return {}  # none was made, or it was there before
@@ -26,12 +27,13 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     user = _user_of(twin, remediation)
     if user is None:
         sagemaker().delete_config(twin)
-        fact = {"twinDeletedAt": iso(datetime.now(UTC))}
+        fact, entry = {"twinDeletedAt": iso(now)}, happened(now, f"Deleted {twin}, which nothing used")
         logger.info("unused_twin_deleted", twin_config=twin)
     else:
-        fact = {"twinKept": f"The endpoint {user} uses {twin}, or may come to."}
+        why = f"The endpoint {user} uses {twin}, or may come to."
+        fact, entry = {"twinKept": why}, happened(now, f"Kept {twin}. {why}")
         logger.info("twin_kept", twin_config=twin, endpoint_name=user)
-    records().note(remediation["remediationId"], fact)
+    records().note(remediation["remediationId"], fact, entry)
     return {}
 
 
@@ -39,4 +41,5 @@ def _user_of(twin: str, remediation: Remediation) -> str | None:
     """An endpoint that uses the twin. One that does was modified after the twin was made."""
     since = from_iso(remediation.get("twinRequestedAt", "")) - _CLOCK_SKEW
     candidates = [remediation["endpointName"], *sagemaker().endpoints_modified_since(since)]
-    return next((name for name in candidates if uses(sagemaker().describe_endpoint(name), twin)), None)
+    described = sagemaker().describe_all(candidates)
+    return next((name for name, endpoint in described if uses(endpoint, twin)), None)

@@ -1,43 +1,71 @@
-"""PollEndpoint: is the endpoint in service on its twin, still on its way, or back where it was?"""
+"""PollEndpoint: is the endpoint in service on its new config, still on its way, or back where it was?"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from gateways.environment import required, required_seconds
+from gateways.environment import required, required_list, required_seconds
 from gateways.records import records
 from gateways.sagemaker import sagemaker
 from handlers.observability import logger, step
-from remediation.progress import Wait, judge_update
-from remediation.record import from_iso, required_fact
-from remediation.twin import keys_in_place
+from remediation.plan import paths_to_change
+from remediation.progress import Ended, Wait, course_of, judge_update, live_capture_problem
+from remediation.record import Remediation, from_iso, happened, required_fact
+from remediation.twin import keys_missing
 from remediation.vocabulary import Outcome, Surface
+
+_CAPTURE_KEY = ("DataCaptureConfig", "KmsKeyId")
 
 
 @step
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
-    remediation = records().remediation(event["remediationId"])
+    now = datetime.now(UTC)
+    record = records().remediation(event["remediationId"])
     attempt = int(event.get("attempt", 0))
-    twin = required_fact(remediation, "twinConfigName")
+    endpoint = sagemaker().describe_endpoint(record["endpointName"])
     progress = judge_update(
-        sagemaker().describe_endpoint(remediation["endpointName"]),
-        required_fact(remediation, "sourceConfigName"),
-        twin,
+        endpoint,
+        course_of(record),
         attempt=attempt,
-        requested_at=from_iso(required_fact(remediation, "updateRequestedAt")),
-        now=datetime.now(UTC),
+        requested_at=from_iso(required_fact(record, "updateRequestedAt")),
+        now=now,
         deadline=timedelta(seconds=required_seconds("UPDATE_DEADLINE_SECONDS")),
     )
     if isinstance(progress, Wait):
+        _note_status(record, endpoint, now)
         logger.info("endpoint_updating", wait_seconds=progress.seconds, attempt=attempt)
         return {"waitSeconds": progress.seconds, "attempt": attempt + 1}
+    facts: dict[str, Any] = {}
+    if progress.outcome is Outcome.ENCRYPTED and endpoint:
+        progress, facts = _verified(record, endpoint)
     outcome, reason = progress.outcome, progress.reason
-    if outcome is Outcome.ENCRYPTED:
-        surfaces = [Surface(surface) for surface in remediation.get("surfaces", [])]
-        if not keys_in_place(sagemaker().require_config(twin), required("KMS_KEY_ARN"), surfaces):
-            outcome, reason = Outcome.FAILED, f"The endpoint is on {twin}, but a key is missing there."
     # on record at once: should the workflow fail to close, this is what happened
-    records().note(remediation["remediationId"], {"updateOutcome": outcome, "updateReason": reason})
+    facts |= {"updateOutcome": outcome, "updateReason": reason}
+    entry = happened(now, f"The update ended: {outcome}. {reason}".strip())
+    records().note(record["remediationId"], facts, entry)
     logger.info("endpoint_update_ended", outcome=outcome, reason=reason)
     return {"outcome": outcome, "reason": reason}
+
+
+def _note_status(record: Remediation, endpoint: Mapping[str, Any] | None, now: datetime) -> None:
+    status = endpoint["EndpointStatus"] if endpoint else ""
+    if status != record.get("statusSeen"):
+        entry = happened(now, f"The endpoint is {status}")
+        records().note(record["remediationId"], {"statusSeen": status}, entry)
+
+
+def _verified(record: Remediation, endpoint: Mapping[str, Any]) -> tuple[Ended, dict[str, Any]]:
+    """Whether the key is where the plan put it, on the twin and on the live capture; and what to note."""
+    twin, key_arn = required_fact(record, "twinConfigName"), required("KMS_KEY_ARN")
+    paths = paths_to_change(record.get("surfaceKeys", []))
+    if missing := keys_missing(sagemaker().require_config(twin), key_arn, paths):
+        reason = f"The endpoint is on {twin}, but the key is missing there: {', '.join(missing)}."
+        return Ended(Outcome.FAILED, reason), {}
+    problem = live_capture_problem(endpoint, key_arn) if _CAPTURE_KEY in paths else ""
+    if not problem:
+        return Ended(Outcome.ENCRYPTED), {}
+    if Surface.DATA_CAPTURE in required_list("REQUIRED_SURFACES"):
+        return Ended(Outcome.FAILED, problem), {}
+    return Ended(Outcome.ENCRYPTED), {"notes": [*record.get("notes", []), problem]}

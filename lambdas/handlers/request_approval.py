@@ -12,7 +12,7 @@ from gateways.workflow import workflow
 from handlers.observability import logger, metrics, step
 from remediation import card
 from remediation.approval import new_approval_id
-from remediation.record import Approval, Remediation, iso, required_fact
+from remediation.record import Approval, Remediation, happened, iso, required_fact
 from remediation.vocabulary import ApprovalStatus
 
 
@@ -45,7 +45,10 @@ def _approval(remediation: Remediation, task_token: str) -> Approval | None:
     deadline = iso(now + timedelta(seconds=required_seconds("APPROVAL_DEADLINE_SECONDS")))
     if "approvalId" not in remediation:
         # the record learns the id first: a question without a record could never be found again
-        remediation = records().name_approval(remediation["remediationId"], new_approval_id(), deadline)
+        entry = happened(now, f"Asked in Slack, to be answered by {deadline}")
+        remediation = records().name_approval(
+            remediation["remediationId"], new_approval_id(), deadline, entry
+        )
     approval_id = required_fact(remediation, "approvalId")
     if records().approval(approval_id) is not None:
         return records().note_approval(approval_id, {"taskToken": task_token})

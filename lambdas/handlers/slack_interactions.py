@@ -1,4 +1,4 @@
-"""Slack interactions: a click on Approve or Deny, verified, recorded, and then told to the workflow.
+"""Slack interactions: a click on Approve, Deny or Back out, verified, recorded, then told to the workflow.
 
 Slack waits three seconds for the answer and doesn't repeat a click, so a person must be able to: each part
 is safe to run again, and an answer that isn't 200 shows in Slack that the click was lost.
@@ -10,16 +10,16 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from gateways.environment import required_list
+from gateways.environment import required, required_list
 from gateways.records import records
 from gateways.slack import Slack, is_from_slack, slack_secret
 from gateways.workflow import workflow
 from handlers.observability import logger, metrics, publish_metrics
-from remediation import card
+from remediation import backout, card
 from remediation.approval import DECISIONS, Answer, judge_click, settled
 from remediation.click import Click, MalformedRequest, body_text, header, parse_click
 from remediation.errors import RemediationError
-from remediation.record import Approval, iso
+from remediation.record import Approval, happened, iso
 
 # Of the three seconds, what one call to Slack may take: the decision counts, the card can catch up.
 _SLACK_TIMEOUT_SECONDS = 1
@@ -48,7 +48,7 @@ def _handle(event: dict[str, Any], now: datetime) -> dict[str, Any]:
             return _answer(401, "The request is not signed by Slack.")
         click = parse_click(body)
         if click is not None:
-            _decide(click, now)
+            (_back_out if click.action_id == backout.ACTION_ID else _decide)(click, now)
     except MalformedRequest as error:
         logger.warning("malformed_request", error_message=str(error))
         return _answer(400, str(error))
@@ -83,6 +83,31 @@ def _decide(click: Click, now: datetime) -> None:
     else:
         _whisper(click, ruling.explanation or settled(approval))  # maybe decided in the same moment
     if click.user_id in approvers:
+        _show_current(_with_copy(approval, click))
+
+
+def _back_out(click: Click, now: datetime) -> None:
+    approvers = required_list("APPROVERS")
+    approval = records().approval(click.approval_id)
+    remediation = records().remediation(approval["remediationId"]) if approval else None
+    ruling = backout.judge_request(remediation, click.user_id, approvers=approvers, now=now)
+    logger.info("backout_judged", answer=ruling.answer, user_id=click.user_id)
+    if approval is None or remediation is None or ruling.answer is Answer.REFUSE:
+        metrics.add_metric(name="ClickRefused", unit="Count", value=1)
+        _whisper(click, ruling.explanation)
+    else:
+        if ruling.answer is Answer.DECIDE:
+            facts = backout.request_facts(click.user_id, now)
+            entry = happened(now, "Backout requested", click.user_id)
+            earlier = remediation.get("backoutId", "")
+            records().request_backout(remediation["remediationId"], facts, entry, instead_of=earlier)
+            remediation = records().remediation(remediation["remediationId"])  # maybe another's, a moment ago
+        # an earlier click may have been lost on the way: the same execution is started only once
+        name, machine = remediation.get("backoutId", ""), required("BACKOUT_WORKFLOW_ARN")
+        workflow().start(machine, name, backout.machine_input(remediation))
+        if remediation.get("backoutRequestedBy") != click.user_id or ruling.answer is Answer.REPEAT:
+            _whisper(click, backout.judge_state(remediation).explanation)
+    if approval and click.user_id in approvers:
         _show_current(_with_copy(approval, click))
 
 

@@ -1,4 +1,4 @@
-"""UpdateEndpoint: move the endpoint to its twin, if it is still the endpoint that was approved."""
+"""UpdateEndpoint: move the endpoint to its twin, or back, if it is still the endpoint that was approved."""
 
 from __future__ import annotations
 
@@ -9,34 +9,36 @@ from gateways.records import records
 from gateways.sagemaker import sagemaker_tried_once
 from handlers.observability import logger, step
 from remediation.errors import RemediationError, ServiceUnavailable
-from remediation.progress import BeforeUpdate, judge_before_update
-from remediation.record import from_iso, iso, required_fact
+from remediation.progress import BeforeUpdate, course_of, judge_before_update
+from remediation.record import from_iso, happened, iso
+from remediation.update_options import KEEP_EVERYTHING
 
 
 @step
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
-    remediation = records().remediation(event["remediationId"])
-    name, remediation_id = remediation["endpointName"], remediation["remediationId"]
-    source = required_fact(remediation, "sourceConfigName")
-    twin = required_fact(remediation, "twinConfigName")
-    requested_at = remediation.get("updateRequestedAt")
+    record = records().remediation(event["remediationId"])
+    name, record_id, course = record["endpointName"], record["remediationId"], course_of(record)
+    requested_at = record.get("updateRequestedAt")
 
-    records().require_claim(name, remediation_id)
+    records().require_claim(name, record_id)
     endpoint = sagemaker_tried_once().describe_endpoint(name)
-    before = judge_before_update(endpoint, source, twin, from_iso(requested_at) if requested_at else None)
+    before = judge_before_update(endpoint, course, from_iso(requested_at) if requested_at else None)
     if before is BeforeUpdate.ALREADY_UNDER_WAY:
         if not requested_at:
-            records().note(remediation_id, {"updateRequestedAt": iso(datetime.now(UTC))})
+            records().note(record_id, {"updateRequestedAt": iso(datetime.now(UTC))})
         return {}
+    now = datetime.now(UTC)
     # on record before the call, so that a try after a lost answer knows one may have been taken
-    records().note(remediation_id, {"updateRequestedAt": iso(datetime.now(UTC))})
+    entry = happened(now, f"UpdateEndpoint from {course.start} to {course.target}")
+    records().note(record_id, {"updateRequestedAt": iso(now)}, entry)
     try:
-        sagemaker_tried_once().update_endpoint(name, twin)
+        options = record.get("updateOptions") or KEEP_EVERYTHING
+        sagemaker_tried_once().update_endpoint(name, course.target, options)
     except ServiceUnavailable:
         raise  # it may have been taken all the same
-    except RemediationError:
+    except RemediationError as error:
         # refused for certain: what changes the endpoint from now on isn't this call
-        records().note(remediation_id, {"updateRequestedAt": ""})
+        records().note(record_id, {"updateRequestedAt": ""}, happened(now, f"Refused: {error}"))
         raise
-    logger.info("endpoint_update_requested", endpoint_name=name, twin_config=twin, source_config=source)
+    logger.info("endpoint_update_requested", endpoint_name=name, start=course.start, target=course.target)
     return {}

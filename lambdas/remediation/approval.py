@@ -46,11 +46,8 @@ def judge_click(
 
     An outsider learns nothing about an approval, not even whether it exists: the allow-list comes first.
     """
-    if user_id not in approvers:
-        allowed = ", ".join(f"<@{approver}>" for approver in sorted(approvers)) or "nobody yet"
-        return Ruling(
-            Answer.REFUSE, f"Only an approver can decide this, and you are not on the list. Ask {allowed}."
-        )
+    if refusal := refuse_outsider(user_id, approvers):
+        return refusal
     if approval is None:
         return Ruling(Answer.REFUSE, "This question is not on record here, so nothing was changed.")
     status = approval["status"]
@@ -64,6 +61,16 @@ def judge_click(
             Answer.REFUSE, "The deadline for this decision has passed, so the endpoint stays as it is."
         )
     return Ruling(Answer.DECIDE)
+
+
+def refuse_outsider(user_id: str, approvers: Collection[str]) -> Ruling | None:
+    """The refusal for someone who is no approver, saying whom to ask; None for an approver."""
+    if user_id in approvers:
+        return None
+    allowed = ", ".join(f"<@{approver}>" for approver in sorted(approvers)) or "nobody yet"
+    return Ruling(
+        Answer.REFUSE, f"Only an approver can decide this, and you are not on the list. Ask {allowed}."
+    )
 
 
 def settled(approval: Approval) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from enum import StrEnum
 from typing import Any
 
 from remediation.vocabulary import Surface, Verdict
@@ -26,6 +27,45 @@ class SurfaceKey:
     surface: Surface
     path: Path
     key_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class KmsKey:
+    """What KMS says of a key: its ARN, and whether a `CUSTOMER` or `AWS` manages it."""
+
+    arn: str
+    manager: str
+
+
+class Accepted(StrEnum):
+    """Which keys count as encryption."""
+
+    ANY = "any"
+    CUSTOMER_MANAGED = "customer-managed"
+    LISTED = "listed"
+
+
+@dataclass(frozen=True, slots=True)
+class AcceptedKeys:
+    """The setting that says which keys count; `arns` are those of `LISTED`."""
+
+    rule: Accepted
+    arns: frozenset[str] = frozenset()
+
+    @property
+    def need_lookup(self) -> bool:
+        """Whether a key has to be looked up in KMS before it can be judged."""
+        return self.rule is not Accepted.ANY
+
+
+@dataclass(frozen=True, slots=True)
+class SurfaceAssessment:
+    """One surface, its key, and what is wrong with that: nothing, if `problem` is empty."""
+
+    surface: Surface
+    path: Path
+    key_id: str | None
+    problem: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,15 +102,50 @@ def surface_keys(config: Mapping[str, Any]) -> tuple[SurfaceKey, ...]:
     return tuple(found())
 
 
-def verdict(config: Mapping[str, Any]) -> Verdict:
-    """`UNENCRYPTED` while the instance volume names no KMS key: the surface that requires remediation."""
-    volume = next(key for key in surface_keys(config) if key.surface is Surface.INSTANCE_VOLUME)
-    return Verdict.ENCRYPTED if volume.key_id else Verdict.UNENCRYPTED
+def assess(
+    config: Mapping[str, Any], accepted: AcceptedKeys, keys: Mapping[str, KmsKey | None]
+) -> tuple[SurfaceAssessment, ...]:
+    """Every surface of a config, judged.
+
+    Parameters
+    ----------
+    keys
+        What KMS says of the key ids in the config, None where it says nothing; not looked at where any key
+        counts.
+    """
+    return tuple(
+        SurfaceAssessment(key.surface, key.path, key.key_id, _problem(key.key_id, accepted, keys))
+        for key in surface_keys(config)
+    )
 
 
-def missing_keys(config: Mapping[str, Any], surfaces: Collection[Surface]) -> tuple[SurfaceKey, ...]:
-    """The surfaces among `surfaces` that name no key; one that has a key keeps it."""
-    return tuple(key for key in surface_keys(config) if not key.key_id and key.surface in surfaces)
+def verdict(assessed: Collection[SurfaceAssessment], required: Collection[Surface]) -> Verdict:
+    """`UNENCRYPTED` while a surface that requires a key has none that counts."""
+    open_surfaces = [one for one in assessed if one.problem and one.surface in required]
+    return Verdict.UNENCRYPTED if open_surfaces else Verdict.ENCRYPTED
+
+
+def to_change(
+    assessed: Collection[SurfaceAssessment], required: Collection[Surface]
+) -> tuple[SurfaceAssessment, ...]:
+    """The surfaces that the twin gives our key: every one without a key, in one go.
+
+    One that has a key keeps it, unless a key that counts is required there and this one doesn't.
+    """
+    return tuple(one for one in assessed if one.problem and (not one.key_id or one.surface in required))
+
+
+def _problem(key_id: str | None, accepted: AcceptedKeys, keys: Mapping[str, KmsKey | None]) -> str:
+    if not key_id:
+        return "no KMS key"
+    if accepted.rule is Accepted.ANY or key_id in accepted.arns:
+        return ""
+    key = keys.get(key_id)
+    if key is None:
+        return "a key that KMS does not show us"
+    if accepted.rule is Accepted.CUSTOMER_MANAGED:
+        return "" if key.manager == "CUSTOMER" else "a key that AWS manages"
+    return "" if key.arn in accepted.arns else "a key that is not on the list"
 
 
 def exemption(tags: Mapping[str, str], now: datetime) -> Exemption:

@@ -9,7 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, TypedDict
 
-from remediation.record import Approval, Remediation, from_iso
+from remediation.approval import Answer
+from remediation.backout import ACTION_ID as BACKOUT
+from remediation.backout import is_slack_user, judge_state
+from remediation.record import Approval, Remediation, SurfaceEntry, from_iso
+from remediation.update_options import in_words
 from remediation.vocabulary import ApprovalStatus, Outcome, Surface
 
 _SECTION_LIMIT = 3000  # characters of a section's text
@@ -39,6 +43,10 @@ _OUTCOME_WORDS = {
         "Rolled back: the endpoint serves on its old config.",
     ),
     Outcome.FAILED: (":rotating_light:", "Failed."),
+    Outcome.BACKED_OUT: (
+        ":leftwards_arrow_with_hook:",
+        "Backed out: the endpoint is in service on its earlier config.",
+    ),
 }
 
 # Outcomes that a person must hear of even where nobody was asked.
@@ -139,24 +147,18 @@ def decided(remediation: Remediation, approval: Approval) -> Message:
 
 
 def closed(remediation: Remediation, approval: Approval | None) -> Message:
-    """The card of a remediation that has ended."""
+    """The card of a remediation that has ended, with the way back while it is open."""
     outcome = Outcome(remediation.get("outcome", Outcome.FAILED))
-    icon, words = _OUTCOME_WORDS[outcome]
+    icon, words = _OUTCOME_WORDS[_standing(remediation, outcome)]
     reason = remediation.get("reason", "")
     text = f"Endpoint {remediation['endpointName']} ({_place(remediation)}): {words} {reason}".strip()
-    title = (
-        ":lock: Endpoint encrypted" if outcome is Outcome.ENCRYPTED else ":unlock: Endpoint without a KMS key"
-    )
+    encrypted = _standing(remediation, outcome) is Outcome.ENCRYPTED
+    title = ":lock: Endpoint encrypted" if encrypted else ":unlock: Endpoint without a KMS key"
     blocks = [*_facts(remediation, title), _section(f"{icon} *{words}*")]
     if reason:
         blocks.append(_section(escape(reason)))
     if outcome is Outcome.ENCRYPTED:
-        blocks.append(
-            _section(
-                f"Config now: {code(remediation.get('twinConfigName', ''))}\n"
-                f"Kept for a way back: {code(remediation.get('sourceConfigName', ''))}"
-            )
-        )
+        blocks += _aftermath(remediation)
     if "twinDeletedAt" in remediation:
         blocks.append(_context(f"The unused copy {code(remediation.get('twinConfigName', ''))} was deleted."))
     if approval is not None and "decidedBy" in approval:
@@ -165,7 +167,72 @@ def closed(remediation: Remediation, approval: Approval | None) -> Message:
     closed_at = remediation.get("closedAt")
     ended = f"Ended {date_token(closed_at)} · " if closed_at else ""
     blocks.append(_context(f"{ended}Remediation {code(remediation['remediationId'])}"))
+    if approval is not None and _way_back_is_open(remediation):
+        blocks.append(_backout_button(approval))
     return {"text": clip(escape(text), _SECTION_LIMIT), "blocks": blocks}
+
+
+def _standing(remediation: Remediation, outcome: Outcome) -> Outcome:
+    """Where the endpoint stands: a backout that succeeded is the last word."""
+    backed_out = remediation.get("backoutOutcome") == Outcome.BACKED_OUT
+    return Outcome.BACKED_OUT if backed_out else outcome
+
+
+def _aftermath(remediation: Remediation) -> list[dict[str, Any]]:
+    """What became of the two configs, and of the way back."""
+    old, twin = (code(remediation.get(name, "")) for name in ("sourceConfigName", "twinConfigName"))
+    outcome = remediation.get("backoutOutcome")
+    by = _person(remediation.get("backoutRequestedBy", ""))
+    if outcome == Outcome.BACKED_OUT:
+        until = remediation.get("exemptUntil", "")
+        line = f"Returned to {old} by {by}. It is exempt until {escape(until)}, then Sealpoint asks again."
+        return [_section(line)]
+    blocks = [_section(f"Config now: {twin}\n{_old_config(remediation, old)}")]
+    if remediation.get("backoutId") and not outcome:
+        blocks.append(_section(f":hourglass_flowing_sand: *Backing out* to {old}, asked for by {by}"))
+    elif outcome:
+        why = escape(remediation.get("backoutReason", ""))
+        line = f":warning: *The backout by {by} ended {escape(outcome)}*, and changed nothing. {why}"
+        blocks.append(_section(line))
+    return blocks
+
+
+def _old_config(remediation: Remediation, old: str) -> str:
+    if retired_at := remediation.get("sourceRetiredAt"):
+        return f"Old config {old}: deleted {date_token(retired_at)}, its content is on record"
+    if kept := remediation.get("sourceKept"):
+        return f"Old config {old}: kept. {escape(kept)}"
+    until = remediation.get("backoutUntil")
+    return f"Kept for a way back: {old}" + (f", until {date_token(until)}" if until else "")
+
+
+def _way_back_is_open(remediation: Remediation) -> bool:
+    return (
+        "backoutUntil" in remediation
+        and "backoutClosedAt" not in remediation
+        and judge_state(remediation).answer is Answer.DECIDE
+    )
+
+
+def _backout_button(approval: Approval) -> dict[str, Any]:
+    button = {
+        "type": "button",
+        "action_id": BACKOUT,
+        "style": "danger",
+        "text": _plain("Back out"),
+        "value": approval["approvalId"],
+        "confirm": {
+            "title": _plain("Return to the old config?"),
+            "text": _plain(
+                "SageMaker moves the endpoint back to the config without the KMS key, keeping its live "
+                "capacity. It serves all along, and is exempt from being asked about for a while."
+            ),
+            "confirm": _plain("Back out"),
+            "deny": _plain("Cancel"),
+            "style": "danger",
+        },
+    }
+    return {"type": "actions", "block_id": "aftermath", "elements": [button]}
 
 
 def must_be_told(remediation: Remediation) -> bool:
@@ -212,15 +279,18 @@ def _facts(remediation: Remediation, title: str) -> list[dict[str, Any]]:
 def _plan(remediation: Remediation) -> str:
     return (
         "*What will happen*\nA copy of this config is made with the KMS key, and the endpoint is updated to "
-        "it. Live instance counts, weights and the deployment policy are kept; while the update runs, "
-        f"SageMaker needs the same number of instances again.\nKey {code(remediation.get('keyArn', ''))} · "
+        "it. Live instance counts and weights are kept. Traffic moves "
+        f"{in_words(remediation.get('updateOptions', {}))}; while the update runs, SageMaker needs up to the "
+        f"same number of instances again.\nKey {code(remediation.get('keyArn', ''))} · "
         f"plan {code(remediation.get('planHash', '')[:12])}"
     )
 
 
-def _surface_line(key: dict[str, str]) -> str:
+def _surface_line(key: SurfaceEntry) -> str:
     name = _SURFACE_WORDS[Surface(key["surface"])]
     before = code(key["now"]) if key["now"] else "no KMS key"
+    if key["now"] and key["problem"]:
+        before += f" ({escape(key['problem'])})"
     if key["after"] == key["now"]:
         return f"• {name}: {before}" + (" (kept)" if key["now"] else " (left as it is)")
     return f"• {name}: {before} → KMS key {code(key['after'].rpartition('/')[2])}"
@@ -261,6 +331,10 @@ def _who_when(remediation: Remediation, approval: Approval) -> str:
     by = approval.get("decidedBy") or remediation.get("decidedBy", "")
     at = approval.get("decidedAt") or remediation.get("decidedAt", "")
     return f"by <@{by}>" + (f" {date_token(at)}" if at else "")
+
+
+def _person(user: str) -> str:
+    return f"<@{user}>" if is_slack_user(user) else code(user)
 
 
 def _place(remediation: Remediation) -> str:

@@ -14,8 +14,10 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qs
 
+from remediation import backout
 from remediation.approval import DECISIONS
 
+_ACTIONS = {*DECISIONS, backout.ACTION_ID}
 _APPROVAL_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _TS = re.compile(r"[0-9]{1,16}\.[0-9]{1,9}")
 
@@ -69,7 +71,7 @@ def parse_click(body: str) -> Click | None:
         raise MalformedRequest("Only clicks on buttons are taken here.")
     action = _first_action(payload)
     action_id = action.get("action_id")
-    if not isinstance(action_id, str) or action_id not in DECISIONS:
+    if not isinstance(action_id, str) or action_id not in _ACTIONS:
         if "url" in action:
             return None
         raise MalformedRequest("There is no such button.")

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, TypedDict
 
-from remediation.assessment import missing_keys, surface_keys
-from remediation.record import Variant
-from remediation.twin import plan_hash
-from remediation.vocabulary import Surface, Verdict
+from remediation.assessment import Path, SurfaceAssessment
+from remediation.record import SurfaceEntry, Variant
+from remediation.twin import dotted, from_dotted, plan_hash
+from remediation.vocabulary import Verdict
 
 
 class Facts(TypedDict):
@@ -20,8 +20,8 @@ class Facts(TypedDict):
     variants: list[Variant]
     sourceConfigName: str
     keyArn: str
-    surfaces: list[str]
-    surfaceKeys: list[dict[str, str]]
+    surfaceKeys: list[SurfaceEntry]
+    updateOptions: dict[str, Any]
     planHash: str
     notes: list[str]
 
@@ -31,12 +31,12 @@ def facts_of(
     config: Mapping[str, Any],
     *,
     key_arn: str,
-    surfaces: Collection[Surface],
+    assessed: Collection[SurfaceAssessment],
+    changes: Collection[SurfaceAssessment],
     update_options: Mapping[str, Any],
     notes: Sequence[str],
 ) -> Facts:
     """The facts for the record and the card, from the bodies that DescribeEndpoint(Config) answered."""
-    to_fill = {key.path for key in missing_keys(config, surfaces)}
     return {
         "verdict": Verdict.UNENCRYPTED,
         "endpointArn": str(endpoint["EndpointArn"]),
@@ -44,18 +44,32 @@ def facts_of(
         "variants": _variants(endpoint, config),
         "sourceConfigName": str(config["EndpointConfigName"]),
         "keyArn": key_arn,
-        "surfaces": [str(surface) for surface in surfaces],
-        "surfaceKeys": [
-            {
-                "surface": str(key.surface),
-                "now": key.key_id or "",
-                "after": key_arn if key.path in to_fill else key.key_id or "",
-            }
-            for key in surface_keys(config)
-        ],
-        "planHash": plan_hash(config, key_arn, surfaces, update_options),
+        "surfaceKeys": surface_entries(assessed, changes, key_arn),
+        "updateOptions": dict(update_options),
+        "planHash": plan_hash(config, key_arn, [change.path for change in changes], update_options),
         "notes": list(notes),
     }
+
+
+def surface_entries(
+    assessed: Collection[SurfaceAssessment], changes: Collection[SurfaceAssessment], key_arn: str
+) -> list[SurfaceEntry]:
+    """The assessment as it goes on record, with what would become of each surface."""
+    return [
+        {
+            "surface": str(one.surface),
+            "path": dotted(one.path),
+            "now": one.key_id or "",
+            "after": key_arn if one in changes else one.key_id or "",
+            "problem": one.problem,
+        }
+        for one in assessed
+    ]
+
+
+def paths_to_change(surfaces: Collection[SurfaceEntry]) -> list[Path]:
+    """Where the recorded plan puts our key."""
+    return [from_dotted(entry["path"]) for entry in surfaces if entry["after"] != entry["now"]]
 
 
 def _variants(endpoint: Mapping[str, Any], config: Mapping[str, Any]) -> list[Variant]:

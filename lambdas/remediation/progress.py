@@ -15,6 +15,7 @@ from remediation.errors import (
     EndpointGone,
     EndpointNotServing,
 )
+from remediation.record import Remediation, required_fact
 from remediation.vocabulary import Outcome
 
 _FIRST_WAIT_SECONDS = 15
@@ -39,6 +40,15 @@ class BeforeUpdate(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Course:
+    """An update from one config to another, and the outcome that arriving there is."""
+
+    start: str
+    target: str
+    arrived: Outcome
+
+
+@dataclass(frozen=True, slots=True)
 class Wait:
     """Look again in `seconds`."""
 
@@ -51,6 +61,30 @@ class Ended:
 
     outcome: Outcome
     reason: str = ""
+
+
+def course_of(record: Remediation) -> Course:
+    """Where a remediation moves its endpoint (to the twin), or a backout its own (back from there)."""
+    backout = "backsOut" in record
+    target = required_fact(record, "restoredConfigName" if backout else "twinConfigName")
+    return Course(start_of(record), target, Outcome.BACKED_OUT if backout else Outcome.ENCRYPTED)
+
+
+def start_of(record: Remediation) -> str:
+    """The config that the endpoint must still be on for the update to be the one that was asked for."""
+    return required_fact(record, "twinConfigName" if "backsOut" in record else "sourceConfigName")
+
+
+def live_capture_problem(endpoint: Endpoint, key_arn: str) -> str:
+    """What is wrong with the key of the capture that runs now; empty if nothing is (DESIGN §4.7)."""
+    capture = endpoint.get("DataCaptureConfig") or {}
+    if not capture.get("EnableCapture") or capture.get("KmsKeyId") == key_arn:
+        return ""
+    live = capture.get("KmsKeyId") or "no KMS key"
+    return (
+        f"The config names our key for data capture, but SageMaker kept the running capture as it was: it "
+        f"writes with {live}. Update the endpoint once without retaining its data capture."
+    )
 
 
 def wait_seconds(attempt: int) -> int:
@@ -84,7 +118,7 @@ def judge_readiness(endpoint: Endpoint | None, source: str, attempt: int, *, ove
 
 
 def judge_before_update(
-    endpoint: Endpoint | None, source: str, twin: str, requested_at: datetime | None
+    endpoint: Endpoint | None, course: Course, requested_at: datetime | None
 ) -> BeforeUpdate:
     """Whether to request the update, at the last moment before it is requested.
 
@@ -98,12 +132,12 @@ def judge_before_update(
     EndpointGone, EndpointChanged, EndpointNotServing
     """
     endpoint = _present(endpoint)
-    if config_in_charge(endpoint) == twin:
+    if config_in_charge(endpoint) == course.target:
         return BeforeUpdate.ALREADY_UNDER_WAY
     if endpoint["EndpointStatus"] in _SETTLING:
         raise EndpointBusy(f"The endpoint is {endpoint['EndpointStatus']}.")
     _require_serving(endpoint)
-    _require_config(endpoint, source)
+    _require_config(endpoint, course.start)
     if requested_at and _changed_since(endpoint, requested_at):
         return BeforeUpdate.ALREADY_UNDER_WAY
     return BeforeUpdate.REQUEST
@@ -111,15 +145,14 @@ def judge_before_update(
 
 def judge_update(
     endpoint: Endpoint | None,
-    source: str,
-    twin: str,
+    course: Course,
     *,
     attempt: int,
     requested_at: datetime,
     now: datetime,
     deadline: timedelta,
 ) -> Wait | Ended:
-    """How the update is doing: `InService` alone is no success, the config must be the twin."""
+    """How the update is doing: `InService` alone is no success, the config must be the target."""
     if endpoint is None or endpoint["EndpointStatus"] == _GOING:
         return Ended(Outcome.GONE, "The endpoint was deleted while it was being updated.")
     status, config = endpoint["EndpointStatus"], endpoint["EndpointConfigName"]
@@ -137,15 +170,16 @@ def judge_update(
             " It serves on a mix of both configs; delete neither." if status == "UpdateRollbackFailed" else ""
         )
         return Ended(Outcome.FAILED, f"The endpoint is {status}.{mixed} {_words(aws_says)}")
-    if config == twin:
-        return Ended(Outcome.ENCRYPTED)
-    if config != source:
+    if config == course.target:
+        return Ended(course.arrived)
+    if config != course.start:
         return Ended(Outcome.SUPERSEDED, f"Someone moved the endpoint to the config {config} meanwhile.")
     if now - requested_at < _UPDATE_VISIBLE_WITHIN and not _changed_since(endpoint, requested_at):
         return Wait(wait_seconds(attempt))
     return Ended(
         Outcome.ROLLED_BACK,
-        f"SageMaker rolled the update back: the endpoint is in service on {source} again. {_words(aws_says)}",
+        f"SageMaker rolled the update back: the endpoint is in service on {course.start} again. "
+        f"{_words(aws_says)}",
     )
 
 

@@ -15,7 +15,7 @@ from remediation.errors import InvalidInput
 class Trigger(TypedDict):
     """Who or what started a remediation (DESIGN §6). Empty strings where there is nothing to say."""
 
-    kind: Literal["event", "sweep", "manual"]
+    kind: Literal["event", "sweep", "manual"]  # of a backout: manual
     eventId: str
     eventName: str
     eventTime: str
@@ -30,6 +30,16 @@ class Variant(TypedDict):
     name: str
     instanceType: str
     instanceCount: NotRequired[int]
+
+
+class SurfaceEntry(TypedDict):
+    """One encryption surface: where its key is named, that key, the one after, and what is wrong now."""
+
+    surface: str
+    path: str  # dotted, from the config's body
+    now: str  # empty: none
+    after: str
+    problem: str  # in words; empty where the key counts
 
 
 class TimelineEntry(TypedDict):
@@ -56,8 +66,8 @@ class Remediation(TypedDict):
     variants: NotRequired[list[Variant]]
     sourceConfigName: NotRequired[str]
     keyArn: NotRequired[str]
-    surfaces: NotRequired[list[str]]  # the surfaces that this remediation may give a key
-    surfaceKeys: NotRequired[list[dict[str, str]]]  # surface, now, after; as shown to the approver
+    surfaceKeys: NotRequired[list[SurfaceEntry]]  # the assessment, and the change as the approver sees it
+    updateOptions: NotRequired[dict[str, Any]]  # of UpdateEndpoint
     planHash: NotRequired[str]
     notes: NotRequired[list[str]]
 
@@ -73,6 +83,7 @@ class Remediation(TypedDict):
     twinDeletedAt: NotRequired[str]
     twinKept: NotRequired[str]  # why a twin that the endpoint isn't on was kept
     updateRequestedAt: NotRequired[str]
+    statusSeen: NotRequired[str]  # the endpoint's, when the update was last looked at
 
     updateOutcome: NotRequired[str]  # how the update ended, as soon as it was seen
     updateReason: NotRequired[str]
@@ -81,6 +92,24 @@ class Remediation(TypedDict):
     reason: NotRequired[str]
     closedAt: NotRequired[str]
     noticeTs: NotRequired[str]  # Slack's ts of the notice, where nobody had been asked
+
+    # after success: the way back, while it is open
+    backoutUntil: NotRequired[str]
+    backoutClosedAt: NotRequired[str]
+    backoutId: NotRequired[str]  # of the latest backout, which has a record of its own
+    backoutRequestedBy: NotRequired[str]
+    backoutRequestedAt: NotRequired[str]
+    backoutOutcome: NotRequired[str]  # empty while it is under way
+    backoutReason: NotRequired[str]
+    sourceRetiredAt: NotRequired[str]
+    sourceKept: NotRequired[str]  # why the old config was not retired
+
+    # a backout's own: what it undoes, and what it does
+    backsOut: NotRequired[str]  # the id of the remediation
+    requestedBy: NotRequired[str]
+    restoredConfigName: NotRequired[str]
+    exemptUntil: NotRequired[str]
+    exemptionBefore: NotRequired[dict[str, str]]  # the exemption tags that ours replaced
 
 
 class Approval(TypedDict):
@@ -122,6 +151,13 @@ def iso(moment: datetime) -> str:
 
 def from_iso(text: str) -> datetime:
     return datetime.fromisoformat(text)
+
+
+def happened(now: datetime, what: str, by: str = "") -> TimelineEntry:
+    entry: TimelineEntry = {"at": iso(now), "what": what}
+    if by:
+        entry["by"] = by
+    return entry
 
 
 def start_record(event: dict[str, Any], now: datetime) -> Remediation:

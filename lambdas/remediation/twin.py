@@ -13,8 +13,7 @@ import re
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from remediation.assessment import missing_keys, surface_keys
-from remediation.vocabulary import Surface
+from remediation.assessment import Path
 
 SOURCE_CONFIG_TAG = "sealpoint:source-config"
 REMEDIATION_TAG = "sealpoint:remediation-id"
@@ -26,24 +25,20 @@ _DIGEST_CHARACTERS = 10
 _RESPONSE_ONLY = ("EndpointConfigArn", "CreationTime")
 
 
-def twin_name(
-    source: Mapping[str, Any], key_arn: str, surfaces: Collection[Surface], endpoint_name: str
-) -> str:
+def twin_name(source: Mapping[str, Any], key_arn: str, paths: Collection[Path], endpoint_name: str) -> str:
     """The twin's name: valid, at most 63 characters, and the same on every retry.
 
     The digest covers the source's whole body, so that a config deleted and made anew under its old name
     gets a twin of its own; and the endpoint, so that two endpoints on one config each get a twin of their
     own, of which neither can be deleted under the other.
     """
-    named = {"source": source, "key": key_arn, "surfaces": sorted(surfaces), "endpoint": endpoint_name}
+    named = {"source": source, "changes": _changes(paths, key_arn), "endpoint": endpoint_name}
     digest = fingerprint(named)
-    suffix = f"-kms-{digest[:_DIGEST_CHARACTERS]}"
-    stem = str(source["EndpointConfigName"])[: _NAME_LIMIT - len(suffix)]
-    return re.sub(r"-+$", "", stem) + suffix
+    return _with_suffix(str(source["EndpointConfigName"]), f"-kms-{digest[:_DIGEST_CHARACTERS]}")
 
 
 def write_twin(
-    source: Mapping[str, Any], key_arn: str, surfaces: Collection[Surface], endpoint_name: str
+    source: Mapping[str, Any], key_arn: str, paths: Collection[Path], endpoint_name: str
 ) -> dict[str, Any]:
     """The body of the CreateEndpointConfig request, without its tags.
 
@@ -52,18 +47,16 @@ def write_twin(
     source
         The body of DescribeEndpointConfig's answer for the source config.
     key_arn
-        The full ARN of the KMS key to name on every surface that has none.
-    surfaces
-        The surfaces to give the key; the others stay as they are.
+        The full ARN of the KMS key to name.
+    paths
+        Where to name it: the members of the surfaces to be changed. The others stay as they are.
     endpoint_name
         The endpoint that the twin is for.
     """
-    twin = copy.deepcopy(_without_nulls(source))
-    for member in _RESPONSE_ONLY:
-        twin.pop(member, None)
-    twin["EndpointConfigName"] = twin_name(source, key_arn, surfaces, endpoint_name)
-    for missing in missing_keys(source, surfaces):
-        *parents, member = missing.path
+    twin = as_request(source)
+    twin["EndpointConfigName"] = twin_name(source, key_arn, paths, endpoint_name)
+    for path in paths:
+        *parents, member = path
         holder: Any = twin
         for step in parents:
             holder = holder[step]
@@ -71,9 +64,34 @@ def write_twin(
     return twin
 
 
+def as_request(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The request that would create a config again, from the answer that described it."""
+    body: dict[str, Any] = copy.deepcopy(_without_nulls(config))
+    for member in _RESPONSE_ONLY:
+        body.pop(member, None)
+    return body
+
+
+def restored_config(snapshot: Mapping[str, Any], live: Mapping[str, Any] | None) -> dict[str, Any]:
+    """The request for the config to go back to: the one on record, under its own name.
+
+    If another config has taken that name meanwhile (`live`), under a name derived from it.
+    """
+    body = as_request(snapshot)
+    if live is not None and differences(body, live):
+        suffix = f"-was-{fingerprint(snapshot)[:_DIGEST_CHARACTERS]}"
+        body["EndpointConfigName"] = _with_suffix(str(snapshot["EndpointConfigName"]), suffix)
+    return body
+
+
+def settable_tags(tags: Mapping[str, str]) -> dict[str, str]:
+    """The tags that a user can set: `aws:` ones are AWS's own."""
+    return {key: value for key, value in tags.items() if not key.lower().startswith("aws:")}
+
+
 def write_tags(source_tags: Mapping[str, str], source_name: str, remediation_id: str) -> dict[str, str]:
-    """The twin's tags: the source's (`aws:` ones can't be set), and where it came from if there's room."""
-    kept = {key: value for key, value in source_tags.items() if not key.lower().startswith("aws:")}
+    """The twin's tags: the source's, and where it came from if there's room."""
+    kept = settable_tags(source_tags)
     origin = {SOURCE_CONFIG_TAG: source_name, REMEDIATION_TAG: remediation_id}
     return kept | origin if len(kept.keys() | origin.keys()) <= _TAG_LIMIT else kept
 
@@ -103,18 +121,43 @@ def missing_tags(expected: Mapping[str, str], actual: Mapping[str, str]) -> list
 
 
 def plan_hash(
-    source: Mapping[str, Any], key_arn: str, surfaces: Collection[Surface], update_options: Mapping[str, Any]
+    source: Mapping[str, Any], key_arn: str, paths: Collection[Path], update_options: Mapping[str, Any]
 ) -> str:
     """What an approver approves (DESIGN §4.21), as a hash: another plan is another question."""
-    changes = {".".join(map(str, key.path)): key_arn for key in missing_keys(source, surfaces)}
+    changes = _changes(paths, key_arn)
     return fingerprint({"source": source, "changes": changes, "key": key_arn, "update": update_options})
 
 
-def keys_in_place(config: Mapping[str, Any], key_arn: str, surfaces: Collection[Surface]) -> bool:
-    """Whether every one of `surfaces` names a key, the instance volume ours."""
-    keys = [key for key in surface_keys(config) if key.surface in surfaces]
-    volume = config.get("KmsKeyId")
-    return all(key.key_id for key in keys) and volume == key_arn
+def keys_missing(config: Mapping[str, Any], key_arn: str, paths: Collection[Path]) -> list[str]:
+    """The members among `paths` that don't name the key."""
+
+    def named(path: Path) -> Any:
+        holder: Any = config
+        for step in path:
+            try:
+                holder = holder[step]
+            except (KeyError, IndexError, TypeError):
+                return None
+        return holder
+
+    return [dotted(path) for path in paths if named(path) != key_arn]
+
+
+def dotted(path: Path) -> str:
+    """A path as it is written on record: ``ProductionVariants.0.CoreDumpConfig.KmsKeyId``."""
+    return ".".join(map(str, path))
+
+
+def from_dotted(text: str) -> Path:
+    return tuple(int(step) if step.isdigit() else step for step in text.split("."))
+
+
+def _with_suffix(name: str, suffix: str) -> str:
+    return re.sub(r"-+$", "", name[: _NAME_LIMIT - len(suffix)]) + suffix
+
+
+def _changes(paths: Collection[Path], key_arn: str) -> dict[str, str]:
+    return {dotted(path): key_arn for path in paths}
 
 
 def fingerprint(value: Any) -> str:

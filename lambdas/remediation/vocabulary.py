@@ -47,3 +47,4 @@ class Outcome(StrEnum):
     UNSUPPORTED = "UNSUPPORTED"
     ROLLED_BACK = "ROLLED_BACK"
     FAILED = "FAILED"
+    BACKED_OUT = "BACKED_OUT"  # of a backout only: the endpoint is on its earlier config again

@@ -53,7 +53,11 @@ class FakeStepFunctions:
     """Task tokens and what they were answered; moto's own know no token that no execution gave out."""
 
     answers: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
+    started: list[tuple[str, str, Any]] = field(default_factory=list[tuple[str, str, Any]])
     waiting: bool = True
+
+    def start(self, machine_arn: str, name: str, machine_input: Any) -> None:
+        self.started.append((machine_arn.rpartition(":")[2], name, machine_input))
 
     def answer(self, task_token: str, decision: str) -> bool:
         self.answers.append((task_token, str(decision)))
@@ -161,7 +165,14 @@ def bench(monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
             "SLACK_API_URL": slack_server.api_url,
             "RECORDS_TABLE_NAME": TABLE,
             "KMS_KEY_ARN": KEY_ARN,
-            "ENCRYPTION_SURFACES": "instance-volume,core-dump,data-capture,async-output",
+            "REQUIRED_SURFACES": "instance-volume",
+            "ENCRYPTED_BY": "any",
+            "RECORD_RETENTION_DAYS": "2196",
+            "BACKOUT_DAYS": "14",
+            "EXEMPT_DAYS": "30",
+            "RETIRE_OLD_CONFIG": "true",
+            "BACKOUT_WORKFLOW_ARN": "arn:aws:states:us-east-1:123456789012:stateMachine:backout",
+            "RETIREMENT_WORKFLOW_ARN": "arn:aws:states:us-east-1:123456789012:stateMachine:retirement",
             "APPROVAL_DEADLINE_SECONDS": "86400",
             "UPDATE_DEADLINE_SECONDS": "14400",
             "SLACK_CHANNEL": CHANNEL,
@@ -177,13 +188,26 @@ def bench(monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
                 {"AttributeName": "pk", "KeyType": "HASH"},
                 {"AttributeName": "sk", "KeyType": "RANGE"},
             ],
-            AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in ("pk", "sk")],
+            AttributeDefinitions=[
+                {"AttributeName": name, "AttributeType": "S"}
+                for name in ("pk", "sk", "endpointName", "startedAt")
+            ],
+            GlobalSecondaryIndexes=[
+                {
+                    "IndexName": "byEndpoint",
+                    "KeySchema": [
+                        {"AttributeName": "endpointName", "KeyType": "HASH"},
+                        {"AttributeName": "startedAt", "KeyType": "RANGE"},
+                    ],
+                    "Projection": {"ProjectionType": "ALL"},
+                }
+            ],
         )
         secret = json.dumps({"bot_token": "xoxb-test-token", "signing_secret": SIGNING_SECRET})
         arn = boto3.client("secretsmanager").create_secret(Name="slack", SecretString=secret)["ARN"]
         monkeypatch.setenv("SLACK_SECRET_ARN", arn)
         workflow = FakeStepFunctions()
-        for module in ("check_encryption", "request_approval", "slack_interactions"):
+        for module in ("check_encryption", "request_approval", "slack_interactions", "close_remediation"):
             monkeypatch.setattr(f"handlers.{module}.workflow", lambda: workflow)
         with time_machine.travel(clock.now(), tick=False) as traveller:
             yield Bench(

@@ -59,8 +59,16 @@ def remediation(**facts: Any) -> Remediation:
         "keyArn": KEY_ARN,
         "planHash": "f" * 64,
         "variants": [{"name": "a", "instanceType": "ml.m6i.large", "instanceCount": 4}],
-        "surfaces": ["instance-volume"],
-        "surfaceKeys": [{"surface": "instance-volume", "now": "", "after": KEY_ARN}],
+        "surfaceKeys": [
+            {
+                "surface": "instance-volume",
+                "path": "KmsKeyId",
+                "now": "",
+                "after": KEY_ARN,
+                "problem": "no KMS key",
+            }
+        ],
+        "updateOptions": {"RetainAllVariantProperties": True, "RetainDeploymentConfig": True},
         **facts,
     }
     return record

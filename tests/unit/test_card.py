@@ -107,6 +107,65 @@ def test_every_outcome_has_a_card_without_buttons_that_says_why(outcome: Outcome
     _within_limits(message)
 
 
+_ENCRYPTED: dict[str, Any] = {
+    "outcome": "ENCRYPTED",
+    "twinConfigName": samples.TWIN,
+    "closedAt": "2026-11-23T11:00:00Z",
+    "backoutUntil": "2026-12-07T11:00:00Z",
+}
+
+
+@pytest.mark.parametrize(
+    ("facts", "button", "says"),
+    [
+        ({}, True, "Kept for a way back"),
+        ({"backoutId": "b", "backoutRequestedBy": "U1", "backoutOutcome": ""}, False, "*Backing out*"),
+        (
+            {
+                "backoutId": "b",
+                "backoutRequestedBy": "U1",
+                "backoutOutcome": "BACKED_OUT",
+                "exemptUntil": "2026-12-23",
+            },
+            False,
+            "exempt until 2026-12-23",
+        ),
+        (
+            {
+                "backoutId": "b",
+                "backoutRequestedBy": "arn:aws:iam::1:user/o",
+                "backoutOutcome": "ROLLED_BACK",
+            },
+            True,
+            "The backout by `arn:aws:iam::1:user/o` ended ROLLED_BACK",
+        ),
+        (
+            {"backoutClosedAt": "2026-12-07T11:00:00Z", "sourceKept": "It has <another> user."},
+            False,
+            "&lt;another&gt;",
+        ),
+        (
+            {"backoutClosedAt": "x", "sourceRetiredAt": "2026-12-07T11:00:00Z"},
+            False,
+            "its content is on record",
+        ),
+    ],
+)
+def test_the_way_back_is_offered_only_while_it_is_open(
+    facts: dict[str, Any], *, button: bool, says: str
+) -> None:
+    message = card.closed(
+        samples.remediation(**_ENCRYPTED, **facts), samples.approval(ApprovalStatus.APPROVED, decidedBy="U1")
+    )
+    assert [one["action_id"] for one in _buttons(message)] == (["backout"] if button else [])
+    assert says in "\n".join(_texts(message["blocks"]))
+    _within_limits(message)
+
+
+def test_a_card_without_an_approval_offers_no_button() -> None:
+    assert _buttons(card.closed(samples.remediation(**_ENCRYPTED), None)) == []
+
+
 def test_a_failure_before_anything_was_known_can_still_be_told() -> None:
     record: Any = {
         key: samples.remediation()[key]  # type: ignore[literal-required]
@@ -125,7 +184,16 @@ def test_ten_variants_with_the_longest_names_fit() -> None:
         {"name": f"{_LONGEST_NAME}{i}", "instanceType": "ml.p6e-gb200.36xlarge", "instanceCount": 10_000}
         for i in range(10)
     ]
-    surfaces = [{"surface": "core-dump", "now": "&" * 500, "after": samples.KEY_ARN} for _ in range(23)]
+    surfaces = [
+        {
+            "surface": "core-dump",
+            "path": "x",
+            "now": "&" * 500,
+            "after": samples.KEY_ARN,
+            "problem": "no KMS key",
+        }
+        for _ in range(23)
+    ]
     record = samples.remediation(
         variants=variants, surfaceKeys=surfaces, endpointName="&" * 63, notes=["<" * 3000] * 3
     )

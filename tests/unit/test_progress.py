@@ -17,17 +17,22 @@ from remediation.errors import (
 )
 from remediation.progress import (
     BeforeUpdate,
+    Course,
     Ended,
     Wait,
     config_in_charge,
+    course_of,
     judge_before_update,
     judge_readiness,
     judge_update,
+    live_capture_problem,
     wait_seconds,
 )
 from remediation.vocabulary import Outcome
+from tests.unit import samples
 from tests.unit.samples import SOURCE, TWIN, endpoint
 
+COURSE = Course(SOURCE, TWIN, Outcome.ENCRYPTED)
 _REQUESTED = datetime(2026, 11, 23, 10, tzinfo=UTC)
 _LATER = _REQUESTED + timedelta(minutes=10)
 _AFTER = _REQUESTED.timestamp() + 30
@@ -36,7 +41,7 @@ _BEFORE = _REQUESTED.timestamp() - 3600
 
 def _judge(body: dict[str, Any] | None, now: datetime = _LATER) -> Wait | Ended:
     return judge_update(
-        body, SOURCE, TWIN, attempt=0, requested_at=_REQUESTED, now=now, deadline=timedelta(hours=4)
+        body, COURSE, attempt=0, requested_at=_REQUESTED, now=now, deadline=timedelta(hours=4)
     )
 
 
@@ -45,7 +50,7 @@ def test_passing_statuses_are_waited_out(status: str) -> None:
     assert isinstance(judge_readiness(endpoint(status), SOURCE, 0, overdue=False), Wait)
     assert isinstance(_judge(endpoint(status)), Wait)
     with pytest.raises(EndpointBusy):
-        judge_before_update(endpoint(status), SOURCE, TWIN, None)
+        judge_before_update(endpoint(status), COURSE, None)
     with pytest.raises(DeadlinePassed):
         judge_readiness(endpoint(status), SOURCE, 0, overdue=True)
 
@@ -56,7 +61,7 @@ def test_an_endpoint_that_does_not_serve_is_left_alone(status: str) -> None:
     with pytest.raises(EndpointNotServing, match="no capacity"):
         judge_readiness(body, SOURCE, 0, overdue=False)
     with pytest.raises(EndpointNotServing):
-        judge_before_update(body, SOURCE, TWIN, None)
+        judge_before_update(body, COURSE, None)
     ended = _judge(body)
     assert isinstance(ended, Ended)
     assert ended.outcome is Outcome.FAILED
@@ -68,7 +73,7 @@ def test_an_endpoint_that_is_gone_is_gone(body: dict[str, Any] | None) -> None:
     with pytest.raises(EndpointGone):
         judge_readiness(body, SOURCE, 0, overdue=False)
     with pytest.raises(EndpointGone):
-        judge_before_update(body, SOURCE, TWIN, None)
+        judge_before_update(body, COURSE, None)
     assert _judge(body) == Ended(Outcome.GONE, "The endpoint was deleted while it was being updated.")
 
 
@@ -76,7 +81,7 @@ def test_in_service_on_another_config_is_no_longer_what_was_approved() -> None:
     with pytest.raises(EndpointChanged, match="other-config"):
         judge_readiness(endpoint(config_name="other-config"), SOURCE, 0, overdue=False)
     with pytest.raises(EndpointChanged):
-        judge_before_update(endpoint(config_name="other-config"), SOURCE, TWIN, None)
+        judge_before_update(endpoint(config_name="other-config"), COURSE, None)
     ended = _judge(endpoint(config_name="other-config"))
     assert isinstance(ended, Ended)
     assert ended.outcome is Outcome.SUPERSEDED
@@ -84,7 +89,7 @@ def test_in_service_on_another_config_is_no_longer_what_was_approved() -> None:
 
 def test_ready_when_in_service_on_what_was_approved() -> None:
     assert judge_readiness(endpoint(), SOURCE, 3, overdue=True) is None
-    assert judge_before_update(endpoint(), SOURCE, TWIN, None) is BeforeUpdate.REQUEST
+    assert judge_before_update(endpoint(), COURSE, None) is BeforeUpdate.REQUEST
 
 
 @pytest.mark.parametrize(
@@ -95,17 +100,17 @@ def test_ready_when_in_service_on_what_was_approved() -> None:
     ],
 )
 def test_an_update_that_was_taken_is_not_requested_twice(body: dict[str, Any]) -> None:
-    assert judge_before_update(body, SOURCE, TWIN, _REQUESTED) is BeforeUpdate.ALREADY_UNDER_WAY
+    assert judge_before_update(body, COURSE, _REQUESTED) is BeforeUpdate.ALREADY_UNDER_WAY
 
 
 def test_an_update_that_was_taken_and_rolled_back_is_not_tried_again() -> None:
     rolled_back = endpoint(LastModifiedTime=_AFTER)
-    assert judge_before_update(rolled_back, SOURCE, TWIN, _REQUESTED) is BeforeUpdate.ALREADY_UNDER_WAY
+    assert judge_before_update(rolled_back, COURSE, _REQUESTED) is BeforeUpdate.ALREADY_UNDER_WAY
 
 
 def test_an_update_that_never_arrived_is_requested_again() -> None:
     untouched = endpoint(LastModifiedTime=_BEFORE)
-    assert judge_before_update(untouched, SOURCE, TWIN, _REQUESTED) is BeforeUpdate.REQUEST
+    assert judge_before_update(untouched, COURSE, _REQUESTED) is BeforeUpdate.REQUEST
 
 
 def test_success_is_in_service_on_the_twin_and_nothing_else() -> None:
@@ -172,7 +177,7 @@ def test_an_update_is_requested_only_in_service_on_the_source(
     status: str, config_name: str, requested: datetime | None
 ) -> None:
     try:
-        before = judge_before_update(endpoint(status, config_name), SOURCE, TWIN, requested)
+        before = judge_before_update(endpoint(status, config_name), COURSE, requested)
     except RemediationError:
         return
     if before is BeforeUpdate.REQUEST:
@@ -187,3 +192,29 @@ def test_waits_grow_to_a_cap(attempt: int) -> None:
 def test_the_config_on_its_way_in_counts_as_the_one_in_charge() -> None:
     assert config_in_charge(endpoint()) == SOURCE
     assert config_in_charge(endpoint("Updating", PendingDeploymentSummary={"EndpointConfigName": "b"})) == "b"
+
+
+def test_a_backout_goes_the_other_way() -> None:
+    remediation = samples.remediation(twinConfigName=TWIN)
+    assert course_of(remediation) == COURSE
+    backout = samples.remediation(
+        twinConfigName=TWIN, backsOut="r-1", restoredConfigName="fraud-config-was-1"
+    )
+    assert course_of(backout) == Course(TWIN, "fraud-config-was-1", Outcome.BACKED_OUT)
+
+
+@pytest.mark.parametrize(
+    ("capture", "says"),
+    [
+        (None, ""),
+        ({"EnableCapture": False, "KmsKeyId": ""}, ""),
+        ({"EnableCapture": True, "KmsKeyId": samples.KEY_ARN}, ""),
+        ({"EnableCapture": True, "KmsKeyId": ""}, "no KMS key"),
+        ({"EnableCapture": True, "KmsKeyId": "alias/theirs"}, "alias/theirs"),
+    ],
+)
+def test_a_live_capture_without_our_key_is_told(capture: dict[str, Any] | None, says: str) -> None:
+    body = endpoint(DataCaptureConfig=capture)
+    problem = live_capture_problem(body, samples.KEY_ARN)
+    assert bool(problem) == bool(says)
+    assert says in problem

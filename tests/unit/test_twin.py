@@ -8,26 +8,31 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from remediation.assessment import surface_keys
+from remediation.assessment import Path, surface_keys
 from remediation.twin import (
     REMEDIATION_TAG,
     SOURCE_CONFIG_TAG,
     differences,
+    dotted,
     fingerprint,
-    keys_in_place,
+    from_dotted,
+    keys_missing,
     missing_tags,
     plan_hash,
+    restored_config,
     twin_name,
     write_tags,
     write_twin,
 )
-from remediation.vocabulary import Surface
 from tests.unit import samples
 from tests.unit.strategies import configs, names
 
-ALL = tuple(Surface)
+PATHS: tuple[Path, ...] = (("KmsKeyId",),)
 _VALID_NAME = re.compile(r"[a-zA-Z0-9](-*[a-zA-Z0-9])*")
-surfaces_given = st.lists(st.sampled_from(ALL), unique=True).map(tuple)
+
+
+def missing(source: dict[str, Any]) -> list[Path]:
+    return [key.path for key in surface_keys(source) if not key.key_id]
 
 
 def _put(body: dict[str, Any], path: tuple[str | int, ...], value: Any) -> None:
@@ -37,33 +42,33 @@ def _put(body: dict[str, Any], path: tuple[str | int, ...], value: Any) -> None:
     holder[path[-1]] = value
 
 
-@given(configs(), surfaces_given)
-def test_a_twin_differs_in_name_and_missing_keys_and_in_nothing_else(
-    source: dict[str, Any], surfaces: tuple[Surface, ...]
+@given(configs(), st.data())
+def test_a_twin_differs_in_name_and_the_keys_to_change_and_in_nothing_else(
+    source: dict[str, Any], data: st.DataObject
 ) -> None:
     before = copy.deepcopy(source)
-    twin = write_twin(source, samples.KEY_ARN, surfaces, "fraud")
+    paths = data.draw(st.lists(st.sampled_from([key.path for key in surface_keys(source)]), unique=True))
+    twin = write_twin(source, samples.KEY_ARN, paths, "fraud")
 
     expected = copy.deepcopy(source)
     del expected["EndpointConfigArn"], expected["CreationTime"]
     expected["EndpointConfigName"] = twin["EndpointConfigName"]
-    for key in surface_keys(source):
-        if not key.key_id and key.surface in surfaces:
-            _put(expected, key.path, samples.KEY_ARN)
+    for path in paths:
+        _put(expected, path, samples.KEY_ARN)
     assert twin == expected
     assert source == before, "the source's body is evidence, and must not be written to"
 
 
 @given(configs())
 def test_a_twin_read_back_shows_no_difference(source: dict[str, Any]) -> None:
-    twin = write_twin(source, samples.KEY_ARN, ALL, "fraud")
+    twin = write_twin(source, samples.KEY_ARN, missing(source), "fraud")
     read_back = {**copy.deepcopy(twin), "EndpointConfigArn": "arn:…", "CreationTime": 1.0}
     assert differences(twin, read_back) == []
 
 
 @given(configs(), st.data())
 def test_any_one_change_is_a_difference(source: dict[str, Any], data: st.DataObject) -> None:
-    twin = write_twin(source, samples.KEY_ARN, ALL, "fraud")
+    twin = write_twin(source, samples.KEY_ARN, missing(source), "fraud")
     changed = copy.deepcopy(twin)
     holder: Any = changed
     while True:  # walk to some leaf
@@ -93,33 +98,33 @@ def test_differences_say_where(actual: dict[str, Any], line: str | None) -> None
     assert differences({"A": {"B": [1, 2]}, "C": True}, actual) == ([line] if line else [])
 
 
-@given(names, st.text(min_size=1, max_size=40), surfaces_given)
-def test_a_twins_name_is_valid_stable_and_its_own(name: str, key: str, surfaces: tuple[Surface, ...]) -> None:
+@given(names, st.text(min_size=1, max_size=40))
+def test_a_twins_name_is_valid_stable_and_its_own(name: str, key: str) -> None:
     source = samples.config(EndpointConfigName=name)
-    twin = twin_name(source, key, surfaces, "fraud")
+    twin = twin_name(source, key, PATHS, "fraud")
     assert len(twin) <= 63
     assert _VALID_NAME.fullmatch(twin)
-    assert twin == twin_name(copy.deepcopy(source), key, surfaces, "fraud")
+    assert twin == twin_name(copy.deepcopy(source), key, PATHS, "fraud")
     assert twin != name
-    assert twin != twin_name(source, key + "x", surfaces, "fraud")
-    assert twin != twin_name({**source, "CreationTime": 1.5}, key, surfaces, "fraud")
-    assert twin != twin_name(source, key, surfaces, "risk")
+    assert twin != twin_name(source, key + "x", PATHS, "fraud")
+    assert twin != twin_name({**source, "CreationTime": 1.5}, key, PATHS, "fraud")
+    assert twin != twin_name(source, key, PATHS, "risk")
 
 
 def test_a_twin_of_a_name_cut_at_a_hyphen_is_still_valid() -> None:
     source = samples.config(EndpointConfigName="a" * 46 + "-" * 5 + "b" * 12)
-    assert _VALID_NAME.fullmatch(twin_name(source, samples.KEY_ARN, ALL, "fraud"))
+    assert _VALID_NAME.fullmatch(twin_name(source, samples.KEY_ARN, PATHS, "fraud"))
 
 
 def test_the_plan_changes_with_anything_that_would_be_done() -> None:
     options = {"RetainAllVariantProperties": True}
-    plan = plan_hash(samples.config(), samples.KEY_ARN, ALL, options)
-    assert plan == plan_hash(samples.config(), samples.KEY_ARN, ALL, options)
+    plan = plan_hash(samples.config(), samples.KEY_ARN, PATHS, options)
+    assert plan == plan_hash(samples.config(), samples.KEY_ARN, PATHS, options)
     others = [
-        plan_hash(samples.config(NewThing=1), samples.KEY_ARN, ALL, options),
-        plan_hash(samples.config(), samples.KEY_ARN + "x", ALL, options),
+        plan_hash(samples.config(NewThing=1), samples.KEY_ARN, PATHS, options),
+        plan_hash(samples.config(), samples.KEY_ARN + "x", PATHS, options),
         plan_hash(samples.config(), samples.KEY_ARN, (), options),
-        plan_hash(samples.config(), samples.KEY_ARN, ALL, {"RetainAllVariantProperties": False}),
+        plan_hash(samples.config(), samples.KEY_ARN, PATHS, {"RetainAllVariantProperties": False}),
     ]
     assert len({plan, *others}) == 5
 
@@ -151,14 +156,36 @@ def test_a_twins_tags_may_be_of_another_remediation_but_not_else() -> None:
     assert missing_tags(ours, {}) == ["Tags.team is None, not 'fraud'"]
 
 
-def test_keys_in_place_wants_our_key_on_the_volume_and_some_key_elsewhere() -> None:
-    body = samples.config(KmsKeyId=samples.KEY_ARN, DataCaptureConfig={"KmsKeyId": "alias/theirs"})
-    assert keys_in_place(body, samples.KEY_ARN, ALL)
-    assert not keys_in_place({**body, "KmsKeyId": "alias/theirs"}, samples.KEY_ARN, ALL)
-    assert not keys_in_place({**body, "DataCaptureConfig": {"EnableCapture": True}}, samples.KEY_ARN, ALL)
-    assert keys_in_place(
-        {**body, "DataCaptureConfig": {"EnableCapture": True}}, samples.KEY_ARN, (Surface.INSTANCE_VOLUME,)
-    )
+def test_a_key_that_is_not_where_the_plan_put_it_is_named() -> None:
+    paths = [("KmsKeyId",), ("ProductionVariants", 0, "CoreDumpConfig", "KmsKeyId")]
+    body = samples.config(KmsKeyId=samples.KEY_ARN)
+    assert keys_missing(body, samples.KEY_ARN, paths[:1]) == []
+    assert keys_missing(body, samples.KEY_ARN, paths) == ["ProductionVariants.0.CoreDumpConfig.KmsKeyId"]
+    assert keys_missing({**body, "KmsKeyId": "alias/theirs"}, samples.KEY_ARN, paths[:1]) == ["KmsKeyId"]
+    assert keys_missing({}, samples.KEY_ARN, [("DataCaptureConfig", "KmsKeyId")]) != []
+
+
+@given(configs())
+def test_a_path_on_record_leads_to_the_same_member(source: dict[str, Any]) -> None:
+    for key in surface_keys(source):
+        assert from_dotted(dotted(key.path)) == key.path
+
+
+@given(configs())
+def test_a_config_that_was_deleted_is_restored_as_it_was(source: dict[str, Any]) -> None:
+    body = restored_config(source, None)
+    assert differences(body, source) == []
+    assert restored_config(source, source) == body
+
+
+@given(configs())
+def test_a_config_whose_name_was_taken_is_restored_under_another(source: dict[str, Any]) -> None:
+    body = restored_config(source, {**source, "NewOwner": "someone"})
+    assert body["EndpointConfigName"] != source["EndpointConfigName"]
+    assert _VALID_NAME.fullmatch(body["EndpointConfigName"])
+    assert len(body["EndpointConfigName"]) <= 63
+    assert body == restored_config(source, {**source, "NewOwner": "another"})
+    assert differences({**body, "EndpointConfigName": source["EndpointConfigName"]}, source) == []
 
 
 def test_null_and_absent_are_the_same_plan() -> None:

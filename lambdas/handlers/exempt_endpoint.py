@@ -1,0 +1,35 @@
+"""ExemptEndpoint: leave a tag with an end date, so that a backed-out endpoint isn't asked about at once."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from gateways.environment import required_days
+from gateways.records import records
+from gateways.sagemaker import sagemaker
+from handlers.observability import step
+from remediation import backout
+from remediation.assessment import EXEMPT_UNTIL_TAG
+from remediation.errors import EndpointGone
+from remediation.record import happened
+
+
+@step
+def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
+    now = datetime.now(UTC)
+    record = records().remediation(event["remediationId"])
+    records().require_claim(record["endpointName"], record["remediationId"])
+    endpoint = sagemaker().describe_endpoint(record["endpointName"])
+    if endpoint is None:
+        raise EndpointGone("The endpoint no longer exists.")
+    tags = backout.exemption_tags(now, required_days("EXEMPT_DAYS").days, record)
+    if "exemptUntil" not in record:
+        # on record before the call: what is to be put back, should the endpoint not be returned after all
+        live = sagemaker().list_tags(endpoint["EndpointArn"])
+        before = {key: value for key, value in live.items() if key in tags}
+        facts = {"exemptUntil": tags[EXEMPT_UNTIL_TAG], "exemptionBefore": before}
+        entry = happened(now, f"Tagged the endpoint as exempt until {tags[EXEMPT_UNTIL_TAG]}")
+        records().note(record["remediationId"], facts, entry)
+    sagemaker().add_tags(endpoint["EndpointArn"], tags)
+    return {}

@@ -1,0 +1,44 @@
+"""RestoreConfig: see that the earlier config exists as it is on record, or create it again from there."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from gateways.records import records
+from gateways.sagemaker import sagemaker
+from handlers.observability import logger, step
+from remediation import twin
+from remediation.errors import EndpointConfigNotFound, InvalidInput, TwinMismatch
+from remediation.record import happened, required_fact
+
+
+@step
+def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
+    now = datetime.now(UTC)
+    record = records().remediation(event["remediationId"])
+    records().require_claim(record["endpointName"], record["remediationId"])
+    snapshot = records().snapshot(required_fact(record, "backsOut"))
+    if "config" not in snapshot:
+        raise InvalidInput("The original config is not on record, so nothing was changed.")
+    live = sagemaker().describe_config(required_fact(record, "sourceConfigName"))
+    body = twin.restored_config(snapshot["config"], live)
+    target = body["EndpointConfigName"]
+
+    found = sagemaker().describe_config(target)
+    if found is None:
+        entry = happened(now, f"CreateEndpointConfig {target}, from the record: it was deleted meanwhile")
+        records().note(record["remediationId"], {"restoredConfigName": target}, entry)
+        sagemaker().create_config(body, twin.settable_tags(snapshot.get("tags", {})))
+        found = sagemaker().describe_config(target)
+    if found is None:
+        raise EndpointConfigNotFound(f"The restored config {target} can't be read back yet.")
+    if different := twin.differences(body, found):
+        raise TwinMismatch(
+            f"The config {target} is not the one on record, so the endpoint was left alone: "
+            f"{'; '.join(different)}."
+        )
+    entry = happened(now, f"Compared {target} with the record: it is the same")
+    records().note(record["remediationId"], {"restoredConfigName": target}, entry)
+    logger.info("config_restored", config=target, recreated=live is None)
+    return {}

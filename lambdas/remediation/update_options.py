@@ -1,0 +1,80 @@
+"""How an endpoint is updated: what is kept of the live one, and how the traffic moves (DESIGN §4.7)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+# Keeps what autoscaling and people set while the endpoint lived, and how it was deployed last.
+KEEP_EVERYTHING: Mapping[str, Any] = {"RetainAllVariantProperties": True, "RetainDeploymentConfig": True}
+
+_ALL_AT_ONCE = "ALL_AT_ONCE"
+_WITHOUT_GUARDRAILS = "ml.inf1."
+
+
+def update_options(
+    endpoint: Mapping[str, Any], config: Mapping[str, Any], deployment_config: Mapping[str, Any] | None
+) -> tuple[dict[str, Any], str]:
+    """The options of the UpdateEndpoint call, and a note for the approver (empty: nothing to say).
+
+    An endpoint that has a deployment policy keeps it. One that has none gets `deployment_config`, the
+    setting, where SageMaker can follow it:
+    https://docs.aws.amazon.com/sagemaker/latest/dg/deployment-guardrails-exclusions.html
+    """
+    if deployment_config is None or _has_policy(endpoint.get("LastDeploymentConfig") or {}):
+        return dict(KEEP_EVERYTHING), ""
+    if why := _excluded(config, rolling="RollingUpdatePolicy" in deployment_config):
+        return dict(KEEP_EVERYTHING), f"The deployment policy of the settings is not used: {why}."
+    return {"RetainAllVariantProperties": True, "DeploymentConfig": dict(deployment_config)}, ""
+
+
+def in_words(options: Mapping[str, Any]) -> str:
+    """How the traffic moves to the new instances."""
+    chosen = options.get("DeploymentConfig")
+    if chosen is None:
+        return "as the endpoint's last deployment did (all at once, if it had no policy)"
+    alarms = len((chosen.get("AutoRollbackConfiguration") or {}).get("Alarms") or ())
+    watched = f", rolled back if one of {alarms} alarms goes off" if alarms else ""
+    if rolling := chosen.get("RollingUpdatePolicy"):
+        return f"in rolling batches of {_size(rolling['MaximumBatchSize'])}{watched}"
+    routing = chosen["BlueGreenUpdatePolicy"]["TrafficRoutingConfiguration"]
+    kind, minutes = str(routing["Type"]), round(int(routing["WaitIntervalInSeconds"]) / 60)
+    step = routing.get("CanarySize") if kind == "CANARY" else routing.get("LinearStepSize")
+    if step is None:
+        return f"all at once{watched}"
+    pattern = "first" if kind == "CANARY" else "in steps of"
+    return f"{pattern} {_size(step)}, then a wait of {minutes} min{watched}"
+
+
+def _size(capacity: Mapping[str, Any]) -> str:
+    unit = "%" if capacity["Type"] == "CAPACITY_PERCENT" else " instances"
+    return f"{capacity['Value']}{unit}"
+
+
+def _has_policy(last: Mapping[str, Any]) -> bool:
+    """Whether a deployment config says more than SageMaker's default: all at once, at once."""
+    blue_green = last.get("BlueGreenUpdatePolicy") or {}
+    routing = blue_green.get("TrafficRoutingConfiguration") or {}
+    return bool(
+        last.get("RollingUpdatePolicy")
+        or (last.get("AutoRollbackConfiguration") or {}).get("Alarms")
+        or routing.get("Type", _ALL_AT_ONCE) != _ALL_AT_ONCE
+        or routing.get("WaitIntervalInSeconds")
+        or blue_green.get("TerminationWaitInSeconds")
+    )
+
+
+def _excluded(config: Mapping[str, Any], *, rolling: bool) -> str:
+    variants = [*_variants(config)]
+    if any(str(variant.get("InstanceType", "")).startswith(_WITHOUT_GUARDRAILS) for variant in variants):
+        return "SageMaker has none for Inf1 instances"
+    if rolling and any(variant.get("ServerlessConfig") for variant in variants):
+        return "SageMaker has no rolling updates for serverless endpoints"
+    if rolling and len(variants) > 1:
+        return "SageMaker has no rolling updates for endpoints of several variants"
+    return ""
+
+
+def _variants(config: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    for variants in ("ProductionVariants", "ShadowProductionVariants"):
+        yield from config.get(variants) or ()

@@ -1,0 +1,221 @@
+"""What the state machines are made of: steps done by functions, their retries, and waiting.
+
+The error words are the exception classes in `lambdas/remediation/errors.py`.
+"""
+
+# pyright: reportArgumentType=false
+# jsii's classes don't match jsii's own protocols by pyright's rules (their parameter names differ); what is
+# passed where is checked by jsii itself, on every synthesis.
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import aws_cdk as cdk
+from aws_cdk import aws_logs as logs
+from aws_cdk import aws_stepfunctions as sfn
+from aws_cdk import aws_stepfunctions_tasks as tasks
+from constructs import Construct
+
+from stacks.functions import Functions, LambdaFunction
+from stacks.settings import Settings
+
+_TASK_GRACE_SECONDS = 15
+_FIRST_POLL_SECONDS = 15
+
+EXECUTION_NAME = "{% $states.context.Execution.Name %}"
+_ATTEMPT = "{% $states.input.attempt %}"
+RESULT = "{% $states.result.Payload %}"
+AS_BEFORE = "{% $states.input %}"
+ERROR = {"error": "{% $states.errorOutput %}"}
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    errors: Sequence[str]
+    interval_seconds: int
+    backoff_rate: float
+    max_delay_seconds: int
+    max_attempts: int
+    jitter: bool = True
+
+
+# https://docs.aws.amazon.com/step-functions/latest/dg/sfn-best-practices.html#bp-lambda-serviceexception
+_LAMBDA_FAULTS = Retry(
+    [
+        "Lambda.ServiceException",
+        "Lambda.AWSLambdaException",
+        "Lambda.SdkClientException",
+        "Lambda.TooManyRequestsException",
+        "Lambda.ClientExecutionTimeoutException",
+        "Lambda.Unknown",
+        "Sandbox.Timedout",
+        "Runtime.ExitError",
+    ],
+    interval_seconds=2, backoff_rate=2, max_delay_seconds=60, max_attempts=6,
+)  # fmt: skip
+_TIMED_OUT = Retry(
+    ["States.Timeout"],
+    interval_seconds=2, backoff_rate=2, max_delay_seconds=60, max_attempts=2,
+)  # fmt: skip
+AWS_BUSY = Retry(
+    ["Throttled", "ServiceUnavailable"],
+    interval_seconds=5, backoff_rate=2, max_delay_seconds=120, max_attempts=8,
+)  # fmt: skip
+CONFIG_NOT_YET_SEEN = Retry(
+    ["EndpointConfigNotFound", "NotYetConsistent"],
+    interval_seconds=3, backoff_rate=2, max_delay_seconds=30, max_attempts=6, jitter=False,
+)  # fmt: skip
+_ENDPOINT_BUSY = Retry(
+    ["EndpointBusy"],
+    interval_seconds=30, backoff_rate=1.5, max_delay_seconds=300, max_attempts=20, jitter=False,
+)  # fmt: skip
+SLACK_DOWN = Retry(
+    ["SlackUnavailable"],
+    interval_seconds=10, backoff_rate=2, max_delay_seconds=300, max_attempts=8,
+)  # fmt: skip
+
+
+class Machine(Construct):
+    """A Standard state machine in JSONata, logged and traced.
+
+    There is no machine-wide time-out: it would end a remediation without a word.
+    """
+
+    def create(
+        self, name: str, comment: str, definition: sfn.IChainable, settings: Settings
+    ) -> sfn.StateMachine:
+        log_group = logs.LogGroup(
+            self,
+            "Logs",
+            # log groups under this prefix don't use up the account's limited log resource policies
+            log_group_name=f"/aws/vendedlogs/states/{name}",
+            retention=settings.log_retention,
+            removal_policy=cdk.RemovalPolicy.DESTROY,
+        )
+        return sfn.StateMachine(
+            self,
+            "StateMachine",
+            state_machine_name=name,
+            comment=comment,
+            query_language=sfn.QueryLanguage.JSONATA,
+            definition_body=sfn.DefinitionBody.from_chainable(definition),
+            # execution data stays out of the log: it holds task tokens
+            logs=sfn.LogOptions(destination=log_group, level=sfn.LogLevel.ALL, include_execution_data=False),
+            tracing_enabled=True,
+        )
+
+    def failure(self, state: str, comment: str) -> sfn.Fail:
+        cause = "{% $string($states.input.error) %}"
+        return sfn.Fail.jsonata(self, state, comment=comment, error=state, cause=cause)
+
+    def task(
+        self,
+        name: str,
+        step: LambdaFunction,
+        comment: str,
+        *,
+        payload: str | Mapping[str, object],
+        retries: Sequence[Retry],
+        outputs: object = RESULT,
+        wait_for_answer: cdk.Duration | None = None,
+    ) -> tasks.LambdaInvoke:
+        """A step done by a function; `wait_for_answer` is how long the answer to its task token may take."""
+        pattern = sfn.IntegrationPattern
+        grace = cdk.Duration.seconds(_TASK_GRACE_SECONDS)
+        task = tasks.LambdaInvoke.jsonata(
+            self,
+            name,
+            comment=comment,
+            lambda_function=step.alias,
+            payload=(
+                sfn.TaskInput.from_text(payload)
+                if isinstance(payload, str)
+                else sfn.TaskInput.from_object(dict(payload))
+            ),
+            # the answer to a task token is the result itself, without Lambda's envelope
+            outputs="{% $states.result %}" if wait_for_answer else outputs,
+            integration_pattern=(
+                pattern.WAIT_FOR_TASK_TOKEN if wait_for_answer else pattern.REQUEST_RESPONSE
+            ),
+            task_timeout=sfn.Timeout.duration(wait_for_answer or step.timeout.plus(grace)),
+            retry_on_service_exceptions=False,  # ours say how long, too
+        )
+        if not wait_for_answer:  # where a time-out means that the deadline has passed
+            retries = (_TIMED_OUT, *retries)
+        for retry in (_LAMBDA_FAULTS, *retries):
+            task.add_retry(
+                errors=retry.errors,
+                interval=cdk.Duration.seconds(retry.interval_seconds),
+                backoff_rate=retry.backoff_rate,
+                max_delay=cdk.Duration.seconds(retry.max_delay_seconds),
+                max_attempts=retry.max_attempts,
+                jitter_strategy=sfn.JitterType.FULL if retry.jitter else None,
+            )
+        return task
+
+    def settled(
+        self, functions: Functions, *, then: sfn.IChainable, on_error: sfn.IChainable
+    ) -> tasks.LambdaInvoke:
+        """Wait until the endpoint can be updated; begins with ``{"attempt": 0}`` as its input."""
+        await_in_service = self.task(
+            "AwaitInService",
+            functions.await_in_service,
+            "A new endpoint is still Creating when its event arrives; only InService can be updated",
+            payload={"remediationId": EXECUTION_NAME, "attempt": _ATTEMPT},
+            retries=[AWS_BUSY],
+        )
+        await_in_service.add_catch(on_error, errors=["States.ALL"], outputs=ERROR)
+        in_service = sfn.Choice.jsonata(self, "InService?", comment="Look again later while it settles")
+        wait_for_service = self.wait("WaitForService", "Give the endpoint time to settle")
+        await_in_service.next(in_service)
+        in_service.when(when("$exists($states.input.waitSeconds)"), wait_for_service)
+        in_service.otherwise(then)
+        wait_for_service.next(await_in_service)
+        return await_in_service
+
+    def update(
+        self,
+        functions: Functions,
+        *,
+        arrived: str,
+        then: sfn.IChainable,
+        otherwise: sfn.IChainable,
+        comment: str,
+    ) -> tasks.LambdaInvoke:
+        """Update the endpoint and poll it until the update has an outcome; `arrived` is the good one."""
+        update_endpoint = self.task(
+            "UpdateEndpoint",
+            functions.update_endpoint,
+            comment,
+            payload={"remediationId": EXECUTION_NAME},
+            outputs={"attempt": 0, "waitSeconds": _FIRST_POLL_SECONDS},
+            retries=[AWS_BUSY, CONFIG_NOT_YET_SEEN, _ENDPOINT_BUSY],
+        )
+        wait_for_update = self.wait("WaitForUpdate", "Give SageMaker time for the update")
+        poll_endpoint = self.task(
+            "PollEndpoint",
+            functions.poll_endpoint,
+            "See how the update is doing: InService counts only on the new config",
+            payload={"remediationId": EXECUTION_NAME, "attempt": _ATTEMPT},
+            retries=[AWS_BUSY, CONFIG_NOT_YET_SEEN],
+        )
+        update_ended = sfn.Choice.jsonata(
+            self, "UpdateEnded?", comment="Look again later until it has an outcome"
+        )
+        for task in (update_endpoint, poll_endpoint):
+            task.add_catch(otherwise, errors=["States.ALL"], outputs=ERROR)
+        update_endpoint.next(wait_for_update).next(poll_endpoint).next(update_ended)
+        update_ended.when(when(f"$states.input.outcome = '{arrived}'"), then)
+        update_ended.when(when("$exists($states.input.outcome)"), otherwise)
+        update_ended.otherwise(wait_for_update)
+        return update_endpoint
+
+    def wait(self, name: str, comment: str) -> sfn.Wait:
+        time = sfn.WaitTime.seconds("{% $states.input.waitSeconds %}")
+        return sfn.Wait.jsonata(self, name, comment=comment, time=time)
+
+
+def when(condition: str) -> sfn.Condition:
+    return sfn.Condition.jsonata(f"{{% {condition} %}}")

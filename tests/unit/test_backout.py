@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from remediation import backout
+from remediation.approval import Answer
+from remediation.errors import EndpointChanged, EndpointGone, InvalidInput
+from tests.unit import samples
+
+_NOW = datetime(2026, 12, 1, 12, tzinfo=UTC)
+_DONE: dict[str, Any] = {
+    "outcome": "ENCRYPTED", "twinConfigName": samples.TWIN, "backoutUntil": "2026-12-07T11:00:00Z",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("facts", "user", "answer", "says"),
+    [
+        ({}, "U1", Answer.DECIDE, ""),
+        ({}, "U9", Answer.REFUSE, "not on the list"),
+        ({"outcome": "DENIED"}, "U1", Answer.REFUSE, "no way back"),
+        ({"backoutUntil": "2026-12-01T12:00:00Z"}, "U1", Answer.REFUSE, "is over"),
+        ({"backoutId": "b", "backoutRequestedBy": "U2", "backoutOutcome": ""}, "U1", Answer.REPEAT, "<@U2>"),
+        (
+            {"backoutId": "b", "backoutRequestedBy": "U2", "backoutOutcome": "BACKED_OUT"},
+            "U1",
+            Answer.REFUSE,
+            "already",
+        ),
+        (
+            {"backoutId": "b", "backoutRequestedBy": "U2", "backoutOutcome": "ROLLED_BACK"},
+            "U1",
+            Answer.DECIDE,
+            "",
+        ),
+    ],
+)
+def test_what_a_click_on_back_out_amounts_to(
+    facts: dict[str, Any], user: str, answer: Answer, says: str
+) -> None:
+    remediation = samples.remediation(**{**_DONE, **facts})
+    ruling = backout.judge_request(remediation, user, approvers=["U1", "U2"], now=_NOW)
+    assert ruling.answer is answer
+    assert says in ruling.explanation
+
+
+def test_an_outsider_does_not_learn_whether_there_is_a_record() -> None:
+    known, unknown = (
+        backout.judge_request(record, "U9", approvers=["U1"], now=_NOW)
+        for record in (samples.remediation(**_DONE), None)
+    )
+    assert known == unknown
+
+
+def test_every_try_starts_the_same_execution() -> None:
+    facts = backout.request_facts("U1", _NOW)
+    remediation = samples.remediation(**_DONE, **facts)
+    assert backout.machine_input(remediation) == backout.machine_input(remediation)
+    assert facts["backoutId"] != backout.request_facts("U1", _NOW)["backoutId"]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"original": None}, {"endpointName": "other"}, {"original": samples.remediation(outcome="DENIED")}],
+)
+def test_a_backout_of_nothing_is_refused_in_words(changes: dict[str, Any]) -> None:
+    event = {"remediationId": "b", "executionArn": "arn:x", "endpointName": "fraud", "backsOut": "r-1"}
+    original = changes.pop("original", samples.remediation(**_DONE))
+    with pytest.raises(InvalidInput):
+        backout.start_record({**event, **changes}, original, _NOW)
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "error"),
+    [
+        (None, EndpointGone),
+        (samples.endpoint("Deleting", samples.TWIN), EndpointGone),
+        (samples.endpoint(config_name="a-newer-one"), EndpointChanged),
+        (
+            samples.endpoint(
+                "Updating", samples.TWIN, PendingDeploymentSummary={"EndpointConfigName": "a-newer-one"}
+            ),
+            EndpointChanged,
+        ),
+    ],
+)
+def test_only_an_endpoint_on_its_twin_is_returned(endpoint: Any, error: type[Exception]) -> None:
+    with pytest.raises(error):
+        backout.require_on_twin(endpoint, samples.TWIN)
+    backout.require_on_twin(samples.endpoint(config_name=samples.TWIN), samples.TWIN)

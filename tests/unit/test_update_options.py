@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from remediation.update_options import KEEP_EVERYTHING, in_words, update_options
+from tests.unit import samples
+
+CANARY = {
+    "BlueGreenUpdatePolicy": {
+        "TrafficRoutingConfiguration": {
+            "Type": "CANARY",
+            "WaitIntervalInSeconds": 600,
+            "CanarySize": {"Type": "CAPACITY_PERCENT", "Value": 10},
+        }
+    },
+    "AutoRollbackConfiguration": {"Alarms": [{"AlarmName": "errors"}]},
+}
+ROLLING = {
+    "RollingUpdatePolicy": {
+        "MaximumBatchSize": {"Type": "INSTANCE_COUNT", "Value": 2},
+        "WaitIntervalInSeconds": 60,
+    }
+}
+ALL_AT_ONCE = {
+    "BlueGreenUpdatePolicy": {
+        "TrafficRoutingConfiguration": {"Type": "ALL_AT_ONCE", "WaitIntervalInSeconds": 0},
+        "TerminationWaitInSeconds": 0,
+    }
+}
+
+
+@pytest.mark.parametrize(
+    "last",
+    [CANARY, ROLLING, {**ALL_AT_ONCE, "AutoRollbackConfiguration": {"Alarms": [{"AlarmName": "a"}]}}],
+)
+def test_an_endpoints_own_policy_is_kept(last: dict[str, Any]) -> None:
+    endpoint = samples.endpoint(LastDeploymentConfig=last)
+    assert update_options(endpoint, samples.config(), CANARY) == (dict(KEEP_EVERYTHING), "")
+
+
+@pytest.mark.parametrize("last", [None, ALL_AT_ONCE])
+def test_an_endpoint_without_one_gets_that_of_the_settings(last: dict[str, Any] | None) -> None:
+    options, note = update_options(samples.endpoint(LastDeploymentConfig=last), samples.config(), CANARY)
+    assert options == {"RetainAllVariantProperties": True, "DeploymentConfig": CANARY}
+    assert note == ""
+
+
+def test_without_a_setting_everything_is_kept() -> None:
+    assert update_options(samples.endpoint(), samples.config(), None) == (dict(KEEP_EVERYTHING), "")
+
+
+@pytest.mark.parametrize(
+    ("variants", "policy", "says"),
+    [
+        ([{"InstanceType": "ml.inf1.xlarge"}], CANARY, "Inf1"),
+        ([{"ServerlessConfig": {"MemorySizeInMB": 1024}}], ROLLING, "serverless"),
+        ([{}, {}], ROLLING, "several variants"),
+        ([{}, {}], CANARY, ""),
+        ([{"ServerlessConfig": {"MemorySizeInMB": 1024}}], CANARY, ""),
+    ],
+)
+def test_what_sagemaker_excludes_is_not_asked_of_it(
+    variants: list[dict[str, Any]], policy: dict[str, Any], says: str
+) -> None:
+    config = samples.config(ProductionVariants=variants)
+    options, note = update_options(samples.endpoint(), config, policy)
+    assert ("DeploymentConfig" in options) is not bool(says)
+    assert says in note
+    assert options["RetainAllVariantProperties"] is True
+
+
+@pytest.mark.parametrize(
+    ("policy", "words"),
+    [
+        (None, "as the endpoint's last deployment did"),
+        (CANARY, "first 10%, then a wait of 10 min, rolled back if one of 1 alarms goes off"),
+        (ROLLING, "in rolling batches of 2 instances"),
+        (ALL_AT_ONCE, "all at once"),
+    ],
+)
+def test_the_approver_reads_how_traffic_moves(policy: dict[str, Any] | None, words: str) -> None:
+    assert words in in_words({"DeploymentConfig": policy} if policy else KEEP_EVERYTHING)
