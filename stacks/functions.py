@@ -131,16 +131,6 @@ class Functions(Construct):
                 *([] if keys_that_count == (ANY_KEY,) else [_allow("kms:DescribeKey", self._any_key())]),
             ],
         )
-        self.check_feasibility = self._function(
-            "CheckFeasibility",
-            "Sees that the key can be used and the models exist, before a person is asked",
-            environment=key,
-            records=("GetItem", "UpdateItem"),
-            statements=[
-                _allow("sagemaker:DescribeModel", self._arn("sagemaker", "model", "*")),
-                _allow("kms:DescribeKey", encryption.key.key_arn),
-            ],
-        )
         self.request_approval = self._function(
             "RequestApproval",
             "Posts the question in Slack, for whose answer the workflow waits",
@@ -199,6 +189,28 @@ class Functions(Construct):
                 # a deployment policy that is kept may name alarms (developer guide, deployment guardrails)
                 _allow("cloudwatch:DescribeAlarms", self._alarms_arn()),
                 use_key_through_sagemaker,
+            ],
+        )
+        # a key of our own has a policy of our own
+        users_key = not encryption.is_ours
+        self.check_feasibility = self._function(
+            "CheckFeasibility",
+            "Sees that the key can be used and the models exist, before a person is asked",
+            environment=key
+            | surfaces
+            | (self._key_users(self.create_encrypted_config, self.update_endpoint) if users_key else {}),
+            records=("GetItem", "UpdateItem"),
+            statements=[
+                _allow("sagemaker:DescribeModel", self._arn("sagemaker", "model", "*")),
+                _allow(
+                    ["kms:DescribeKey", *(["kms:GetKeyPolicy"] if users_key else [])], encryption.key.key_arn
+                ),
+                # of the execution roles, and of our own two
+                *(
+                    [_allow("iam:SimulatePrincipalPolicy", self._arn("iam", "role", "*"))]
+                    if users_key
+                    else []
+                ),
             ],
         )
         self.poll_endpoint = self._function(
@@ -345,6 +357,14 @@ class Functions(Construct):
         stack = cdk.Stack.of(self)
         region = "" if service == "iam" else stack.region
         return stack.format_arn(service=service, resource=resource, resource_name=name, region=region)
+
+    def _key_users(self, *functions: LambdaFunction) -> dict[str, str]:
+        """Whose use of a user's key is checked, and the ways that it takes."""
+        return {
+            "KEY_USERS": ",".join(function.role.role_arn for function in functions),
+            "VIA_S3": via_service(self, "s3"),
+            "VIA_SAGEMAKER": via_service(self, "sagemaker"),
+        }
 
     def _any_key(self) -> str:
         """A key of any account: a config may name another account's."""

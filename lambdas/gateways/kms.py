@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,8 @@ from gateways.aws import CLIENT_CONFIG, error_code, translated
 
 if TYPE_CHECKING:
     from mypy_boto3_kms import KMSClient
+
+_NOT_SHOWN = frozenset({"AccessDeniedException", "InvalidArnException", "NotFoundException"})
 
 
 class Kms:
@@ -30,6 +33,17 @@ class Kms:
                 if error_code(error) == "NotFoundException":
                     return None
                 raise
+
+    def key_policy(self, key_arn: str) -> Mapping[str, Any] | None:
+        """The policy of a key of this account; None where KMS doesn't show it to us."""
+        with translated("KMS"):
+            try:
+                policy = self._client.get_key_policy(KeyId=key_arn, PolicyName="default")["Policy"]
+            except ClientError as error:
+                if error_code(error) in _NOT_SHOWN:
+                    return None
+                raise
+        return json.loads(policy)
 
 
 @cache

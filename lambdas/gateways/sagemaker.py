@@ -80,15 +80,15 @@ class SageMaker:
             raise EndpointConfigNotFound(f"SageMaker finds no endpoint config {name}.")
         return config
 
-    def model_exists(self, name: str) -> bool:
+    def describe_model(self, name: str) -> Mapping[str, Any] | None:
+        """A model; None if there is none of that name."""
         with translated("SageMaker"):
             try:
-                self._client.describe_model(ModelName=name)
+                return self._client.describe_model(ModelName=name)
             except ClientError as error:
                 if _is_validation(error, _NO_MODEL):
-                    return False
+                    return None
                 raise
-        return True
 
     def list_tags(self, arn: str) -> dict[str, str]:
         with translated("SageMaker"):

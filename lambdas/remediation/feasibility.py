@@ -64,6 +64,12 @@ def require_models(missing: Collection[str]) -> None:
         )
 
 
+def execution_roles(config: Mapping[str, Any], models: Collection[Mapping[str, Any]]) -> list[str]:
+    """The roles that write an endpoint's captures, answers and core dumps, each once."""
+    named = (holder.get("ExecutionRoleArn") for holder in (config, *models))
+    return list(dict.fromkeys(str(role) for role in named if role))
+
+
 def local_storage_note(config: Mapping[str, Any]) -> str | None:
     """What the approver has to know of instance types whose local storage the key won't cover."""
     types = sorted({kind for kind in _instance_types(config) if _family(kind) in _LOCAL_STORAGE_FAMILIES})

@@ -67,6 +67,11 @@ def surface_entries(
     ]
 
 
+def without_changes(entries: Collection[SurfaceEntry], surfaces: Collection[str]) -> list[SurfaceEntry]:
+    """The recorded plan with some surfaces left as they are."""
+    return [{**entry, "after": entry["now"]} if entry["surface"] in surfaces else entry for entry in entries]
+
+
 def paths_to_change(surfaces: Collection[SurfaceEntry]) -> list[Path]:
     """Where the recorded plan puts our key."""
     return [from_dotted(entry["path"]) for entry in surfaces if entry["after"] != entry["now"]]

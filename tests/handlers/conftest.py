@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
 
@@ -18,6 +19,7 @@ import pytest
 import time_machine
 from moto import mock_aws
 
+import gateways.iam
 import gateways.kms
 import gateways.records
 import gateways.sagemaker
@@ -80,6 +82,9 @@ class Bench:
     def pass_time(self, seconds: float) -> None:
         self.clock.advance(seconds)
         self.traveller.move_to(self.clock.now())
+
+    def clock_now(self) -> datetime:
+        return datetime.fromtimestamp(self.clock.now(), UTC)
 
     def run(self, handler: Handler, **event: Any) -> dict[str, Any]:
         """Invoke a handler as Lambda does; the result must survive JSON."""
@@ -226,6 +231,7 @@ def bench(monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
 
 def _forget_clients() -> None:
     """The gateways' clients are kept for a Lambda's life, which here is one test."""
+    gateways.iam.iam.cache_clear()
     gateways.kms.kms.cache_clear()
     gateways.records.records.cache_clear()
     gateways.sagemaker.sagemaker.cache_clear()

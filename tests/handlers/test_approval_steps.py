@@ -6,6 +6,7 @@ import gc
 import json
 import socket
 import threading
+from datetime import UTC, datetime
 from typing import Any
 
 import boto3
@@ -17,6 +18,7 @@ from gateways.secrets import SlackSecret
 from gateways.slack import Slack
 from handlers import check_encryption, close_remediation, expire_approval, request_approval
 from remediation.errors import RequestRefused, SlackUnavailable, Throttled
+from remediation.record import happened
 from remediation.vocabulary import ApprovalStatus, Outcome
 from tests.handlers.conftest import ADA, CHANNEL, Bench
 from tests.unit import samples
@@ -149,8 +151,9 @@ def test_a_deleted_card_is_posted_anew(found: Bench) -> None:
 
 
 def test_of_two_tries_at_the_same_moment_one_names_the_question(found: Bench) -> None:
-    first = found.records.name_approval("r-1", "a-1", "2026-11-24T09:00:00Z")
-    second = found.records.name_approval("r-1", "a-2", "2026-11-24T09:00:01Z")
+    entry = happened(datetime.now(UTC), "asked")
+    first = found.records.name_approval("r-1", "a-1", "2026-11-24T09:00:00Z", entry)
+    second = found.records.name_approval("r-1", "a-2", "2026-11-24T09:00:01Z", entry)
     assert first == second
     assert first.get("approvalId") == "a-1"
 

@@ -1,34 +1,36 @@
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import boto3
 import pytest
 
 from handlers import request_approval
 from handlers.check_encryption import handler
 from remediation.errors import EndpointConfigNotFound, InvalidInput, RequestRefused, Throttled
-from remediation.record import iso
+from remediation.record import happened, iso
 from remediation.vocabulary import ApprovalStatus
 from tests.handlers.conftest import KEY_ARN, Bench
 
+_CAPTURE = {
+    "EnableCapture": True,
+    "InitialSamplingPercentage": 50,
+    "DestinationS3Uri": "s3://captures/x",
+    "CaptureOptions": [{"CaptureMode": "Input"}],
+}
+
 
 def test_an_unencrypted_endpoint_is_recorded_whole_and_claimed(bench: Bench) -> None:
-    config = bench.make_endpoint(
-        DataCaptureConfig={
-            "EnableCapture": True,
-            "InitialSamplingPercentage": 50,
-            "DestinationS3Uri": "s3://captures/x",
-            "CaptureOptions": [{"CaptureMode": "Input"}],
-        }
-    )
+    config = bench.make_endpoint(DataCaptureConfig=_CAPTURE)
     assert bench.run(handler, **bench.check_input()) == {"verdict": "UNENCRYPTED"}
 
     record = bench.remediation()
     assert record.get("sourceConfigName") == config
-    assert record.get("surfaceKeys") == [
-        {"surface": "instance-volume", "now": "", "after": KEY_ARN},
-        {"surface": "data-capture", "now": "", "after": KEY_ARN},
+    assert [(key["surface"], key["now"], key["after"]) for key in record.get("surfaceKeys", [])] == [
+        ("instance-volume", "", KEY_ARN),
+        ("data-capture", "", KEY_ARN),
     ]
     snapshot = bench.records.snapshot("r-1")
     assert snapshot["config"]["DataCaptureConfig"]["DestinationS3Uri"] == "s3://captures/x"
@@ -105,7 +107,11 @@ def test_the_step_run_again_by_its_own_workflow_is_the_same(bench: Bench) -> Non
     record = bench.remediation()
     bench.pass_time(30)
     assert bench.run(handler, **bench.check_input()) == first
-    assert bench.remediation() == record
+    again = bench.remediation()
+    assert [entry["what"] for entry in again.get("timeline", [])] == [
+        record.get("timeline", [])[0]["what"]
+    ] * 2
+    assert {**again, "timeline": record.get("timeline")} == record
 
 
 def _open_question(bench: Bench) -> None:
@@ -113,7 +119,7 @@ def _open_question(bench: Bench) -> None:
     assert bench.records.open_approval(
         {
             "approvalId": "a-1", "remediationId": "r-1", "endpointName": "fraud", "planHash": "",
-            "status": ApprovalStatus.PENDING, "taskToken": "token-1", "createdAt": "",
+            "status": ApprovalStatus.PENDING, "taskToken": "token-1", "createdAt": iso(datetime.now(UTC)),
             "deadline": iso(datetime.now(UTC) + timedelta(days=1)),
         }
     )  # fmt: skip
@@ -186,7 +192,7 @@ def test_an_endpoint_made_anew_under_its_old_names_is_another_plan(bench: Bench)
 def test_a_remediation_that_ended_without_letting_go_holds_nothing(bench: Bench) -> None:
     bench.make_endpoint()
     bench.run(handler, **bench.check_input())
-    bench.records.close("r-1", "DENIED", "", datetime.now(UTC))
+    bench.records.close("r-1", {"outcome": "DENIED"}, happened(datetime.now(UTC), "ended"))
     result = bench.run(handler, **bench.check_input(remediation_id="r-2", event_id="e-2"))
     assert result == {"verdict": "UNENCRYPTED"}
 
@@ -194,7 +200,7 @@ def test_a_remediation_that_ended_without_letting_go_holds_nothing(bench: Bench)
 def test_the_id_of_a_remediation_that_ended_starts_no_other(bench: Bench) -> None:
     bench.make_endpoint()
     bench.run(handler, **bench.check_input())
-    bench.records.close("r-1", "DENIED", "", datetime.now(UTC))
+    bench.records.close("r-1", {"outcome": "DENIED"}, happened(datetime.now(UTC), "ended"))
     with pytest.raises(InvalidInput, match="ended already"):
         bench.run(handler, **bench.check_input())
 
@@ -228,3 +234,76 @@ def test_throttling_is_named_as_such(bench: Bench) -> None:
 def test_input_of_another_shape_is_refused(bench: Bench) -> None:
     with pytest.raises(InvalidInput, match="endpointName"):
         bench.run(handler, **{**bench.check_input(), "endpointName": None})
+
+
+def test_which_surfaces_require_a_key_is_a_setting(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    bench.make_endpoint(KmsKeyId=KEY_ARN, DataCaptureConfig=_CAPTURE)
+    assert bench.run(handler, **bench.check_input())["verdict"] == "ENCRYPTED"
+    monkeypatch.setenv("REQUIRED_SURFACES", "instance-volume,data-capture")
+    again = bench.run(handler, **bench.check_input(remediation_id="r-2", event_id="e-2"))
+    assert again == {"verdict": "UNENCRYPTED"}
+    [volume, capture] = bench.remediation("r-2").get("surfaceKeys", [])
+    assert (volume["now"], volume["after"], volume["problem"]) == (KEY_ARN, KEY_ARN, "")
+    assert (capture["now"], capture["after"], capture["problem"]) == ("", KEY_ARN, "no KMS key")
+
+
+def _key(alias: str = "") -> tuple[str, str]:
+    """A new key's id and ARN."""
+    client = boto3.client("kms")
+    metadata = client.create_key(KeyUsage="ENCRYPT_DECRYPT")["KeyMetadata"]
+    if alias:
+        client.create_alias(AliasName=alias, TargetKeyId=metadata["KeyId"])
+    return metadata["KeyId"], str(metadata.get("Arn"))
+
+
+@pytest.mark.parametrize("listed", ["alias", "id", "arn"])
+@pytest.mark.parametrize("named", ["alias", "id", "arn"])
+def test_an_alias_an_id_and_an_arn_of_one_key_are_equal(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, listed: str, named: str
+) -> None:
+    key_id, arn = _key("alias/phi")
+    names = {"alias": "alias/phi", "id": key_id, "arn": arn}
+    monkeypatch.setenv("ENCRYPTED_BY", names[listed])
+    bench.make_endpoint(KmsKeyId=names[named])
+    assert bench.run(handler, **bench.check_input())["verdict"] == "ENCRYPTED"
+
+
+@pytest.mark.parametrize("setting", ["listed", "customer-managed"])
+def test_a_key_that_does_not_count_is_found_and_would_be_replaced(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, setting: str
+) -> None:
+    monkeypatch.setenv("ENCRYPTED_BY", _key()[1] if setting == "listed" else setting)
+    other = _key()[1] if setting == "listed" else "alias/none"
+    bench.make_endpoint(KmsKeyId=other)
+    assert bench.run(handler, **bench.check_input()) == {"verdict": "UNENCRYPTED"}
+    [volume] = bench.remediation().get("surfaceKeys", [])
+    assert (volume["now"], volume["after"]) == (other, KEY_ARN)
+    assert volume["problem"]
+
+
+def test_our_own_key_always_counts(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ENCRYPTED_BY", _key()[1])
+    bench.make_endpoint(KmsKeyId=KEY_ARN)
+    assert bench.run(handler, **bench.check_input())["verdict"] == "ENCRYPTED"
+
+
+def test_the_settings_deployment_policy_is_part_of_the_plan(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.make_endpoint()
+    bench.run(handler, **bench.check_input())
+    rolling = {"MaximumBatchSize": {"Type": "INSTANCE_COUNT", "Value": 1}, "WaitIntervalInSeconds": 60}
+    monkeypatch.setenv("DEPLOYMENT_CONFIG", json.dumps({"RollingUpdatePolicy": rolling}))
+    bench.run(handler, **bench.check_input(remediation_id="r-2", event_id="e-2"))
+    first, second = bench.remediation(), bench.remediation("r-2")
+    assert first.get("planHash") != second.get("planHash")
+    assert second.get("updateOptions") == {
+        "RetainAllVariantProperties": True,
+        "DeploymentConfig": {"RollingUpdatePolicy": rolling},
+    }
+
+
+def test_tags_are_kept_before_anything_is_asked(bench: Bench) -> None:
+    bench.make_endpoint(Tags=[{"Key": "team", "Value": "fraud"}])
+    bench.run(handler, **bench.check_input())
+    assert bench.records.snapshot("r-1")["tags"] == {"team": "fraud"}

@@ -1,12 +1,16 @@
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 import boto3
 import pytest
 
 from handlers import check_encryption
 from handlers.check_feasibility import handler
-from remediation.errors import KeyUnusable, ModelGone
-from tests.handlers.conftest import Bench
+from remediation.errors import KeyUnusable, ModelGone, RequestRefused
+from tests.handlers.conftest import ACCOUNT, Bench
 
 
 @pytest.fixture
@@ -47,3 +51,121 @@ def test_a_deleted_model_too(found: Bench) -> None:
     found.sagemaker.delete_model(ModelName="model")
     with pytest.raises(ModelGone, match="model model"):
         found.run(handler, remediationId="r-1")
+
+
+# -- a key of the user's own, whose policy is the user's
+
+
+class FakeIam:
+    """IAM's simulator, which moto doesn't have: says one thing of every action."""
+
+    def __init__(self, decision: str) -> None:
+        self.decision = decision
+        self.asked: list[tuple[str, tuple[str, ...]]] = []
+
+    def simulate(self, role: str, actions: Sequence[str], *_: Any) -> list[Mapping[str, Any]]:
+        if self.decision == "refused":
+            raise RequestRefused("IAM refused SimulatePrincipalPolicy: AccessDenied")
+        self.asked.append((role, tuple(actions)))
+        return [{"EvalActionName": action, "EvalDecision": self.decision} for action in actions]
+
+
+def _users_key(bench: Bench, monkeypatch: pytest.MonkeyPatch, iam: FakeIam, policy: Any = None) -> None:
+    """An endpoint with data capture, found with a key of the user's own."""
+    arn = str(boto3.client("kms").create_key(KeyUsage="ENCRYPT_DECRYPT")["KeyMetadata"].get("Arn"))
+    if policy is not None:
+        boto3.client("kms").put_key_policy(
+            KeyId=arn.rpartition("/")[2], PolicyName="default", Policy=json.dumps(policy)
+        )
+    us = f"arn:aws:iam::{ACCOUNT}:role/Update"
+    for name, value in {
+        "KMS_KEY_ARN": arn,
+        "KEY_USERS": us,
+        "VIA_S3": "s3.us-east-1.amazonaws.com",
+        "VIA_SAGEMAKER": "sagemaker.us-east-1.amazonaws.com",
+    }.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr("handlers.check_feasibility.iam", lambda: iam)
+    capture = {
+        "EnableCapture": True,
+        "InitialSamplingPercentage": 50,
+        "DestinationS3Uri": "s3://captures/x",
+        "CaptureOptions": [{"CaptureMode": "Input"}],
+    }
+    bench.make_endpoint(DataCaptureConfig=capture)
+    bench.run(check_encryption.handler, **bench.check_input())
+
+
+def _delegating(*more: dict[str, Any]) -> dict[str, Any]:
+    root = {"AWS": f"arn:aws:iam::{ACCOUNT}:root"}
+    delegate = {"Effect": "Allow", "Principal": root, "Action": "kms:*", "Resource": "*"}
+    return {"Version": "2012-10-17", "Statement": [delegate, *more]}
+
+
+def test_a_role_that_may_use_the_key_fills_all(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    iam = FakeIam("allowed")
+    _users_key(bench, monkeypatch, iam, _delegating())
+    plan = bench.remediation().get("planHash")
+    bench.run(handler, remediationId="r-1")
+    assert bench.remediation().get("notes") == []
+    assert bench.remediation().get("planHash") == plan
+    role = f"arn:aws:iam::{ACCOUNT}:role/Execution"
+    assert (role, ("kms:GenerateDataKey", "kms:Decrypt")) in iam.asked
+
+
+_DENY = {"Effect": "Deny", "Principal": "*", "Action": "kms:Decrypt", "Resource": "*"}
+
+
+@pytest.mark.parametrize(
+    ("decision", "policy"),
+    [
+        ("implicitDeny", _delegating()),
+        ("explicitDeny", _delegating()),
+        ("refused", _delegating()),
+        ("allowed", _delegating(_DENY)),
+        ("allowed", {"Version": "2012-10-17", "Statement": []}),
+    ],
+)
+def test_what_the_role_could_not_write_is_left_alone_and_told(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, decision: str, policy: Any
+) -> None:
+    _users_key(bench, monkeypatch, FakeIam(decision), policy)
+    plan = bench.remediation().get("planHash")
+    for _ in range(2):  # a retry finds the same
+        bench.run(handler, remediationId="r-1")
+    record = bench.remediation()
+    after = {entry["surface"]: entry["after"] for entry in record.get("surfaceKeys", [])}
+    assert after == {"instance-volume": record.get("keyArn"), "data-capture": ""}
+    assert record.get("planHash") != plan
+    assert sum("data capture" in note for note in record.get("notes", [])) == 1
+
+
+def test_a_required_surface_that_could_not_be_written_asks_nobody(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REQUIRED_SURFACES", "instance-volume,data-capture")
+    _users_key(bench, monkeypatch, FakeIam("implicitDeny"), _delegating())
+    with pytest.raises(KeyUnusable, match="data capture"):
+        bench.run(handler, remediationId="r-1")
+
+
+def test_a_doubt_about_our_own_use_is_told(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    _users_key(bench, monkeypatch, FakeIam("allowed"), {"Version": "2012-10-17", "Statement": []})
+    bench.run(handler, remediationId="r-1")
+    assert any("Sealpoint may use the key" in note for note in bench.remediation().get("notes", []))
+
+
+def test_another_accounts_key_can_be_for_the_volume_alone(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    iam = FakeIam("allowed")
+    _users_key(bench, monkeypatch, iam, _delegating())
+    foreign = bench.remediation().get("keyArn", "").replace(ACCOUNT, "999999999999")
+    monkeypatch.setenv("KMS_KEY_ARN", foreign)
+    described = {
+        "Arn": foreign, "KeyState": "Enabled", "KeySpec": "SYMMETRIC_DEFAULT", "KeyUsage": "ENCRYPT_DECRYPT",
+    }  # fmt: skip
+    monkeypatch.setattr("gateways.kms.Kms.describe_key", lambda *_: described)
+    bench.run(handler, remediationId="r-1")
+    assert iam.asked == []
+    assert any("another account's" in note for note in bench.remediation().get("notes", []))

@@ -60,7 +60,8 @@ def approve(bench: Bench, status: ApprovalStatus = ApprovalStatus.APPROVED) -> N
         {
             "approvalId": "a-1", "remediationId": "r-1", "endpointName": "fraud",
             "planHash": bench.remediation().get("planHash", ""), "status": ApprovalStatus.PENDING,
-            "taskToken": "token-1", "createdAt": "", "deadline": iso(datetime.now(UTC) + timedelta(days=1)),
+            "taskToken": "token-1", "createdAt": iso(datetime.now(UTC)),
+            "deadline": iso(datetime.now(UTC) + timedelta(days=1)),
         }
     )  # fmt: skip
     assert opened

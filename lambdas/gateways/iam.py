@@ -1,0 +1,43 @@
+"""IAM: what a role's own policies allow, asked of IAM's policy simulator."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import boto3
+
+from gateways.aws import CLIENT_CONFIG, translated
+
+if TYPE_CHECKING:
+    from mypy_boto3_iam import IAMClient
+
+
+class Iam:
+    """Every call may raise `Throttled`, `ServiceUnavailable` or `RequestRefused`."""
+
+    def __init__(self, client: IAMClient | None = None) -> None:
+        self._client = client or boto3.client("iam", config=CLIENT_CONFIG)
+
+    def simulate(
+        self, role_arn: str, actions: Sequence[str], resource: str, context: Sequence[Mapping[str, Any]]
+    ) -> list[Mapping[str, Any]]:
+        """The simulator's verdict on each action. It looks at the role's policies alone, at no resource's.
+
+        https://docs.aws.amazon.com/IAM/latest/APIReference/API_SimulatePrincipalPolicy.html
+        """
+        entries: Any = list(context)
+        with translated("IAM"):
+            pages = self._client.get_paginator("simulate_principal_policy").paginate(
+                PolicySourceArn=role_arn,
+                ActionNames=list(actions),
+                ResourceArns=[resource],
+                ContextEntries=entries,
+            )
+            return [result for page in pages for result in page["EvaluationResults"]]
+
+
+@cache
+def iam() -> Iam:
+    return Iam()

@@ -1,0 +1,312 @@
+"""What follows an encryption: the way back, and the old config's retirement."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from handlers import (
+    await_in_service,
+    begin_backout,
+    check_encryption,
+    close_backout,
+    close_remediation,
+    create_encrypted_config,
+    exempt_endpoint,
+    poll_endpoint,
+    request_approval,
+    restore_config,
+    retire_old_config,
+    update_endpoint,
+)
+from remediation.errors import EndpointChanged, InvalidInput, RequestRefused
+from remediation.vocabulary import ApprovalStatus
+from tests.handlers.conftest import ADA, Bench
+
+OLD = "fraud-config"
+
+
+@pytest.fixture
+def encrypted(bench: Bench) -> Bench:
+    """An endpoint that remediation r-1 has encrypted."""
+    bench.make_endpoint(Tags=[{"Key": "team", "Value": "fraud"}])
+    bench.run(check_encryption.handler, **bench.check_input())
+    bench.run(request_approval.handler, remediationId="r-1", taskToken="token-1")
+    approval_id = bench.remediation().get("approvalId", "")
+    bench.records.settle(approval_id, ApprovalStatus.APPROVED, {"decidedBy": ADA.id})
+    bench.run(create_encrypted_config.handler, remediationId="r-1")
+    bench.run(update_endpoint.handler, remediationId="r-1")
+    bench.pass_time(1200)
+    bench.run(poll_endpoint.handler, remediationId="r-1")
+    bench.run(close_remediation.handler, remediationId="r-1", outcome="ENCRYPTED")
+    return bench
+
+
+def begin(bench: Bench, backout_id: str = "b-1", **changes: Any) -> dict[str, Any]:
+    event = {
+        "remediationId": backout_id, "executionArn": f"arn:x:{backout_id}", "endpointName": "fraud",
+        "backsOut": "r-1", "requestedBy": ADA.id,
+    }  # fmt: skip
+    return bench.run(begin_backout.handler, **event | changes)
+
+
+def go_back(bench: Bench, backout_id: str = "b-1") -> None:
+    """Everything up to the request that moves the endpoint."""
+    begin(bench, backout_id)
+    for step in (await_in_service, restore_config, exempt_endpoint, update_endpoint):
+        bench.run(step.handler, remediationId=backout_id)
+
+
+def close(bench: Bench, **ending: Any) -> dict[str, Any]:
+    event = {"remediationId": "b-1", "executionArn": "arn:x:b-1", "backsOut": "r-1", **ending}
+    return bench.run(close_backout.handler, **event)
+
+
+def live_config(bench: Bench) -> str:
+    return str(bench.sagemaker.describe_endpoint(EndpointName="fraud")["EndpointConfigName"])
+
+
+def endpoint_tags(bench: Bench) -> dict[str, str]:
+    arn = bench.sagemaker.describe_endpoint(EndpointName="fraud")["EndpointArn"]
+    return {tag["Key"]: tag["Value"] for tag in bench.sagemaker.list_tags(ResourceArn=arn)["Tags"]}
+
+
+def configs(bench: Bench) -> set[str]:
+    found = bench.sagemaker.list_endpoint_configs()["EndpointConfigs"]
+    return {config["EndpointConfigName"] for config in found}
+
+
+def card(bench: Bench) -> str:
+    return json.dumps(bench.messages()[0].blocks)
+
+
+# -- after success
+
+
+def test_success_starts_the_wait_for_the_old_configs_retirement_once(encrypted: Bench) -> None:
+    encrypted.run(close_remediation.handler, remediationId="r-1", outcome="ENCRYPTED")
+    first, again = encrypted.workflow.started
+    assert first == again
+    assert first == (
+        "retirement",
+        "r-1",
+        {"endpointName": "fraud", "remediationId": "r-1", "waitSeconds": 14 * 86_400},
+    )
+    assert '"backout"' in card(encrypted)
+
+
+def test_without_time_for_it_no_way_back_is_offered(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BACKOUT_DAYS", "0")
+    bench.make_endpoint()
+    bench.run(check_encryption.handler, **bench.check_input())
+    bench.run(request_approval.handler, remediationId="r-1", taskToken="token-1")
+    bench.run(close_remediation.handler, remediationId="r-1", outcome="ENCRYPTED")
+    assert '"backout"' not in card(bench)
+    assert bench.workflow.started[-1][2]["waitSeconds"] == 0
+
+
+# -- the way back
+
+
+def test_the_endpoint_returns_to_its_config_exempt_and_with_its_capacity(encrypted: Bench) -> None:
+    encrypted.sagemaker.update_endpoint_weights_and_capacities(
+        EndpointName="fraud", DesiredWeightsAndCapacities=[{"VariantName": "a", "DesiredInstanceCount": 5}]
+    )
+    encrypted.pass_time(700)
+    go_back(encrypted)
+    encrypted.pass_time(1200)
+    ended = encrypted.run(poll_endpoint.handler, remediationId="b-1")
+    assert close(encrypted, **ended)["outcome"] == "BACKED_OUT"
+
+    assert live_config(encrypted) == OLD
+    endpoint = encrypted.sagemaker.describe_endpoint(EndpointName="fraud")
+    assert endpoint["ProductionVariants"][0]["CurrentInstanceCount"] == 5
+    assert "sealpoint:exempt-until" in endpoint_tags(encrypted)
+    assert encrypted.records.holder("fraud") is None
+    assert encrypted.remediation().get("backoutOutcome") == "BACKED_OUT"
+    assert "Returned to" in card(encrypted)
+    asked_anew = encrypted.run(
+        check_encryption.handler, **encrypted.check_input(remediation_id="r-2", event_id="e-2")
+    )
+    assert asked_anew["verdict"] == "EXEMPT"
+
+
+def test_a_config_that_was_deleted_is_made_anew_from_the_record(encrypted: Bench) -> None:
+    before = encrypted.records.snapshot("r-1")
+    encrypted.sagemaker.delete_endpoint_config(EndpointConfigName=OLD)
+    begin(encrypted)
+    for _ in range(2):  # a retry finds it there
+        encrypted.run(restore_config.handler, remediationId="b-1")
+    restored = encrypted.sagemaker.describe_endpoint_config(EndpointConfigName=OLD)
+    assert restored["ProductionVariants"] == before["config"]["ProductionVariants"]
+    tags = encrypted.sagemaker.list_tags(ResourceArn=restored["EndpointConfigArn"])["Tags"]
+    assert tags == [{"Key": "team", "Value": "fraud"}]
+    assert encrypted.remediation("b-1").get("restoredConfigName") == OLD
+
+
+def test_a_config_whose_name_someone_took_is_restored_under_another(encrypted: Bench) -> None:
+    encrypted.sagemaker.delete_endpoint_config(EndpointConfigName=OLD)
+    encrypted.make_config(OLD, KmsKeyId="alias/theirs")
+    begin(encrypted)
+    encrypted.run(restore_config.handler, remediationId="b-1")
+    name = encrypted.remediation("b-1").get("restoredConfigName", "")
+    assert name.startswith("fraud-config-was-")
+    assert "KmsKeyId" not in encrypted.sagemaker.describe_endpoint_config(EndpointConfigName=name)
+
+
+@pytest.mark.parametrize(
+    ("changes", "error"),
+    [
+        ({"backsOut": "r-9"}, InvalidInput),
+        ({"endpointName": "other"}, InvalidInput),
+        ({"requestedBy": None}, None),
+    ],
+)
+def test_only_what_was_encrypted_can_be_backed_out_of(
+    encrypted: Bench, changes: dict[str, Any], error: type[Exception] | None
+) -> None:
+    if error is None:
+        assert begin(encrypted, **changes) == {"attempt": 0}
+    else:
+        with pytest.raises(error):
+            begin(encrypted, **changes)
+
+
+def test_an_endpoint_that_moved_on_stays_where_it_is(encrypted: Bench) -> None:
+    encrypted.make_config("newer")
+    encrypted.sagemaker.update_endpoint(EndpointName="fraud", EndpointConfigName="newer")
+    with pytest.raises(EndpointChanged, match="no longer on"):
+        begin(encrypted)
+    encrypted.pass_time(1200)
+
+
+def test_a_remediation_at_work_is_not_disturbed(encrypted: Bench) -> None:
+    claim: Any = {
+        "endpointName": "fraud", "remediationId": "r-2", "planHash": "p",
+        "leaseUntil": "2099-01-01T00:00:00Z",
+    }  # fmt: skip
+    encrypted.records.claim(claim, encrypted.clock_now())
+    with pytest.raises(EndpointChanged, match="Remediation r-2 is at work"):
+        begin(encrypted)
+
+
+def test_a_backout_that_aws_refuses_leaves_the_twin_and_no_exemption(encrypted: Bench) -> None:
+    twin = live_config(encrypted)
+    arn = encrypted.sagemaker.describe_endpoint(EndpointName="fraud")["EndpointArn"]
+    encrypted.sagemaker.add_tags(
+        ResourceArn=arn, Tags=[{"Key": "sealpoint:exempt-until", "Value": "2020-01-01"}]
+    )
+    encrypted.hosting.faults.refuse("UpdateEndpoint", "ValidationException", "The model is gone.")
+    with pytest.raises(RequestRefused):
+        go_back(encrypted)
+    refused = {"Error": "RequestRefused", "Cause": json.dumps({"errorMessage": "gone"})}
+    closed = close(encrypted, error=refused)
+    assert closed["outcome"] == "FAILED"
+    assert live_config(encrypted) == twin
+    assert endpoint_tags(encrypted)["sealpoint:exempt-until"] == "2020-01-01", "as it was before"
+    assert "sealpoint:exempt-reason" not in endpoint_tags(encrypted)
+    assert "ended FAILED" in card(encrypted)
+    assert '"backout"' in card(encrypted), "it can be tried again"
+
+
+def test_a_backout_that_never_began_is_told_all_the_same(encrypted: Bench) -> None:
+    encrypted.records.note("r-1", {"backoutId": "b-1", "backoutRequestedBy": ADA.id, "backoutOutcome": ""})
+    closed = close(encrypted, outcome="FAILED", reason="the execution ended as ABORTED", endpointName="fraud")
+    assert closed["outcome"] == "FAILED"
+    assert "ended FAILED" in card(encrypted)
+
+
+# -- retirement
+
+
+def retire(bench: Bench, **event: Any) -> dict[str, Any]:
+    return bench.run(retire_old_config.handler, remediationId="r-1", **event)
+
+
+def test_the_old_config_is_deleted_when_nothing_uses_it(encrypted: Bench) -> None:
+    assert retire(encrypted) == {}
+    assert OLD not in configs(encrypted)
+    assert encrypted.records.snapshot("r-1")["config"]["EndpointConfigName"] == OLD
+    assert "its content is on record" in card(encrypted)
+    assert '"backout"' not in card(encrypted)
+    assert retire(encrypted) == {}
+
+
+def test_a_config_that_another_endpoint_uses_is_kept(encrypted: Bench) -> None:
+    encrypted.sagemaker.create_endpoint(EndpointName="other", EndpointConfigName=OLD)
+    retire(encrypted)
+    assert OLD in configs(encrypted)
+    assert "other" in encrypted.remediation().get("sourceKept", "")
+
+
+def test_one_that_comes_to_use_it_while_the_pages_are_read_is_seen(
+    encrypted: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    encrypted.sagemaker.create_endpoint(EndpointName="other", EndpointConfigName=OLD)
+    monkeypatch.setattr("gateways.sagemaker.SageMaker.endpoints_page", lambda *_: (["fraud"], ""))
+    retire(encrypted)
+    assert OLD in configs(encrypted)
+
+
+def test_every_page_of_endpoints_is_looked_at(encrypted: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    pages = {"": (["fraud"], "two"), "two": (["fraud"], "")}
+    monkeypatch.setattr("gateways.sagemaker.SageMaker.endpoints_page", lambda _, token: pages[token])
+    more = retire(encrypted)
+    assert more["nextToken"] == "two"
+    assert OLD in configs(encrypted)
+    assert retire(encrypted, **more) == {}
+    assert OLD not in configs(encrypted)
+
+
+@pytest.mark.parametrize(
+    ("setting", "facts", "says"),
+    [
+        ("false", {}, "settings keep"),
+        ("true", {"backoutId": "b-1", "backoutOutcome": "BACKED_OUT"}, "returned to it"),
+        ("true", {"backoutId": "b-1", "backoutOutcome": ""}, "returned to it"),
+    ],
+)
+def test_a_config_that_is_still_wanted_is_kept(
+    encrypted: Bench, monkeypatch: pytest.MonkeyPatch, setting: str, facts: dict[str, str], says: str
+) -> None:
+    monkeypatch.setenv("RETIRE_OLD_CONFIG", setting)
+    if facts:
+        encrypted.records.note("r-1", facts)
+    retire(encrypted)
+    assert OLD in configs(encrypted)
+    assert says in encrypted.remediation().get("sourceKept", "")
+
+
+def test_another_config_under_the_old_name_is_not_touched(encrypted: Bench) -> None:
+    encrypted.sagemaker.delete_endpoint_config(EndpointConfigName=OLD)
+    encrypted.make_config(OLD, KmsKeyId="alias/theirs")
+    retire(encrypted)
+    assert OLD in configs(encrypted)
+    assert "not the config that is on record" in encrypted.remediation().get("sourceKept", "")
+
+
+# -- the live capture
+
+
+def test_a_capture_that_kept_running_without_the_key_is_told(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    capture = {
+        "EnableCapture": True, "InitialSamplingPercentage": 50, "DestinationS3Uri": "s3://captures/x",
+        "CaptureOptions": [{"CaptureMode": "Input"}],
+    }  # fmt: skip
+    bench.make_endpoint(DataCaptureConfig=capture)
+    bench.hosting.faults.data_capture_retained = True
+    bench.run(check_encryption.handler, **bench.check_input())
+    bench.run(request_approval.handler, remediationId="r-1", taskToken="token-1")
+    approval_id = bench.remediation().get("approvalId", "")
+    bench.records.settle(approval_id, ApprovalStatus.APPROVED, {"decidedBy": ADA.id})
+    bench.run(create_encrypted_config.handler, remediationId="r-1")
+    bench.run(update_endpoint.handler, remediationId="r-1")
+    bench.pass_time(1200)
+    assert bench.run(poll_endpoint.handler, remediationId="r-1")["outcome"] == "ENCRYPTED"
+    assert any("running capture" in note for note in bench.remediation().get("notes", []))
+    monkeypatch.setenv("REQUIRED_SURFACES", "instance-volume,data-capture")
+    assert bench.run(poll_endpoint.handler, remediationId="r-1")["outcome"] == "FAILED"
