@@ -241,18 +241,25 @@ def test_a_config_that_another_endpoint_uses_is_kept(encrypted: Bench) -> None:
     assert "other" in encrypted.remediation().get("sourceKept", "")
 
 
+def _one_page(_self: Any, _token: str = "") -> tuple[list[str], str]:
+    return ["fraud"], ""
+
+
+def _two_pages(_self: Any, token: str = "") -> tuple[list[str], str]:
+    return ["fraud"], "" if token else "two"
+
+
 def test_one_that_comes_to_use_it_while_the_pages_are_read_is_seen(
     encrypted: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     encrypted.sagemaker.create_endpoint(EndpointName="other", EndpointConfigName=OLD)
-    monkeypatch.setattr("gateways.sagemaker.SageMaker.endpoints_page", lambda *_: (["fraud"], ""))
+    monkeypatch.setattr("gateways.sagemaker.SageMaker.endpoints_page", _one_page)
     retire(encrypted)
     assert OLD in configs(encrypted)
 
 
 def test_every_page_of_endpoints_is_looked_at(encrypted: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    pages = {"": (["fraud"], "two"), "two": (["fraud"], "")}
-    monkeypatch.setattr("gateways.sagemaker.SageMaker.endpoints_page", lambda _, token: pages[token])
+    monkeypatch.setattr("gateways.sagemaker.SageMaker.endpoints_page", _two_pages)
     more = retire(encrypted)
     assert more["nextToken"] == "two"
     assert OLD in configs(encrypted)

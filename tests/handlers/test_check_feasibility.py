@@ -165,7 +165,11 @@ def test_another_accounts_key_can_be_for_the_volume_alone(
     described = {
         "Arn": foreign, "KeyState": "Enabled", "KeySpec": "SYMMETRIC_DEFAULT", "KeyUsage": "ENCRYPT_DECRYPT",
     }  # fmt: skip
-    monkeypatch.setattr("gateways.kms.Kms.describe_key", lambda *_: described)
+
+    def describe_key(*_: Any) -> dict[str, str]:
+        return described
+
+    monkeypatch.setattr("gateways.kms.Kms.describe_key", describe_key)
     bench.run(handler, remediationId="r-1")
     assert iam.asked == []
     assert any("another account's" in note for note in bench.remediation().get("notes", []))

@@ -65,6 +65,8 @@ def elsewhere(context: dict[str, Any], tmp_path_factory: pytest.TempPathFactory)
         **context["sealpoint"],
         "regions": ["us-gov-west-1", "cn-north-1"],
         "kmsKeyArns": {"us-gov-west-1": GOV_KEY_ARN},
+        "encryptedBy": "customer-managed",
+        "requiredSurfaces": ["instance-volume", "data-capture"],
     }
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(lambda_asset, "build_asset", counted)

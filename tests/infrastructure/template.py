@@ -52,9 +52,14 @@ class Template:
             for statement in policy["Properties"]["PolicyDocument"]["Statement"]
         ]
 
-    def definition(self) -> dict[str, Any]:
-        """The state machine."""
-        return json.loads(self.only("AWS::StepFunctions::StateMachine")["DefinitionString"])
+    def machine(self, name: str = "remediation") -> dict[str, Any]:
+        """The properties of the state machine of that name."""
+        machines = [res["Properties"] for res in self.resources("AWS::StepFunctions::StateMachine").values()]
+        (found,) = [machine for machine in machines if machine["StateMachineName"].endswith(f"-{name}")]
+        return found
+
+    def definition(self, name: str = "remediation") -> dict[str, Any]:
+        return json.loads(self.machine(name)["DefinitionString"])
 
     def rules(self) -> list[dict[str, Any]]:
         return [rule["Properties"] for rule in self.resources("AWS::Events::Rule").values()]

@@ -7,13 +7,15 @@ from typing import Any
 import pytest
 
 from remediation.vocabulary import Surface
+from stacks.settings import SURFACES
 from tests.infrastructure.conftest import GOV_KEY_ARN, ROOT, Elsewhere
 from tests.infrastructure.template import Template
 
 HANDLERS = (
     "check_encryption", "check_feasibility", "request_approval", "slack_interactions", "expire_approval",
     "await_in_service", "create_encrypted_config", "update_endpoint", "poll_endpoint", "delete_unused_twin",
-    "close_remediation",
+    "close_remediation", "begin_backout", "restore_config", "exempt_endpoint", "close_backout",
+    "retire_old_config",
 )  # fmt: skip
 
 
@@ -39,7 +41,8 @@ def test_how_a_function_runs(template: Template, handler: str) -> None:
     assert function["Runtime"] == "python3.14"
     assert function["Architectures"] == ["arm64"]
     assert function["MemorySize"] == 1024
-    assert function["Timeout"] == {"slack_interactions": 10, "delete_unused_twin": 300}.get(handler, 30)
+    longer = {"slack_interactions": 10, "delete_unused_twin": 300, "retire_old_config": 300}
+    assert function["Timeout"] == longer.get(handler, 30)
     assert function["TracingConfig"] == {"Mode": "Active"}
     assert "ReservedConcurrentExecutions" not in function
 
@@ -83,14 +86,16 @@ def test_the_environment_has_every_setting_that_the_code_asks_for_and_no_other(t
         "POWERTOOLS_METRICS_NAMESPACE": "Sealpoint",
         "POWERTOOLS_LOG_LEVEL": "INFO",
         "RECORDS_TABLE_NAME": template.outputs["RecordsTableName"],
+        "RECORD_RETENTION_DAYS": str(6 * 366),
     }
     for handler, function in template.functions().items():
         environment: dict[str, str] = function["Environment"]["Variables"]
         assert common.items() <= environment.items()
         source = (ROOT / f"lambdas/handlers/{handler}.py").read_text()
-        asked = set(re.findall(r'required(?:_list|_seconds)?\("([A-Z_]+)"\)', source))
+        asked = set(re.findall(r'required(?:_list|_seconds|_days)?\("([A-Z_]+)"\)', source))
         if "slack_secret" in source:
             asked.add("SLACK_SECRET_ARN")
+        asked -= {"VIA_S3", "VIA_SAGEMAKER"}  # for a user's key only
         assert asked <= environment.keys(), handler
         assert environment.keys() - common.keys() <= asked | {"APPROVERS"}, handler
 
@@ -108,14 +113,22 @@ def test_the_settings_arrive_in_the_functions(template: Template) -> None:
         assert variables[handler]["KMS_KEY_ARN"] == template.outputs["KmsKeyArn"]
 
 
-def test_our_own_key_is_for_every_surface_and_a_users_for_the_instance_volume(
+def test_a_users_key_is_checked_for_those_who_need_it_and_ours_is_not(
     template: Template, elsewhere: Elsewhere
 ) -> None:
-    ours = template.functions()["check_encryption"]["Environment"]["Variables"]
-    assert set(ours["ENCRYPTION_SURFACES"].split(",")) == set(Surface)
-    users = elsewhere.gov.functions()["check_encryption"]["Environment"]["Variables"]
-    assert users["ENCRYPTION_SURFACES"] == Surface.INSTANCE_VOLUME
+    ours = template.functions()["check_feasibility"]["Environment"]["Variables"]
+    assert not {"KEY_USERS", "VIA_S3", "VIA_SAGEMAKER"} & ours.keys()
+    users = elsewhere.gov.functions()["check_feasibility"]["Environment"]["Variables"]
     assert users["KMS_KEY_ARN"] == GOV_KEY_ARN
+    roles = {
+        elsewhere.gov.functions()[name]["Role"] for name in ("create_encrypted_config", "update_endpoint")
+    }
+    assert set(users["KEY_USERS"].split(",")) == roles
+    assert users["VIA_S3"] == "s3.us-gov-west-1.amazonaws.com"
+
+
+def test_the_surfaces_in_the_settings_are_those_of_the_code() -> None:
+    assert set(SURFACES) == set(Surface)
 
 
 # -- permissions
@@ -123,7 +136,7 @@ def test_our_own_key_is_for_every_surface_and_a_users_for_the_instance_volume(
 
 def test_no_role_has_a_managed_policy(template: Template) -> None:
     roles = template.resources("AWS::IAM::Role")
-    assert len(roles) == len(HANDLERS) + 2  # the state machine's, EventBridge's
+    assert len(roles) == len(HANDLERS) + 4  # the three state machines', EventBridge's
     assert [name for name, role in roles.items() if "ManagedPolicyArns" in role["Properties"]] == []
 
 
@@ -144,31 +157,52 @@ def test_a_wildcard_resource_has_a_reason(template: Template) -> None:
                 assert set(statement["Action"]) <= has_no_resources, statement
 
 
+# what these calls need of their caller besides (DESIGN §4.10, §4.17, §4.19), and what CDK grants for a queue
+# that takes a function's asynchronous failures
+_TO_QUEUE = {"sqs:SendMessage", "sqs:GetQueueAttributes", "sqs:GetQueueUrl"}
+_IMPLIED = {
+    "create_encrypted_config": {"sagemaker:AddTags", "iam:PassRole", "kms:CreateGrant", "kms:DescribeKey"},
+    "update_endpoint": {"kms:CreateGrant", "kms:DescribeKey", "cloudwatch:DescribeAlarms"},
+    "restore_config": {"sagemaker:AddTags", "iam:PassRole"},
+    "close_remediation": _TO_QUEUE,
+    "close_backout": _TO_QUEUE,
+}
+# calls that are made only under some settings: keys that have to be looked up, a user's own key
+_BY_SETTING = {
+    "check_encryption": {"kms:DescribeKey"},
+    "check_feasibility": {"kms:GetKeyPolicy", "iam:SimulatePrincipalPolicy"},
+}
+
+
 @pytest.mark.parametrize("handler", HANDLERS)
-def test_a_function_may_do_what_its_code_does_and_no_more(template: Template, handler: str) -> None:
-    allowed = {action for action in granted(template, handler) if not action.startswith(("logs:", "xray:"))}
-    implied = {
-        # what these two calls need of their caller besides (DESIGN §4.10, §4.17, §4.19)
-        "create_encrypted_config": {
-            "sagemaker:AddTags",
-            "iam:PassRole",
-            "kms:CreateGrant",
-            "kms:DescribeKey",
-        },
-        "update_endpoint": {"kms:CreateGrant", "kms:DescribeKey", "cloudwatch:DescribeAlarms"},
-        # what CDK grants for a queue that takes a function's asynchronous failures
-        "close_remediation": {"sqs:SendMessage", "sqs:GetQueueAttributes", "sqs:GetQueueUrl"},
-    }
-    assert allowed == actions_in_code(handler) | implied.get(handler, set())
+def test_a_function_may_do_what_its_code_does_and_no_more(
+    template: Template, elsewhere: Elsewhere, handler: str
+) -> None:
+    needed = actions_in_code(handler) | _IMPLIED.get(handler, set())
+    by_setting = _BY_SETTING.get(handler, set())
+    assert by_setting <= needed
+    for stack, expected in ((template, needed - by_setting), (elsewhere.gov, needed)):
+        allowed = {one for one in granted(stack, handler) if not one.startswith(("logs:", "xray:"))}
+        assert allowed == expected
 
 
 def test_the_role_that_writes_twins_cannot_write_an_unencrypted_config(
     template: Template, elsewhere: Elsewhere
 ) -> None:
-    for stack, key in ((template, template.outputs["KmsKeyArn"]), (elsewhere.gov, GOV_KEY_ARN)):
+    ours = {"ArnEquals": {"sagemaker:VolumeKmsKey": template.outputs["KmsKeyArn"]}}
+    # where another surface is required too, the volume may keep a key of its own
+    any_key = {"Null": {"sagemaker:VolumeKmsKey": "false"}}
+    for stack, condition in ((template, ours), (elsewhere.gov, any_key), (elsewhere.china, any_key)):
         (statement,) = granted(stack, "create_encrypted_config")["sagemaker:CreateEndpointConfig"]
-        assert statement["Condition"] == {"ArnEquals": {"sagemaker:VolumeKmsKey": key}}
+        assert statement["Condition"] == condition
         assert statement["Action"] == ["sagemaker:CreateEndpointConfig"]
+
+
+def test_only_a_restored_config_may_be_written_without_a_key(template: Template) -> None:
+    writers = [name for name in HANDLERS if "sagemaker:CreateEndpointConfig" in granted(template, name)]
+    assert writers == ["create_encrypted_config", "restore_config"]
+    deleters = [name for name in HANDLERS if "sagemaker:DeleteEndpointConfig" in granted(template, name)]
+    assert deleters == ["delete_unused_twin", "retire_old_config"]
 
 
 def test_sagemaker_resources_are_this_accounts_and_regions(template: Template) -> None:
@@ -205,13 +239,13 @@ def test_the_key_is_used_through_sagemaker_only(elsewhere: Elsewhere, template: 
 
 
 def test_other_resources_are_this_stacks_own(template: Template) -> None:
-    machine = template.only("AWS::StepFunctions::StateMachine")["StateMachineName"]
     own = {
         "dynamodb": {f"{template.outputs['RecordsTableName']}.Arn"},
         "secretsmanager": {template.outputs["SlackSecretArn"]},
-        "states": {f"arn:aws:states:us-east-1:123456789012:stateMachine:{machine}"},
         "sqs": {f"{queue}.Arn" for queue in template.resources("AWS::SQS::Queue")},
     }
+    machine = "arn:aws:states:us-east-1:123456789012:stateMachine:Sealpoint-us-east-1-"
+    started = {"slack_interactions": "backout", "close_remediation": "retirement"}
     for handler in HANDLERS:
         log_group = template.functions()[handler]["LoggingConfig"]["LogGroup"]
         for action, statements in granted(template, handler).items():
@@ -219,6 +253,10 @@ def test_other_resources_are_this_stacks_own(template: Template) -> None:
             service = action.split(":")[0]
             if service == "logs":
                 assert resources == {f"{log_group}.Arn"}
+            elif action == "states:StartExecution":
+                assert resources == {machine + started[handler]}
+            elif action == "states:SendTaskSuccess":
+                assert resources == {machine + "remediation"}
             elif service in own:
                 assert resources == own[service]
 
@@ -269,6 +307,7 @@ def actions_in_code(handler: str) -> set[str]:
         "sagemaker_tried_once": _Gateway("sagemaker", "SageMaker", "sagemaker"),
         "workflow": _Gateway("workflow", "Workflow", "states"),
         "kms": _Gateway("kms", "Kms", "kms"),
+        "iam": _Gateway("iam", "Iam", "iam"),
     }
     path = ROOT / f"lambdas/handlers/{handler}.py"
     found = {"secretsmanager:GetSecretValue"} if "slack_secret()" in path.read_text() else set[str]()

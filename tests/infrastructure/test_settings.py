@@ -19,8 +19,27 @@ GOOD: dict[str, Any] = {
     "approvers": ["U0123456789", "W0123456789"],
     "approvalDeadlineHours": 48,
     "kmsKeyArns": {"us-east-1": KEY_ARN},
+    "requiredSurfaces": ["instance-volume", "data-capture"],
+    "encryptedBy": ["alias/phi", KEY_ARN],
+    "deploymentConfig": {
+        "RollingUpdatePolicy": {
+            "MaximumBatchSize": {"Type": "CAPACITY_PERCENT", "Value": 10},
+            "WaitIntervalInSeconds": 300,
+        }
+    },
+    "backoutDays": 7,
+    "exemptDaysAfterBackout": 10,
+    "retireOldConfig": False,
+    "recordRetentionYears": 10,
     "functionMemoryMb": 2048,
     "logRetentionDays": 30,
+}
+
+_ROLLING = GOOD["deploymentConfig"]["RollingUpdatePolicy"]
+_CANARY = {
+    "BlueGreenUpdatePolicy": {
+        "TrafficRoutingConfiguration": {"Type": "ALL_AT_ONCE", "WaitIntervalInSeconds": 0}
+    }
 }
 
 
@@ -39,6 +58,12 @@ def test_good_settings_are_read_as_they_are() -> None:
     assert settings.approvers == ("U0123456789", "W0123456789")
     assert settings.approval_deadline_hours == 48
     assert settings.kms_key_arns == {"us-east-1": KEY_ARN}
+    assert settings.required_surfaces == ("instance-volume", "data-capture")
+    assert settings.encrypted_by == ("alias/phi", KEY_ARN)
+    assert settings.deployment_config == GOOD["deploymentConfig"]
+    assert (settings.backout_days, settings.exempt_days_after_backout) == (7, 10)
+    assert settings.retire_old_config is False
+    assert settings.record_retention_years == 10
     assert settings.function_memory_mb == 2048
     assert settings.log_retention.name == "ONE_MONTH"
 
@@ -83,6 +108,27 @@ def test_one_sample_approver_among_real_ones_is_refused_too() -> None:
         ("kmsKeyArns", {"us-east-1": None}, "is None"),
         ("kmsKeyArns", {"eu-central-1": KEY_ARN}, "the ARN of a key in eu-central-1"),
         ("kmsKeyArns", {"us-west-2": KEY_ARN}, "a region that is also in 'regions'"),
+        ("requiredSurfaces", [], "one or more of instance-volume, core-dump"),
+        ("requiredSurfaces", ["disk"], "is ['disk']"),
+        ("requiredSurfaces", "instance-volume", "is 'instance-volume'"),
+        ("encryptedBy", "some", "'any', 'customer-managed', or a list"),
+        ("encryptedBy", [], "is []"),
+        ("encryptedBy", ["phi"], "is ['phi']"),
+        ("encryptedBy", [None], "is [None]"),
+        ("deploymentConfig", None, "Invalid type"),
+        ("deploymentConfig", {"AutoRollbackConfiguration": {}}, "one of BlueGreenUpdatePolicy and"),
+        ("deploymentConfig", {"BlueGreenUpdatePolicy": {}}, "TrafficRoutingConfiguration"),
+        ("deploymentConfig", {**_CANARY, "RollingUpdatePolicy": _ROLLING}, "one of"),
+        ("deploymentConfig", {"RollingUpdatePolicy": {**_ROLLING, "Batch": 1}}, "Batch"),
+        (
+            "deploymentConfig",
+            {"RollingUpdatePolicy": {**_ROLLING, "MaximumBatchSize": {"Type": "SOME", "Value": 1}}},
+            "must be one of INSTANCE_COUNT, CAPACITY_PERCENT",
+        ),
+        ("backoutDays", 91, "a whole number from 0 to 90"),
+        ("exemptDaysAfterBackout", 0, "a whole number from 1 to 365"),
+        ("retireOldConfig", "yes", "true or false"),
+        ("recordRetentionYears", 0, "a whole number from 1 to 30"),
         ("functionMemoryMb", 128, "a whole number from 512 to 10240"),
         ("functionMemoryMb", 20000, "a whole number from 512 to 10240"),
         ("logRetentionDays", 31, "30"),
@@ -138,3 +184,14 @@ def test_the_app_tells_a_user_without_a_stack_trace() -> None:
     assert finished.returncode == 1
     assert "'approvers' is []" in finished.stderr
     assert "Traceback" not in finished.stderr
+
+
+def test_a_key_of_another_region_does_not_count_in_this_one() -> None:
+    settings = Settings.from_context(GOOD)
+    assert settings.keys_that_count("us-east-1") == ("alias/phi", KEY_ARN)
+    assert settings.keys_that_count("eu-central-1") == ("alias/phi",)
+
+
+def test_a_policy_as_sagemaker_takes_it_is_taken() -> None:
+    assert Settings.from_context({**GOOD, "deploymentConfig": _CANARY}).deployment_config == _CANARY
+    assert Settings.from_context({**GOOD, "deploymentConfig": {}}).deployment_config is None

@@ -17,7 +17,7 @@ def test_the_outputs_are_those_that_others_hold_on_to(template: Template) -> Non
     outputs = template.outputs
     assert set(outputs) == {
         "RemediationStateMachineArn", "SlackInteractionsUrl", "RecordsTableName", "SlackSecretArn",
-        "KmsKeyArn", "AlarmTopicArn",
+        "KmsKeyArn", "AlarmTopicArn", "BackoutStateMachineArn",
     }  # fmt: skip
     (api_id,) = template.resources("AWS::ApiGatewayV2::Api")
     assert outputs["SlackInteractionsUrl"] == (
@@ -25,9 +25,10 @@ def test_the_outputs_are_those_that_others_hold_on_to(template: Template) -> Non
     )
     assert [outputs["RecordsTableName"]] == list(template.resources("AWS::DynamoDB::Table"))
     assert [outputs["SlackSecretArn"]] == list(template.resources("AWS::SecretsManager::Secret"))
-    assert [outputs["RemediationStateMachineArn"]] == list(
-        template.resources("AWS::StepFunctions::StateMachine")
-    )
+    machines = template.resources("AWS::StepFunctions::StateMachine")
+    for part in ("Remediation", "Backout"):
+        name = machines[outputs[f"{part}StateMachineArn"]]["Properties"]["StateMachineName"]
+        assert name == f"Sealpoint-us-east-1-{part.lower()}"
 
 
 def test_cfn_lint_finds_nothing(assembly: Path, elsewhere: Elsewhere) -> None:
@@ -186,7 +187,13 @@ def test_there_is_an_alarm_for_whatever_would_else_go_unseen(template: Template)
     assert {functions[name]["Properties"]["Handler"] for name in errors} == {
         "handlers.slack_interactions.handler",
         "handlers.close_remediation.handler",
+        "handlers.close_backout.handler",
     }
+    executions = {alarm["MetricName"] for alarm in alarms if alarm["Namespace"] == "AWS/States"}
+    machines = template.resources("AWS::StepFunctions::StateMachine")
+    assert len([alarm for alarm in alarms if alarm["Namespace"] == "AWS/States"]) == len(executions) * len(
+        machines
+    )
 
 
 def test_alarms_can_publish_to_their_encrypted_topic(template: Template) -> None:

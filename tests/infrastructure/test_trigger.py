@@ -159,12 +159,15 @@ def test_only_the_updating_functions_role_is_left_out(template: Template) -> Non
         assert len(matching(template, event(assumed(role)))) == 1
 
 
+@pytest.mark.parametrize("part", ["Remediation", "Backout"])
 @pytest.mark.parametrize(
     ("status", "closed"),
     [("FAILED", 1), ("TIMED_OUT", 1), ("ABORTED", 1), ("RUNNING", 0), ("SUCCEEDED", 0)],
 )
-def test_an_execution_that_ended_unclosed_is_closed(template: Template, status: str, closed: int) -> None:
-    machine = template.outputs["RemediationStateMachineArn"]
+def test_an_execution_that_ended_unclosed_is_closed(
+    template: Template, part: str, status: str, closed: int
+) -> None:
+    machine = template.outputs[f"{part}StateMachineArn"]
     happened = {
         "source": "aws.states",
         "detail-type": "Step Functions Execution Status Change",
@@ -193,7 +196,7 @@ def test_targets_retry_for_a_day_and_then_keep_the_event(template: Template) -> 
     assert not more
     assert queue["Properties"]["MessageRetentionPeriod"] == 14 * 24 * 3600
     assert queue["Properties"]["SqsManagedSseEnabled"] is True
-    assert len(template.rules()) == 3
+    assert len(template.rules()) == 4
     for rule in template.rules():
         (target,) = rule["Targets"]
         assert target["DeadLetterConfig"]["Arn"] == f"{queue_id}.Arn"
@@ -209,9 +212,11 @@ def test_the_queue_takes_messages_over_tls_only_and_from_each_rule(template: Tem
 
 
 def test_a_close_that_keeps_failing_is_kept_as_well(template: Template) -> None:
-    invoke = template.only("AWS::Lambda::EventInvokeConfig")
+    invokes = template.resources("AWS::Lambda::EventInvokeConfig").values()
+    assert len(invokes) == 2  # of remediations, and of backouts
     (queue_id,) = template.resources("AWS::SQS::Queue")
-    assert invoke["DestinationConfig"]["OnFailure"]["Destination"] == f"{queue_id}.Arn"
+    for invoke in invokes:
+        assert invoke["Properties"]["DestinationConfig"]["OnFailure"]["Destination"] == f"{queue_id}.Arn"
 
 
 def test_eventbridge_may_start_this_machine_and_nothing_else(template: Template) -> None:

@@ -27,9 +27,18 @@ READY = {"ready": True}
 LOOK_AGAIN = {"waitSeconds": 20, "attempt": 1}
 
 
+MACHINES = ("remediation", "backout", "retirement")
+
+
 @pytest.fixture(scope="module")
 def states(template: Template) -> dict[str, Any]:
     return template.definition()["States"]
+
+
+@pytest.fixture(scope="module", params=MACHINES)
+def every_machine(template: Template, request: pytest.FixtureRequest) -> dict[str, Any]:
+    """The states of each machine in turn."""
+    return template.definition(request.param)["States"]
 
 
 def tasks(states: dict[str, Any]) -> dict[str, Any]:
@@ -54,10 +63,15 @@ class Fault(Exception):
     """A task fails with this error word."""
 
 
-def walk(states: dict[str, Any], answers: dict[str, list[Any]]) -> tuple[list[str], list[dict[str, Any]]]:
+def walk(
+    states: dict[str, Any],
+    answers: dict[str, list[Any]],
+    start: str = "CheckEncryption",
+    machine_input: dict[str, Any] | None = None,
+) -> tuple[list[str], list[dict[str, Any]]]:
     """The states that an execution enters, and what its last task is given, if tasks answer like this."""
     answers = {"CheckFeasibility": [{}], **answers}
-    name, given, entered, payloads = "CheckEncryption", dict[str, Any](), list[str](), list[dict[str, Any]]()
+    name, given, entered, payloads = start, machine_input or {}, list[str](), list[dict[str, Any]]()
     while name:
         state = states[name]
         entered.append(name)
@@ -103,8 +117,9 @@ def validated(definition: dict[str, Any], folder: Path) -> subprocess.CompletedP
     )
 
 
-def test_asl_validator_finds_nothing(template: Template, tmp_path: Path) -> None:
-    finished = validated(template.definition(), tmp_path)
+@pytest.mark.parametrize("name", MACHINES)
+def test_asl_validator_finds_nothing(template: Template, tmp_path: Path, name: str) -> None:
+    finished = validated(template.definition(name), tmp_path)
     assert finished.returncode == 0, finished.stdout + finished.stderr
 
 
@@ -114,16 +129,18 @@ def test_asl_validator_would_find_a_next_to_nowhere(template: Template, tmp_path
     assert validated(definition, tmp_path).returncode != 0
 
 
-def test_the_machine_is_standard_jsonata_and_has_no_time_out_of_its_own(template: Template) -> None:
-    machine = template.only("AWS::StepFunctions::StateMachine")
+@pytest.mark.parametrize("name", MACHINES)
+def test_a_machine_is_standard_jsonata_and_has_no_time_out_of_its_own(template: Template, name: str) -> None:
+    machine = template.machine(name)
     assert machine.get("StateMachineType", "STANDARD") == "STANDARD"
-    assert template.definition()["QueryLanguage"] == "JSONata"
-    assert "TimeoutSeconds" not in template.definition()
+    assert template.definition(name)["QueryLanguage"] == "JSONata"
+    assert "TimeoutSeconds" not in template.definition(name)
     assert machine["TracingConfiguration"] == {"Enabled": True}
 
 
-def test_the_log_has_every_event_but_no_execution_data(template: Template) -> None:
-    logging = template.only("AWS::StepFunctions::StateMachine")["LoggingConfiguration"]
+@pytest.mark.parametrize("name", MACHINES)
+def test_the_log_has_every_event_but_no_execution_data(template: Template, name: str) -> None:
+    logging = template.machine(name)["LoggingConfiguration"]
     assert logging["Level"] == "ALL"
     assert logging["IncludeExecutionData"] is False
     (destination,) = logging["Destinations"]
@@ -133,32 +150,33 @@ def test_the_log_has_every_event_but_no_execution_data(template: Template) -> No
     assert properties["RetentionInDays"] == 365
 
 
-def test_every_state_says_what_it_is_for(states: dict[str, Any]) -> None:
-    assert [name for name, state in states.items() if not state.get("Comment")] == []
+def test_every_state_says_what_it_is_for(every_machine: dict[str, Any]) -> None:
+    assert [name for name, state in every_machine.items() if not state.get("Comment")] == []
 
 
 def test_every_task_invokes_an_alias_and_ends_in_a_catch_of_everything(
-    template: Template, states: dict[str, Any]
+    template: Template, every_machine: dict[str, Any]
 ) -> None:
     aliases = template.resources("AWS::Lambda::Alias")
     functions = {res["Properties"]["FunctionName"]: name for name, res in aliases.items()}
     assert len(functions) == len(aliases)
-    assert {task["Arguments"]["FunctionName"] for task in tasks(states).values()} <= set(aliases)
-    for task in tasks(states).values():
+    assert {task["Arguments"]["FunctionName"] for task in tasks(every_machine).values()} <= set(aliases)
+    for task in tasks(every_machine).values():
         assert task["Catch"][-1]["ErrorEquals"] == ["States.ALL"]
 
 
-def test_every_task_retries_lambdas_own_faults(states: dict[str, Any]) -> None:
-    for name, task in tasks(states).items():
+def test_every_task_retries_lambdas_own_faults(every_machine: dict[str, Any]) -> None:
+    for name, task in tasks(every_machine).items():
         retried = {word for retry in task["Retry"] for word in retry["ErrorEquals"]}
         assert {"Lambda.ServiceException", "Lambda.TooManyRequestsException", "Throttled"} <= retried, name
         assert "States.ALL" not in retried, name
 
 
-def test_error_words_of_ours_exist(states: dict[str, Any]) -> None:
+def test_error_words_of_ours_exist(template: Template) -> None:
     words = {
         word
-        for task in tasks(states).values()
+        for machine in MACHINES
+        for task in tasks(template.definition(machine)["States"]).values()
         for rule in [*task["Retry"], *task["Catch"]]
         for word in rule["ErrorEquals"]
         if not word.startswith(("States.", "Lambda.", "Sandbox.", "Runtime."))
@@ -179,11 +197,11 @@ def test_a_busy_endpoint_is_tried_for_an_hour(states: dict[str, Any]) -> None:
     assert 3600 <= sum(waits) <= 7200
 
 
-def test_tasks_time_out_after_their_functions(template: Template, states: dict[str, Any]) -> None:
+def test_tasks_time_out_after_their_functions(template: Template, every_machine: dict[str, Any]) -> None:
     functions = template.functions()
-    for name in set(tasks(states)) - {"RequestApproval"}:
+    for name in set(tasks(every_machine)) - {"RequestApproval"}:
         timeout = functions["".join(f"_{c.lower()}" if c.isupper() else c for c in name)[1:]]["Timeout"]
-        assert timeout < states[name]["TimeoutSeconds"] <= timeout + 60
+        assert timeout < every_machine[name]["TimeoutSeconds"] <= timeout + 60
 
 
 def test_the_question_outlives_its_deadline_by_the_answers_way(states: dict[str, Any]) -> None:
@@ -360,3 +378,67 @@ def test_an_input_without_an_endpoint_reaches_the_function_that_refuses_it(state
 def test_the_task_token_goes_to_the_question_and_nowhere_else(states: dict[str, Any]) -> None:
     mentioning = [name for name, state in states.items() if "Task.Token" in json.dumps(state)]
     assert mentioning == ["RequestApproval"]
+
+
+# -- the aftermath
+
+
+@pytest.fixture(scope="module")
+def backout(template: Template) -> dict[str, Any]:
+    return template.definition("backout")["States"]
+
+
+_WAY_BACK: dict[str, list[Any]] = {
+    "BeginBackout": [{"attempt": 0}],
+    "AwaitInService": [READY],
+    "RestoreConfig": [{}],
+    "ExemptEndpoint": [{}],
+    "UpdateEndpoint": [{}],
+    "PollEndpoint": [LOOK_AGAIN, {"outcome": "BACKED_OUT", "reason": ""}],
+    "CloseBackout": [{}],
+}
+
+
+def _answers(**changes: list[Any]) -> dict[str, list[Any]]:
+    return {name: [*answers] for name, answers in {**_WAY_BACK, **changes}.items()}
+
+
+def test_the_way_back_exempts_the_endpoint_before_it_moves_it(backout: dict[str, Any]) -> None:
+    entered, payloads = walk(backout, _answers(), "BeginBackout")
+    steps = [name for name in entered if name in _WAY_BACK]
+    assert steps[:5] == [
+        "BeginBackout",
+        "AwaitInService",
+        "RestoreConfig",
+        "ExemptEndpoint",
+        "UpdateEndpoint",
+    ]
+    assert steps[-1] == "CloseBackout"
+    assert payloads[-1]["outcome"] == "BACKED_OUT"
+
+
+@pytest.mark.parametrize("failing", [name for name in _WAY_BACK if name != "CloseBackout"])
+def test_whatever_fails_on_the_way_back_is_closed_with_its_error(
+    backout: dict[str, Any], failing: str
+) -> None:
+    entered, payloads = walk(backout, _answers(**{failing: [Fault("EndpointChanged")]}), "BeginBackout")
+    assert entered[entered.index(failing) :] == [failing, "CloseBackout"]
+    assert payloads[-1]["error"]["Error"] == "EndpointChanged"
+
+
+def test_a_backout_that_cannot_be_closed_fails_loudly(backout: dict[str, Any]) -> None:
+    entered, _ = walk(backout, _answers(CloseBackout=[Fault("SlackUnavailable")]), "BeginBackout")
+    assert entered[-1] == "BackoutNotClosed"
+    assert backout["BackoutNotClosed"]["Type"] == "Fail"
+
+
+def test_retirement_looks_at_every_page_and_then_ends(template: Template) -> None:
+    states = template.definition("retirement")["States"]
+    more = {"nextToken": "two", "scanFrom": "2026-11-23T10:00:00Z"}
+    waiting = {"waitSeconds": 1209600, "remediationId": "run-1"}
+    entered, payloads = walk(states, {"RetireOldConfig": [more, {}]}, "WaitForBackout", waiting)
+    assert entered == [
+        "WaitForBackout", "RetireOldConfig", "MoreEndpoints?", "RetireOldConfig", "MoreEndpoints?", "Retired",
+    ]  # fmt: skip
+    assert "nextToken" not in payloads[0]
+    assert more.items() <= payloads[1].items()
