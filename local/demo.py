@@ -207,9 +207,9 @@ class Demo:
         return self._timeline.table(running=self._is_running())
 
     def _open_card(self) -> Any:
-        """The message that still has buttons."""
+        """The message that still asks."""
         messages = self._world.slack.messages(self._world.channel_id)
-        return next((message for message in messages if _has_buttons(message.blocks)), None)
+        return next((message for message in messages if _asks(message.blocks)), None)
 
     def _endpoint(self) -> dict[str, Any]:
         return self._sagemaker.describe_endpoint(ENDPOINT) or {}
@@ -248,8 +248,9 @@ class Demo:
         }
 
 
-def _has_buttons(blocks: list[dict[str, Any]] | None) -> bool:
-    return any(block["type"] == "actions" for block in blocks or [])
+def _asks(blocks: list[dict[str, Any]] | None) -> bool:
+    """Whether a card still has the buttons of a question (not just the way back, after success)."""
+    return any(block.get("block_id") == "decision" for block in blocks or [])
 
 
 def _show_end(console: Console, result: dict[str, Any], problems: list[str]) -> None:
@@ -298,7 +299,7 @@ def problems_of(result: dict[str, Any]) -> list[str]:
         "The original config is not on record as it was.": result["snapshot"].get("config") == before,
         f"The endpoint is {result['endpointStatus']}, not InService.": result["endpointStatus"]
         == "InService",
-        "The card is missing or still has buttons.": bool(card) and not _has_buttons(card["blocks"]),
+        "The card is missing or still asks.": bool(card) and not _asks(card["blocks"]),
         "The endpoint changed its config, and should not have.": outcome == "ENCRYPTED" or before == after,
         "The config differs in more than its key, name and time of creation.": (
             _without_identity(after) == _without_identity(wanted)

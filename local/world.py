@@ -154,7 +154,9 @@ class World:
     def snapshot(self, remediation_id: str) -> dict[str, Any]:
         """The original config and endpoint, as they were kept before anything else."""
         texts = self._item(remediation_id, "snapshot")
-        return {name: json.loads(text) for name, text in texts.items() if name not in ("pk", "sk")}
+        return {
+            name: json.loads(text) for name, text in texts.items() if name not in ("pk", "sk", "expiresAt")
+        }
 
     def _item(self, remediation_id: str, sort_key: str) -> dict[str, Any]:
         wanted = (f"remediation#{remediation_id}", sort_key)

@@ -28,6 +28,28 @@ def test_approve_asks_for_confirmation_and_encrypts(loop: Loop, page: Page) -> N
     expect(card).to_contain_text("in service on its encrypted twin")
 
 
+def test_an_approver_remediates_and_backs_out(loop: Loop, page: Page) -> None:
+    loop.make_endpoint()
+    loop.scale(5)
+    card = page.get_by_role("article").filter(has_text=loop.name)
+    card.get_by_role("button", name="Encrypt endpoint").click()
+    page.get_by_role("dialog").get_by_role("button", name="Encrypt endpoint").click()
+    expect(card).to_contain_text("Approved by")
+    assert loop.outcome() == "ENCRYPTED"
+    assert loop.status()[1] != loop.config
+
+    card.get_by_role("button", name="Back out").click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_contain_text("Return to the old config?")
+    dialog.get_by_role("button", name="Back out").click()
+    expect(card).to_contain_text("Backing out")
+    expect(card.get_by_role("button", name="Back out")).to_have_count(0)
+    assert loop.world.run(loop.backout())["outcome"] == "BACKED_OUT"
+    expect(card).to_contain_text("in service on its earlier config")
+    assert loop.status() == ("InService", loop.config)
+    assert loop.count() == 5
+
+
 def test_deny_leaves_the_endpoint_as_it_is(loop: Loop, page: Page) -> None:
     loop.make_endpoint()
     card = page.get_by_role("article").filter(has_text=loop.name)

@@ -85,10 +85,47 @@ class Loop:
         assert answer.status is not None, "the click never reached the server"
         return answer.status
 
+    def delete(self) -> None:
+        self.people.delete_endpoint(EndpointName=self.name)
+        self.world.settle()
+
+    def scale(self, count: int) -> None:
+        """Set the live capacity, as autoscaling does, and let it settle."""
+        self.people.update_endpoint_weights_and_capacities(
+            EndpointName=self.name,
+            DesiredWeightsAndCapacities=[{"VariantName": "a", "DesiredInstanceCount": count}],
+        )
+        self.world.clock.advance(700)
+        self.world.settle()
+
+    def encrypt(self) -> Execution:
+        """An endpoint that was found, approved and encrypted."""
+        execution = self.make_endpoint()
+        self.click("approve")
+        assert self.outcome(execution) == "ENCRYPTED"
+        return execution
+
     # -- what they see
 
     def execution(self) -> Execution:
         return self.world.executions_of(self.name)[-1]
+
+    def backout(self) -> Execution:
+        """The endpoint's latest backout."""
+        return self.world.executions_of(self.name, "BackoutStateMachineArn")[-1]
+
+    def backouts(self) -> int:
+        return len(self.world.executions_of(self.name, "BackoutStateMachineArn"))
+
+    def count(self) -> int:
+        """The live instances of the endpoint's variant."""
+        variant = self.people.describe_endpoint(EndpointName=self.name)["ProductionVariants"][0]
+        return int(variant["CurrentInstanceCount"])
+
+    def tags(self) -> dict[str, str]:
+        """The endpoint's own tags."""
+        arn = self.people.describe_endpoint(EndpointName=self.name)["EndpointArn"]
+        return {tag["Key"]: tag["Value"] for tag in self.people.list_tags(ResourceArn=arn)["Tags"]}
 
     def configs(self) -> list[dict[str, Any]]:
         """The endpoint configs made for this endpoint, its twin included."""

@@ -28,7 +28,7 @@ def test_encrypted(loop: Loop) -> None:
     twin = loop.people.describe_endpoint_config(EndpointConfigName=config)
     assert twin["KmsKeyId"] == loop.world.home.output("KmsKeyArn")
     assert loop.record()["decidedBy"] == loop.world.approvers[0].id
-    assert loop.buttons() == []
+    assert loop.buttons() == ["backout"]
     assert "Encrypted" in loop.card().text
     assert loop.world.states_entered(loop.execution()) == [
         "CheckEncryption", "Unencrypted?", "CheckFeasibility", "RequestApproval", "Approved?",

@@ -1,0 +1,86 @@
+"""`python -m ops`: the commands, and what they are given."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from botocore.exceptions import BotoCoreError, ClientError
+from rich.console import Console
+from rich.markup import escape
+
+from ops import backout, history
+from ops.deployment import Deployment, NotDeployed
+from remediation.errors import RemediationError
+from remediation.record import iso
+
+_FAILED = 2
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command.
+
+    Returns
+    -------
+    int
+        0: done, 1: it ended otherwise than asked for, 2: it could not be done.
+    """
+    given = _parser().parse_args(arguments)
+    console = Console(highlight=False)
+    try:
+        deployment = Deployment(given.region, given.stack)
+        if given.command == "backout":
+            return backout.run(deployment, given.endpoint, console, confirmed=given.yes)
+        return _history(deployment, given.endpoint, given.format, console)
+    except (NotDeployed, backout.NothingToBackOutOf, RemediationError) as error:
+        Console(stderr=True).print(escape(str(error)), style="red", soft_wrap=True)
+        return _FAILED
+    except (BotoCoreError, ClientError) as error:
+        Console(stderr=True).print(f"AWS refused: {escape(str(error))}", style="red", soft_wrap=True)
+        return _FAILED
+    except KeyboardInterrupt:
+        Console(stderr=True).print("Stopped. What was requested goes on by itself.")
+        return _FAILED
+
+
+def _history(deployment: Deployment, endpoint: str | None, wanted: str, console: Console) -> int:
+    records = deployment.records.history(endpoint)
+    evidence = [
+        history.Evidence(record, deployment.records.snapshot(record["remediationId"])) for record in records
+    ]
+    where = (
+        f"account {deployment.account_id}, {deployment.region}, table {deployment.output('RecordsTableName')}"
+    )
+    match wanted:
+        case "json":
+            sys.stdout.write(history.as_json(evidence) + "\n")
+        case "csv":
+            sys.stdout.write(history.as_csv(evidence))
+        case "report":
+            sys.stdout.write(history.as_report(evidence, made_at=iso(datetime.now(UTC)), where=where))
+        case _:
+            console.print(history.as_table(evidence))
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m ops", description="Operate Sealpoint in one region.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    shown = commands.add_parser("history", help="what was done to an endpoint, or to all of them")
+    shown.add_argument("endpoint", nargs="?", help="the endpoint's name; all endpoints without one")
+    shown.add_argument(
+        "--format", choices=history.FORMATS, default="table", help="report: a page to print for an auditor"
+    )
+    undone = commands.add_parser("backout", help="return an encrypted endpoint to its earlier config")
+    undone.add_argument("endpoint", help="the endpoint's name")
+    undone.add_argument("--yes", action="store_true", help="don't ask")
+    for command in (shown, undone):
+        command.add_argument("--region", help="the AWS region, if not the environment's")
+        command.add_argument("--stack", help="the stack's name, if not Sealpoint-<region>")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

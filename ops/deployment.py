@@ -1,0 +1,84 @@
+"""Where a region's deployment is: its stack's outputs, read with the caller's own credentials."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any
+
+import boto3
+from botocore.exceptions import BotoCoreError, ClientError
+
+from gateways.records import Records
+from gateways.workflow import Workflow
+
+
+class NotDeployed(Exception):
+    """There is no deployment to be found in the region; the message says what was looked for."""
+
+
+class Deployment:
+    """Sealpoint in one region of the caller's account.
+
+    Parameters
+    ----------
+    region
+        The AWS region; None for the one that the environment or the profile names.
+    stack_name
+        None for the name that `make deploy` gives: ``Sealpoint-<region>``.
+    """
+
+    def __init__(self, region: str | None = None, stack_name: str | None = None) -> None:
+        self._session = boto3.Session(region_name=region)
+        if not self._session.region_name:
+            raise NotDeployed("No region is named: give --region, or set AWS_REGION.")
+        self.region = self._session.region_name
+        self.stack_name = stack_name or f"Sealpoint-{self.region}"
+
+    def output(self, name: str) -> str:
+        """A stack output.
+
+        Raises
+        ------
+        NotDeployed
+        """
+        try:
+            return self._outputs[name]
+        except KeyError:
+            raise NotDeployed(
+                f"The stack {self.stack_name} in {self.region} has no output {name}: deploy it anew "
+                "(`make deploy`)."
+            ) from None
+
+    @cached_property
+    def caller_arn(self) -> str:
+        """Who is asking."""
+        return str(self._session.client("sts").get_caller_identity()["Arn"])
+
+    @property
+    def account_id(self) -> str:
+        return self.caller_arn.split(":")[4]
+
+    @cached_property
+    def records(self) -> Records:
+        return Records(self.output("RecordsTableName"), self._session.client("dynamodb"))
+
+    @cached_property
+    def workflow(self) -> Workflow:
+        return Workflow(self._session.client("stepfunctions"))
+
+    def client(self, service: Any) -> Any:
+        return self._session.client(service)
+
+    @cached_property
+    def _outputs(self) -> dict[str, str]:
+        try:
+            stacks = self._session.client("cloudformation").describe_stacks(StackName=self.stack_name)
+        except ClientError as error:
+            raise NotDeployed(
+                f"The stack {self.stack_name} in {self.region} can't be read: "
+                f"{error.response.get('Error', {}).get('Message', '')}"
+            ) from None
+        except BotoCoreError as error:
+            raise NotDeployed(f"AWS could not be asked for the stack {self.stack_name}: {error}") from None
+        outputs = stacks["Stacks"][0].get("Outputs", [])
+        return {output.get("OutputKey", ""): output.get("OutputValue", "") for output in outputs}
