@@ -16,6 +16,7 @@ from rich.markup import escape as markup_escape
 from rich.table import Table
 
 from remediation.record import Remediation, TimelineEntry
+from remediation.vocabulary import Outcome
 
 FORMATS = ("table", "json", "csv", "report")
 
@@ -107,6 +108,7 @@ def _section(evidence: Evidence) -> str:
         (key["surface"].replace("-", " "), key["now"] or "no KMS key", key["after"] or "no KMS key")
         for key in record.get("surfaceKeys", [])
     ]
+    after = "after" if outcome == Outcome.ENCRYPTED else "planned"
     timeline = [
         (_moment(entry["at"]), entry["what"], entry.get("by", ""))
         for entry in in_order(record.get("timeline", []))
@@ -118,7 +120,7 @@ def _section(evidence: Evidence) -> str:
     return (
         f'<section>\n<h2>{escape(record["endpointName"])} <span class="{escape(outcome.lower())}">'
         f"{escape(outcome)}</span></h2>\n<dl>{facts}</dl>\n"
-        + (_rows(("Encryption surface", "before", "after"), surfaces) if surfaces else "")
+        + (_rows(("Encryption surface", "before", after), surfaces) if surfaces else "")
         + (_rows(("UTC", "what happened", "by"), timeline) if timeline else "")
         + f"{kept}\n</section>"
     )
@@ -131,20 +133,25 @@ def _facts(record: Remediation) -> Iterator[tuple[str, str]]:
     yield "Undoes", record.get("backsOut", "")
     yield "Account, region", f"{trigger['accountId']}, {trigger['region']}"
     yield "Started", _moment(record["startedAt"])
-    yield "Because of", " ".join((trigger["eventName"] or trigger["kind"], trigger["eventTime"])).strip()
+    yield (
+        "Because of",
+        " ".join((trigger["eventName"] or trigger["kind"], _moment(trigger["eventTime"]))).strip(),
+    )
     yield "By", trigger["principalArn"]
     yield "Original config", record.get("sourceConfigName", "")
     yield "Encrypted config", record.get("twinConfigName", "")
     yield "Key", record.get("keyArn", "")
     yield (
         "Decision",
-        " ".join((record.get("decision", ""), _decider(record), record.get("decidedAt", ""))).strip(),
+        " ".join(
+            (record.get("decision", ""), _decider(record), _moment(record.get("decidedAt", "")))
+        ).strip(),
     )
     yield "Outcome", " ".join((_outcome(record), record.get("reason", ""))).strip()
     yield "Ended", _moment(record.get("closedAt", ""))
     yield (
         "Backed out",
-        " ".join((record.get("backoutOutcome", ""), record.get("backoutRequestedAt", ""))).strip(),
+        " ".join((record.get("backoutOutcome", ""), _moment(record.get("backoutRequestedAt", "")))).strip(),
     )
     yield "Original config deleted", _moment(record.get("sourceRetiredAt", ""))
     yield "Notes", " ".join(record.get("notes", []))

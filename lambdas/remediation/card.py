@@ -154,7 +154,7 @@ def closed(remediation: Remediation, approval: Approval | None) -> Message:
     text = f"Endpoint {remediation['endpointName']} ({_place(remediation)}): {words} {reason}".strip()
     encrypted = _standing(remediation, outcome) is Outcome.ENCRYPTED
     title = ":lock: Endpoint encrypted" if encrypted else ":unlock: Endpoint without a KMS key"
-    blocks = [*_facts(remediation, title), _section(f"{icon} *{words}*")]
+    blocks = [*_facts(remediation, title, changed=encrypted), _section(f"{icon} *{words}*")]
     if reason:
         blocks.append(_section(escape(reason)))
     if outcome is Outcome.ENCRYPTED:
@@ -250,7 +250,8 @@ def date_token(moment: str) -> str:
     return f"<!date^{int(when.timestamp())}^{{date_short_pretty}} at {{time}}|{fallback}>"
 
 
-def _facts(remediation: Remediation, title: str) -> list[dict[str, Any]]:
+def _facts(remediation: Remediation, title: str, *, changed: bool = True) -> list[dict[str, Any]]:
+    """What is known of the endpoint; `changed` where the plan is to happen, or has."""
     trigger = remediation["trigger"]
     fields = [
         f"*Endpoint*\n{code(remediation['endpointName'])}",
@@ -269,7 +270,8 @@ def _facts(remediation: Remediation, title: str) -> list[dict[str, Any]]:
     ]
     surfaces = remediation.get("surfaceKeys")
     if surfaces:
-        blocks.append(_section("*Encryption at rest*\n" + "\n".join(_surface_line(key) for key in surfaces)))
+        lines = [_surface_line(key, changed=changed) for key in surfaces]
+        blocks.append(_section("*Encryption at rest*\n" + "\n".join(lines)))
     notes = remediation.get("notes")
     if notes:
         blocks.append(_context("\n".join(f":information_source: {escape(note)}" for note in notes)))
@@ -286,11 +288,13 @@ def _plan(remediation: Remediation) -> str:
     )
 
 
-def _surface_line(key: SurfaceEntry) -> str:
+def _surface_line(key: SurfaceEntry, *, changed: bool) -> str:
     name = _SURFACE_WORDS[Surface(key["surface"])]
     before = code(key["now"]) if key["now"] else "no KMS key"
     if key["now"] and key["problem"]:
         before += f" ({escape(key['problem'])})"
+    if not changed:
+        return f"• {name}: {before}"
     if key["after"] == key["now"]:
         return f"• {name}: {before}" + (" (kept)" if key["now"] else " (left as it is)")
     return f"• {name}: {before} → KMS key {code(key['after'].rpartition('/')[2])}"

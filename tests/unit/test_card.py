@@ -162,6 +162,19 @@ def test_the_way_back_is_offered_only_while_it_is_open(
     _within_limits(message)
 
 
+@pytest.mark.parametrize("outcome", [one for one in Outcome if one is not Outcome.ENCRYPTED])
+def test_a_change_that_did_not_happen_is_not_shown_as_one(outcome: Outcome) -> None:
+    shown = "\n".join(_texts(card.closed(samples.remediation(outcome=outcome), None)["blocks"]))
+    assert "no KMS key" in shown
+    assert "→" not in shown
+
+
+def test_after_a_backout_no_key_is_shown() -> None:
+    facts = {**_ENCRYPTED, "backoutId": "b", "backoutRequestedBy": "U1", "backoutOutcome": "BACKED_OUT"}
+    message = card.closed(samples.remediation(**facts), samples.approval(ApprovalStatus.APPROVED))
+    assert "→" not in "\n".join(_texts(message["blocks"]))
+
+
 def test_a_card_without_an_approval_offers_no_button() -> None:
     assert _buttons(card.closed(samples.remediation(**_ENCRYPTED), None)) == []
 
