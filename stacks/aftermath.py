@@ -14,6 +14,7 @@ from stacks.settings import Settings
 from stacks.state_machine import (
     AWS_BUSY,
     CONFIG_NOT_YET_SEEN,
+    ENDPOINT_BUSY,
     ERROR,
     EXECUTION_NAME,
     SLACK_DOWN,
@@ -114,7 +115,7 @@ class Retirement(Machine):
             functions.retire_old_config,
             "Look at one page of endpoints; with the last one, delete the old config if nothing uses it",
             payload=_RETIREMENT,
-            retries=[AWS_BUSY, SLACK_DOWN],
+            retries=[AWS_BUSY, SLACK_DOWN, ENDPOINT_BUSY],
         )
         comment = "Reported by an alarm; the old config is still there"
         retire.add_catch(self.failure("OldConfigNotRetired", comment), errors=["States.ALL"], outputs=ERROR)

@@ -180,10 +180,11 @@ class Functions(Construct):
         )
         self.update_endpoint = self._function(
             "UpdateEndpoint",
-            "Moves the endpoint to its encrypted twin",
-            records=("GetItem", "UpdateItem"),
+            "Moves the endpoint to its encrypted twin, or back",
+            records=("GetItem", "PutItem", "UpdateItem", "DeleteItem"),
             statements=[
                 describe_endpoint,
+                describe_config,
                 # SageMaker checks UpdateEndpoint on the config as well (github.com/aws/aws-cdk/issues/11594)
                 _allow("sagemaker:UpdateEndpoint", [endpoints, configs]),
                 # a deployment policy that is kept may name alarms (developer guide, deployment guardrails)
@@ -292,7 +293,7 @@ class Functions(Construct):
             "RetireOldConfig",
             "When the time for backing out is over, deletes the old config, if no endpoint uses it",
             environment=secret | {"RETIRE_OLD_CONFIG": str(settings.retire_old_config).lower()},
-            records=("GetItem", "UpdateItem"),
+            records=("GetItem", "PutItem", "UpdateItem", "DeleteItem"),
             timeout=_SCAN_TIMEOUT,
             statements=[
                 read_secret,

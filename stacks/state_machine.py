@@ -67,7 +67,7 @@ CONFIG_NOT_YET_SEEN = Retry(
     ["EndpointConfigNotFound", "NotYetConsistent"],
     interval_seconds=3, backoff_rate=2, max_delay_seconds=30, max_attempts=6, jitter=False,
 )  # fmt: skip
-_ENDPOINT_BUSY = Retry(
+ENDPOINT_BUSY = Retry(
     ["EndpointBusy"],
     interval_seconds=30, backoff_rate=1.5, max_delay_seconds=300, max_attempts=20, jitter=False,
 )  # fmt: skip
@@ -191,7 +191,7 @@ class Machine(Construct):
             comment,
             payload={"remediationId": EXECUTION_NAME},
             outputs={"attempt": 0, "waitSeconds": _FIRST_POLL_SECONDS},
-            retries=[AWS_BUSY, CONFIG_NOT_YET_SEEN, _ENDPOINT_BUSY],
+            retries=[AWS_BUSY, CONFIG_NOT_YET_SEEN, ENDPOINT_BUSY],
         )
         wait_for_update = self.wait("WaitForUpdate", "Give SageMaker time for the update")
         poll_endpoint = self.task(

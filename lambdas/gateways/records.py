@@ -9,6 +9,7 @@ pk                           sk          what
 ``remediation#<id>``         snapshot    the whole original config and endpoint, written once
 ``approval#<approval id>``   approval    the question, its answer, its task token
 ``endpoint#<name>``          claim       the remediation that holds the endpoint, as a lease
+``config#<name>``            lock        who moves an endpoint onto an old config, or deletes it
 ``event#<event id>``         start       the remediation that an event started; expires
 ===========================  ==========  ==========================================================
 
@@ -19,7 +20,8 @@ What must happen at most once hangs on a condition that DynamoDB checks, never o
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import cache
@@ -31,7 +33,7 @@ from botocore.exceptions import ClientError
 
 from gateways.aws import CLIENT_CONFIG, error_code, translated
 from gateways.environment import required, required_days
-from remediation.errors import EndpointChanged, RequestRefused, Throttled
+from remediation.errors import EndpointBusy, EndpointChanged, RemediationError, RequestRefused, Throttled
 from remediation.record import Approval, Claim, Remediation, TimelineEntry, from_iso, iso
 from remediation.vocabulary import ApprovalStatus, Outcome
 
@@ -44,6 +46,8 @@ _EVENT_KEPT = timedelta(days=14)
 # Evidence is kept from its start, and its end may come this much later.
 _LONGEST_REMEDIATION = timedelta(days=60)
 _INDEX = "byEndpoint"
+# Longer than the function lives that holds it.
+_LOCK_LEASE = timedelta(minutes=6)
 _NOT_CONTENT = frozenset({"pk", "sk", "expiresAt"})
 
 _CONDITION_FAILED = "ConditionalCheckFailedException"
@@ -183,17 +187,31 @@ class Records:
 
     def release(self, endpoint_name: str, remediation_id: str) -> None:
         """Let the endpoint go, if this remediation holds it."""
-        with translated("DynamoDB"):
-            try:
-                self._client.delete_item(
-                    TableName=self._table,
-                    Key=_plain_item(_claim_key(endpoint_name)),
-                    ConditionExpression="remediationId = :me",
-                    ExpressionAttributeValues=_plain_item({":me": remediation_id}),
-                )
-            except ClientError as error:
-                if error_code(error) != _CONDITION_FAILED:
-                    raise
+        self._delete(_claim_key(endpoint_name), "remediationId = :me", {":me": remediation_id})
+
+    @contextmanager
+    def config_locked(self, config_name: str, owner: str, now: datetime) -> Generator[None]:
+        """Keep an old config from being deleted in the moment in which an endpoint moves back onto it.
+
+        SageMaker deletes without a condition. A holder that was killed loses the lock after a while.
+
+        Raises
+        ------
+        EndpointBusy
+            Someone else holds it: ask again later.
+        """
+        key = {"pk": f"config#{config_name}", "sk": "lock"}
+        expires = now + _LOCK_LEASE
+        item = {"owner": owner, "leaseUntil": iso(expires), "expiresAt": int(expires.timestamp())}
+        values = {":me": owner, ":now": iso(now)}
+        condition = "attribute_not_exists(pk) OR #owner = :me OR leaseUntil < :now"
+        if not self._put(key, item, condition, values, {"#owner": "owner"}):
+            raise EndpointBusy(f"The config {config_name} is being moved to or retired at this moment.")
+        try:
+            yield
+        finally:
+            with suppress(RemediationError):  # what was done under it stands; its lease ends by itself
+                self._delete(key, "#owner = :me", {":me": owner}, {"#owner": "owner"})
 
     # -- approvals
 
@@ -276,8 +294,10 @@ class Records:
         item: Mapping[str, Any],
         condition: str,
         values: Mapping[str, Any] | None = None,
+        names: Mapping[str, str] | None = None,
     ) -> bool:
         extra: Any = {"ExpressionAttributeValues": _plain_item(values)} if values else {}
+        extra |= {"ExpressionAttributeNames": names} if names else {}
         with translated("DynamoDB"):
             try:
                 self._client.put_item(
@@ -291,6 +311,28 @@ class Records:
                     raise
                 return False
         return True
+
+    def _delete(
+        self,
+        key: Mapping[str, str],
+        condition: str,
+        values: Mapping[str, Any],
+        names: Mapping[str, str] | None = None,
+    ) -> None:
+        """Delete an item, if the condition holds."""
+        extra: Any = {"ExpressionAttributeNames": names} if names else {}
+        with translated("DynamoDB"):
+            try:
+                self._client.delete_item(
+                    TableName=self._table,
+                    Key=_plain_item(key),
+                    ConditionExpression=condition,
+                    ExpressionAttributeValues=_plain_item(values),
+                    **extra,
+                )
+            except ClientError as error:
+                if error_code(error) != _CONDITION_FAILED:
+                    raise
 
     def _update(
         self,

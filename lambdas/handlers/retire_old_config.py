@@ -43,10 +43,11 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
         return _kept(remediation, old, f"The endpoint {user} uses it, or may go back to it.", now)
     if token:
         return {"nextToken": token, "scanFrom": since}
-    # those that changed since the first page was read may have come to use it
-    if user := _user_of(old, sagemaker().endpoints_modified_since(from_iso(since))):
-        return _kept(remediation, old, f"The endpoint {user} uses it, or may go back to it.", now)
-    sagemaker().delete_config(old)
+    with records().config_locked(old, f"retirement {remediation['remediationId']}", now):
+        # those that changed since the first page was read may have come to use it
+        if user := _user_of(old, sagemaker().endpoints_modified_since(from_iso(since))):
+            return _kept(remediation, old, f"The endpoint {user} uses it, or may go back to it.", now)
+        sagemaker().delete_config(old)
     logger.info("old_config_retired", config=old)
     metrics.add_metric(name="OldConfigRetired", unit="Count", value=1)
     return _ended(remediation, {"sourceRetiredAt": iso(now)}, f"Deleted {old}, which nothing used", now)

@@ -9,8 +9,8 @@ from gateways.records import records
 from gateways.sagemaker import sagemaker_tried_once
 from handlers.observability import logger, step
 from remediation.errors import RemediationError, ServiceUnavailable
-from remediation.progress import BeforeUpdate, course_of, judge_before_update
-from remediation.record import from_iso, happened, iso
+from remediation.progress import BeforeUpdate, Course, course_of, judge_before_update
+from remediation.record import Remediation, from_iso, happened, iso
 from remediation.update_options import KEEP_EVERYTHING
 
 
@@ -32,8 +32,7 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     entry = happened(now, f"UpdateEndpoint from {course.start} to {course.target}")
     records().note(record_id, {"updateRequestedAt": iso(now)}, entry)
     try:
-        options = record.get("updateOptions") or KEEP_EVERYTHING
-        sagemaker_tried_once().update_endpoint(name, course.target, options)
+        _request(record, course, now)
     except ServiceUnavailable:
         raise  # it may have been taken all the same
     except RemediationError as error:
@@ -42,3 +41,14 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
         raise
     logger.info("endpoint_update_requested", endpoint_name=name, start=course.start, target=course.target)
     return {}
+
+
+def _request(record: Remediation, course: Course, now: datetime) -> None:
+    options = record.get("updateOptions") or KEEP_EVERYTHING
+    if "backsOut" not in record:
+        sagemaker_tried_once().update_endpoint(record["endpointName"], course.target, options)
+        return
+    # the old config's retirement may be about to delete it
+    with records().config_locked(course.target, record["remediationId"], now):
+        sagemaker_tried_once().require_config(course.target)
+        sagemaker_tried_once().update_endpoint(record["endpointName"], course.target, options)

@@ -21,7 +21,13 @@ from handlers import (
     retire_old_config,
     update_endpoint,
 )
-from remediation.errors import EndpointChanged, InvalidInput, RequestRefused
+from remediation.errors import (
+    EndpointBusy,
+    EndpointChanged,
+    EndpointConfigNotFound,
+    InvalidInput,
+    RequestRefused,
+)
 from remediation.vocabulary import ApprovalStatus
 from tests.handlers.conftest import ADA, Bench
 
@@ -292,6 +298,41 @@ def test_another_config_under_the_old_name_is_not_touched(encrypted: Bench) -> N
     retire(encrypted)
     assert OLD in configs(encrypted)
     assert "not the config that is on record" in encrypted.remediation().get("sourceKept", "")
+
+
+def test_a_config_is_not_retired_in_the_moment_in_which_an_endpoint_moves_back_onto_it(
+    encrypted: Bench,
+) -> None:
+    with encrypted.records.config_locked(OLD, "b-1", encrypted.clock_now()), pytest.raises(EndpointBusy):
+        retire(encrypted)
+    assert OLD in configs(encrypted)
+    retire(encrypted)
+    assert OLD not in configs(encrypted)
+
+
+def test_an_endpoint_does_not_move_back_in_the_moment_in_which_its_config_is_retired(
+    encrypted: Bench,
+) -> None:
+    begin(encrypted)
+    for step in (await_in_service, restore_config, exempt_endpoint):
+        encrypted.run(step.handler, remediationId="b-1")
+    with (
+        encrypted.records.config_locked(OLD, "retirement", encrypted.clock_now()),
+        pytest.raises(EndpointBusy),
+    ):
+        encrypted.run(update_endpoint.handler, remediationId="b-1")
+    encrypted.sagemaker.delete_endpoint_config(EndpointConfigName=OLD)
+    with pytest.raises(EndpointConfigNotFound):
+        encrypted.run(update_endpoint.handler, remediationId="b-1")
+    assert live_config(encrypted) != OLD
+
+
+def test_a_lock_whose_holder_was_killed_ends_by_itself(encrypted: Bench) -> None:
+    lock = encrypted.records.config_locked(OLD, "b-1", encrypted.clock_now())
+    lock.__enter__()
+    encrypted.pass_time(600)
+    retire(encrypted)
+    assert OLD not in configs(encrypted)
 
 
 # -- the live capture
