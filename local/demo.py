@@ -27,6 +27,7 @@ from gateways.sagemaker import SageMaker
 from local.clock import Clock
 from local.timeline import Timeline
 from local.world import World
+from remediation.record import in_order
 
 ENDPOINT = "patient-risk"
 SOURCE_CONFIG = "patient-risk-config"
@@ -258,9 +259,11 @@ def _show_end(console: Console, result: dict[str, Any], problems: list[str]) -> 
     console.print(_diff(result["configBefore"], result["configAfter"]), soft_wrap=True)
     console.print("The record", style="bold")
     for name, value in sorted(result["record"].items()):
-        if value not in ("", [], {}) and name not in ("pk", "sk"):
+        if value not in ("", [], {}) and name not in ("pk", "sk", "timeline"):
             text = value if isinstance(value, str) else json.dumps(value)
             console.print(f"[dim]{name}[/] {escape(text)}", soft_wrap=True)
+    for entry in in_order(result["record"]["timeline"]):
+        console.print(f"[dim]{entry['at']}[/] {escape(entry['what'])}", soft_wrap=True)
     console.print(f"[dim]and the whole original[/] {' and '.join(sorted(result['snapshot']))}")
     if result["card"]:
         console.print("\nThe card", style="bold")

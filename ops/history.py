@@ -15,7 +15,7 @@ from typing import Any
 from rich.markup import escape as markup_escape
 from rich.table import Table
 
-from remediation.record import Remediation, TimelineEntry
+from remediation.record import Remediation, in_order
 from remediation.vocabulary import Outcome
 
 FORMATS = ("table", "json", "csv", "report")
@@ -168,11 +168,6 @@ def _kept(snapshot: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
 
 def _pretty(body: Any) -> str:
     return escape(json.dumps(body, indent=2, sort_keys=True))
-
-
-def in_order(timeline: Iterable[TimelineEntry]) -> list[TimelineEntry]:
-    """A decision is entered when the workflow hears of it; it belongs where it was made."""
-    return sorted(timeline, key=lambda entry: entry["at"])
 
 
 def _rows(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

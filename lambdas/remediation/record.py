@@ -5,7 +5,7 @@ Moments are ISO 8601 in UTC with a `Z`, to the second: readable, and in order wh
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Literal, NotRequired, TypedDict
 
@@ -158,6 +158,11 @@ def happened(now: datetime, what: str, by: str = "") -> TimelineEntry:
     if by:
         entry["by"] = by
     return entry
+
+
+def in_order(timeline: Iterable[TimelineEntry]) -> list[TimelineEntry]:
+    """The timeline by time: a decision is entered only when the workflow hears of it."""
+    return sorted(timeline, key=lambda entry: entry["at"])
 
 
 def start_record(event: dict[str, Any], now: datetime) -> Remediation:

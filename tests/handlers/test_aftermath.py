@@ -34,10 +34,8 @@ from tests.handlers.conftest import ADA, Bench
 OLD = "fraud-config"
 
 
-@pytest.fixture
-def encrypted(bench: Bench) -> Bench:
-    """An endpoint that remediation r-1 has encrypted."""
-    bench.make_endpoint(Tags=[{"Key": "team", "Value": "fraud"}])
+def move_to_twin(bench: Bench) -> None:
+    """Remediation r-1, up to the end of its update."""
     bench.run(check_encryption.handler, **bench.check_input())
     bench.run(request_approval.handler, remediationId="r-1", taskToken="token-1")
     approval_id = bench.remediation().get("approvalId", "")
@@ -45,6 +43,13 @@ def encrypted(bench: Bench) -> Bench:
     bench.run(create_encrypted_config.handler, remediationId="r-1")
     bench.run(update_endpoint.handler, remediationId="r-1")
     bench.pass_time(1200)
+
+
+@pytest.fixture
+def encrypted(bench: Bench) -> Bench:
+    """An endpoint that remediation r-1 has encrypted."""
+    bench.make_endpoint(Tags=[{"Key": "team", "Value": "fraud"}])
+    move_to_twin(bench)
     bench.run(poll_endpoint.handler, remediationId="r-1")
     bench.run(close_remediation.handler, remediationId="r-1", outcome="ENCRYPTED")
     return bench
@@ -347,13 +352,7 @@ def test_a_capture_that_kept_running_without_the_key_is_told(
     }  # fmt: skip
     bench.make_endpoint(DataCaptureConfig=capture)
     bench.hosting.faults.data_capture_retained = True
-    bench.run(check_encryption.handler, **bench.check_input())
-    bench.run(request_approval.handler, remediationId="r-1", taskToken="token-1")
-    approval_id = bench.remediation().get("approvalId", "")
-    bench.records.settle(approval_id, ApprovalStatus.APPROVED, {"decidedBy": ADA.id})
-    bench.run(create_encrypted_config.handler, remediationId="r-1")
-    bench.run(update_endpoint.handler, remediationId="r-1")
-    bench.pass_time(1200)
+    move_to_twin(bench)
     assert bench.run(poll_endpoint.handler, remediationId="r-1")["outcome"] == "ENCRYPTED"
     assert any("running capture" in note for note in bench.remediation().get("notes", []))
     monkeypatch.setenv("REQUIRED_SURFACES", "instance-volume,data-capture")

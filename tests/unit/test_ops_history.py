@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from ops.history import Evidence, as_csv, as_json, as_report, as_table, in_order
+from ops.history import Evidence, as_csv, as_json, as_report, as_table
 from remediation.vocabulary import Outcome
 from tests.unit import samples
 from tests.unit.strategies import texts
@@ -106,8 +106,3 @@ def test_a_record_of_a_failure_before_anything_was_known_can_be_shown() -> None:
     }  # fmt: skip
     assert "(unknown)" in _report(Evidence(bare, {}))
     assert "(unknown)" in _printed(Evidence(bare, {}))
-
-
-def test_the_timeline_is_in_order_whenever_it_was_entered() -> None:
-    entries: Any = _DONE["timeline"]
-    assert [entry["at"] for entry in in_order(entries)] == ["2026-11-23T10:00:00Z", "2026-11-23T10:30:00Z"]

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from remediation.errors import InvalidInput
-from remediation.record import from_iso, iso, required_fact, salvaged_record, start_record
+from remediation.record import from_iso, happened, in_order, iso, required_fact, salvaged_record, start_record
 from tests.unit import samples
 
 moments = st.integers(946_684_800, 4_102_444_800).map(
@@ -78,3 +78,12 @@ def test_whatever_failed_to_begin_can_still_be_recorded(event: dict[str, Any]) -
     record = salvaged_record({"remediationId": "r-1", **event}, _NOW)
     assert record["endpointName"] in {"fraud", "(unknown)"}
     assert all(isinstance(value, str) for value in record["trigger"].values())
+
+
+def test_the_timeline_is_in_order_whenever_it_was_entered() -> None:
+    early, late = (
+        happened(datetime(2026, 11, 23, 10, tzinfo=UTC), "early", "U1"),
+        happened(datetime(2026, 11, 23, 11, tzinfo=UTC), "late"),
+    )
+    assert early == {"at": "2026-11-23T10:00:00Z", "what": "early", "by": "U1"}
+    assert in_order([late, early]) == [early, late]
