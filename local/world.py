@@ -18,6 +18,7 @@ from typing import Any
 
 import boto3
 import requests
+from boto3.dynamodb.types import TypeDeserializer
 from botocore.config import Config
 from moto.stepfunctions.parser.backend.execution import Execution
 
@@ -38,6 +39,7 @@ _APPROVER_NAMES = ("Ada", "Grace", "Katherine", "Dorothy", "Mary")
 
 _REPORTED_CALLS = frozenset({"CreateEndpoint", "UpdateEndpoint"})
 _STOPPED = frozenset({"FAILED", "ABORTED", "TIMED_OUT"})
+_deserialize = TypeDeserializer().deserialize
 _LOOK_EVERY_SECONDS = 0.005
 _STEADY_LOOKS = 6  # looks in a row at which nothing moves, before the world counts as settled
 
@@ -136,16 +138,17 @@ class World:
 
     def items(self, kind: str) -> list[dict[str, Any]]:
         """The records table's items whose key begins with `kind`, as plain values."""
-        table = boto3.resource(  # pyright: ignore[reportUnknownMemberType]
-            "dynamodb",
-            region_name=self.region,
-            endpoint_url=self.cloud.url,
-            aws_access_key_id="AKIALOCALOPERATOR",
-            aws_secret_access_key="local",  # noqa: S106
-        ).Table(self.home.output("RecordsTableName"))
-        found: list[dict[str, Any]] = table.scan(ConsistentRead=True)["Items"]  # pyright: ignore[reportAssignmentType]
+        client = self.client("dynamodb")
+        asked = {"TableName": self.home.output("RecordsTableName"), "ConsistentRead": True}
+        pages = client.get_paginator("scan").paginate(**asked)
+        found = [
+            {name: _deserialize(value) for name, value in item.items()}
+            for page in pages
+            for item in page["Items"]
+            if item["pk"]["S"].startswith(f"{kind}#")
+        ]
         plain: list[dict[str, Any]] = json.loads(json.dumps(found, default=int))  # no fractions are on record
-        return [item for item in plain if item["pk"].startswith(f"{kind}#")]
+        return plain
 
     def record(self, remediation_id: str) -> dict[str, Any]:
         """A remediation's evidence."""

@@ -83,9 +83,8 @@ def _assert_notices_what_is_wrong(result: dict[str, Any]) -> None:
 def _assert_synthesized(ran: Any, assembly: Path) -> None:
     """The state machine that ran is the template's, word for word around the references."""
     template = json.loads((assembly / "Sealpoint-us-east-1.template.json").read_text())
-    (machine,) = (
-        r for r in template["Resources"].values() if r["Type"] == "AWS::StepFunctions::StateMachine"
-    )
+    machines = [r for r in template["Resources"].values() if r["Type"] == "AWS::StepFunctions::StateMachine"]
+    (machine,) = (m for m in machines if m["Properties"]["StateMachineName"].endswith("-remediation"))
     synthesized: Any = machine["Properties"]["DefinitionString"]["Fn::Join"][1]
     literals = [part for part in synthesized if isinstance(part, str)]
     assert len(json.dumps(ran)) > len("".join(literals)) > 0

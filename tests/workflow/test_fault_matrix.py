@@ -1,6 +1,6 @@
 """Every call that the workflow makes × everything that can go wrong with it, each through the whole loop.
 
-`make test` runs one kind of fault for every other call, `make faults` every cell, and prints the table.
+`make test` runs a fixed sample of the cells, `make faults` every one, and prints the table.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Story:
 
     name = "remediation"
     arrived = "ENCRYPTED"
-    share = 2  # of the calls, `make test` takes one in so many
+    share = 3  # of the calls, `make test` takes one in so many
 
     def prepare(self, loop: Loop) -> None:
         """Nothing: it begins with the endpoint's creation."""
@@ -67,7 +67,7 @@ class Story:
 class WayBack(Story):
     name = "backout"
     arrived = "BACKED_OUT"
-    share = 4
+    share = 8
 
     def prepare(self, loop: Loop) -> None:
         loop.encrypt()
@@ -178,6 +178,6 @@ def test_every_cell_ends_well(world: World, capsys: pytest.CaptureFixture[str], 
     if _WHOLE:
         with capsys.disabled():
             sys.stdout.write(f"\n{story.name}\n" + "\n".join(rows) + "\n")
-    assert len(cells) >= 8
+    assert len(cells) >= 6
     assert found == {}, "\n".join(f"{cell}: {'; '.join(problems)}" for cell, problems in found.items())
     assert world.sagemaker.violations == []

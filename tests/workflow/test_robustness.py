@@ -251,7 +251,8 @@ def test_the_machine_that_ran_is_the_templates(loop: Loop) -> None:
     ran = loop.world.client("stepfunctions").describe_state_machine(stateMachineArn=arn)["definition"]
     template_file = next(loop.world.assembly.glob("Sealpoint-*.template.json"))
     template = json.loads(template_file.read_text())
-    [machine] = [r for r in template["Resources"].values() if r["Type"] == "AWS::StepFunctions::StateMachine"]
+    machines = [r for r in template["Resources"].values() if r["Type"] == "AWS::StepFunctions::StateMachine"]
+    [machine] = [m for m in machines if m["Properties"]["StateMachineName"].endswith("-remediation")]
     joined = machine["Properties"]["DefinitionString"]["Fn::Join"][1]
     assert (
         json.loads(ran)["States"].keys()
