@@ -9,7 +9,7 @@ from gateways.environment import required_seconds
 from gateways.records import records
 from gateways.sagemaker import sagemaker
 from handlers.observability import logger, step
-from remediation.progress import judge_readiness, start_of
+from remediation.progress import acceptable_starts, judge_readiness
 from remediation.record import from_iso, happened, iso, required_fact
 
 
@@ -24,7 +24,7 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     since = from_iso(required_fact(remediation, "waitingSince"))
     overdue = now - since >= timedelta(seconds=required_seconds("UPDATE_DEADLINE_SECONDS"))
     endpoint = sagemaker().describe_endpoint(remediation["endpointName"])
-    wait = judge_readiness(endpoint, start_of(remediation), attempt, overdue=overdue)
+    wait = judge_readiness(endpoint, acceptable_starts(remediation), attempt, overdue=overdue)
     if wait is None:
         return {"ready": True}
     logger.info("endpoint_not_in_service_yet", wait_seconds=wait.seconds)

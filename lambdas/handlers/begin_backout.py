@@ -11,7 +11,7 @@ from gateways.sagemaker import sagemaker
 from handlers.observability import logger, step
 from remediation import backout
 from remediation.errors import EndpointChanged
-from remediation.record import Claim, iso, required_fact
+from remediation.record import Claim, iso
 
 # Beyond the deadlines, what the workflow may still need: a busy endpoint, retries, closing.
 _LEASE_MARGIN = timedelta(hours=6)
@@ -23,7 +23,7 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     original = records().find_remediation(str(event.get("backsOut", "")))
     record = records().start(backout.start_record(event, original, now))
     name, backout_id = record["endpointName"], record["remediationId"]
-    backout.require_on_twin(sagemaker().describe_endpoint(name), required_fact(record, "twinConfigName"))
+    backout.require_on_course(sagemaker().describe_endpoint(name), record)
 
     lease = 2 * timedelta(seconds=required_seconds("UPDATE_DEADLINE_SECONDS")) + _LEASE_MARGIN
     wanted: Claim = {

@@ -11,7 +11,7 @@ from typing import Any
 from remediation.approval import Answer, Ruling, refuse_outsider
 from remediation.assessment import EXEMPT_REASON_TAG, EXEMPT_UNTIL_TAG
 from remediation.errors import EndpointChanged, EndpointGone, InvalidInput
-from remediation.progress import config_in_charge
+from remediation.progress import acceptable_starts, config_in_charge, start_of
 from remediation.record import Remediation, from_iso, happened, iso, required_fact
 from remediation.update_options import KEEP_EVERYTHING
 from remediation.vocabulary import Outcome
@@ -115,14 +115,15 @@ def start_record(event: Mapping[str, Any], original: Remediation | None, now: da
     }  # fmt: skip
 
 
-def require_on_twin(endpoint: Mapping[str, Any] | None, twin: str) -> None:
-    """Raise `EndpointGone` or `EndpointChanged` unless the endpoint is on the twin."""
+def require_on_course(endpoint: Mapping[str, Any] | None, record: Remediation) -> None:
+    """Raise `EndpointGone` or `EndpointChanged` unless the endpoint is on its twin, or back already."""
     if endpoint is None or endpoint["EndpointStatus"] == "Deleting":
         raise EndpointGone("The endpoint no longer exists.")
     live = config_in_charge(endpoint)
-    if live != twin:
+    if live not in acceptable_starts(record):
         raise EndpointChanged(
-            f"The endpoint is on the config {live} now, no longer on {twin}: there is nothing to back out of."
+            f"The endpoint is on the config {live} now, no longer on {start_of(record)}: there is nothing to "
+            "back out of."
         )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -75,6 +75,15 @@ def start_of(record: Remediation) -> str:
     return required_fact(record, "twinConfigName" if "backsOut" in record else "sourceConfigName")
 
 
+def acceptable_starts(record: Remediation) -> tuple[str, ...]:
+    """The configs that the endpoint may be on when the work on it begins.
+
+    A backout may find it on its earlier config: the one before it brought it there and failed to see it.
+    """
+    start = start_of(record)
+    return (start, required_fact(record, "sourceConfigName")) if "backsOut" in record else (start,)
+
+
 def live_capture_problem(endpoint: Endpoint, key_arn: str) -> str:
     """What is wrong with the key of the capture that runs now; empty if nothing is (DESIGN §4.7)."""
     capture = endpoint.get("DataCaptureConfig") or {}
@@ -98,7 +107,9 @@ def config_in_charge(endpoint: Endpoint) -> str:
     return str(pending.get("EndpointConfigName") or endpoint["EndpointConfigName"])
 
 
-def judge_readiness(endpoint: Endpoint | None, source: str, attempt: int, *, overdue: bool) -> Wait | None:
+def judge_readiness(
+    endpoint: Endpoint | None, acceptable: Sequence[str], attempt: int, *, overdue: bool
+) -> Wait | None:
     """Whether the endpoint can be updated now (None), or when to look again.
 
     Raises
@@ -113,7 +124,7 @@ def judge_readiness(endpoint: Endpoint | None, source: str, attempt: int, *, ove
             )
         return Wait(wait_seconds(attempt))
     _require_serving(endpoint)
-    _require_config(endpoint, source)
+    _require_config(endpoint, *acceptable)
     return None
 
 
@@ -216,11 +227,11 @@ def _require_serving(endpoint: Endpoint) -> None:
         )
 
 
-def _require_config(endpoint: Endpoint, source: str) -> None:
+def _require_config(endpoint: Endpoint, *acceptable: str) -> None:
     live = endpoint["EndpointConfigName"]
-    if live != source:
+    if live not in acceptable:
         raise EndpointChanged(
-            f"The endpoint is on the config {live} now, not on {source} as when this was asked."
+            f"The endpoint is on the config {live} now, not on {acceptable[0]} as when this was asked."
         )
 
 

@@ -47,19 +47,19 @@ def _judge(body: dict[str, Any] | None, now: datetime = _LATER) -> Wait | Ended:
 
 @pytest.mark.parametrize("status", ["Creating", "Updating", "SystemUpdating", "RollingBack"])
 def test_passing_statuses_are_waited_out(status: str) -> None:
-    assert isinstance(judge_readiness(endpoint(status), SOURCE, 0, overdue=False), Wait)
+    assert isinstance(judge_readiness(endpoint(status), [SOURCE], 0, overdue=False), Wait)
     assert isinstance(_judge(endpoint(status)), Wait)
     with pytest.raises(EndpointBusy):
         judge_before_update(endpoint(status), COURSE, None)
     with pytest.raises(DeadlinePassed):
-        judge_readiness(endpoint(status), SOURCE, 0, overdue=True)
+        judge_readiness(endpoint(status), [SOURCE], 0, overdue=True)
 
 
 @pytest.mark.parametrize("status", ["Failed", "OutOfService", "UpdateRollbackFailed", "SomethingNew"])
 def test_an_endpoint_that_does_not_serve_is_left_alone(status: str) -> None:
     body = endpoint(status, FailureReason="no capacity")
     with pytest.raises(EndpointNotServing, match="no capacity"):
-        judge_readiness(body, SOURCE, 0, overdue=False)
+        judge_readiness(body, [SOURCE], 0, overdue=False)
     with pytest.raises(EndpointNotServing):
         judge_before_update(body, COURSE, None)
     ended = _judge(body)
@@ -71,7 +71,7 @@ def test_an_endpoint_that_does_not_serve_is_left_alone(status: str) -> None:
 @pytest.mark.parametrize("body", [None, endpoint("Deleting")])
 def test_an_endpoint_that_is_gone_is_gone(body: dict[str, Any] | None) -> None:
     with pytest.raises(EndpointGone):
-        judge_readiness(body, SOURCE, 0, overdue=False)
+        judge_readiness(body, [SOURCE], 0, overdue=False)
     with pytest.raises(EndpointGone):
         judge_before_update(body, COURSE, None)
     assert _judge(body) == Ended(Outcome.GONE, "The endpoint was deleted while it was being updated.")
@@ -79,7 +79,7 @@ def test_an_endpoint_that_is_gone_is_gone(body: dict[str, Any] | None) -> None:
 
 def test_in_service_on_another_config_is_no_longer_what_was_approved() -> None:
     with pytest.raises(EndpointChanged, match="other-config"):
-        judge_readiness(endpoint(config_name="other-config"), SOURCE, 0, overdue=False)
+        judge_readiness(endpoint(config_name="other-config"), [SOURCE], 0, overdue=False)
     with pytest.raises(EndpointChanged):
         judge_before_update(endpoint(config_name="other-config"), COURSE, None)
     ended = _judge(endpoint(config_name="other-config"))
@@ -88,7 +88,7 @@ def test_in_service_on_another_config_is_no_longer_what_was_approved() -> None:
 
 
 def test_ready_when_in_service_on_what_was_approved() -> None:
-    assert judge_readiness(endpoint(), SOURCE, 3, overdue=True) is None
+    assert judge_readiness(endpoint(), [SOURCE], 3, overdue=True) is None
     assert judge_before_update(endpoint(), COURSE, None) is BeforeUpdate.REQUEST
 
 

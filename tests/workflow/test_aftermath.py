@@ -130,3 +130,21 @@ def test_an_old_config_that_another_endpoint_uses_is_kept(loop: Loop) -> None:
     loop.world.drive(lambda: "sourceKept" in loop.record(execution))
     assert loop.config in {config["EndpointConfigName"] for config in loop.configs()}
     assert f"{loop.name}-other" in _shown(loop)
+
+
+def test_a_backout_that_went_through_unseen_is_finished_by_another_click(loop: Loop) -> None:
+    loop.encrypt()
+    runner = loop.world.runner
+    poll = next(one.name for one in runner.functions if one.handler.startswith("handlers.poll_"))
+    runner.inject(poll, "SageMaker.DescribeEndpoint", "failing for good")
+    try:
+        loop.click("backout")
+        assert loop.world.run(loop.backout())["outcome"] == "FAILED"
+    finally:
+        runner.stop_injecting()
+    loop.world.clock.advance(3600)
+    assert loop.status() == ("InService", loop.config)
+    loop.click("backout")
+    assert loop.world.run(loop.backout())["outcome"] == "BACKED_OUT"
+    assert loop.buttons() == []
+    assert "sealpoint:exempt-until" in loop.tags()

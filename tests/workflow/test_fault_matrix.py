@@ -67,7 +67,7 @@ class Story:
 class WayBack(Story):
     name = "backout"
     arrived = "BACKED_OUT"
-    share = 8
+    share = 4
 
     def prepare(self, loop: Loop) -> None:
         loop.encrypt()
@@ -78,18 +78,25 @@ class WayBack(Story):
         execution = self.execution(loop)
         return _end_of(loop, execution) if execution else "NOT STARTED"
 
+    def _finishes(self, loop: Loop) -> bool:
+        """Clicked again, with the fault gone: what the failed backout brought about is seen and told."""
+        ended = self.act(loop)
+        return ended == self.arrived and loop.buttons() == [] and loop.status() == ("InService", loop.config)
+
     def execution(self, loop: Loop) -> Any:
         return loop.backout() if loop.backouts() else None
 
     def checks(self, loop: Loop, config: str, *, alarmed: bool) -> dict[str, bool]:
         back = config == loop.config
-        offered = "backout" in loop.buttons()
         exempt = "sealpoint:exempt-until" in loop.tags()
         return {
             f"{len(loop.configs())} configs are left": len(loop.configs()) == 2,
             "it is back, and will be asked about at once": exempt or not back,
             "it is exempt, and not back": back or not exempt or alarmed,
-            "the card offers a way back that is taken": not offered or not back or alarmed,
+            "the card offers a way back that is taken, and can't be taken again": not back
+            or "backout" not in loop.buttons()
+            or alarmed
+            or self._finishes(loop),
         }
 
 
