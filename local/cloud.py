@@ -8,7 +8,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import unquote, urlsplit
 
 import boto3
 from moto.awslambda_simple.models import LambdaSimpleBackend
@@ -16,6 +16,7 @@ from moto.core.config import default_user_config
 from moto.server import ThreadedMotoServer
 
 from local.functions import Function, FunctionError, FunctionRunner
+from local.http_api import Route
 from local.template import ACCOUNT_ID, Template
 
 _LOOPBACK = "127.0.0.1"
@@ -94,11 +95,20 @@ class Deployment:
         self._create_all("AWS::StepFunctions::StateMachine", self._create_state_machine)
         self._create_all("AWS::Events::Rule", self._create_rule)
 
-    def publish_outputs(self) -> None:
-        """Let CloudFormation know the stack by its outputs, which is how the command line finds the rest."""
+    def publish_outputs(self, api_url: str) -> None:
+        """Let CloudFormation know the stack by its outputs, which is how the command line finds the rest.
+
+        The HTTP API is not where its name says, but at `api_url`.
+        """
+        outputs = {name: self.output(name) for name in self.template.outputs}
+        moved = {
+            name: f"{api_url}{urlsplit(value).path}"
+            for name, value in outputs.items()
+            if name.endswith("Url")
+        }
         template = {
             "Resources": {"Deployed": {"Type": "AWS::SNS::Topic"}},  # a stack has at least one
-            "Outputs": {name: {"Value": self.output(name)} for name in self.template.outputs},
+            "Outputs": {name: {"Value": value} for name, value in (outputs | moved).items()},
         }
         self._client("cloudformation").create_stack(
             StackName=self.template.stack_name, TemplateBody=json.dumps(template)
@@ -129,13 +139,14 @@ class Deployment:
             )
         return found
 
-    def routes(self) -> dict[str, str]:
-        """The HTTP API's routes, ``{"POST /path": function name}``."""
-        routes: dict[str, str] = {}
+    def routes(self) -> dict[str, Route]:
+        """The HTTP API's routes, ``{"POST /path": …}``."""
+        routes: dict[str, Route] = {}
         for logical_id in self.template.of_type("AWS::ApiGatewayV2::Route"):
             route = self.template.properties(logical_id)
             integration = self.template.properties(route["Target"].removeprefix("integrations/"))
-            routes[route["RouteKey"]] = function_named_in(integration["IntegrationUri"])
+            function = function_named_in(integration["IntegrationUri"])
+            routes[route["RouteKey"]] = Route(function, route["AuthorizationType"] == "AWS_IAM")
         return routes
 
     def _asset(self, s3_key: str) -> Path:

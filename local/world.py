@@ -33,7 +33,16 @@ from local.slack import Channel, SlackStandIn, User
 from local.template import ACCOUNT_ID, load_assembly
 
 SCIENTIST_ROLE = f"arn:aws:iam::{ACCOUNT_ID}:role/DataScientist"
+# People with permission to decide on the command line: their secret access keys and who they are.
+OPERATORS = {
+    f"AKIA{name.upper()}": (
+        f"{name}-secret",
+        f"arn:aws:sts::{ACCOUNT_ID}:assumed-role/Oncall/{name}@example.com",
+    )
+    for name in ("ada", "grace", "ana")
+}
 OUTSIDER = User(id="U0OUTSIDER", name="Olu (no approver)", email="olu@example.com")
+SCIENTIST = User(id="U0SCIENTIST", name="Ana (data scientist)", email="ana@example.com")
 _SCIENTIST = assumed_role(SCIENTIST_ROLE, "ana@example.com")
 _APPROVER_NAMES = ("Ada", "Grace", "Katherine", "Dorothy", "Mary")
 
@@ -77,7 +86,7 @@ class World:
             bot_token=f"xoxb-local-{uuid.uuid4().hex}",
             signing_secret=uuid.uuid4().hex,
             channels=[Channel(id=self.channel_id, name="sagemaker-encryption")],
-            users=[*self.approvers, OUTSIDER],
+            users=[*self.approvers, SCIENTIST, OUTSIDER],
             user_groups=[],
         )
         self._slack_server = self.slack.serve()
@@ -97,10 +106,13 @@ class World:
                 identity = assumed_role(function.role_arn, function.name)
                 self._principals[access_key_of(function.name)] = identity
             self._fill_secret(deployment)
-            deployment.publish_outputs()
         self.cloud.invoke_with(self.runner)
         self.bus = EventBus(self.cloud, self.runner)
-        self.apis = [HttpApi(deployment.routes(), self.runner.invoke) for deployment in self.deployments]
+        self.apis = [
+            HttpApi(deployment.routes(), self.runner.invoke, OPERATORS) for deployment in self.deployments
+        ]
+        for deployment, api in zip(self.deployments, self.apis, strict=True):
+            deployment.publish_outputs(api.url)
         self.slack.interactivity_url = f"{self.apis[0].url}/slack/interactions"
         self._reporter = threading.Thread(target=self._deliver_reports, daemon=True)
         self._reporter.start()
@@ -332,15 +344,16 @@ class World:
 
     def _slack_settings(self) -> tuple[list[User], str]:
         """The approvers and the channel that the template's functions are given."""
-        settings: dict[str, str] = {}
+        environment: dict[str, str] = {}
         for function in self.home.functions():
-            settings |= function.environment
-        ids = settings["APPROVERS"].split(",")
+            environment |= function.environment
+        default = json.loads(environment["DECISION_RULES"])["routes"][-1]
+        ids = default["approvers"]
         users = [
             User(id=user, name=name, email=f"{name.lower()}@example.com")
             for user, name in zip(ids, _APPROVER_NAMES, strict=False)
         ]
-        return users, settings["SLACK_CHANNEL"]
+        return users, default["channel"]
 
     def _fill_secret(self, deployment: Deployment) -> None:
         """What a person does after deploying: put Slack's credentials into the secret."""

@@ -1,4 +1,4 @@
-"""How Slack reaches us: one HTTP route for clicks, and the secret with Slack's credentials."""
+"""How decisions reach us: a route for Slack's clicks, one for the command line; and Slack's credentials."""
 
 # pyright: reportArgumentType=false
 # jsii's classes don't match jsii's own protocols by pyright's rules (their parameter names differ); what is
@@ -12,6 +12,7 @@ import aws_cdk as cdk
 from aws_cdk import aws_apigatewayv2 as apigateway
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_secretsmanager as secretsmanager
+from aws_cdk.aws_apigatewayv2_authorizers import HttpIamAuthorizer
 from aws_cdk.aws_apigatewayv2_integrations import HttpLambdaIntegration
 from constructs import Construct
 
@@ -19,6 +20,7 @@ from stacks.functions import LambdaFunction
 from stacks.settings import Settings
 
 _PATH = "/slack/interactions"
+_DECISIONS_PATH = "/decisions"
 # People click, machines don't: this is far above any day's clicks and far below a flood.
 _REQUESTS_PER_SECOND = 20
 _BURST = 40
@@ -55,10 +57,16 @@ class SlackSecret(Construct):
 
 
 class ApprovalsApi(Construct):
-    """The HTTP API with its one route, throttled and logged."""
+    """The HTTP API: clicks, which Slack signs, and decisions, which AWS verifies; throttled and logged."""
 
     def __init__(
-        self, scope: Construct, construct_id: str, *, settings: Settings, interactions: LambdaFunction
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        settings: Settings,
+        interactions: LambdaFunction,
+        decisions: LambdaFunction,
     ) -> None:
         super().__init__(scope, construct_id)
         stack = cdk.Stack.of(self)
@@ -66,7 +74,7 @@ class ApprovalsApi(Construct):
             self,
             "HttpApi",
             api_name=f"{stack.stack_name}-approvals",
-            description="Slack's clicks on Sealpoint's approvals",
+            description="Decisions about Sealpoint's approvals",
             create_default_stage=False,
         )
         self.api.add_routes(
@@ -75,6 +83,16 @@ class ApprovalsApi(Construct):
             integration=HttpLambdaIntegration(
                 "SlackInteractions",
                 interactions.alias,
+                payload_format_version=apigateway.PayloadFormatVersion.VERSION_2_0,
+            ),
+        )
+        self.api.add_routes(
+            path=_DECISIONS_PATH,
+            methods=[apigateway.HttpMethod.POST],
+            authorizer=HttpIamAuthorizer(),  # a caller's IAM policy allows it, or nothing does
+            integration=HttpLambdaIntegration(
+                "Decisions",
+                decisions.alias,
                 payload_format_version=apigateway.PayloadFormatVersion.VERSION_2_0,
             ),
         )
@@ -105,4 +123,5 @@ class ApprovalsApi(Construct):
                 format=json.dumps(_LOGGED),
             ),
         )
-        self.url = f"https://{self.api.api_id}.execute-api.{stack.region}.{stack.url_suffix}{_PATH}"
+        base = f"https://{self.api.api_id}.execute-api.{stack.region}.{stack.url_suffix}"
+        self.interactions_url, self.decisions_url = base + _PATH, base + _DECISIONS_PATH

@@ -77,13 +77,10 @@ class Functions(Construct):
         endpoints = self._arn("sagemaker", "endpoint", "*")
         configs = self._arn("sagemaker", "endpoint-config", "*")
 
-        approval_deadline = cdk.Duration.hours(settings.approval_deadline_hours)
-        deadline = {"APPROVAL_DEADLINE_SECONDS": _seconds(approval_deadline)}
         update_deadline = {"UPDATE_DEADLINE_SECONDS": _seconds(_UPDATE_DEADLINE)}
         key = {"KMS_KEY_ARN": encryption.key.key_arn}
         secret = {"SLACK_SECRET_ARN": slack_secret.secret_arn}
-        channel = {"SLACK_CHANNEL": settings.slack_channel}
-        approvers = {"APPROVERS": ",".join(settings.approvers)}
+        rules = {"DECISION_RULES": settings.decisions.as_json()}
 
         surfaces = {"REQUIRED_SURFACES": ",".join(settings.required_surfaces)}
         policy = (
@@ -118,7 +115,7 @@ class Functions(Construct):
             "CheckEncryption",
             "Reads the key on the endpoint's config, keeps a copy of it and claims the endpoint",
             environment=key
-            | deadline
+            | rules
             | update_deadline
             | surfaces
             | {"ENCRYPTED_BY": ",".join(keys_that_count), **policy},
@@ -134,7 +131,7 @@ class Functions(Construct):
         self.request_approval = self._function(
             "RequestApproval",
             "Posts the question in Slack, for whose answer the workflow waits",
-            environment=secret | channel | approvers | deadline,
+            environment=secret | rules,
             # ConditionCheckItem: a question goes on record only while its remediation holds the endpoint
             records=("GetItem", "PutItem", "UpdateItem", "ConditionCheckItem"),
             statements=[read_secret, answer_workflow],
@@ -142,7 +139,7 @@ class Functions(Construct):
         self.slack_interactions = self._function(
             "SlackInteractions",
             "Takes clicks from Slack: verified, judged, recorded, then told to the workflow",
-            environment=secret | approvers | {"BACKOUT_WORKFLOW_ARN": workflow_arns.backout},
+            environment=secret | rules | {"BACKOUT_WORKFLOW_ARN": workflow_arns.backout},
             records=("GetItem", "UpdateItem"),
             statements=[
                 read_secret,
@@ -151,17 +148,26 @@ class Functions(Construct):
             ],
             timeout=_CLICK_TIMEOUT,
         )
-        self.expire_approval = self._function(
-            "ExpireApproval",
-            "Closes a question that nobody answered in time",
+        self.decisions = self._function(
+            "Decisions",
+            "Takes decisions from the command line, signed for AWS, through the same core as Slack's",
+            environment=secret | rules,
             records=("GetItem", "UpdateItem"),
+            statements=[read_secret, answer_workflow],
+        )
+        self.remind_or_expire = self._function(
+            "RemindOrExpire",
+            "Reminds people of a question, or closes one that nobody answered in time",
+            environment=secret | rules,
+            records=("GetItem", "UpdateItem"),
+            statements=[read_secret],
         )
         self.await_in_service = self._function(
             "AwaitInService",
             "Sees whether the endpoint can be updated yet",
-            environment=update_deadline,
+            environment=update_deadline | secret | rules,
             records=("GetItem", "UpdateItem"),
-            statements=[describe_endpoint],
+            statements=[describe_endpoint, read_secret],
         )
         self.create_encrypted_config = self._function(
             "CreateEncryptedConfig",
@@ -199,6 +205,7 @@ class Functions(Construct):
             "Sees that the key can be used and the models exist, before a person is asked",
             environment=key
             | surfaces
+            | rules
             | (self._key_users(self.create_encrypted_config, self.update_endpoint) if users_key else {}),
             records=("GetItem", "UpdateItem"),
             statements=[
@@ -217,9 +224,9 @@ class Functions(Construct):
         self.poll_endpoint = self._function(
             "PollEndpoint",
             "Sees how the update is doing",
-            environment=key | update_deadline | surfaces,
+            environment=key | update_deadline | surfaces | secret | rules,
             records=("GetItem", "UpdateItem"),
-            statements=[describe_endpoint, describe_config],
+            statements=[describe_endpoint, describe_config, read_secret],
         )
         self.delete_unused_twin = self._function(
             "DeleteUnusedTwin",
@@ -241,7 +248,7 @@ class Functions(Construct):
             "CloseRemediation",
             "Records the outcome, lets the endpoint go and updates the card",
             environment=secret
-            | channel
+            | rules
             | {
                 "BACKOUT_DAYS": str(settings.backout_days),
                 "RETIREMENT_WORKFLOW_ARN": workflow_arns.retirement,
@@ -281,7 +288,7 @@ class Functions(Construct):
         self.close_backout = self._function(
             "CloseBackout",
             "Records how the way back ended, lets the endpoint go and updates the card",
-            environment=secret | channel,
+            environment=secret | rules,
             records=("GetItem", "PutItem", "UpdateItem", "DeleteItem"),
             statements=[
                 read_secret,
@@ -292,7 +299,7 @@ class Functions(Construct):
         self.retire_old_config = self._function(
             "RetireOldConfig",
             "When the time for backing out is over, deletes the old config, if no endpoint uses it",
-            environment=secret | {"RETIRE_OLD_CONFIG": str(settings.retire_old_config).lower()},
+            environment=secret | rules | {"RETIRE_OLD_CONFIG": str(settings.retire_old_config).lower()},
             records=("GetItem", "PutItem", "UpdateItem", "DeleteItem"),
             timeout=_SCAN_TIMEOUT,
             statements=[

@@ -76,7 +76,11 @@ class RemediationStack(cdk.Stack):
             "BackoutEndedUnclosed", backout.state_machine, functions.close_backout
         )
         approvals = ApprovalsApi(
-            self, "Approvals", settings=settings, interactions=functions.slack_interactions
+            self,
+            "Approvals",
+            settings=settings,
+            interactions=functions.slack_interactions,
+            decisions=functions.decisions,
         )
         monitoring = Monitoring(
             self,
@@ -94,7 +98,8 @@ class RemediationStack(cdk.Stack):
         for name, value in {
             "RemediationStateMachineArn": workflow.state_machine.state_machine_arn,
             "BackoutStateMachineArn": backout.state_machine.state_machine_arn,
-            "SlackInteractionsUrl": approvals.url,
+            "SlackInteractionsUrl": approvals.interactions_url,
+            "DecisionsUrl": approvals.decisions_url,
             "RecordsTableName": records.table.table_name,
             "SlackSecretArn": slack.secret.secret_arn,
             "KmsKeyArn": encryption.key.key_arn,

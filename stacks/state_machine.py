@@ -71,9 +71,11 @@ ENDPOINT_BUSY = Retry(
     ["EndpointBusy"],
     interval_seconds=30, backoff_rate=1.5, max_delay_seconds=300, max_attempts=20, jitter=False,
 )  # fmt: skip
+# An outage of an hour delays the news and loses nothing: these add up to 87 minutes. No jitter: a function
+# waits out a Retry-After of 15 s itself, and the first interval covers one of 30.
 SLACK_DOWN = Retry(
     ["SlackUnavailable"],
-    interval_seconds=10, backoff_rate=2, max_delay_seconds=300, max_attempts=8,
+    interval_seconds=30, backoff_rate=2, max_delay_seconds=300, max_attempts=20, jitter=False,
 )  # fmt: skip
 
 
@@ -82,6 +84,10 @@ class Machine(Construct):
 
     There is no machine-wide time-out: it would end a remediation without a word.
     """
+
+    def __init__(self, scope: Construct, construct_id: str) -> None:
+        super().__init__(scope, construct_id)
+        self._waited_for: list[LambdaFunction] = []
 
     def create(
         self, name: str, comment: str, definition: sfn.IChainable, settings: Settings
@@ -94,7 +100,7 @@ class Machine(Construct):
             retention=settings.log_retention,
             removal_policy=cdk.RemovalPolicy.DESTROY,
         )
-        return sfn.StateMachine(
+        machine = sfn.StateMachine(
             self,
             "StateMachine",
             state_machine_name=name,
@@ -105,6 +111,9 @@ class Machine(Construct):
             logs=sfn.LogOptions(destination=log_group, level=sfn.LogLevel.ALL, include_execution_data=False),
             tracing_enabled=True,
         )
+        for step in self._waited_for:
+            step.alias.grant_invoke(machine)
+        return machine
 
     def failure(self, state: str, comment: str) -> sfn.Fail:
         cause = "{% $string($states.input.error) %}"
@@ -119,10 +128,8 @@ class Machine(Construct):
         payload: str | Mapping[str, object],
         retries: Sequence[Retry],
         outputs: object = RESULT,
-        wait_for_answer: cdk.Duration | None = None,
     ) -> tasks.LambdaInvoke:
-        """A step done by a function; `wait_for_answer` is how long the answer to its task token may take."""
-        pattern = sfn.IntegrationPattern
+        """A step done by a function."""
         grace = cdk.Duration.seconds(_TASK_GRACE_SECONDS)
         task = tasks.LambdaInvoke.jsonata(
             self,
@@ -134,25 +141,40 @@ class Machine(Construct):
                 if isinstance(payload, str)
                 else sfn.TaskInput.from_object(dict(payload))
             ),
-            # the answer to a task token is the result itself, without Lambda's envelope
-            outputs="{% $states.result %}" if wait_for_answer else outputs,
-            integration_pattern=(
-                pattern.WAIT_FOR_TASK_TOKEN if wait_for_answer else pattern.REQUEST_RESPONSE
-            ),
-            task_timeout=sfn.Timeout.duration(wait_for_answer or step.timeout.plus(grace)),
+            outputs=outputs,
+            task_timeout=sfn.Timeout.duration(step.timeout.plus(grace)),
             retry_on_service_exceptions=False,  # ours say how long, too
         )
-        if not wait_for_answer:  # where a time-out means that the deadline has passed
-            retries = (_TIMED_OUT, *retries)
-        for retry in (_LAMBDA_FAULTS, *retries):
-            task.add_retry(
-                errors=retry.errors,
-                interval=cdk.Duration.seconds(retry.interval_seconds),
-                backoff_rate=retry.backoff_rate,
-                max_delay=cdk.Duration.seconds(retry.max_delay_seconds),
-                max_attempts=retry.max_attempts,
-                jitter_strategy=sfn.JitterType.FULL if retry.jitter else None,
-            )
+        _add_retries(task, (_LAMBDA_FAULTS, _TIMED_OUT, *retries))
+        return task
+
+    def question(
+        self,
+        name: str,
+        step: LambdaFunction,
+        comment: str,
+        *,
+        payload: Mapping[str, object],
+        timeout_seconds: str,
+        retries: Sequence[Retry],
+    ) -> sfn.CustomState:
+        """A step that waits for the answer to its task token, for as long as a JSONata expression says.
+
+        In the states language's own words, since CDK knows a time-out from the input for JSONPath alone. A
+        time-out is no fault to retry: nobody has answered.
+        """
+        stack = cdk.Stack.of(self)
+        state = {
+            "Type": "Task",
+            "Comment": comment,
+            "Resource": f"arn:{stack.partition}:states:::lambda:invoke.waitForTaskToken",
+            "Arguments": {"FunctionName": step.alias.function_arn, "Payload": dict(payload)},
+            "TimeoutSeconds": timeout_seconds,
+            "Output": "{% $states.result %}",
+        }
+        task = sfn.CustomState(self, name, state_json=state)
+        self._waited_for.append(step)
+        _add_retries(task, (_LAMBDA_FAULTS, *retries))
         return task
 
     def settled(
@@ -215,6 +237,18 @@ class Machine(Construct):
     def wait(self, name: str, comment: str) -> sfn.Wait:
         time = sfn.WaitTime.seconds("{% $states.input.waitSeconds %}")
         return sfn.Wait.jsonata(self, name, comment=comment, time=time)
+
+
+def _add_retries(task: tasks.LambdaInvoke | sfn.CustomState, retries: Sequence[Retry]) -> None:
+    for retry in retries:
+        task.add_retry(
+            errors=retry.errors,
+            interval=cdk.Duration.seconds(retry.interval_seconds),
+            backoff_rate=retry.backoff_rate,
+            max_delay=cdk.Duration.seconds(retry.max_delay_seconds),
+            max_attempts=retry.max_attempts,
+            jitter_strategy=sfn.JitterType.FULL if retry.jitter else None,
+        )
 
 
 def when(condition: str) -> sfn.Condition:

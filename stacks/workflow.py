@@ -12,7 +12,6 @@ what one step tells the next is that step's output. The error words are the exce
 
 from __future__ import annotations
 
-import aws_cdk as cdk
 from aws_cdk import aws_stepfunctions as sfn
 from aws_cdk import aws_stepfunctions_tasks as tasks
 from constructs import Construct
@@ -29,10 +28,6 @@ from stacks.state_machine import (
     Machine,
     when,
 )
-
-# The server stops taking decisions at the deadline; this lets the answer to the last one still arrive.
-_ANSWER_GRACE = cdk.Duration.minutes(5)
-
 
 _WHO = (
     '"remediationId": $states.context.Execution.Name, "executionArn": $states.context.Execution.Id, '
@@ -58,7 +53,6 @@ class Workflow(Machine):
     ) -> None:
         super().__init__(scope, construct_id)
         self._functions = functions
-        self._approval_deadline = cdk.Duration.hours(settings.approval_deadline_hours)
         self.state_machine = self.create(
             name,
             "Moves one SageMaker endpoint onto an encrypted copy of its config, if a person approves",
@@ -83,25 +77,28 @@ class Workflow(Machine):
         check_feasibility = self.task(
             "CheckFeasibility",
             functions.check_feasibility,
-            "Ask nobody for what can't work: the key has to be usable, and the models to exist",
+            "Ask nobody for what can't work: the key has to be usable, and the models to exist. It says how "
+            "long to wait for an answer before reminding",
             payload={"remediationId": EXECUTION_NAME},
             retries=[AWS_BUSY],
         )
-        request_approval = self.task(
+        request_approval = self.question(
             "RequestApproval",
             functions.request_approval,
-            "Ask in Slack, and wait for the answer to the task token",
+            "Ask in Slack, once, and wait for the answer to the task token",
             payload={"remediationId": EXECUTION_NAME, "taskToken": "{% $states.context.Task.Token %}"},
-            wait_for_answer=self._approval_deadline.plus(_ANSWER_GRACE),
+            timeout_seconds="{% $states.input.waitSeconds %}",
             retries=[AWS_BUSY, SLACK_DOWN],
         )
-        expire_approval = self.task(
-            "ExpireApproval",
-            functions.expire_approval,
-            "No answer was heard: close the question, unless the record holds an answer after all",
+        remind_or_expire = self.task(
+            "RemindOrExpire",
+            functions.remind_or_expire,
+            "No answer was heard: remind people, or at the deadline close the question, unless the record "
+            "holds an answer after all",
             payload={"remediationId": EXECUTION_NAME},
             retries=[AWS_BUSY],
         )
+        still_open = sfn.Choice.jsonata(self, "StillOpen?", comment="After a reminder, wait on")
         approved = sfn.Choice.jsonata(
             self, "Approved?", comment="Anything but an approval leaves the endpoint as it is"
         )
@@ -132,11 +129,16 @@ class Workflow(Machine):
         )
         await_in_service = self.settled(functions, then=create_encrypted_config, on_error=self._close)
 
-        for task in (check_encryption, check_feasibility, expire_approval):
+        for task in (check_encryption, check_feasibility, remind_or_expire):
             task.add_catch(self._close, errors=["States.ALL"], outputs=ERROR)
         create_encrypted_config.add_catch(delete_unused_twin, errors=["States.ALL"], outputs=ERROR)
-        request_approval.add_catch(expire_approval, errors=["States.Timeout"])
-        request_approval.add_catch(self._close, errors=["States.ALL"], outputs=ERROR)
+        request_approval.add_catch(remind_or_expire, errors=["States.Timeout"])
+        # CDK keeps no catch's output on a state in the states language's own words
+        not_asked = sfn.Pass.jsonata(
+            self, "NotAsked", comment="The question could not be asked", outputs={"error": AS_BEFORE}
+        )
+        request_approval.add_catch(not_asked, errors=["States.ALL"])
+        not_asked.next(self._close)
 
         check_encryption.next(unencrypted)
         unencrypted.when(
@@ -145,7 +147,8 @@ class Workflow(Machine):
         ).otherwise(self._close)
         check_feasibility.next(request_approval)
         request_approval.next(approved)
-        expire_approval.next(approved)
+        remind_or_expire.next(still_open)
+        still_open.when(when("$exists($states.input.waitSeconds)"), request_approval).otherwise(approved)
         approved.when(
             when("$states.input.decision = 'APPROVED'"), await_in_service, outputs={"attempt": 0}
         ).otherwise(self._close)

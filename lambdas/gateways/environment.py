@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 import os
 from datetime import timedelta
+from functools import cache
 from typing import Any
+
+from remediation.route import Rules, read_rules
 
 
 class SettingMissing(Exception):
@@ -32,6 +35,12 @@ def required_seconds(name: str) -> int:
 
 def required_days(name: str) -> timedelta:
     return timedelta(days=int(required(name)))
+
+
+@cache
+def rules() -> Rules:
+    """The settings about decisions."""
+    return read_rules(json.loads(required("DECISION_RULES")))
 
 
 def optional_json(name: str) -> Any:

@@ -9,6 +9,7 @@ pk                           sk          what
 ``remediation#<id>``         snapshot    the whole original config and endpoint, written once
 ``approval#<approval id>``   approval    the question, its answer, its task token
 ``endpoint#<name>``          claim       the remediation that holds the endpoint, as a lease
+``endpoint#<name>``          denial      the plan that was denied last, and until when it isn't asked about
 ``config#<name>``            lock        who moves an endpoint onto an old config, or deletes it
 ``event#<event id>``         start       the remediation that an event started; expires
 ===========================  ==========  ==========================================================
@@ -20,7 +21,7 @@ What must happen at most once hangs on a condition that DynamoDB checks, never o
 from __future__ import annotations
 
 import json
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -34,7 +35,7 @@ from botocore.exceptions import ClientError
 from gateways.aws import CLIENT_CONFIG, error_code, translated
 from gateways.environment import required, required_days
 from remediation.errors import EndpointBusy, EndpointChanged, RemediationError, RequestRefused, Throttled
-from remediation.record import Approval, Claim, Remediation, TimelineEntry, from_iso, iso
+from remediation.record import Approval, Claim, Denial, Remediation, TimelineEntry, Vote, from_iso, iso
 from remediation.vocabulary import ApprovalStatus, Outcome
 
 if TYPE_CHECKING:
@@ -48,6 +49,8 @@ _LONGEST_REMEDIATION = timedelta(days=60)
 _INDEX = "byEndpoint"
 # Longer than the function lives that holds it.
 _LOCK_LEASE = timedelta(minutes=6)
+# An outsider may click for ever; the evidence of it has an end.
+_MOST_ATTEMPTS = 50
 _NOT_CONTENT = frozenset({"pk", "sk", "expiresAt"})
 
 _CONDITION_FAILED = "ConditionalCheckFailedException"
@@ -125,6 +128,18 @@ class Records:
         )
         return cast("Remediation", named) if named else self.remediation(remediation_id)
 
+    def note_decision(
+        self, remediation_id: str, facts: Mapping[str, Any], entry: TimelineEntry
+    ) -> Remediation | None:
+        """Copy a decision into the evidence, once; None if it is there already."""
+        noted = self._update(
+            _remediation_key(remediation_id),
+            facts,
+            "attribute_exists(pk) AND attribute_not_exists(decision)",
+            entry=entry,
+        )
+        return cast("Remediation | None", noted)
+
     def close(self, remediation_id: str, facts: Mapping[str, Any], entry: TimelineEntry) -> Remediation:
         """Record how a remediation ended. The outcome recorded first stands; returns the record."""
         condition = "attribute_exists(pk) AND attribute_not_exists(outcome)"
@@ -189,6 +204,21 @@ class Records:
         """Let the endpoint go, if this remediation holds it."""
         self._delete(_claim_key(endpoint_name), "remediationId = :me", {":me": remediation_id})
 
+    # -- denials
+
+    def keep_denial(self, denial: Denial) -> None:
+        """Keep what was denied last; an older denial is on its own remediation's record."""
+        key = _denial_key(denial["endpointName"])
+        # no `startedAt`, so it is in no index; it goes when it can't matter any more
+        ends = {"expiresAt": int(from_iso(until).timestamp())} if (until := denial["until"]) else {}
+        with translated("DynamoDB"):
+            self._client.put_item(TableName=self._table, Item=_plain_item({**key, **denial, **ends}))
+
+    def denial(self, endpoint_name: str) -> Denial | None:
+        return cast("Denial | None", self._get(_denial_key(endpoint_name)))
+
+    # -- locks
+
     @contextmanager
     def config_locked(self, config_name: str, owner: str, now: datetime) -> Generator[None]:
         """Keep an old config from being deleted in the moment in which an endpoint moves back onto it.
@@ -251,7 +281,30 @@ class Records:
             raise RequestRefused("No such approval is on record.")
         return cast("Approval", noted)
 
-    def settle(self, approval_id: str, status: ApprovalStatus, facts: Mapping[str, str]) -> Approval | None:
+    def vote(
+        self, approval_id: str, votes: Sequence[Vote], status: ApprovalStatus, facts: Mapping[str, Any]
+    ) -> Approval | None:
+        """Add the last of `votes` to the others, if they are still all there are; like `settle`."""
+        before = len(votes) - 1
+        condition = "attribute_exists(pk) AND #status = :pending AND " + (
+            "size(approvals) = :before" if before else "attribute_not_exists(approvals)"
+        )
+        values = {":pending": ApprovalStatus.PENDING} | ({":before": before} if before else {})
+        changed = {**facts, "approvals": [dict(vote) for vote in votes], "status": status}
+        voted = self._update(_approval_key(approval_id), changed, condition, values)
+        return cast("Approval", voted) if voted else self.approval(approval_id)
+
+    def note_attempt(self, approval_id: str, attempt: Vote) -> None:
+        """Put a refused try on record; past the first many, the log alone has it."""
+        self._update(
+            _approval_key(approval_id),
+            {},
+            "attribute_exists(pk) AND (attribute_not_exists(attempts) OR size(attempts) < :most)",
+            {":most": _MOST_ATTEMPTS},
+            appended=("attempts", attempt),
+        )
+
+    def settle(self, approval_id: str, status: ApprovalStatus, facts: Mapping[str, Any]) -> Approval | None:
         """Answer a question, if it is still open; returns the approval as it then stands (None: no such).
 
         Of two people who decide in the same moment, one wins.
@@ -341,14 +394,18 @@ class Records:
         condition: str,
         values: Mapping[str, Any] | None = None,
         entry: TimelineEntry | None = None,
+        *,
+        appended: tuple[str, Mapping[str, Any]] | None = None,
     ) -> dict[str, Any] | None:
         names = {f"#{name}": name for name in facts}
         assignments = [f"#{name} = :set_{name}" for name in facts]
         settings = {f":set_{name}": value for name, value in facts.items()} | dict(values or {})
-        if entry is not None:  # appended, never rewritten
-            names["#timeline"] = "timeline"
-            assignments.append("#timeline = list_append(if_not_exists(#timeline, :nothing), :entry)")
-            settings |= {":nothing": [], ":entry": [dict(entry)]}
+        if entry is not None:
+            appended = ("timeline", entry)
+        if appended is not None:  # never rewritten
+            names["#list"], one = appended[0], dict(appended[1])
+            assignments.append("#list = list_append(if_not_exists(#list, :nothing), :one)")
+            settings |= {":nothing": [], ":one": [one]}
         with translated("DynamoDB"):
             try:
                 answer = self._client.update_item(
@@ -378,6 +435,10 @@ def _remediation_key(remediation_id: str) -> dict[str, str]:
 
 def _approval_key(approval_id: str) -> dict[str, str]:
     return {"pk": f"approval#{approval_id}", "sk": "approval"}
+
+
+def _denial_key(endpoint_name: str) -> dict[str, str]:
+    return {"pk": f"endpoint#{endpoint_name}", "sk": "denial"}
 
 
 def _claim_key(endpoint_name: str) -> dict[str, str]:

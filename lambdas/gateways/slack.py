@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from http.client import HTTPException
 from typing import Any
@@ -17,7 +18,7 @@ from slack_sdk.signature import SignatureVerifier
 from gateways.environment import required
 from gateways.secrets import SlackCredentials, SlackSecret
 from remediation.card import Message
-from remediation.errors import MessageGone, RemediationError, RequestRefused, SlackUnavailable
+from remediation.errors import MessageGone, NoSuchUser, RemediationError, RequestRefused, SlackUnavailable
 from remediation.record import Approval
 
 _WORD = re.compile(r"[a-z0-9_]+")
@@ -32,6 +33,11 @@ _STALE_CREDENTIALS = frozenset({"invalid_auth", "token_revoked", "token_expired"
 # What slack_sdk lets through when an answer breaks off, or isn't what an HTTP or JSON answer is
 _NO_ANSWER = (SlackClientError, OSError, HTTPException, ValueError)
 _MESSAGE_GONE = "message_not_found"
+_NO_SUCH_USER = "users_not_found"
+# Slack's answer about a group's members is believed for so long, so that a click rarely waits for it
+_MEMBERS_KEPT_SECONDS = 60
+# How long a call of the workflow's may wait where Slack asks for it; beyond, the workflow itself does.
+LONGEST_PAUSE_SECONDS = 15
 _SERVER_FAULT = 500
 _TOO_MANY_REQUESTS = 429
 
@@ -43,18 +49,59 @@ class Slack:
     ----------
     timeout
         Seconds that one call may take; short where Slack itself is waiting for us.
+    longest_pause
+        Seconds to wait, once, where Slack answers 429 with a Retry-After of no more.
     """
 
-    def __init__(self, secret: SlackSecret, *, timeout: int = 10) -> None:
+    def __init__(
+        self,
+        secret: SlackSecret,
+        *,
+        timeout: int = 10,
+        longest_pause: int = 0,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
         self._secret = secret
         self._timeout = timeout
+        self._longest_pause = longest_pause
+        self._sleep = sleep
 
-    def post(self, channel: str, message: Message) -> tuple[str, str]:
-        """Post a message; returns its channel id and ts."""
+    def post(self, channel: str, message: Message, *, thread_ts: str | None = None) -> tuple[str, str]:
+        """Post a message, or a reply in a thread; returns its channel id and ts."""
         answer = self._call(
-            lambda client: client.chat_postMessage(channel=channel, **message, unfurl_links=False)
+            lambda client: client.chat_postMessage(
+                channel=channel, **message, thread_ts=thread_ts, unfurl_links=False
+            )
         )
         return answer["channel"], answer["ts"]
+
+    def permalink(self, channel: str, ts: str) -> str:
+        answer = self._call(lambda client: client.chat_getPermalink(channel=channel, message_ts=ts))
+        return str(answer["permalink"])
+
+    def open_modal(self, trigger_id: str, view: Mapping[str, Any]) -> None:
+        """Open a modal for the person whose click the trigger is of; a trigger lives three seconds."""
+        self._call(lambda client: client.views_open(trigger_id=trigger_id, view=dict(view)))
+
+    def user_by_email(self, email: str) -> str:
+        """The id of the user with an email; empty if Slack knows none."""
+        try:
+            answer = self._call(lambda client: client.users_lookupByEmail(email=email))
+        except NoSuchUser:
+            return ""
+        return str(answer["user"]["id"])
+
+    def is_in_any_group(self, user: str, groups: Iterable[str]) -> bool:
+        return any(user in self._members(group) for group in groups)
+
+    def _members(self, group: str) -> frozenset[str]:
+        read_at, members = _group_members.get(group, (float("-inf"), frozenset[str]()))
+        if time.monotonic() - read_at < _MEMBERS_KEPT_SECONDS:
+            return members
+        answer = self._call(lambda client: client.usergroups_users_list(usergroup=group))
+        members = frozenset(answer["users"])
+        _group_members[group] = (time.monotonic(), members)
+        return members
 
     def update(self, channel: str, ts: str, message: Message) -> None:
         """Rewrite a message.
@@ -82,15 +129,20 @@ class Slack:
         self._call(lambda client: client.chat_postEphemeral(channel=channel, user=user, text=text))
 
     def _call(self, call: Callable[[WebClient], Any]) -> Any:
+        """Call once, and once more where that may help: with fresh credentials, or after Slack's pause."""
         try:
             return call(self._client(self._secret.credentials()))
         except SlackApiError as error:
-            if _word(error) not in _STALE_CREDENTIALS:
+            pause = _retry_after(error)
+            stale = _word(error) in _STALE_CREDENTIALS
+            if not stale and not 0 < pause <= self._longest_pause:
                 raise _translated(error) from None
         except _NO_ANSWER as error:
             raise SlackUnavailable(f"Slack could not be reached: {type(error).__name__}") from None
+        if not stale:
+            self._sleep(pause)
         try:
-            return call(self._client(self._secret.credentials(fresh=True)))
+            return call(self._client(self._secret.credentials(fresh=stale)))
         except SlackApiError as error:
             raise _translated(error) from None
         except _NO_ANSWER as error:
@@ -104,6 +156,14 @@ class Slack:
             timeout=self._timeout,
             retry_handlers=[],  # the workflow retries with longer pauses, and a click has no time for one
         )
+
+
+_group_members: dict[str, tuple[float, frozenset[str]]] = {}
+
+
+def forget_group_members() -> None:
+    """Ask Slack anew who is in which group."""
+    _group_members.clear()
 
 
 @cache
@@ -147,6 +207,14 @@ def _word(error: SlackApiError) -> str:
     return word if _WORD.fullmatch(word) else ""
 
 
+def _retry_after(error: SlackApiError) -> float:
+    """The seconds for which Slack asks to be left alone; 0 where it doesn't."""
+    headers: Any = getattr(error.response, "headers", None) or {}
+    given = next((str(value) for name, value in headers.items() if str(name).lower() == "retry-after"), "")
+    is_limit = getattr(error.response, "status_code", 0) == _TOO_MANY_REQUESTS
+    return float(given) if is_limit and given.isdigit() else 0.0
+
+
 def _translated(error: SlackApiError) -> RemediationError:
     word = _word(error)
     status: int = getattr(error.response, "status_code", 0)
@@ -154,8 +222,8 @@ def _translated(error: SlackApiError) -> RemediationError:
         return SlackUnavailable(f"Slack did not answer as it should ({status} {word or 'no word'}).")
     if word == _MESSAGE_GONE:
         return MessageGone("The message is no longer in Slack.")
+    if word == _NO_SUCH_USER:
+        return NoSuchUser("Slack knows no such user.")
     metadata: Any = error.response.get("response_metadata") or {}
     messages = metadata.get("messages")
-    return RequestRefused(
-        f"Slack refused the message: {word}" + (f" ({'; '.join(messages)})" if messages else "") + "."
-    )
+    return RequestRefused(f"Slack refused: {word}" + (f" ({'; '.join(messages)})" if messages else "") + ".")

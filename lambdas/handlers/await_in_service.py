@@ -8,7 +8,8 @@ from typing import Any
 from gateways.environment import required_seconds
 from gateways.records import records
 from gateways.sagemaker import sagemaker
-from handlers.observability import logger, step
+from handlers.shared import telling
+from handlers.shared.observability import logger, step
 from remediation.progress import acceptable_starts, judge_readiness
 from remediation.record import from_iso, happened, iso, required_fact
 
@@ -27,5 +28,10 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     wait = judge_readiness(endpoint, acceptable_starts(remediation), attempt, overdue=overdue)
     if wait is None:
         return {"ready": True}
+    seen = f"it is {endpoint['EndpointStatus']}" if endpoint else ""
+    if seen != remediation.get("progressSeen"):
+        records().note(remediation["remediationId"], {"progressSeen": seen})
+        if "backsOut" not in remediation:
+            telling.show(remediation["remediationId"])
     logger.info("endpoint_not_in_service_yet", wait_seconds=wait.seconds)
     return {"waitSeconds": wait.seconds, "attempt": attempt + 1}

@@ -8,7 +8,7 @@ from typing import Any
 from gateways.environment import required_seconds
 from gateways.records import records
 from gateways.sagemaker import sagemaker
-from handlers.observability import logger, step
+from handlers.shared.observability import logger, step
 from remediation import backout
 from remediation.errors import EndpointChanged
 from remediation.record import Claim, iso

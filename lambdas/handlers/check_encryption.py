@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from gateways.environment import optional_json, required, required_list, required_seconds
+from gateways.environment import optional_json, required, required_list, required_seconds, rules
 from gateways.kms import kms
 from gateways.records import records
 from gateways.sagemaker import sagemaker
 from gateways.workflow import workflow
-from handlers.observability import logger, metrics, step
+from handlers.shared.observability import logger, metrics, step
 from remediation import assessment
+from remediation.approval import still_denied
 from remediation.errors import InvalidInput, RequestRefused
-from remediation.plan import Facts, facts_of, surface_entries
+from remediation.plan import DecisionFacts, Facts, facts_of, surface_entries
 from remediation.progress import config_in_charge
+from remediation.provenance import managed_by
 from remediation.record import Claim, Remediation, happened, iso, start_record
 from remediation.update_options import update_options
 from remediation.vocabulary import ApprovalStatus, Outcome, Surface, Verdict
@@ -54,7 +57,8 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
         reason = f"Its config {source} names a KMS key wherever one is required."
         return _ended(Verdict.ENCRYPTED, Outcome.ALREADY_ENCRYPTED, reason)
 
-    exemption = assessment.exemption(sagemaker().list_tags(endpoint["EndpointArn"]), now)
+    endpoint_tags = sagemaker().list_tags(endpoint["EndpointArn"])
+    exemption = assessment.exemption(endpoint_tags, now)
     if exemption.in_force:
         return _ended(Verdict.EXEMPT, Outcome.EXEMPT, exemption.note)
 
@@ -70,8 +74,13 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
         update_options=options,
         notes=[note for note in (exemption.note, policy_note) if note],
     )
+    decided = _how_it_is_decided(remediation, endpoint_tags, tags)
     entry = happened(now, f"Found {source} unencrypted, and kept a copy of it")
-    remediation = records().note(remediation_id, facts, entry)
+    remediation = records().note(remediation_id, {**facts, **decided}, entry)
+    if remediation["trigger"]["kind"] != "manual":  # who starts it by hand wants to be asked
+        denied = still_denied(records().denial(name), facts["planHash"], now)
+        if denied:
+            return _ended(Verdict.UNENCRYPTED, Outcome.DENIED, denied)
     holder = _claim(remediation, now)
     if holder != remediation_id:
         return _ended(
@@ -80,6 +89,21 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     logger.info("unencrypted_endpoint_found", endpoint_name=name, source_config=source)
     metrics.add_metric(name="UnencryptedEndpointFound", unit="Count", value=1)
     return {"verdict": Verdict.UNENCRYPTED}
+
+
+def _how_it_is_decided(
+    remediation: Remediation, endpoint_tags: Mapping[str, str], config_tags: Mapping[str, str]
+) -> DecisionFacts:
+    trigger = remediation["trigger"]
+    route = rules().choose(trigger["accountId"], trigger["region"], endpoint_tags)
+    facts: DecisionFacts = {
+        "route": route.name,
+        "approvalMode": route.mode,
+        "approvalsNeeded": rules().approvals_needed(endpoint_tags),
+    }
+    if managed := managed_by(config_tags, endpoint_tags):
+        facts["managedBy"] = managed
+    return facts
 
 
 def _assessed(config: dict[str, Any], key_arn: str) -> tuple[assessment.SurfaceAssessment, ...]:
@@ -115,7 +139,8 @@ def _ended(verdict: Verdict, outcome: Outcome, reason: str) -> dict[str, Any]:
 def _claim(remediation: Remediation, now: datetime) -> str:
     """Hold the endpoint, and return who holds it: a remediation with another plan, or ended, gives way."""
     me, plan = remediation["remediationId"], remediation.get("planHash", "")
-    lease = timedelta(seconds=required_seconds("APPROVAL_DEADLINE_SECONDS"))
+    # a question that Slack keeps waiting gets its whole time from when it is posted
+    lease = 2 * rules().named(remediation.get("route", "")).deadline
     lease += 2 * timedelta(seconds=required_seconds("UPDATE_DEADLINE_SECONDS"))  # settling, then updating
     wanted: Claim = {
         "endpointName": remediation["endpointName"],
@@ -129,7 +154,7 @@ def _claim(remediation: Remediation, now: datetime) -> str:
         wanted["supersedes"] = holder["remediationId"]
         holder = records().claim(wanted, now, instead_of=holder["remediationId"])
     if holder["remediationId"] == me and "supersedes" in holder:
-        _supersede(holder["supersedes"], now)
+        _supersede(holder["supersedes"], now, me)
     return holder["remediationId"]
 
 
@@ -147,12 +172,15 @@ def _let_go_elsewhere(endpoint_name: str, me: str, source: str, now: datetime) -
     other = records().find_remediation(holder["remediationId"])
     if other and source not in (other.get("sourceConfigName"), other.get("twinConfigName")):
         records().release(endpoint_name, holder["remediationId"])
-        _supersede(holder["remediationId"], now)
+        _supersede(holder["remediationId"], now, "")
 
 
-def _supersede(remediation_id: str, now: datetime) -> None:
+def _supersede(remediation_id: str, now: datetime, me: str) -> None:
     """End the open question of a remediation that lost its claim, and wake the workflow that waits for it."""
     other = records().find_remediation(remediation_id)
+    if me and other and other.get("supersededBy") != me:
+        records().note(remediation_id, {"supersededBy": me})
+        records().note(me, {"supersedes": remediation_id})
     approval_id = other.get("approvalId") if other else None
     if not approval_id:
         return  # not asked yet, and without the claim it can't ask any more

@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from gateways.environment import optional_list, required, required_list
+from gateways.environment import optional_list, required, required_list, rules
 from gateways.iam import iam
 from gateways.kms import kms
 from gateways.records import records
 from gateways.sagemaker import sagemaker
-from handlers.observability import logger, step
+from handlers.shared.observability import logger, step
 from remediation import feasibility
+from remediation.approval import wait_seconds
 from remediation.errors import KeyUnusable, RequestRefused
 from remediation.key_policy import (
     KeyAccess,
@@ -23,7 +24,7 @@ from remediation.key_policy import (
 )
 from remediation.plan import paths_to_change, without_changes
 from remediation.record import Remediation, happened, required_fact
-from remediation.twin import plan_hash
+from remediation.twin import plan_hash, twin_name
 from remediation.vocabulary import Surface
 
 
@@ -45,7 +46,8 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     new = [note for note in notes if note and note not in noted]
     if new:
         records().note(remediation["remediationId"], {"notes": [*noted, *new]})
-    return {}
+    route, now = rules().named(remediation.get("route", "")), datetime.now(UTC)
+    return {"waitSeconds": wait_seconds(now, now + route.deadline, route.reminder)}
 
 
 def _left_alone_where_shut_out(
@@ -84,6 +86,7 @@ def _left_alone_where_shut_out(
     facts = {
         "surfaceKeys": plan,
         "planHash": plan_hash(config, key_arn, paths_to_change(plan), options),
+        "plannedTwinName": twin_name(config, key_arn, paths_to_change(plan), remediation["endpointName"]),
         "notes": [*remediation.get("notes", []), note],
     }
     entry = happened(datetime.now(UTC), f"Left {what} as it is: {why}")

@@ -5,11 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from gateways.environment import required
 from gateways.records import records
 from gateways.sagemaker import sagemaker
-from gateways.slack import Slack, slack_secret
-from handlers.observability import logger, metrics, step
+from handlers.shared.observability import logger, metrics, step
+from handlers.shared.telling import channel_of, patient_slack, tell_thread
 from remediation import card
 from remediation.assessment import EXEMPT_REASON_TAG, EXEMPT_UNTIL_TAG
 from remediation.closing import ending
@@ -56,10 +55,12 @@ def _tell(remediation_id: str, record: Remediation, now: datetime) -> None:
         entry = happened(now, f"Backout {record['remediationId']} ended {outcome}. {reason}".strip())
         original = records().note(remediation_id, facts, entry)
     approval = records().approval(original.get("approvalId", ""))
-    slack = Slack(slack_secret())
+    slack = patient_slack()
     message = card.closed(original, approval)
-    if (approval is None or not slack.rewrite(approval, message)) and "noticeTs" not in record:
-        _, ts = slack.post(required("SLACK_CHANNEL"), message)
+    if approval is not None and slack.rewrite(approval, message):
+        tell_thread(slack, original, approval)
+    elif "noticeTs" not in record:
+        _, ts = slack.post(channel_of(original), message)
         records().note(record["remediationId"], {"noticeTs": ts})
 
 

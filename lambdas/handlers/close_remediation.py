@@ -7,12 +7,13 @@ from typing import Any
 
 from gateways.environment import required, required_days
 from gateways.records import records
-from gateways.slack import Slack, slack_secret
 from gateways.workflow import workflow
-from handlers.observability import logger, metrics, step
+from handlers.shared.observability import logger, metrics, step
+from handlers.shared.telling import channel_of, patient_slack, tell_thread
 from remediation import card
+from remediation.approval import decision_entry, decision_facts, denial_of
 from remediation.closing import ending
-from remediation.record import Approval, Remediation, TimelineEntry, happened, iso, salvaged_record
+from remediation.record import Approval, Remediation, happened, iso, salvaged_record
 from remediation.vocabulary import ApprovalStatus, Outcome
 
 # The state machine's output (DESIGN §6)
@@ -59,17 +60,12 @@ def _settled(remediation: Remediation, now: datetime) -> Approval | None:
     if not approval_id:
         return None
     approval = records().settle(approval_id, ApprovalStatus.EXPIRED, {"decidedAt": iso(now)})
-    if approval and "decision" not in remediation:
-        decided = {name: value for name in ("decidedBy", "decidedAt") if (value := approval.get(name))}
-        facts = {"decision": approval["status"], **decided}
-        records().note(remediation["remediationId"], facts, _decision(approval, now))
+    if approval:
+        facts, entry = decision_facts(approval), decision_entry(approval, now)
+        records().note_decision(remediation["remediationId"], facts, entry)
+        if approval["status"] == ApprovalStatus.DENIED:
+            records().keep_denial(denial_of(remediation, approval))
     return approval
-
-
-def _decision(approval: Approval, now: datetime) -> TimelineEntry:
-    entry = happened(now, f"Decided: {approval['status']}", approval.get("decidedBy", ""))
-    entry["at"] = approval.get("decidedAt", entry["at"])
-    return entry
 
 
 def _retire_later(remediation: Remediation, wait_seconds: int) -> None:
@@ -85,12 +81,13 @@ def _retire_later(remediation: Remediation, wait_seconds: int) -> None:
 
 def _tell(remediation: Remediation, approval: Approval | None) -> None:
     message = card.closed(remediation, approval)
-    slack = Slack(slack_secret())
+    slack = patient_slack()
     if approval and slack.rewrite(approval, message):
+        tell_thread(slack, remediation, approval)
         return
     asked = approval is not None and "ts" in approval
     if (asked or card.must_be_told(remediation)) and "noticeTs" not in remediation:
-        _, ts = slack.post(required("SLACK_CHANNEL"), message)
+        _, ts = slack.post(channel_of(remediation), message)
         records().note(remediation["remediationId"], {"noticeTs": ts})
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from gateways.environment import required
 from gateways.records import records
 from gateways.sagemaker import sagemaker
-from handlers.observability import logger, step
+from handlers.shared.observability import logger, step
 from remediation import twin
 from remediation.approval import require_approved
 from remediation.errors import (

@@ -7,7 +7,7 @@ from typing import Any
 
 from gateways.records import records
 from gateways.sagemaker import sagemaker
-from handlers.observability import logger, step
+from handlers.shared.observability import logger, step
 from remediation.progress import uses
 from remediation.record import Remediation, from_iso, happened, iso
 

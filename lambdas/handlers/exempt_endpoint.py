@@ -8,7 +8,7 @@ from typing import Any
 from gateways.environment import required_days
 from gateways.records import records
 from gateways.sagemaker import sagemaker
-from handlers.observability import step
+from handlers.shared.observability import step
 from remediation import backout
 from remediation.assessment import EXEMPT_UNTIL_TAG
 from remediation.errors import EndpointGone

@@ -9,9 +9,10 @@ from typing import Any
 from gateways.environment import required, required_list, required_seconds
 from gateways.records import records
 from gateways.sagemaker import sagemaker
-from handlers.observability import logger, step
+from handlers.shared import telling
+from handlers.shared.observability import logger, step
 from remediation.plan import paths_to_change
-from remediation.progress import Ended, Wait, course_of, judge_update, live_capture_problem
+from remediation.progress import Ended, Wait, course_of, judge_update, live_capture_problem, progress_words
 from remediation.record import Remediation, from_iso, happened, required_fact
 from remediation.twin import keys_missing
 from remediation.vocabulary import Outcome, Surface
@@ -34,7 +35,7 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
         deadline=timedelta(seconds=required_seconds("UPDATE_DEADLINE_SECONDS")),
     )
     if isinstance(progress, Wait):
-        _note_status(record, endpoint, now)
+        _show_progress(record, endpoint, now)
         logger.info("endpoint_updating", wait_seconds=progress.seconds, attempt=attempt)
         return {"waitSeconds": progress.seconds, "attempt": attempt + 1}
     facts: dict[str, Any] = {}
@@ -49,11 +50,16 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     return {"outcome": outcome, "reason": reason}
 
 
-def _note_status(record: Remediation, endpoint: Mapping[str, Any] | None, now: datetime) -> None:
-    status = endpoint["EndpointStatus"] if endpoint else ""
-    if status != record.get("statusSeen"):
-        entry = happened(now, f"The endpoint is {status}")
-        records().note(record["remediationId"], {"statusSeen": status}, entry)
+def _show_progress(record: Remediation, endpoint: Mapping[str, Any] | None, now: datetime) -> None:
+    """On record, and on the card, when it has changed; on that of the remediation that is backed out of."""
+    seen = progress_words(endpoint)
+    if seen == record.get("progressSeen"):
+        return
+    entry = happened(now, f"The update goes on: {seen}")
+    record = records().note(record["remediationId"], {"progressSeen": seen}, entry)
+    if original := record.get("backsOut"):
+        records().note(original, {"backoutProgress": seen})
+    telling.show(original or record["remediationId"])
 
 
 def _verified(record: Remediation, endpoint: Mapping[str, Any]) -> tuple[Ended, dict[str, Any]]:

@@ -1,65 +1,126 @@
-"""RequestApproval: post the question in Slack; the workflow waits for its task token's answer."""
+"""RequestApproval: post the question in Slack; the workflow waits for its task token's answer.
+
+A route may ask nobody: then the answer is known at once, and what is posted is a notice.
+"""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
-from gateways.environment import required, required_list, required_seconds
+from gateways.environment import rules
 from gateways.records import records
-from gateways.slack import Slack, slack_secret
+from gateways.slack import Slack
 from gateways.workflow import workflow
-from handlers.observability import logger, metrics, step
+from handlers.shared.observability import logger, metrics, step
+from handlers.shared.telling import patient_slack
 from remediation import card
-from remediation.approval import new_approval_id
+from remediation.approval import decision_entry, decision_facts, new_approval_id, status_at_first
+from remediation.person import email_of
 from remediation.record import Approval, Remediation, happened, iso, required_fact
-from remediation.vocabulary import ApprovalStatus
+from remediation.route import Mode, Route
+from remediation.vocabulary import ApprovalStatus, Outcome
 
 
 @step
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
+    now = datetime.now(UTC)
     remediation = records().remediation(event["remediationId"])
-    approval = _approval(remediation, event["taskToken"])
+    route = rules().named(remediation.get("route", ""))
+    if remediation.get("approvalMode") == Mode.OBSERVE:
+        workflow().answer(event["taskToken"], Outcome.OBSERVED)  # its last step posts the notice
+        return {}
+    slack = patient_slack()
+    remediation = _knowing_who_changed_it(remediation, slack)
+    approval = _approval(remediation, route, event["taskToken"], now)
     if approval is None:
         workflow().answer(event["taskToken"], ApprovalStatus.SUPERSEDED)
         return {}
-    if approval["status"] != ApprovalStatus.PENDING:
-        # an earlier try of this step asked, and was answered before this one began
-        workflow().answer(event["taskToken"], approval["status"])
-        return {}
     if "ts" not in approval:
-        slack = Slack(slack_secret())
-        message = card.question(remediation, approval, required_list("APPROVERS"))
-        channel, ts = slack.post(required("SLACK_CHANNEL"), message)
-        approval = records().note_approval(approval["approvalId"], {"channel": channel, "ts": ts})
-        if approval["status"] in (ApprovalStatus.APPROVED, ApprovalStatus.DENIED):
-            slack.update(channel, ts, card.decided(remediation, approval))  # clicked before we knew its ts
-        logger.info("approval_requested", channel=channel, ts=ts)
-        metrics.add_metric(name="ApprovalRequested", unit="Count", value=1)
+        approval = _posted(remediation, approval, route, slack)
+    _link_from_older(remediation, approval, slack)
+    if approval["status"] != ApprovalStatus.PENDING:
+        # decided before this try began, or by the route itself
+        records().note_decision(
+            remediation["remediationId"], decision_facts(approval), decision_entry(approval, now)
+        )
+        workflow().answer(event["taskToken"], approval["status"])
     return {}
 
 
-def _approval(remediation: Remediation, task_token: str) -> Approval | None:
+def _posted(remediation: Remediation, approval: Approval, route: Route, slack: Slack) -> Approval:
+    channel, ts = slack.post(route.channel, card.message(remediation, approval))
+    permalink = slack.permalink(channel, ts)
+    facts = {"channel": channel, "ts": ts, "permalink": permalink}
+    before, approval = approval, records().note_approval(approval["approvalId"], facts)
+    told = {"toldEntries": len(remediation.get("timeline", []))}
+    remediation = records().note(remediation["remediationId"], told)
+    if approval["status"] != before["status"] or "approvals" in approval:
+        slack.rewrite(approval, card.message(remediation, approval))  # clicked before we knew its ts
+    logger.info("approval_requested", channel=channel, ts=ts, mode=route.mode)
+    if approval["status"] == ApprovalStatus.PENDING:
+        metrics.add_metric(name="ApprovalRequested", unit="Count", value=1)
+    return approval
+
+
+def _link_from_older(remediation: Remediation, approval: Approval, slack: Slack) -> None:
+    """The card that this one replaces leads here."""
+    older_id, here = remediation.get("supersedes"), approval.get("permalink")
+    older = records().find_remediation(older_id) if older_id else None
+    if older is None or not here or older.get("supersededByLink") == here:
+        return
+    older = records().note(older["remediationId"], {"supersededByLink": here})
+    asked = records().approval(older.get("approvalId", ""))
+    if asked and "outcome" in older:  # else its own last step shows it
+        slack.rewrite(asked, card.message(older, asked))
+
+
+def _knowing_who_changed_it(remediation: Remediation, slack: Slack) -> Remediation:
+    """The record, with the Slack user whose email the principal's session is named after."""
+    if "changedBySlackUser" in remediation:
+        return remediation
+    email = email_of(remediation["trigger"]["principalArn"])
+    user = slack.user_by_email(email) if email else ""
+    return records().note(remediation["remediationId"], {"changedBySlackUser": user})
+
+
+def _approval(remediation: Remediation, route: Route, task_token: str, now: datetime) -> Approval | None:
     """The question on record, now answering to this task token; None if a newer change came first."""
-    now = datetime.now(UTC)
-    deadline = iso(now + timedelta(seconds=required_seconds("APPROVAL_DEADLINE_SECONDS")))
+    deadline = iso(now + route.deadline)
     if "approvalId" not in remediation:
         # the record learns the id first: a question without a record could never be found again
-        entry = happened(now, f"Asked in Slack, to be answered by {deadline}")
+        entry = happened(now, _asked(remediation, deadline))
         remediation = records().name_approval(
             remediation["remediationId"], new_approval_id(), deadline, entry
         )
     approval_id = required_fact(remediation, "approvalId")
-    if records().approval(approval_id) is not None:
-        return records().note_approval(approval_id, {"taskToken": task_token})
+    found = records().approval(approval_id)
+    if found is not None:
+        facts: dict[str, str] = {"taskToken": task_token}
+        if "ts" not in found and found["status"] == ApprovalStatus.PENDING:
+            facts["deadline"] = deadline  # it begins when people can see the question
+        return records().note_approval(approval_id, facts)
     approval: Approval = {
         "approvalId": approval_id,
         "remediationId": remediation["remediationId"],
         "endpointName": remediation["endpointName"],
         "planHash": remediation.get("planHash", ""),
-        "status": ApprovalStatus.PENDING,
+        "status": status_at_first(remediation.get("approvalMode", "")),
         "taskToken": task_token,
         "createdAt": iso(now),
-        "deadline": remediation.get("deadline", deadline),
+        "deadline": deadline,
+        "decideIn": route.decide_in,
+        "mayDecide": list(route.approvers),
+        "approvalsNeeded": remediation.get("approvalsNeeded", 1),
+        "changedBy": remediation.get("changedBySlackUser", ""),
+        "runbookUrl": rules().runbook_url,
     }
+    if approval["status"] == ApprovalStatus.APPROVED:
+        approval["decidedBy"], approval["decidedAt"] = f"route/{route.name}", iso(now)
     return approval if records().open_approval(approval) else None
+
+
+def _asked(remediation: Remediation, deadline: str) -> str:
+    if remediation.get("approvalMode") == Mode.AUTOMATIC:
+        return f"Its route {remediation.get('route', '')} asks nobody"
+    return f"Asked in Slack, to be answered by {deadline}"

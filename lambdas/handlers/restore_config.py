@@ -7,7 +7,7 @@ from typing import Any
 
 from gateways.records import records
 from gateways.sagemaker import sagemaker
-from handlers.observability import logger, step
+from handlers.shared.observability import logger, step
 from remediation import twin
 from remediation.errors import EndpointConfigNotFound, InvalidInput, TwinMismatch
 from remediation.record import happened, required_fact

@@ -13,8 +13,8 @@ from typing import Any
 from gateways.environment import required
 from gateways.records import records
 from gateways.sagemaker import sagemaker
-from gateways.slack import Slack, slack_secret
-from handlers.observability import logger, metrics, step
+from handlers.shared.observability import logger, metrics, step
+from handlers.shared.telling import patient_slack
 from remediation import card
 from remediation.progress import uses
 from remediation.record import Remediation, from_iso, happened, iso, required_fact
@@ -83,5 +83,5 @@ def _ended(remediation: Remediation, facts: dict[str, str], what: str, now: date
         remediation = records().note(remediation["remediationId"], facts, happened(now, what))
     approval = records().approval(remediation.get("approvalId", ""))
     if approval:
-        Slack(slack_secret()).rewrite(approval, card.closed(remediation, approval))
+        patient_slack().rewrite(approval, card.closed(remediation, approval))
     return {}

@@ -1,4 +1,4 @@
-"""Slack interactions: a click on Approve, Deny or Back out, verified, recorded, then told to the workflow.
+"""Slack interactions: clicks and modals, verified, judged, recorded, then told to the workflow.
 
 Slack waits three seconds for the answer and doesn't repeat a click, so a person must be able to: each part
 is safe to run again, and an answer that isn't 200 shows in Slack that the click was lost.
@@ -7,22 +7,27 @@ https://docs.slack.dev/interactivity/handling-user-interaction/
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from typing import Any
 
-from gateways.environment import required, required_list
+from gateways.environment import required, rules
 from gateways.records import records
 from gateways.slack import Slack, is_from_slack, slack_secret
 from gateways.workflow import workflow
-from handlers.observability import logger, metrics, publish_metrics
-from remediation import backout, card
-from remediation.approval import DECISIONS, Answer, judge_click, settled
-from remediation.click import Click, MalformedRequest, body_text, header, parse_click
+from handlers.shared.deciding import Decided, announce, decide
+from handlers.shared.observability import logger, metrics, publish_metrics
+from remediation import backout, card, modal
+from remediation.approval import DECISIONS, Answer, Wish
+from remediation.click import Click, MalformedRequest, Ping, Submission, body_text, header, parse
 from remediation.errors import RemediationError
-from remediation.record import Approval, happened, iso
+from remediation.record import Approval, Remediation, happened
+from remediation.route import Route
+from remediation.vocabulary import ApprovalStatus
 
 # Of the three seconds, what one call to Slack may take: the decision counts, the card can catch up.
 _SLACK_TIMEOUT_SECONDS = 1
+_SUBMITTED = {modal.DENY: ApprovalStatus.DENIED, modal.BREAK_GLASS: ApprovalStatus.APPROVED}
 
 
 @logger.inject_lambda_context(clear_state=True)
@@ -46,9 +51,17 @@ def _handle(event: dict[str, Any], now: datetime) -> dict[str, Any]:
         if not genuine:
             logger.warning("request_not_from_slack")
             return _answer(401, "The request is not signed by Slack.")
-        click = parse_click(body)
-        if click is not None:
-            (_back_out if click.action_id == backout.ACTION_ID else _decide)(click, now)
+        match parse(body):
+            case Click(action_id=backout.ACTION_ID) as click:
+                _back_out(click, now)
+            case Click() as click:
+                _decide(click, now)
+            case Submission() as submission:
+                return _submit(submission, now)
+            case Ping():
+                return _answer(200, "pong")
+            case None:
+                pass
     except MalformedRequest as error:
         logger.warning("malformed_request", error_message=str(error))
         return _answer(400, str(error))
@@ -60,41 +73,74 @@ def _handle(event: dict[str, Any], now: datetime) -> dict[str, Any]:
 
 
 def _decide(click: Click, now: datetime) -> None:
-    decision = DECISIONS[click.action_id]
     approval = records().approval(click.approval_id)
-    if approval:
-        logger.append_keys(remediation_id=approval["remediationId"])
-    approvers = required_list("APPROVERS")
-    ruling = judge_click(approval, decision, click.user_id, approvers=approvers, now=now)
-    if ruling.answer is Answer.DECIDE:
-        facts = {"decidedBy": click.user_id, "decidedAt": iso(now)}
-        approval = records().settle(click.approval_id, decision, facts)
-    logger.info("click_judged", answer=ruling.answer, decision=decision, user_id=click.user_id)
-    if ruling.answer is Answer.REFUSE:
-        metrics.add_metric(name="ClickRefused", unit="Count", value=1)
-    if approval is None:
-        _whisper(click, ruling.explanation)
+    slack = _slack()
+
+    def is_approver(route: Route) -> bool:
+        in_channel = approval is not None and click.channel_id == approval.get("channel", click.channel_id)
+        return _is_approver(route, click.user_id, slack, in_channel=in_channel)
+
+    wish = Wish(DECISIONS[click.action_id], click.user_id)
+    decided = decide(approval, wish, now, is_approver=is_approver)
+    if decided.ruling.answer is Answer.ASK_REASON and decided.approval and decided.remediation:
+        denies = wish.decision is ApprovalStatus.DENIED
+        view = (modal.deny if denies else modal.break_glass)(
+            click.approval_id, decided.remediation["endpointName"]
+        )
+        slack.open_modal(click.trigger_id, view)
         return
-    if ruling.answer is not Answer.REFUSE and approval["status"] == decision:
-        # an earlier click's answer may have been lost: whoever clicks again, the workflow is told again
-        workflow().answer(approval["taskToken"], decision)
-    if ruling.answer is Answer.DECIDE and approval.get("decidedBy") == click.user_id:
-        metrics.add_metric(name=f"Approval{decision.title()}", unit="Count", value=1)
-    else:
-        _whisper(click, ruling.explanation or settled(approval))  # maybe decided in the same moment
-    if click.user_id in approvers:
-        _show_current(_with_copy(approval, click))
+    if decided.tell:
+        slack.whisper(click.channel_id, click.user_id, decided.tell)
+    _show_current(decided, slack, click)
+
+
+def _submit(submission: Submission, now: datetime) -> dict[str, Any]:
+    """A modal's answer: it closes, or says in its own place what is wrong."""
+    approval = records().approval(submission.approval_id)
+    slack = _slack()
+    wish = Wish(
+        _SUBMITTED[submission.callback_id],
+        submission.user_id,
+        reason=submission.values.get(modal.REASON_BLOCK, "").strip(),
+        ask_again=submission.values.get(modal.ASK_AGAIN_BLOCK, ""),
+        break_glass=submission.callback_id == modal.BREAK_GLASS,
+    )
+    decided = decide(
+        approval,
+        wish,
+        now,
+        # the modal was opened for a click in the channel
+        is_approver=lambda route: _is_approver(
+            route, submission.user_id, slack, in_channel=approval is not None
+        ),
+    )
+    if decided.ruling.answer is Answer.ASK_REASON:
+        return _in_modal({"response_action": "errors", "errors": {modal.REASON_BLOCK: decided.tell}})
+    announce(decided, slack)
+    _show_current(decided, slack)
+    if decided.tell:
+        return _in_modal({"response_action": "update", "view": modal.explanation(decided.tell)})
+    return _answer(200, "")
+
+
+def _is_approver(route: Route, user: str, slack: Slack, *, in_channel: bool) -> bool:
+    if user in route.users or (route.anyone and in_channel):
+        return True
+    return bool(route.groups) and slack.is_in_any_group(user, route.groups)
 
 
 def _back_out(click: Click, now: datetime) -> None:
-    approvers = required_list("APPROVERS")
+    slack = _slack()
     approval = records().approval(click.approval_id)
     remediation = records().remediation(approval["remediationId"]) if approval else None
-    ruling = backout.judge_request(remediation, click.user_id, approvers=approvers, now=now)
+    route = rules().named((remediation or {}).get("route", ""))
+    in_channel = approval is not None and click.channel_id == approval.get("channel")
+    allowed = _is_approver(route, click.user_id, slack, in_channel=in_channel)
+    ruling = backout.judge_request(remediation, route, is_approver=allowed, now=now)
     logger.info("backout_judged", answer=ruling.answer, user_id=click.user_id)
     if approval is None or remediation is None or ruling.answer is Answer.REFUSE:
-        metrics.add_metric(name="ClickRefused", unit="Count", value=1)
-        _whisper(click, ruling.explanation)
+        metrics.add_metric(name="DecisionRefused", unit="Count", value=1)
+        slack.whisper(click.channel_id, click.user_id, ruling.explanation)
     else:
         if ruling.answer is Answer.DECIDE:
             facts = backout.request_facts(click.user_id, now)
@@ -106,9 +152,30 @@ def _back_out(click: Click, now: datetime) -> None:
         name, machine = remediation.get("backoutId", ""), required("BACKOUT_WORKFLOW_ARN")
         workflow().start(machine, name, backout.machine_input(remediation))
         if remediation.get("backoutRequestedBy") != click.user_id or ruling.answer is Answer.REPEAT:
-            _whisper(click, backout.judge_state(remediation).explanation)
-    if approval and click.user_id in approvers:
-        _show_current(_with_copy(approval, click))
+            slack.whisper(click.channel_id, click.user_id, backout.judge_state(remediation).explanation)
+    _show_current(Decided(ruling, "", approval, remediation, allowed), slack, click)
+
+
+def _show_current(decided: Decided, slack: Slack, click: Click | None = None) -> None:
+    """Bring the card up to what is on record, for someone who may decide."""
+    approval = decided.approval
+    if approval is None or not decided.is_approver:
+        return
+    if click is not None:
+        approval = _with_copy(approval, click)
+    try:
+        shown = _current(approval)
+        slack.rewrite(approval, card.message(shown, approval))
+        # the workflow may have ended while we wrote: its word is the last
+        if "outcome" not in shown and "outcome" in (latest := _current(approval)):
+            slack.rewrite(approval, card.message(latest, approval))
+    except RemediationError as error:
+        # the decision stands and the workflow has it; its last step rewrites the card
+        logger.warning("card_not_updated", error_word=type(error).__name__, error_message=str(error))
+
+
+def _current(approval: Approval) -> Remediation:
+    return records().remediation(approval["remediationId"])
 
 
 def _with_copy(approval: Approval, click: Click) -> Approval:
@@ -119,28 +186,12 @@ def _with_copy(approval: Approval, click: Click) -> Approval:
     return records().note_approval(approval["approvalId"], {"otherTs": [*others, click.message_ts]})
 
 
-def _show_current(approval: Approval) -> None:
-    """Bring the card up to date, without its buttons, once the question is settled."""
-    if "ts" not in approval or "channel" not in approval:
-        return
-    slack = Slack(slack_secret(), timeout=_SLACK_TIMEOUT_SECONDS)
-    try:
-        for ts in (approval["ts"], *approval.get("otherTs", ())):
-            remediation = records().remediation(approval["remediationId"])
-            if "outcome" not in remediation and approval["status"] in DECISIONS.values():
-                slack.update(approval["channel"], ts, card.decided(remediation, approval))
-                # the workflow may have ended while we wrote: its word is the last
-                remediation = records().remediation(approval["remediationId"])
-            if "outcome" in remediation:
-                slack.update(approval["channel"], ts, card.closed(remediation, approval))
-    except RemediationError as error:
-        # the decision stands and the workflow has it; its last step rewrites the card
-        logger.warning("card_not_updated", error_word=type(error).__name__, error_message=str(error))
+def _slack() -> Slack:
+    return Slack(slack_secret(), timeout=_SLACK_TIMEOUT_SECONDS)
 
 
-def _whisper(click: Click, explanation: str) -> None:
-    slack = Slack(slack_secret(), timeout=_SLACK_TIMEOUT_SECONDS)
-    slack.whisper(click.channel_id, click.user_id, explanation)
+def _in_modal(action: dict[str, Any]) -> dict[str, Any]:
+    return {"statusCode": 200, "headers": {"content-type": "application/json"}, "body": json.dumps(action)}
 
 
 def _answer(status: int, text: str) -> dict[str, Any]:

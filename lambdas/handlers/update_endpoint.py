@@ -7,7 +7,7 @@ from typing import Any
 
 from gateways.records import records
 from gateways.sagemaker import sagemaker_tried_once
-from handlers.observability import logger, step
+from handlers.shared.observability import logger, step
 from remediation.errors import RemediationError, ServiceUnavailable
 from remediation.progress import BeforeUpdate, Course, course_of, judge_before_update
 from remediation.record import Remediation, from_iso, happened, iso

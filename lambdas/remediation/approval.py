@@ -1,26 +1,43 @@
-"""Who may decide, and what a click in Slack amounts to. The server decides, on what it stored."""
+"""Who may decide, and what a decision amounts to. The server decides, on what it stored."""
 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Collection
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Literal
 
 from remediation.errors import NotApproved
-from remediation.record import Approval, Remediation, from_iso
+from remediation.person import is_slack_user, same_principal
+from remediation.record import Approval, Denial, Remediation, TimelineEntry, Vote, from_iso, happened, iso
+from remediation.route import DecideIn, Mode, Route, Rules, mentions
 from remediation.vocabulary import ApprovalStatus
 
 DECISIONS = {"approve": ApprovalStatus.APPROVED, "deny": ApprovalStatus.DENIED}
 
+# When a denied endpoint is asked about again, as the modal's and the command line's choices.
+ASK_AGAIN_DAYS: Mapping[str, int | None] = {"7": 7, "30": 30, "90": 90, "when-changed": None}
+_DECISION_FACTS: Mapping[str, Literal["decidedBy", "decidedAt", "reason", "askAgain"]] = {
+    "decidedBy": "decidedBy",
+    "decidedAt": "decidedAt",
+    "decisionReason": "reason",
+    "askAgain": "askAgain",
+}
+REASON_LIMIT = 500  # characters
+
+# The server takes no decision after the deadline; this lets the answer to the last one still arrive.
+ANSWER_GRACE = timedelta(minutes=5)
+
 
 class Answer(StrEnum):
-    """What a click leads to."""
+    """What a decision that someone wants to take leads to."""
 
     DECIDE = "DECIDE"  # record the decision, then answer the workflow
     REPEAT = "REPEAT"  # the same decision is on record: answer the workflow again, it may not have heard
     REFUSE = "REFUSE"  # nothing changes, and the person is told why
+    ASK_REASON = "ASK_REASON"  # nothing changes before a reason is given
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,30 +46,57 @@ class Ruling:
     explanation: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """A decision that someone wants to take.
+
+    Attributes
+    ----------
+    by
+        A Slack user id, or the ARN of an IAM principal as AWS verified it.
+    reason
+        Required to deny, and to break the glass.
+    ask_again
+        A denial's: one of `ASK_AGAIN_DAYS`.
+    break_glass
+        Whether they know that they approve their own change.
+    """
+
+    decision: ApprovalStatus
+    by: str
+    reason: str = ""
+    ask_again: str = ""
+    break_glass: bool = False
+
+
 def new_approval_id() -> str:
     """An id that can't be guessed: it travels in the buttons, where the client can see it."""
     return secrets.token_urlsafe(24)
 
 
-def judge_click(
+def judge_wish(
     approval: Approval | None,
-    decision: ApprovalStatus,
-    user_id: str,
+    wish: Wish,
+    rules: Rules,
+    remediation: Remediation | None,
     *,
-    approvers: Collection[str],
+    is_approver: bool,
     now: datetime,
 ) -> Ruling:
-    """What a click on Approve or Deny amounts to.
+    """What someone's wish to approve or deny amounts to.
 
-    An outsider learns nothing about an approval, not even whether it exists: the allow-list comes first.
+    An outsider learns nothing about an approval, not even whether it exists: that comes first.
     """
-    if refusal := refuse_outsider(user_id, approvers):
-        return refusal
-    if approval is None:
+    route = rules.named((remediation or {}).get("route", ""))
+    if not is_approver:
+        return refuse_outsider(route)
+    if approval is None or remediation is None:
         return Ruling(Answer.REFUSE, "This question is not on record here, so nothing was changed.")
+    if refusal := _refuse_in_slack(route, approval, wish):
+        return refusal
     status = approval["status"]
-    if status == decision:
-        mine = approval.get("decidedBy") == user_id
+    if status == wish.decision:
+        mine = approval.get("decidedBy") == wish.by
         return Ruling(Answer.REPEAT, "Your decision is on record." if mine else settled(approval))
     if status != ApprovalStatus.PENDING:
         return Ruling(Answer.REFUSE, settled(approval))
@@ -60,33 +104,162 @@ def judge_click(
         return Ruling(
             Answer.REFUSE, "The deadline for this decision has passed, so the endpoint stays as it is."
         )
-    return Ruling(Answer.DECIDE)
+    if wish.decision is ApprovalStatus.DENIED:
+        return _judge_denial(wish)
+    return _judge_approval(approval, wish, rules, remediation)
 
 
-def refuse_outsider(user_id: str, approvers: Collection[str]) -> Ruling | None:
-    """The refusal for someone who is no approver, saying whom to ask; None for an approver."""
-    if user_id in approvers:
-        return None
-    allowed = ", ".join(f"<@{approver}>" for approver in sorted(approvers)) or "nobody yet"
+def refuse_outsider(route: Route) -> Ruling:
+    """The refusal for someone who is no approver, saying whom to ask."""
+    whom = mentions(route.approvers)
     return Ruling(
-        Answer.REFUSE, f"Only an approver can decide this, and you are not on the list. Ask {allowed}."
+        Answer.REFUSE, f"Only an approver can decide this, and you are not on the list. Ask {whom}."
     )
+
+
+def votes_after(approval: Approval, wish: Wish, now: datetime) -> tuple[list[Vote], bool]:
+    """The approvals given with this one, and whether they suffice.
+
+    Two approvers are two people only as far as one way of deciding can tell them apart: both decide in Slack,
+    or both under IAM.
+    """
+    votes: list[Vote] = [*approval.get("approvals", []), {"by": wish.by, "at": iso(now)}]
+    same_way = [vote for vote in votes if is_slack_user(vote["by"]) == is_slack_user(wish.by)]
+    return votes, len(same_way) >= approval.get("approvalsNeeded", 1)
+
+
+def ask_again_at(choice: str, now: datetime) -> str:
+    """The moment from which a denied endpoint is asked about again; empty: when its config changes."""
+    days = ASK_AGAIN_DAYS.get(choice)
+    return "" if days is None else iso(now + timedelta(days=days))
+
+
+def decision_facts(approval: Approval) -> dict[str, str]:
+    """What the evidence takes over from an approval that is decided."""
+    facts = {"decision": str(approval["status"])}
+    for ours, theirs in _DECISION_FACTS.items():
+        if (fact := approval.get(theirs)) is not None:
+            facts[ours] = fact
+    return facts
+
+
+def decision_entry(approval: Approval, now: datetime) -> TimelineEntry:
+    """The line of the timeline that says who decided what, and why."""
+    reason = approval.get("reason")
+    why = f": {reason}" if reason else ""
+    broke = ", breaking the glass" if approval.get("breakGlass") else ""
+    by = approval.get("decidedBy", "")
+    others = [vote["by"] for vote in approval.get("approvals", []) if vote["by"] != by]
+    also = f", after {' and '.join(others)}" if others else ""
+    entry = happened(now, f"Decided: {approval['status']}{also}{broke}{why}", by)
+    entry["at"] = approval.get("decidedAt", entry["at"])
+    return entry
+
+
+def denial_of(remediation: Remediation, approval: Approval) -> Denial:
+    """What a denial leaves behind, so that nobody is asked the same at once."""
+    return {
+        "endpointName": remediation["endpointName"],
+        "planHash": approval["planHash"],
+        "by": approval.get("decidedBy", ""),
+        "at": approval.get("decidedAt", ""),
+        "reason": approval.get("reason", ""),
+        "until": approval.get("askAgain", ""),
+    }
+
+
+def still_denied(denial: Denial | None, plan: str, now: datetime) -> str:
+    """Why nobody is asked: the very plan was denied, and it is too soon to ask again; empty: ask."""
+    if denial is None or denial["planHash"] != plan:
+        return ""
+    until = denial["until"]
+    if until and now >= from_iso(until):
+        return ""
+    when = f"until {until}" if until else "until its config changes"
+    return f"Denied by {denial['by']} at {denial['at']}, {when}: {denial['reason']}"
+
+
+def wait_seconds(now: datetime, deadline: datetime, reminder: timedelta) -> int:
+    """How long the workflow waits for an answer before it reminds, or finds the deadline past."""
+    remaining = deadline - now
+    wait = reminder if reminder and reminder < remaining else remaining + ANSWER_GRACE
+    return max(1, int(wait.total_seconds()))
+
+
+def is_last_reminder(now: datetime, deadline: datetime, reminder: timedelta) -> bool:
+    return now + reminder >= deadline
 
 
 def settled(approval: Approval) -> str:
     """Why a question takes no more answers."""
-    by = f" by <@{approval['decidedBy']}>" if "decidedBy" in approval else ""
+    by = f" by {mention(approval['decidedBy'])}" if "decidedBy" in approval else ""
     return {
-        ApprovalStatus.APPROVED: f"This was already approved{by}: your click changed nothing.",
-        ApprovalStatus.DENIED: f"This was already denied{by}: your click changed nothing.",
+        ApprovalStatus.PENDING: "Someone else decided in the same moment. Look at the card, and try again.",
+        ApprovalStatus.APPROVED: f"This was already approved{by}: nothing was changed.",
+        ApprovalStatus.DENIED: f"This was already denied{by}: nothing was changed.",
         ApprovalStatus.EXPIRED: "This question is closed: the endpoint stays as it is.",
         ApprovalStatus.SUPERSEDED: "The endpoint changed after this was asked: the question no longer holds.",
     }[ApprovalStatus(approval["status"])]
 
 
+def mention(person: str) -> str:
+    """Someone who decided, as Slack shows them; an IAM principal by the name of its session."""
+    return f"<@{person}>" if is_slack_user(person) else f"`{person}`"
+
+
 def require_approved(remediation: Remediation, approval: Approval | None, plan: str) -> None:
-    """Raise `NotApproved` unless the record holds a person's approval of this very plan."""
+    """Raise `NotApproved` unless the record holds a person's approval, or a route's, of this very plan."""
     if approval is None or approval["status"] != ApprovalStatus.APPROVED:
         raise NotApproved("No approval of this change is on record, so nothing was changed.")
     if approval["planHash"] != plan or remediation.get("planHash") != plan:
         raise NotApproved("What was approved is not what would be done now, so nothing was changed.")
+
+
+def status_at_first(mode: str) -> ApprovalStatus:
+    """The state in which a question is put on record: an automatic route asks nobody."""
+    return ApprovalStatus.APPROVED if mode == Mode.AUTOMATIC else ApprovalStatus.PENDING
+
+
+def _refuse_in_slack(route: Route, approval: Approval, wish: Wish) -> Ruling | None:
+    elsewhere = DecideIn.COMMAND_LINE in (route.decide_in, approval.get("decideIn"))
+    if not elsewhere or not is_slack_user(wish.by):
+        return None
+    verb = "approve" if wish.decision is ApprovalStatus.APPROVED else "deny"
+    return Ruling(
+        Answer.REFUSE,
+        "This endpoint's route takes no decision in Slack, so nothing was changed. On the command line: "
+        f"`python -m ops {verb} {approval['remediationId']}`.",
+    )
+
+
+def _judge_denial(wish: Wish) -> Ruling:
+    if not wish.reason.strip():
+        return Ruling(Answer.ASK_REASON, "To leave the endpoint as it is, give a reason.")
+    return Ruling(Answer.DECIDE)
+
+
+def _judge_approval(approval: Approval, wish: Wish, rules: Rules, remediation: Remediation) -> Ruling:
+    if rules.forbid_own_approval and _is_own_change(approval, wish, remediation):
+        if not rules.break_glass:
+            whom = mentions(rules.named(remediation.get("route", "")).approvers)
+            return Ruling(
+                Answer.REFUSE, f"You made this change, and nobody approves their own. Ask another of {whom}."
+            )
+        if not wish.break_glass or not wish.reason.strip():
+            return Ruling(
+                Answer.ASK_REASON,
+                "You made this change. To approve it all the same, give a reason: all approvers are told.",
+            )
+    if _has_approved(approval.get("approvals", []), wish.by):
+        return Ruling(Answer.REFUSE, "Your approval is on record; another approver's is needed, too.")
+    return Ruling(Answer.DECIDE)
+
+
+def _is_own_change(approval: Approval, wish: Wish, remediation: Remediation) -> bool:
+    if is_slack_user(wish.by):
+        return wish.by == approval.get("changedBy")
+    return same_principal(wish.by, remediation["trigger"]["principalArn"])
+
+
+def _has_approved(votes: Sequence[Vote], person: str) -> bool:
+    return any(vote["by"] == person or same_principal(vote["by"], person) for vote in votes)

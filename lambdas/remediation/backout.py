@@ -2,34 +2,40 @@
 
 from __future__ import annotations
 
-import re
 import uuid
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from remediation.approval import Answer, Ruling, refuse_outsider
 from remediation.assessment import EXEMPT_REASON_TAG, EXEMPT_UNTIL_TAG
 from remediation.errors import EndpointChanged, EndpointGone, InvalidInput
+from remediation.person import is_slack_user
 from remediation.progress import acceptable_starts, config_in_charge, start_of
 from remediation.record import Remediation, from_iso, happened, iso, required_fact
+from remediation.route import DecideIn, Route
 from remediation.update_options import KEEP_EVERYTHING
 from remediation.vocabulary import Outcome
 
 ACTION_ID = "backout"
 # A claim's plan that no remediation's can equal.
 PLAN = "backout"
-_SLACK_USER = re.compile(r"[UW][A-Z0-9]+")
 
 
 def judge_request(
-    remediation: Remediation | None, user_id: str, *, approvers: Collection[str], now: datetime
+    remediation: Remediation | None, route: Route, *, is_approver: bool, now: datetime
 ) -> Ruling:
     """What a click on Back out amounts to."""
-    if refusal := refuse_outsider(user_id, approvers):
-        return refusal
+    if not is_approver:
+        return refuse_outsider(route)
     if remediation is None:
         return Ruling(Answer.REFUSE, "This question is not on record here, so nothing was changed.")
+    if route.decide_in is DecideIn.COMMAND_LINE:
+        return Ruling(
+            Answer.REFUSE,
+            "This endpoint's route takes no decision in Slack, so nothing was changed. On the command line: "
+            f"`python -m ops backout {remediation['endpointName']}`.",
+        )
     ruling = judge_state(remediation)
     until = remediation.get("backoutUntil")
     if ruling.answer is Answer.DECIDE and (until is None or now >= from_iso(until)):
@@ -132,8 +138,3 @@ def exemption_tags(now: datetime, days: int, record: Remediation) -> dict[str, s
     until = (now.astimezone(UTC) + timedelta(days=days)).date()
     reason = f"backed out of remediation {record.get('backsOut', '')}"
     return {EXEMPT_UNTIL_TAG: until.isoformat(), EXEMPT_REASON_TAG: reason}
-
-
-def is_slack_user(user: str) -> bool:
-    """Whether someone who asked for a backout did so in Slack; else it is an IAM principal's ARN."""
-    return bool(_SLACK_USER.fullmatch(user))

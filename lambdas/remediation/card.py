@@ -1,26 +1,43 @@
-"""The words and blocks of what people read in Slack, built from the record alone.
+"""The card: what a remediation is about and where it stands, made from the record alone.
 
-Every function returns a message as `chat.postMessage` and `chat.update` take it: `text` for notifications
-and screen readers, `blocks` for everyone else. Limits: https://docs.slack.dev/reference/block-kit/blocks
+It has buttons only while they do something.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, TypedDict
+from typing import Any
 
+from remediation import links
 from remediation.approval import Answer
 from remediation.backout import ACTION_ID as BACKOUT
-from remediation.backout import is_slack_user, judge_state
-from remediation.record import Approval, Remediation, SurfaceEntry, from_iso
+from remediation.backout import judge_state
+from remediation.provenance import line_to_change
+from remediation.record import Approval, Remediation, SurfaceEntry
+from remediation.route import DecideIn, Mode, mentions
+from remediation.slack_text import (
+    FIELD_LIMIT,
+    TEXT_LIMIT,
+    Message,
+    clip,
+    code,
+    context,
+    date_token,
+    escape,
+    fields,
+    header,
+    is_moment,
+    link,
+    person,
+    plain,
+    quoted,
+    section,
+)
 from remediation.update_options import in_words
 from remediation.vocabulary import ApprovalStatus, Outcome, Surface
 
-_SECTION_LIMIT = 3000  # characters of a section's text
-_FIELD_LIMIT = 2000  # characters of one of a section's fields
-_CONTEXT_LIMIT = 2000
 _VARIANTS_SHOWN = 6
-_ELLIPSIS = "…"
+_ASKING_TITLE = ":unlock: Endpoint without a KMS key"
+_ENCRYPTED_TITLE = ":lock: Endpoint encrypted"
 
 _SURFACE_WORDS = {
     Surface.INSTANCE_VOLUME: "Instance volume",
@@ -43,6 +60,7 @@ _OUTCOME_WORDS = {
         "Rolled back: the endpoint serves on its old config.",
     ),
     Outcome.FAILED: (":rotating_light:", "Failed."),
+    Outcome.OBSERVED: (":eyes:", "Only observed: its route changes nothing, and asks nobody."),
     Outcome.BACKED_OUT: (
         ":leftwards_arrow_with_hook:",
         "Backed out: the endpoint is in service on its earlier config.",
@@ -50,100 +68,76 @@ _OUTCOME_WORDS = {
 }
 
 # Outcomes that a person must hear of even where nobody was asked.
-_MATTERS_UNASKED = frozenset({Outcome.UNSUPPORTED, Outcome.ROLLED_BACK, Outcome.FAILED})
+_MATTERS_UNASKED = frozenset({Outcome.UNSUPPORTED, Outcome.ROLLED_BACK, Outcome.FAILED, Outcome.OBSERVED})
 
 
-class Message(TypedDict):
-    text: str
-    blocks: list[dict[str, Any]]
+def message(remediation: Remediation, approval: Approval) -> Message:
+    """The card as it should be now: asking, on its way, or ended."""
+    if "outcome" in remediation:
+        return closed(remediation, approval)
+    if approval["status"] == ApprovalStatus.PENDING:
+        return question(remediation, approval)
+    return under_way(remediation, approval)
 
 
-def escape(text: str) -> str:
-    """Slack's three control characters, so that a name can't mention, link or format anything.
-
-    https://docs.slack.dev/messaging/formatting-message-text/#escaping
-    """
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-
-
-def code(text: str) -> str:
-    """User-controlled text, shown as it is; a backtick would end the code span."""
-    return f"`{escape(text.replace('`', 'ˋ'))}`" if text else "–"
-
-
-def clip(text: str, limit: int) -> str:
-    """Cut to `limit` characters, never inside an entity that escaping made, closing an open code span."""
-    if len(text) <= limit:
-        return text
-    cut = text[: limit - 2]
-    entity = cut.rfind("&")
-    if entity >= 0 and ";" not in cut[entity:]:
-        cut = cut[:entity]
-    if cut.count("`") % 2:
-        cut += "`"
-    return cut + _ELLIPSIS
-
-
-def question(remediation: Remediation, approval: Approval, approvers: Sequence[str]) -> Message:
-    """The card that asks, with its buttons; `approvers` are the Slack ids of those who may decide."""
+def question(remediation: Remediation, approval: Approval) -> Message:
+    """The card that asks, with its buttons; or with the command, where no decision is taken in Slack."""
     deadline = approval["deadline"]
     ask = (
         f"Endpoint {remediation['endpointName']} ({_place(remediation)}) names no KMS key. "
         f"Encrypt it? Decide by {deadline}."
     )
+    may_decide = mentions(approval.get("mayDecide", []))
+    needed, given = approval.get("approvalsNeeded", 1), approval.get("approvals", [])
+    two = f" · {needed} approvals needed" if needed > 1 else ""
     blocks = [
-        *_facts(remediation, ":unlock: Endpoint without a KMS key"),
-        _section(_plan(remediation)),
-        _context(
-            f":hourglass_flowing_sand: Decide by {date_token(deadline)}. With no answer nothing changes.",
-            f"May decide: {', '.join(f'<@{approver}>' for approver in approvers)}",
-        ),
-        {
-            "type": "actions",
-            "block_id": "decision",
-            "elements": [
-                {
-                    "type": "button",
-                    "action_id": "approve",
-                    "style": "primary",
-                    "text": _plain("Encrypt endpoint"),
-                    "value": approval["approvalId"],
-                    "confirm": {
-                        "title": _plain("Encrypt this endpoint?"),
-                        "text": _plain(
-                            "SageMaker replaces its instances by a blue/green update. It serves all along, "
-                            "and goes back to its old config if the update fails."
-                        ),
-                        "confirm": _plain("Encrypt endpoint"),
-                        "deny": _plain("Cancel"),
-                    },
-                },
-                {
-                    "type": "button",
-                    "action_id": "deny",
-                    "text": _plain("Leave as is"),
-                    "value": approval["approvalId"],
-                },
-            ],
-        },
+        *_facts(remediation, _ASKING_TITLE),
+        *_plan(remediation),
+        *_warning(remediation),
     ]
+    if given:
+        who = ", ".join(f"{person(vote['by'])} {date_token(vote['at'])}" for vote in given)
+        blocks.append(section(f":ballot_box_with_check: *{len(given)} of {needed} approvals:* {who}"))
+    blocks.append(
+        context(
+            f":hourglass_flowing_sand: Decide by {date_token(deadline)}; with no answer nothing changes.",
+            f"May decide: {may_decide}{two}",
+            _further(remediation, approval),
+        )
+    )
+    if approval.get("decideIn") == DecideIn.COMMAND_LINE:
+        blocks.append(section(_commands(remediation)))
+    else:
+        blocks.append({"type": "actions", "block_id": "decision", "elements": _decision_buttons(approval)})
     return {"text": escape(ask), "blocks": blocks}
 
 
-def decided(remediation: Remediation, approval: Approval) -> Message:
-    """The card right after a decision: every fact kept, the buttons gone, who and when added."""
-    approved = approval["status"] == ApprovalStatus.APPROVED
-    what = "approved, now encrypting" if approved else "denied, left as it is"
+def under_way(remediation: Remediation, approval: Approval) -> Message:
+    """The card between a decision and the end: every fact kept, the buttons gone, who and when added."""
+    status = ApprovalStatus(approval["status"])
+    what = {
+        ApprovalStatus.APPROVED: "approved, now encrypting",
+        ApprovalStatus.DENIED: "denied, left as it is",
+    }.get(status, "no longer asked about")
     text = f"Endpoint {remediation['endpointName']} ({_place(remediation)}): {what}."
-    icon = ":hourglass_flowing_sand:" if approved else ":no_entry:"
-    return {
-        "text": escape(text),
-        "blocks": [
-            *_facts(remediation, ":unlock: Endpoint without a KMS key"),
-            _section(_plan(remediation)),
-            _section(f"{icon} *{'Approved' if approved else 'Denied'}* {_who_when(remediation, approval)}"),
-        ],
-    }
+    blocks = [*_facts(remediation, _ASKING_TITLE), *_plan(remediation), *_warning(remediation)]
+    blocks.append(section(_decision_line(remediation, approval)))
+    if status is ApprovalStatus.APPROVED:
+        blocks.append(section(f":arrows_counterclockwise: {stage(remediation)}"))
+    blocks.append(context(_further(remediation, approval)))
+    return {"text": escape(text), "blocks": blocks}
+
+
+def stage(remediation: Remediation) -> str:
+    """What is happening to an endpoint that is to be encrypted."""
+    seen = escape(remediation.get("progressSeen", ""))
+    if requested_at := remediation.get("updateRequestedAt"):
+        return f"*Updating* since {date_token(requested_at)}" + (f" · {seen}" if seen else "")
+    if "twinConfigName" in remediation:
+        return "*Encrypted config created*, now updating the endpoint to it"
+    if seen:
+        return f"*Waiting* until the endpoint can be updated · {seen}"
+    return "*Creating the encrypted config*"
 
 
 def closed(remediation: Remediation, approval: Approval | None) -> Message:
@@ -153,23 +147,178 @@ def closed(remediation: Remediation, approval: Approval | None) -> Message:
     reason = remediation.get("reason", "")
     text = f"Endpoint {remediation['endpointName']} ({_place(remediation)}): {words} {reason}".strip()
     encrypted = _standing(remediation, outcome) is Outcome.ENCRYPTED
-    title = ":lock: Endpoint encrypted" if encrypted else ":unlock: Endpoint without a KMS key"
-    blocks = [*_facts(remediation, title, changed=encrypted), _section(f"{icon} *{words}*")]
+    title = _ENCRYPTED_TITLE if encrypted else _ASKING_TITLE
+    blocks = [*_facts(remediation, title, changed=encrypted), section(f"{icon} *{words}*")]
     if reason:
-        blocks.append(_section(escape(reason)))
+        blocks.append(section(escape(reason)))
+    if outcome is Outcome.SUPERSEDED and (newer := remediation.get("supersededByLink")):
+        blocks.append(section(f":point_right: {link(newer, 'The newer question about this endpoint')}"))
     if outcome is Outcome.ENCRYPTED:
         blocks += _aftermath(remediation)
+        blocks += _warning(remediation)
     if "twinDeletedAt" in remediation:
-        blocks.append(_context(f"The unused copy {code(remediation.get('twinConfigName', ''))} was deleted."))
+        blocks.append(context(f"The unused copy {code(remediation.get('twinConfigName', ''))} was deleted."))
     if approval is not None and "decidedBy" in approval:
-        done = "Approved" if approval["status"] == ApprovalStatus.APPROVED else "Denied"
-        blocks.append(_context(f"{done} {_who_when(remediation, approval)}"))
+        blocks.append(section(_decision_line(remediation, approval)))
     closed_at = remediation.get("closedAt")
     ended = f"Ended {date_token(closed_at)} · " if closed_at else ""
-    blocks.append(_context(f"{ended}Remediation {code(remediation['remediationId'])}"))
-    if approval is not None and _way_back_is_open(remediation):
+    blocks.append(context(f"{ended}{_further(remediation, approval)}"))
+    if approval is not None and _way_back_is_open(remediation) and _in_slack(approval):
         blocks.append(_backout_button(approval))
-    return {"text": clip(escape(text), _SECTION_LIMIT), "blocks": blocks}
+    return {"text": clip(escape(text), TEXT_LIMIT), "blocks": blocks}
+
+
+def must_be_told(remediation: Remediation) -> bool:
+    """Whether an outcome is told in the channel although nobody was asked."""
+    return Outcome(remediation.get("outcome", Outcome.FAILED)) in _MATTERS_UNASKED
+
+
+# -- what a card is made of
+
+
+def _facts(remediation: Remediation, title: str, *, changed: bool = True) -> list[dict[str, Any]]:
+    """What is known of the endpoint; `changed` where the plan is to happen, or has."""
+    trigger, status = remediation["trigger"], remediation.get("endpointStatus", "status unknown")
+    told = [
+        f"*Endpoint*\n{code(remediation['endpointName'])}",
+        f"*Account · region*\n{code(trigger['accountId'])} · {code(trigger['region'])}",
+        f"*Changed by*\n{_changed_by(remediation)}",
+        f"*Runs on* ({escape(status)})\n{_variants(remediation)}",
+    ]
+    blocks = [header(title), fields(*(clip(field, FIELD_LIMIT) for field in told))]
+    surfaces = remediation.get("surfaceKeys")
+    if surfaces:
+        lines = [_surface_line(key, changed=changed) for key in surfaces]
+        blocks.append(section("*Encryption at rest*\n" + "\n".join(lines)))
+    notes = remediation.get("notes")
+    if notes:
+        blocks.append(context("\n".join(f":information_source: {escape(note)}" for note in notes)))
+    return blocks
+
+
+def _plan(remediation: Remediation) -> list[dict[str, Any]]:
+    source = code(remediation.get("sourceConfigName", ""))
+    key = code(remediation.get("keyArn", "").rpartition("/")[2])
+    lines = [
+        f"• A copy of {source}, {code(remediation.get('plannedTwinName', ''))}, names the key {key}",
+        f"• Traffic moves {in_words(remediation.get('updateOptions', {}))}; it serves all along",
+        f"• Meanwhile SageMaker {_extra_instances(remediation)}",
+        "• Kept: live instance counts and weights, deployment policy, and the old config for a way back",
+    ]
+    return [section("*What will happen*\n" + "\n".join(lines))]
+
+
+def _extra_instances(remediation: Remediation) -> str:
+    options = remediation.get("updateOptions", {})
+    if rolling := (options.get("DeploymentConfig") or {}).get("RollingUpdatePolicy"):
+        size = rolling["MaximumBatchSize"]
+        unit = "% of its instances" if size["Type"] == "CAPACITY_PERCENT" else " instances"
+        return f"runs up to {size['Value']}{unit} more"
+    counted = [
+        f"{count} × {escape(variant['instanceType'])}"
+        for variant in remediation.get("variants", [])
+        if (count := variant.get("instanceCount"))
+    ]
+    if not counted:
+        return "runs a second copy of it"
+    shown = ", ".join(counted[:_VARIANTS_SHOWN])
+    return f"runs up to as many instances again: {shown}{', …' if len(counted) > _VARIANTS_SHOWN else ''}"
+
+
+def _warning(remediation: Remediation) -> list[dict[str, Any]]:
+    """Where a deployment tool would undo the change, with the line that makes it stay."""
+    managed = remediation.get("managedBy")
+    if not managed:
+        return []
+    line, where = line_to_change(managed["tool"], remediation.get("keyArn", ""))
+    stack = f" (stack {code(managed['stack'])})" if managed["stack"] else ""
+    return [
+        section(
+            f":construction: *Managed by {escape(managed['tool'])}*{stack}. Its next deployment undoes this, "
+            f"unless its {code(where)} says {code(line)}"
+        )
+    ]
+
+
+def _further(remediation: Remediation, approval: Approval | None) -> str:
+    """Links, and the ids that people ask for."""
+    pages = {
+        "Endpoint": links.endpoint_page(remediation.get("endpointArn", ""), remediation["endpointName"]),
+        "Execution": links.execution_page(remediation["executionArn"]),
+        "Runbook": (approval or {}).get("runbookUrl", ""),
+    }
+    shown = [link(url, words) for words, url in pages.items() if url]
+    ids = f"remediation {code(remediation['remediationId'])}"
+    if plan := remediation.get("planHash"):
+        ids += f" · plan {code(plan[:12])}"
+    return " · ".join([*shown, ids])
+
+
+def _commands(remediation: Remediation) -> str:
+    return (
+        ":keyboard: *No decision is taken in Slack for this endpoint.* On the command line:\n"
+        f"{code('python -m ops approve ' + remediation['remediationId'])}\n"
+        f"{code('python -m ops deny ' + remediation['remediationId'])}"
+    )
+
+
+def _decision_buttons(approval: Approval) -> list[dict[str, Any]]:
+    return [
+        {
+            "type": "button",
+            "action_id": "approve",
+            "style": "primary",
+            "text": plain("Encrypt endpoint"),
+            "value": approval["approvalId"],
+            "confirm": {
+                "title": plain("Encrypt this endpoint?"),
+                "text": plain(
+                    "SageMaker replaces its instances by a blue/green update. It serves all along, "
+                    "and goes back to its old config if the update fails."
+                ),
+                "confirm": plain("Encrypt endpoint"),
+                "deny": plain("Cancel"),
+            },
+        },
+        {
+            "type": "button",
+            "action_id": "deny",
+            "text": plain("Leave as is …"),
+            "value": approval["approvalId"],
+        },
+    ]
+
+
+def _decision_line(remediation: Remediation, approval: Approval) -> str:
+    """Who decided what and when, and why."""
+    by = approval.get("decidedBy") or remediation.get("decidedBy", "")
+    at = approval.get("decidedAt") or remediation.get("decidedAt", "")
+    when = f" {date_token(at)}" if at else ""
+    if remediation.get("approvalMode") == Mode.AUTOMATIC:
+        return (
+            f":robot_face: *Approved automatically* by the route {code(remediation.get('route', ''))}{when}"
+        )
+    status = approval["status"]
+    if status == ApprovalStatus.DENIED:
+        reason = approval.get("reason")
+        why = f": {quoted(reason)}" if reason else ""
+        return f":no_entry: *Denied* by {person(by)}{when}{why}\n{_asked_again(approval)}"
+    if status != ApprovalStatus.APPROVED:
+        return f":hourglass: *{status.title()}*{when}"
+    votes = approval.get("approvals")
+    who = " and ".join(person(vote["by"]) for vote in votes) if votes else person(by)
+    if approval.get("breakGlass"):
+        return (
+            f":rotating_light: *Break glass:* {who} approved a change of their own{when}: "
+            f"{quoted(approval.get('reason', ''))}"
+        )
+    return f":white_check_mark: *Approved* by {who}{when}"
+
+
+def _asked_again(approval: Approval) -> str:
+    until = approval.get("askAgain")
+    again = f"from {date_token(until)} on, or" if until else "only"
+    return f"Sealpoint asks again {again} when its config changes."
 
 
 def _standing(remediation: Remediation, outcome: Outcome) -> Outcome:
@@ -182,18 +331,24 @@ def _aftermath(remediation: Remediation) -> list[dict[str, Any]]:
     """What became of the two configs, and of the way back."""
     old, twin = (code(remediation.get(name, "")) for name in ("sourceConfigName", "twinConfigName"))
     outcome = remediation.get("backoutOutcome")
-    by = _person(remediation.get("backoutRequestedBy", ""))
+    by = person(remediation.get("backoutRequestedBy", ""))
     if outcome == Outcome.BACKED_OUT:
         until = remediation.get("exemptUntil", "")
         line = f"Returned to {old} by {by}. It is exempt until {escape(until)}, then Sealpoint asks again."
-        return [_section(line)]
-    blocks = [_section(f"Config now: {twin}\n{_old_config(remediation, old)}")]
+        return [section(line)]
+    blocks = [section(f"Config now: {twin}\n{_old_config(remediation, old)}")]
     if remediation.get("backoutId") and not outcome:
-        blocks.append(_section(f":hourglass_flowing_sand: *Backing out* to {old}, asked for by {by}"))
+        seen = escape(remediation.get("backoutProgress", ""))
+        blocks.append(
+            section(
+                f":hourglass_flowing_sand: *Backing out* to {old}, asked for by {by}"
+                + (f" · {seen}" if seen else "")
+            )
+        )
     elif outcome:
         why = escape(remediation.get("backoutReason", ""))
-        line = f":warning: *The backout by {by} ended {escape(outcome)}*, and changed nothing. {why}"
-        blocks.append(_section(line))
+        line = f":warning: *The backout by {by} ended {escape(outcome)}*. {why}"
+        blocks.append(section(line))
     return blocks
 
 
@@ -214,78 +369,29 @@ def _way_back_is_open(remediation: Remediation) -> bool:
     )
 
 
+def _in_slack(approval: Approval) -> bool:
+    return approval.get("decideIn") != DecideIn.COMMAND_LINE
+
+
 def _backout_button(approval: Approval) -> dict[str, Any]:
     button = {
         "type": "button",
         "action_id": BACKOUT,
         "style": "danger",
-        "text": _plain("Back out"),
+        "text": plain("Back out"),
         "value": approval["approvalId"],
         "confirm": {
-            "title": _plain("Return to the old config?"),
-            "text": _plain(
+            "title": plain("Return to the old config?"),
+            "text": plain(
                 "SageMaker moves the endpoint back to the config without the KMS key, keeping its live "
                 "capacity. It serves all along, and is exempt from being asked about for a while."
             ),
-            "confirm": _plain("Back out"),
-            "deny": _plain("Cancel"),
+            "confirm": plain("Back out"),
+            "deny": plain("Cancel"),
             "style": "danger",
         },
     }
     return {"type": "actions", "block_id": "aftermath", "elements": [button]}
-
-
-def must_be_told(remediation: Remediation) -> bool:
-    """Whether an outcome is told in the channel although nobody was asked."""
-    return Outcome(remediation.get("outcome", Outcome.FAILED)) in _MATTERS_UNASKED
-
-
-def date_token(moment: str) -> str:
-    """A moment in the reader's own time zone, with UTC where tokens aren't rendered.
-
-    https://docs.slack.dev/messaging/formatting-message-text/#date-formatting
-    """
-    when = from_iso(moment)
-    fallback = when.strftime("%Y-%m-%d %H:%M UTC")
-    return f"<!date^{int(when.timestamp())}^{{date_short_pretty}} at {{time}}|{fallback}>"
-
-
-def _facts(remediation: Remediation, title: str, *, changed: bool = True) -> list[dict[str, Any]]:
-    """What is known of the endpoint; `changed` where the plan is to happen, or has."""
-    trigger = remediation["trigger"]
-    fields = [
-        f"*Endpoint*\n{code(remediation['endpointName'])}",
-        f"*Account · region*\n{code(trigger['accountId'])} · {code(trigger['region'])}",
-        f"*Status*\n{escape(remediation.get('endpointStatus', 'unknown'))}",
-        f"*Changed by*\n{_changed_by(remediation)}",
-        f"*Runs on*\n{_variants(remediation)}",
-        f"*Config*\n{code(remediation.get('sourceConfigName', ''))}",
-    ]
-    blocks: list[dict[str, Any]] = [
-        {"type": "header", "text": {"type": "plain_text", "text": title, "emoji": True}},
-        {
-            "type": "section",
-            "fields": [{"type": "mrkdwn", "text": clip(field, _FIELD_LIMIT)} for field in fields],
-        },
-    ]
-    surfaces = remediation.get("surfaceKeys")
-    if surfaces:
-        lines = [_surface_line(key, changed=changed) for key in surfaces]
-        blocks.append(_section("*Encryption at rest*\n" + "\n".join(lines)))
-    notes = remediation.get("notes")
-    if notes:
-        blocks.append(_context("\n".join(f":information_source: {escape(note)}" for note in notes)))
-    return blocks
-
-
-def _plan(remediation: Remediation) -> str:
-    return (
-        "*What will happen*\nA copy of this config is made with the KMS key, and the endpoint is updated to "
-        "it. Live instance counts and weights are kept. Traffic moves "
-        f"{in_words(remediation.get('updateOptions', {}))}; while the update runs, SageMaker needs up to the "
-        f"same number of instances again.\nKey {code(remediation.get('keyArn', ''))} · "
-        f"plan {code(remediation.get('planHash', '')[:12])}"
-    )
 
 
 def _surface_line(key: SurfaceEntry, *, changed: bool) -> str:
@@ -302,18 +408,12 @@ def _surface_line(key: SurfaceEntry, *, changed: bool) -> str:
 
 def _changed_by(remediation: Remediation) -> str:
     trigger = remediation["trigger"]
-    who = trigger["principalArn"] or "unknown"
+    slack_user = remediation.get("changedBySlackUser")
+    principal = trigger["principalArn"].rpartition(":")[2]
+    who = f"{person(slack_user)}, {code(principal)}" if slack_user else code(principal)
     what = trigger["eventName"] or trigger["kind"]
-    when = f" {date_token(trigger['eventTime'])}" if _is_moment(trigger["eventTime"]) else ""
-    return f"{code(who)}\n{escape(what)}{when}"
-
-
-def _is_moment(text: str) -> bool:
-    try:
-        from_iso(text)
-    except ValueError:
-        return False
-    return True
+    when = f" {date_token(trigger['eventTime'])}" if is_moment(trigger["eventTime"]) else ""
+    return f"{who if principal else 'unknown'}\n{escape(what)}{when}"
 
 
 def _variants(remediation: Remediation) -> str:
@@ -331,31 +431,6 @@ def _capacity(count: int | None, instance_type: str) -> str:
     return escape(instance_type) if count is None else f"{count} × {escape(instance_type)}"
 
 
-def _who_when(remediation: Remediation, approval: Approval) -> str:
-    by = approval.get("decidedBy") or remediation.get("decidedBy", "")
-    at = approval.get("decidedAt") or remediation.get("decidedAt", "")
-    return f"by <@{by}>" + (f" {date_token(at)}" if at else "")
-
-
-def _person(user: str) -> str:
-    return f"<@{user}>" if is_slack_user(user) else code(user)
-
-
 def _place(remediation: Remediation) -> str:
     trigger = remediation["trigger"]
     return f"account {trigger['accountId']}, {trigger['region']}"
-
-
-def _section(text: str) -> dict[str, Any]:
-    return {"type": "section", "text": {"type": "mrkdwn", "text": clip(text, _SECTION_LIMIT)}}
-
-
-def _context(*texts: str) -> dict[str, Any]:
-    elements: Sequence[dict[str, Any]] = [
-        {"type": "mrkdwn", "text": clip(text, _CONTEXT_LIMIT)} for text in texts
-    ]
-    return {"type": "context", "elements": elements}
-
-
-def _plain(text: str) -> dict[str, Any]:
-    return {"type": "plain_text", "text": text}

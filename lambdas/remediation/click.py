@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qs
 
-from remediation import backout
+from remediation import backout, modal
 from remediation.approval import DECISIONS
 
 _ACTIONS = {*DECISIONS, backout.ACTION_ID}
@@ -35,6 +35,22 @@ class Click:
     user_id: str
     channel_id: str
     message_ts: str  # of the card that was clicked
+    trigger_id: str  # lets a modal be opened, for three seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """Someone submitted a modal; `values` are its answers by block."""
+
+    callback_id: str
+    approval_id: str
+    user_id: str
+    values: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Ping:
+    """`ops doctor` asks whether a signed request is taken here."""
 
 
 def header(event: Mapping[str, Any], name: str) -> str | None:
@@ -59,32 +75,60 @@ def body_text(event: Mapping[str, Any]) -> str:
         raise MalformedRequest("The body is not UTF-8 text.") from None
 
 
-def parse_click(body: str) -> Click | None:
-    """The click in a request's form; None for one that decides nothing, such as a link's.
+def parse(body: str) -> Click | Submission | Ping | None:
+    """What is in a request's form; None for a click that decides nothing, such as a link's.
 
     Raises
     ------
     MalformedRequest
     """
     payload = _payload(body)
-    if payload.get("type") != "block_actions":
-        raise MalformedRequest("Only clicks on buttons are taken here.")
+    match payload.get("type"):
+        case "block_actions":
+            return _click(payload)
+        case "view_submission":
+            return _submission(payload)
+        case "sealpoint_ping":
+            return Ping()
+        case _:
+            raise MalformedRequest("Only clicks on buttons and modals are taken here.")
+
+
+def _submission(payload: Mapping[str, Any]) -> Submission:
+    view: Any = payload.get("view")
+    callback_id = view.get("callback_id") if isinstance(view, dict) else None
+    if callback_id not in (modal.DENY, modal.BREAK_GLASS):
+        raise MalformedRequest("There is no such modal.")
+    return Submission(
+        callback_id=callback_id,
+        approval_id=_approval_id(view.get("private_metadata")),
+        user_id=_id_of(payload, "user"),
+        values=modal.values(view.get("state")),
+    )
+
+
+def _click(payload: Mapping[str, Any]) -> Click | None:
     action = _first_action(payload)
     action_id = action.get("action_id")
     if not isinstance(action_id, str) or action_id not in _ACTIONS:
         if "url" in action:
             return None
         raise MalformedRequest("There is no such button.")
-    approval_id = action.get("value")
-    if not isinstance(approval_id, str) or not _APPROVAL_ID.fullmatch(approval_id):
-        raise MalformedRequest("The button has no approval's id.")
+    trigger_id = payload.get("trigger_id")
     return Click(
         action_id=action_id,
-        approval_id=approval_id,
+        approval_id=_approval_id(action.get("value")),
         user_id=_id_of(payload, "user"),
         channel_id=_id_of(payload, "channel"),
         message_ts=_message_ts(payload),
+        trigger_id=trigger_id if isinstance(trigger_id, str) else "",
     )
+
+
+def _approval_id(value: Any) -> str:
+    if not isinstance(value, str) or not _APPROVAL_ID.fullmatch(value):
+        raise MalformedRequest("The request has no approval's id.")
+    return value
 
 
 def _payload(body: str) -> dict[str, Any]:

@@ -70,6 +70,10 @@ class MessageGone(RemediationError):
     """A card was deleted from its channel."""
 
 
+class NoSuchUser(RemediationError):
+    """Slack knows nobody by that email."""
+
+
 # -- passing conditions: the state machine retries these, with a backoff
 
 

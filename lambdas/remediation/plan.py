@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 from remediation.assessment import Path, SurfaceAssessment
+from remediation.provenance import ManagedBy
 from remediation.record import SurfaceEntry, Variant
-from remediation.twin import dotted, from_dotted, plan_hash
+from remediation.twin import dotted, from_dotted, plan_hash, twin_name
 from remediation.vocabulary import Verdict
 
 
@@ -23,7 +24,17 @@ class Facts(TypedDict):
     surfaceKeys: list[SurfaceEntry]
     updateOptions: dict[str, Any]
     planHash: str
+    plannedTwinName: str
     notes: list[str]
+
+
+class DecisionFacts(TypedDict):
+    """What the record learns of how a decision will be taken."""
+
+    route: str
+    approvalMode: str
+    approvalsNeeded: int
+    managedBy: NotRequired[ManagedBy]
 
 
 def facts_of(
@@ -47,6 +58,9 @@ def facts_of(
         "surfaceKeys": surface_entries(assessed, changes, key_arn),
         "updateOptions": dict(update_options),
         "planHash": plan_hash(config, key_arn, [change.path for change in changes], update_options),
+        "plannedTwinName": twin_name(
+            config, key_arn, [change.path for change in changes], str(endpoint["EndpointName"])
+        ),
         "notes": list(notes),
     }
 

@@ -22,6 +22,7 @@ _FIRST_WAIT_SECONDS = 15
 _LONGEST_WAIT_SECONDS = 300
 _WAIT_GROWTH = 1.5
 
+_VARIANTS_TOLD = 4
 _IN_SERVICE = "InService"
 _SETTLING = frozenset({"Creating", "Updating", "SystemUpdating", "RollingBack"})
 _GOING = "Deleting"
@@ -206,6 +207,22 @@ def uses(endpoint: Endpoint | None, config_name: str) -> bool:
     if config_name in (endpoint["EndpointConfigName"], config_in_charge(endpoint)):
         return True
     return endpoint["EndpointStatus"] != _IN_SERVICE and not pending
+
+
+def progress_words(endpoint: Endpoint | None) -> str:
+    """How far an update is, as DescribeEndpoint's PendingDeploymentSummary tells; variants by name."""
+    if endpoint is None:
+        return "it is gone"
+    pending = endpoint.get("PendingDeploymentSummary") or {}
+    parts = [str(endpoint["EndpointStatus"])]
+    for variant in pending.get("ProductionVariants") or ():
+        statuses = [str(one.get("Status")) for one in variant.get("VariantStatus") or ()]
+        current, desired = (variant.get(name) for name in ("CurrentInstanceCount", "DesiredInstanceCount"))
+        counted = f"{current} of {desired} instances" if current is not None and desired is not None else ""
+        told = ", ".join(part for part in (statuses[-1] if statuses else "", counted) if part)
+        if told:
+            parts.append(f"{variant.get('VariantName')}: {told}")
+    return "; ".join(parts[:_VARIANTS_TOLD])
 
 
 def _words(failure_reason: str | None) -> str:

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import Any, Literal, NotRequired, TypedDict
 
 from remediation.errors import InvalidInput
+from remediation.provenance import ManagedBy
 
 
 class Trigger(TypedDict):
@@ -50,6 +51,14 @@ class TimelineEntry(TypedDict):
     by: NotRequired[str]  # a Slack user id, or an IAM principal's ARN
 
 
+class Vote(TypedDict):
+    """Someone's approval, or a try that was refused, with why."""
+
+    by: str
+    at: str
+    what: NotRequired[str]
+
+
 class Remediation(TypedDict):
     """One run of the workflow for one endpoint, from trigger to outcome: the evidence."""
 
@@ -71,11 +80,24 @@ class Remediation(TypedDict):
     planHash: NotRequired[str]
     notes: NotRequired[list[str]]
 
+    route: NotRequired[str]  # the name of the settings' route
+    approvalMode: NotRequired[str]
+    approvalsNeeded: NotRequired[int]
+    plannedTwinName: NotRequired[str]
+    managedBy: NotRequired[ManagedBy]  # by what tool, as the tags tell
+    changedBySlackUser: NotRequired[str]  # who made the change that started this; empty: Slack knows none
+    supersedes: NotRequired[str]  # the remediation whose question this one's replaces
+    supersededBy: NotRequired[str]
+    supersededByLink: NotRequired[str]  # to the newer question's card
+
     approvalId: NotRequired[str]
     deadline: NotRequired[str]
+    toldEntries: NotRequired[int]  # how much of the timeline is in the card's thread
     decision: NotRequired[str]
     decidedBy: NotRequired[str]
     decidedAt: NotRequired[str]
+    decisionReason: NotRequired[str]
+    askAgain: NotRequired[str]  # a denial's: a date, or empty for when the config changes
 
     waitingSince: NotRequired[str]
     twinConfigName: NotRequired[str]
@@ -83,7 +105,7 @@ class Remediation(TypedDict):
     twinDeletedAt: NotRequired[str]
     twinKept: NotRequired[str]  # why a twin that the endpoint isn't on was kept
     updateRequestedAt: NotRequired[str]
-    statusSeen: NotRequired[str]  # the endpoint's, when the update was last looked at
+    progressSeen: NotRequired[str]  # of the update, in words, when it was last looked at
 
     updateOutcome: NotRequired[str]  # how the update ended, as soon as it was seen
     updateReason: NotRequired[str]
@@ -101,6 +123,7 @@ class Remediation(TypedDict):
     backoutRequestedAt: NotRequired[str]
     backoutOutcome: NotRequired[str]  # empty while it is under way
     backoutReason: NotRequired[str]
+    backoutProgress: NotRequired[str]  # in words, while it is under way
     sourceRetiredAt: NotRequired[str]
     sourceKept: NotRequired[str]  # why the old config was not retired
 
@@ -123,11 +146,34 @@ class Approval(TypedDict):
     taskToken: str
     createdAt: str
     deadline: str
+    decideIn: NotRequired[str]
+    mayDecide: NotRequired[list[str]]  # as the card showed them; the settings of the moment decide
+    approvalsNeeded: NotRequired[int]
+    approvals: NotRequired[list[Vote]]  # where more than one is needed
+    changedBy: NotRequired[str]  # the Slack user who may not approve this, being their own change
+    runbookUrl: NotRequired[str]
     channel: NotRequired[str]
     ts: NotRequired[str]
+    permalink: NotRequired[str]
+    remindersSent: NotRequired[int]
+    attempts: NotRequired[list[Vote]]  # that were refused, the first of them
     otherTs: NotRequired[list[str]]  # of the same card posted twice, where a copy was clicked
     decidedBy: NotRequired[str]
     decidedAt: NotRequired[str]
+    reason: NotRequired[str]
+    askAgain: NotRequired[str]
+    breakGlass: NotRequired[bool]  # someone approved their own change, with the reason
+
+
+class Denial(TypedDict):
+    """Why an endpoint isn't asked about while its plan is the one that was denied."""
+
+    endpointName: str
+    planHash: str
+    by: str
+    at: str
+    reason: str
+    until: str  # a moment; empty: until the config changes
 
 
 class Claim(TypedDict):

@@ -47,4 +47,5 @@ class Outcome(StrEnum):
     UNSUPPORTED = "UNSUPPORTED"
     ROLLED_BACK = "ROLLED_BACK"
     FAILED = "FAILED"
+    OBSERVED = "OBSERVED"  # its route only observes: found, told, left as it is
     BACKED_OUT = "BACKED_OUT"  # of a backout only: the endpoint is on its earlier config again

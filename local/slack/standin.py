@@ -200,6 +200,10 @@ class SlackStandIn:
         """Close the user's topmost modal; the answer of the app if it asked to be told."""
         return self._interactivity.close(user, view_id=view_id)
 
+    def new_trigger(self, user: str) -> str:
+        """A trigger id, as a click of the user's would carry it now."""
+        return self._store.new_trigger(user)
+
     def expire_triggers(self) -> None:
         """Let every trigger id be older than three seconds."""
         self._store.expire_triggers()

@@ -19,6 +19,7 @@ import pytest
 import time_machine
 from moto import mock_aws
 
+import gateways.environment
 import gateways.iam
 import gateways.kms
 import gateways.records
@@ -86,6 +87,11 @@ class Bench:
     def clock_now(self) -> datetime:
         return datetime.fromtimestamp(self.clock.now(), UTC)
 
+    def set_rules(self, *routes: dict[str, Any], **changes: Any) -> None:
+        """Other settings about decisions, as after a deployment."""
+        os.environ["DECISION_RULES"] = decision_rules(*routes, **changes)
+        gateways.environment.rules.cache_clear()
+
     def run(self, handler: Handler, **event: Any) -> dict[str, Any]:
         """Invoke a handler as Lambda does; the result must survive JSON."""
         result: dict[str, Any] = json.loads(json.dumps(handler(event, CONTEXT)))
@@ -149,6 +155,19 @@ class Bench:
         ]
 
 
+def decision_rules(*routes: dict[str, Any], **changes: Any) -> str:
+    """The settings about decisions, as the stack writes them; `routes` come before the default one."""
+    default = {
+        "name": "default", "channel": CHANNEL, "approvers": [ADA.id, GRACE.id], "deadlineHours": 24,
+        "reminderHours": 8, "mode": "required", "decideIn": "slack",
+    }  # fmt: skip
+    rules: dict[str, Any] = {
+        "routes": [*({**default, **route} for route in routes), default | changes.pop("default", {})],
+        "forbidOwnApproval": True, "breakGlass": False, "twoApproversTag": {}, "runbookUrl": "",
+    }  # fmt: skip
+    return json.dumps(rules | changes)
+
+
 @pytest.fixture
 def bench(monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
     clock = Clock(speed=0)
@@ -178,10 +197,8 @@ def bench(monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
             "RETIRE_OLD_CONFIG": "true",
             "BACKOUT_WORKFLOW_ARN": "arn:aws:states:us-east-1:123456789012:stateMachine:backout",
             "RETIREMENT_WORKFLOW_ARN": "arn:aws:states:us-east-1:123456789012:stateMachine:retirement",
-            "APPROVAL_DEADLINE_SECONDS": "86400",
             "UPDATE_DEADLINE_SECONDS": "14400",
-            "SLACK_CHANNEL": CHANNEL,
-            "APPROVERS": f"{ADA.id},{GRACE.id}",
+            "DECISION_RULES": decision_rules(),
         }.items():
             monkeypatch.setenv(name, value)
         _forget_clients()
@@ -212,7 +229,10 @@ def bench(monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
         arn = boto3.client("secretsmanager").create_secret(Name="slack", SecretString=secret)["ARN"]
         monkeypatch.setenv("SLACK_SECRET_ARN", arn)
         workflow = FakeStepFunctions()
-        for module in ("check_encryption", "request_approval", "slack_interactions", "close_remediation"):
+        for module in (
+            "check_encryption", "request_approval", "slack_interactions", "close_remediation",
+            "shared.deciding",
+        ):  # fmt: skip
             monkeypatch.setattr(f"handlers.{module}.workflow", lambda: workflow)
         with time_machine.travel(clock.now(), tick=False) as traveller:
             yield Bench(
@@ -231,6 +251,8 @@ def bench(monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
 
 def _forget_clients() -> None:
     """The gateways' clients are kept for a Lambda's life, which here is one test."""
+    gateways.environment.rules.cache_clear()
+    gateways.slack.forget_group_members()
     gateways.iam.iam.cache_clear()
     gateways.kms.kms.cache_clear()
     gateways.records.records.cache_clear()

@@ -1,4 +1,4 @@
-"""RequestApproval, ExpireApproval and CloseRemediation against the Slack stand-in."""
+"""RequestApproval, RemindOrExpire and CloseRemediation against the Slack stand-in."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from botocore.exceptions import ClientError
 from gateways.records import Records
 from gateways.secrets import SlackSecret
 from gateways.slack import Slack
-from handlers import check_encryption, close_remediation, expire_approval, request_approval
+from handlers import check_encryption, close_remediation, remind_or_expire, request_approval
 from remediation.errors import RequestRefused, SlackUnavailable, Throttled
 from remediation.record import happened
 from remediation.vocabulary import ApprovalStatus, Outcome
@@ -78,10 +78,8 @@ def test_slack_out_of_reach_is_worth_another_try_which_asks(found: Bench) -> Non
     assert found.approval()["taskToken"] == "token-2"
 
 
-def test_a_channel_that_slack_does_not_know_is_told_in_slacks_words(
-    found: Bench, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("SLACK_CHANNEL", "C0NOWHERE")
+def test_a_channel_that_slack_does_not_know_is_told_in_slacks_words(found: Bench) -> None:
+    found.set_rules(default={"channel": "C0NOWHERE"})
     with pytest.raises(RequestRefused, match="channel_not_found"):
         ask(found)
 
@@ -109,14 +107,15 @@ def test_a_rotated_token_is_read_again_at_once(found: Bench) -> None:
 
 def test_the_deadline_expires_an_open_question(found: Bench) -> None:
     ask(found)
-    assert found.run(expire_approval.handler, remediationId="r-1") == {"decision": "EXPIRED"}
+    found.pass_time(24 * 3600)
+    assert found.run(remind_or_expire.handler, remediationId="r-1") == {"decision": "EXPIRED"}
     assert found.approval()["status"] == "EXPIRED"
 
 
 def test_a_decision_on_record_outlives_a_deadline_that_did_not_hear_of_it(found: Bench) -> None:
     ask(found)
     found.records.settle(found.approval()["approvalId"], ApprovalStatus.APPROVED, {"decidedBy": ADA.id})
-    assert found.run(expire_approval.handler, remediationId="r-1") == {"decision": "APPROVED"}
+    assert found.run(remind_or_expire.handler, remediationId="r-1") == {"decision": "APPROVED"}
 
 
 def close(bench: Bench, **event: Any) -> dict[str, Any]:

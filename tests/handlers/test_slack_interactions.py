@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from handlers import check_encryption, close_remediation, request_approval, slack_interactions
 from remediation.errors import RemediationError, ServiceUnavailable
+from remediation.record import iso
 from tests.handlers.conftest import ADA, CHANNEL, GRACE, MALLORY, SIGNING_SECRET, Bench
 from tests.unit.strategies import json_values
 
@@ -33,9 +34,31 @@ def _body(bench: Bench, action: str = "approve", user: str = ADA.id, **changes: 
         "channel": {"id": CHANNEL},
         "container": {"type": "message", "message_ts": bench.approval().get("ts"), "channel_id": CHANNEL},
         "actions": [{"action_id": action, "value": bench.approval()["approvalId"]}],
+        "trigger_id": bench.slack.new_trigger(user),
         **changes,
     }
     return urlencode({"payload": json.dumps(payload)})
+
+
+def _denial(
+    bench: Bench, user: str = ADA.id, reason: str = "it is moving next week", ask_again: str = "30"
+) -> str:
+    """The modal that denies, submitted."""
+    chosen = {"selected_option": {"value": ask_again}}
+    values = {"reason": {"reason": {"value": reason}}, "ask-again": {"ask-again": chosen}}
+    return _submitted(bench, user, "deny", values)
+
+
+def _broken_glass(bench: Bench, user: str = ADA.id, reason: str = "patients wait") -> str:
+    return _submitted(bench, user, "break-glass", {"reason": {"reason": {"value": reason}}})
+
+
+def _submitted(bench: Bench, user: str, callback_id: str, values: dict[str, Any]) -> str:
+    view = {
+        "callback_id": callback_id, "private_metadata": bench.approval()["approvalId"],
+        "state": {"values": values},
+    }  # fmt: skip
+    return urlencode({"payload": json.dumps({"type": "view_submission", "user": {"id": user}, "view": view})})
 
 
 def _signed(body: str | bytes, timestamp: float, secret: str = SIGNING_SECRET) -> dict[str, str]:
@@ -61,10 +84,17 @@ def test_an_approval_is_recorded_then_the_workflow_is_told_then_the_card(asked: 
     assert "actions" not in [block["type"] for block in card.blocks]
 
 
-def test_a_denial_too(asked: Bench) -> None:
+def test_a_denial_asks_for_its_reason_first(asked: Bench) -> None:
     assert _send(asked, _body(asked, "deny")) == 200
+    assert asked.workflow.answers == []
+    [modal] = asked.slack.views(ADA.id)
+    assert modal.content["private_metadata"] == asked.approval()["approvalId"]
+    assert _send(asked, _denial(asked)) == 200
     assert asked.workflow.answers == [("token-1", "DENIED")]
-    assert asked.approval()["status"] == "DENIED"
+    approval = asked.approval()
+    assert (approval["status"], approval.get("reason")) == ("DENIED", "it is moving next week")
+    [card] = asked.messages()
+    assert "it is moving next week" in json.dumps(card.blocks)
 
 
 def test_a_body_in_base64_is_the_same(asked: Bench) -> None:
@@ -138,7 +168,7 @@ def test_a_click_lost_before_the_workflow_heard_shows_as_lost_and_may_be_repeate
 
 def test_the_second_of_two_people_changes_nothing_and_is_told_who_decided(asked: Bench) -> None:
     _send(asked, _body(asked, "approve", ADA.id))
-    assert _send(asked, _body(asked, "deny", GRACE.id)) == 200
+    assert _send(asked, _denial(asked, GRACE.id)) == 200
     assert asked.approval()["status"] == "APPROVED"
     assert asked.workflow.answers == [("token-1", "APPROVED")]
     [told] = asked.slack.ephemerals(GRACE.id)
@@ -150,7 +180,7 @@ def test_of_two_people_in_the_same_moment_one_wins(asked: Bench, monkeypatch: py
     real = slack_interactions.records().approval
     approval_id = asked.approval()["approvalId"]
     stale = real(approval_id)
-    _send(asked, _body(asked, "deny", GRACE.id))
+    _send(asked, _denial(asked, GRACE.id))
     body = _body(asked, "approve", ADA.id)
     calls = {"count": 0}
 
@@ -166,9 +196,10 @@ def test_of_two_people_in_the_same_moment_one_wins(asked: Bench, monkeypatch: py
 
 
 def test_someone_who_is_no_approver_changes_nothing_and_is_told_whom_to_ask(asked: Bench) -> None:
-    before = asked.approval()
     assert _send(asked, _body(asked, user=MALLORY.id)) == 200
-    assert asked.approval() == before
+    assert asked.approval()["status"] == "PENDING"
+    [attempt] = asked.approval().get("attempts", [])
+    assert (attempt["by"], attempt["at"]) == (MALLORY.id, iso(asked.clock_now()))
     assert asked.workflow.answers == []
     [told] = asked.slack.ephemerals(MALLORY.id)
     assert f"<@{ADA.id}>" in told.text
@@ -274,7 +305,7 @@ def test_neither_token_nor_secret_is_ever_logged(asked: Bench, caplog: pytest.Lo
     with pytest.raises(RemediationError):
         asked.run(request_approval.handler, remediationId="nobody", taskToken="token-1")
     logged = json.dumps([record.__dict__ for record in caplog.records], default=str)
-    assert "click_judged" in logged
+    assert "wish_judged" in logged
     for secret in ("token-1", SIGNING_SECRET, "xoxb-test-token"):
         assert secret not in logged
 

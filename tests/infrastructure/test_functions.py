@@ -1,18 +1,24 @@
 from __future__ import annotations
 
 import ast
+import json
 import re
+from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from remediation.route import DecideIn, Mode, Route, read_rules
 from remediation.vocabulary import Surface
+from stacks.decision_settings import DECIDE_IN, MODES
 from stacks.settings import SURFACES
 from tests.infrastructure.conftest import GOV_KEY_ARN, ROOT, Elsewhere
 from tests.infrastructure.template import Template
 
 HANDLERS = (
-    "check_encryption", "check_feasibility", "request_approval", "slack_interactions", "expire_approval",
+    "check_encryption", "check_feasibility", "request_approval", "slack_interactions", "decisions",
+    "remind_or_expire",
     "await_in_service", "create_encrypted_config", "update_endpoint", "poll_endpoint", "delete_unused_twin",
     "close_remediation", "begin_backout", "restore_config", "exempt_endpoint", "close_backout",
     "retire_old_config",
@@ -30,7 +36,7 @@ def granted(template: Template, handler: str) -> dict[str, list[dict[str, Any]]]
 
 
 def test_there_is_a_function_for_each_handler(template: Template) -> None:
-    files = {path.stem for path in (ROOT / "lambdas/handlers").glob("*.py")} - {"__init__", "observability"}
+    files = {path.stem for path in (ROOT / "lambdas/handlers").glob("*.py")} - {"__init__"}
     assert set(template.functions()) == set(HANDLERS) == files
 
 
@@ -91,22 +97,30 @@ def test_the_environment_has_every_setting_that_the_code_asks_for_and_no_other(t
     for handler, function in template.functions().items():
         environment: dict[str, str] = function["Environment"]["Variables"]
         assert common.items() <= environment.items()
-        source = (ROOT / f"lambdas/handlers/{handler}.py").read_text()
+        source = "\n".join(path.read_text() for path in sources(handler))
         asked = set(re.findall(r'required(?:_list|_seconds|_days)?\("([A-Z_]+)"\)', source))
         if "slack_secret" in source:
             asked.add("SLACK_SECRET_ARN")
+        if "rules()" in source:
+            asked.add("DECISION_RULES")
         asked -= {"VIA_S3", "VIA_SAGEMAKER"}  # for a user's key only
         assert asked <= environment.keys(), handler
-        assert environment.keys() - common.keys() <= asked | {"APPROVERS"}, handler
+        assert environment.keys() - common.keys() <= asked, handler
 
 
 def test_the_settings_arrive_in_the_functions(template: Template) -> None:
     variables = {name: f["Environment"]["Variables"] for name, f in template.functions().items()}
-    assert variables["request_approval"]["SLACK_CHANNEL"] == "C0SEALPOINT"
-    assert variables["close_remediation"]["SLACK_CHANNEL"] == "C0SEALPOINT"
-    assert variables["slack_interactions"]["APPROVERS"] == "U0APPROVER1,U0APPROVER2"
-    assert variables["request_approval"]["APPROVAL_DEADLINE_SECONDS"] == "86400"
-    assert variables["check_encryption"]["APPROVAL_DEADLINE_SECONDS"] == "86400"
+    rules = read_rules(json.loads(variables["slack_interactions"]["DECISION_RULES"]))
+    assert rules.default == Route(
+        name="default", channel="C0SEALPOINT", approvers=("U0APPROVER1", "U0APPROVER2"),
+        deadline=timedelta(hours=24), reminder=timedelta(hours=8), mode=Mode.REQUIRED,
+        decide_in=DecideIn.SLACK,
+    )  # fmt: skip
+    assert {name for name, given in variables.items() if "DECISION_RULES" in given} == {
+        "check_encryption", "check_feasibility", "request_approval", "slack_interactions", "decisions",
+        "remind_or_expire", "await_in_service", "poll_endpoint", "close_remediation", "close_backout",
+        "retire_old_config",
+    }  # fmt: skip
     assert variables["poll_endpoint"]["UPDATE_DEADLINE_SECONDS"] == "36000"
     assert variables["slack_interactions"]["SLACK_SECRET_ARN"] == template.outputs["SlackSecretArn"]
     for handler in ("check_encryption", "create_encrypted_config", "poll_endpoint"):
@@ -127,8 +141,10 @@ def test_a_users_key_is_checked_for_those_who_need_it_and_ours_is_not(
     assert users["VIA_S3"] == "s3.us-gov-west-1.amazonaws.com"
 
 
-def test_the_surfaces_in_the_settings_are_those_of_the_code() -> None:
+def test_the_words_in_the_settings_are_those_of_the_code() -> None:
     assert set(SURFACES) == set(Surface)
+    assert set(MODES) == set(Mode)
+    assert set(DECIDE_IN) == set(DecideIn)
 
 
 # -- permissions
@@ -300,6 +316,17 @@ class _Gateway:
         return found
 
 
+def sources(handler: str) -> list[Path]:
+    """A handler's file, and those that it shares with others."""
+    handlers = ROOT / "lambdas/handlers"
+    found = [handlers / f"{handler}.py"]
+    for path in found:
+        for name in re.findall(r"from handlers\.shared(?:\.| import )(\w+)", path.read_text()):
+            if (shared := handlers / f"shared/{name}.py") not in found:
+                found.append(shared)
+    return found
+
+
 def actions_in_code(handler: str) -> set[str]:
     gateways = {
         "records": _Gateway("records", "Records", "dynamodb"),
@@ -309,9 +336,9 @@ def actions_in_code(handler: str) -> set[str]:
         "kms": _Gateway("kms", "Kms", "kms"),
         "iam": _Gateway("iam", "Iam", "iam"),
     }
-    path = ROOT / f"lambdas/handlers/{handler}.py"
-    found = {"secretsmanager:GetSecretValue"} if "slack_secret()" in path.read_text() else set[str]()
-    for node in ast.walk(ast.parse(path.read_text())):
+    source = "\n".join(path.read_text().replace("from __future__", "# ") for path in sources(handler))
+    found = {"secretsmanager:GetSecretValue"} if "slack_secret()" in source else set[str]()
+    for node in ast.walk(ast.parse(source)):
         match node:
             case ast.Call(func=ast.Attribute(value=ast.Call(func=ast.Name(id=gateway)), attr=method)) if (
                 gateway in gateways
@@ -329,7 +356,7 @@ def _camel(name: str) -> str:
 
 def test_the_code_is_read_right() -> None:
     """The reading above finds calls made directly, through other methods, and through a paginator."""
-    assert actions_in_code("expire_approval") == {"dynamodb:GetItem", "dynamodb:UpdateItem"}
+    assert actions_in_code("exempt_endpoint") >= {"dynamodb:GetItem", "sagemaker:AddTags"}
     assert "sagemaker:ListTags" in actions_in_code("create_encrypted_config")
     assert "dynamodb:ConditionCheckItem" in actions_in_code("request_approval")
     assert "sagemaker:CreateEndpointConfig" in actions_in_code("create_encrypted_config")

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from stacks.settings import SAMPLE_APPROVERS, SAMPLE_CHANNEL, Settings, SettingsError
+from stacks.decision_settings import SAMPLE_APPROVERS, SAMPLE_CHANNEL
+from stacks.settings import Settings, SettingsError
 from tests.infrastructure.conftest import ROOT
 
 KEY_ARN = "arn:aws:kms:us-east-1:123456789012:key/mrk-1234abcd12ab34cd56ef1234567890ab"
@@ -18,6 +19,14 @@ GOOD: dict[str, Any] = {
     "slackChannel": "C0123456789",
     "approvers": ["U0123456789", "W0123456789"],
     "approvalDeadlineHours": 48,
+    "reminderHours": 8,
+    "approvalMode": "required",
+    "decideIn": "slack",
+    "forbidOwnApproval": True,
+    "breakGlass": False,
+    "twoApproversTag": {},
+    "routes": [],
+    "runbookUrl": "",
     "kmsKeyArns": {"us-east-1": KEY_ARN},
     "requiredSurfaces": ["instance-volume", "data-capture"],
     "encryptedBy": ["alias/phi", KEY_ARN],
@@ -54,9 +63,9 @@ def problems(context: Any, deploying: Any = None) -> list[str]:
 def test_good_settings_are_read_as_they_are() -> None:
     settings = Settings.from_context(GOOD, "true")
     assert settings.regions == ("us-east-1", "eu-central-1")
-    assert settings.slack_channel == "C0123456789"
-    assert settings.approvers == ("U0123456789", "W0123456789")
-    assert settings.approval_deadline_hours == 48
+    assert settings.decisions.default.channel == "C0123456789"
+    assert settings.decisions.default.approvers == ("U0123456789", "W0123456789")
+    assert settings.decisions.default.deadline_hours == 48
     assert settings.kms_key_arns == {"us-east-1": KEY_ARN}
     assert settings.required_surfaces == ("instance-volume", "data-capture")
     assert settings.encrypted_by == ("alias/phi", KEY_ARN)
@@ -69,7 +78,7 @@ def test_good_settings_are_read_as_they_are() -> None:
 
 
 def test_the_settings_in_cdk_json_can_be_synthesized_but_not_deployed(context: dict[str, Any]) -> None:
-    assert Settings.from_context(context["sealpoint"]).slack_channel == SAMPLE_CHANNEL
+    assert Settings.from_context(context["sealpoint"]).decisions.default.channel == SAMPLE_CHANNEL
     channel, approvers = problems(context["sealpoint"], "true")
     assert "'slackChannel'" in channel
     assert SAMPLE_CHANNEL in channel
@@ -93,7 +102,7 @@ def test_one_sample_approver_among_real_ones_is_refused_too() -> None:
         ("slackChannel", "#sagemaker", "the Slack channel's id"),
         ("slackChannel", "", "the Slack channel's id"),
         ("slackChannel", 7, "is 7"),
-        ("approvers", [], "a list of one or more Slack user ids"),
+        ("approvers", [], "a list of one or more Slack ids of users and user groups"),
         ("approvers", ["ana@example.com"], "'ana@example.com'"),
         ("approvers", ["U0123456789,U0987654321"], "'U0123456789,U0987654321'"),
         ("approvers", ["U0123456789", "U0123456789"], "each once"),

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from stacks.settings import SAMPLE_APPROVERS
+from stacks.decision_settings import SAMPLE_APPROVERS
 from tests.infrastructure.conftest import GOV_KEY_ARN, Elsewhere
 from tests.infrastructure.template import Template, strings
 
@@ -17,7 +17,7 @@ def test_the_outputs_are_those_that_others_hold_on_to(template: Template) -> Non
     outputs = template.outputs
     assert set(outputs) == {
         "RemediationStateMachineArn", "SlackInteractionsUrl", "RecordsTableName", "SlackSecretArn",
-        "KmsKeyArn", "AlarmTopicArn", "BackoutStateMachineArn",
+        "KmsKeyArn", "AlarmTopicArn", "BackoutStateMachineArn", "DecisionsUrl",
     }  # fmt: skip
     (api_id,) = template.resources("AWS::ApiGatewayV2::Api")
     assert outputs["SlackInteractionsUrl"] == (
@@ -129,17 +129,30 @@ def test_a_users_key_is_taken_as_it_is(elsewhere: Elsewhere) -> None:
 # -- Slack's way in
 
 
-def test_the_api_has_one_route_to_the_alias(template: Template) -> None:
-    assert template.only("AWS::ApiGatewayV2::Route")["RouteKey"] == "POST /slack/interactions"
-    integration = template.only("AWS::ApiGatewayV2::Integration")
+# what verifies a request: the function itself, by Slack's signature; or API Gateway, by AWS's
+_ROUTES = {"/slack/interactions": ("slack_interactions", "NONE"), "/decisions": ("decisions", "AWS_IAM")}
+
+
+@pytest.mark.parametrize("path", _ROUTES)
+def test_each_route_leads_to_its_functions_alias(template: Template, path: str) -> None:
+    routes = {r["Properties"]["RouteKey"]: r["Properties"] for r in _all(template, "ApiGatewayV2::Route")}
+    assert set(routes) == {f"POST {one}" for one in _ROUTES}
+    route, (handler, authorization) = routes[f"POST {path}"], _ROUTES[path]
+    assert route["AuthorizationType"] == authorization
+    target = route["Target"].removeprefix("integrations/")
+    integration = template.resources("AWS::ApiGatewayV2::Integration")[target]["Properties"]
     assert integration["PayloadFormatVersion"] == "2.0"
     alias = template.resources("AWS::Lambda::Alias")[integration["IntegrationUri"]]["Properties"]
     function = template.resources("AWS::Lambda::Function")[alias["FunctionName"]]["Properties"]
-    assert function["Handler"] == "handlers.slack_interactions.handler"
-    permissions = [p["Properties"] for p in template.resources("AWS::Lambda::Permission").values()]
-    (permission,) = [p for p in permissions if p["Principal"] == "apigateway.amazonaws.com"]
-    assert permission["FunctionName"] == integration["IntegrationUri"]
-    assert permission["SourceArn"].endswith("/*/*/slack/interactions")
+    assert function["Handler"] == f"handlers.{handler}.handler"
+    permissions = [p["Properties"] for p in _all(template, "Lambda::Permission")]
+    (permission,) = [p for p in permissions if p["FunctionName"] == integration["IntegrationUri"]]
+    assert permission["Principal"] == "apigateway.amazonaws.com"
+    assert permission["SourceArn"].endswith(f"/*/*{path}")
+
+
+def _all(template: Template, resource_type: str) -> list[dict[str, Any]]:
+    return [*template.resources(f"AWS::{resource_type}").values()]
 
 
 def test_the_api_is_throttled_and_logs_who_asked_but_not_what(template: Template) -> None:

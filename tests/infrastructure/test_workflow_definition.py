@@ -85,7 +85,7 @@ def walk(
                     word = str(answer)
                     catch = next(c for c in state["Catch"] if {word, "States.ALL"} & set(c["ErrorEquals"]))
                     caught = {**scope, "errorOutput": {"Error": word, "Cause": '{"errorMessage": "so"}'}}
-                    given = evaluate(catch.get("Output", {}), caught)
+                    given = evaluate(catch.get("Output", "{% $states.errorOutput %}"), caught)
                     name = catch["Next"]
                     continue
                 token = state["Resource"].endswith("waitForTaskToken")
@@ -99,6 +99,9 @@ def walk(
                 name = choice["Next"]
             case "Wait":
                 assert evaluate(state["Seconds"], scope) > 0
+                name = state["Next"]
+            case "Pass":
+                given = evaluate(state["Output"], scope)
                 name = state["Next"]
             case _:
                 name = ""
@@ -207,7 +210,7 @@ def test_tasks_time_out_after_their_functions(template: Template, every_machine:
 def test_the_question_outlives_its_deadline_by_the_answers_way(states: dict[str, Any]) -> None:
     asked = states["RequestApproval"]
     assert asked["Resource"].endswith(":lambda:invoke.waitForTaskToken")
-    assert asked["TimeoutSeconds"] == 24 * 3600 + 300
+    assert asked["TimeoutSeconds"] == "{% $states.input.waitSeconds %}"
     assert [c["ErrorEquals"] for c in asked["Catch"]] == [["States.Timeout"], ["States.ALL"]]
     assert all("States.Timeout" not in retry["ErrorEquals"] for retry in asked["Retry"])
 
@@ -284,12 +287,25 @@ def test_at_the_deadline_the_record_decides(states: dict[str, Any], on_record: s
     answers: dict[str, list[Any]] = {
         "CheckEncryption": [UNENCRYPTED],
         "RequestApproval": [Fault("States.Timeout")],
-        "ExpireApproval": [{"decision": on_record}],
+        "RemindOrExpire": [{"decision": on_record}],
         "AwaitInService": [Fault("EndpointGone")],
         "CloseRemediation": [{}],
     }
     entered, _ = walk(states, answers)
     assert entered[entered.index("Approved?") + 1] == goes_on_to
+
+
+def test_after_a_reminder_the_same_question_is_waited_for_again(states: dict[str, Any]) -> None:
+    answers: dict[str, list[Any]] = {
+        "CheckEncryption": [UNENCRYPTED],
+        "CheckFeasibility": [{"waitSeconds": 60}],
+        "RequestApproval": [Fault("States.Timeout"), Fault("States.Timeout"), {"decision": "DENIED"}],
+        "RemindOrExpire": [{"waitSeconds": 60}, {"waitSeconds": 300}],
+        "CloseRemediation": [{}],
+    }
+    entered, _ = walk(states, answers)
+    asked = ["RequestApproval", "RemindOrExpire", "StillOpen?"]
+    assert entered[3:] == [*asked, *asked, "RequestApproval", "Approved?", "CloseRemediation"]
 
 
 @pytest.mark.parametrize(
@@ -316,14 +332,14 @@ def test_nobody_is_asked_without_the_verdict_for_it(states: dict[str, Any], verd
 @pytest.mark.parametrize(
     "failing",
     [
-        "CheckEncryption", "CheckFeasibility", "RequestApproval", "ExpireApproval", "AwaitInService",
+        "CheckEncryption", "CheckFeasibility", "RequestApproval", "RemindOrExpire", "AwaitInService",
         "CreateEncryptedConfig", "UpdateEndpoint", "PollEndpoint",
     ],
 )  # fmt: skip
 def test_whatever_fails_is_closed_with_its_error(states: dict[str, Any], failing: str) -> None:
     answers: dict[str, list[Any]] = {
         "CheckEncryption": [UNENCRYPTED],
-        "RequestApproval": [Fault("States.Timeout") if failing == "ExpireApproval" else APPROVED],
+        "RequestApproval": [Fault("States.Timeout") if failing == "RemindOrExpire" else APPROVED],
         "AwaitInService": [READY],
         "CreateEncryptedConfig": [{}],
         "UpdateEndpoint": [{}],
@@ -334,7 +350,8 @@ def test_whatever_fails_is_closed_with_its_error(states: dict[str, Any], failing
     entered, payloads = walk(states, answers)
     twin_may_exist = failing in ("CreateEncryptedConfig", "UpdateEndpoint", "PollEndpoint")
     tidied = ["DeleteUnusedTwin"] if twin_may_exist else []
-    assert entered[entered.index(failing) :] == [failing, *tidied, "CloseRemediation"]
+    between = ["NotAsked"] if failing == "RequestApproval" else tidied
+    assert entered[entered.index(failing) :] == [failing, *between, "CloseRemediation"]
     assert payloads[-1] == {
         "remediationId": "run-1",
         "executionArn": CONTEXT["Execution"]["Id"],

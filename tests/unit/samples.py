@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 from remediation.record import Approval, Remediation
+from remediation.route import DecideIn, Mode, Route, Rules
 from remediation.vocabulary import ApprovalStatus
 
 KEY_ARN = "arn:aws:kms:us-east-1:123456789012:key/1111aaaa-2222-bbbb-3333-cccc4444dddd"
@@ -39,6 +41,20 @@ def endpoint(status: str = "InService", config_name: str = SOURCE, **members: An
     }
 
 
+def rules(*special: Route, **changes: Any) -> Rules:
+    """The settings about decisions: U1, U2 and the group S1 may decide, within a day."""
+    return Rules(**{"routes": (*special, route()), **changes})
+
+
+def route(**changes: Any) -> Route:
+    facts: dict[str, Any] = {
+        "name": "default", "channel": "C1", "approvers": ("U1", "U2"),
+        "deadline": timedelta(days=1), "reminder": timedelta(hours=8),
+        "mode": Mode.REQUIRED, "decide_in": DecideIn.SLACK,
+    }  # fmt: skip
+    return Route(**facts | changes)
+
+
 def remediation(**facts: Any) -> Remediation:
     record: Any = {
         "remediationId": "11111111-2222-3333-4444-555555555555",
@@ -58,6 +74,9 @@ def remediation(**facts: Any) -> Remediation:
         "sourceConfigName": SOURCE,
         "keyArn": KEY_ARN,
         "planHash": "f" * 64,
+        "plannedTwinName": TWIN,
+        "route": "default",
+        "approvalMode": "required",
         "variants": [{"name": "a", "instanceType": "ml.m6i.large", "instanceCount": 4}],
         "surfaceKeys": [
             {
@@ -84,6 +103,10 @@ def approval(status: ApprovalStatus = ApprovalStatus.PENDING, **facts: Any) -> A
         "taskToken": "secret-token",
         "createdAt": "2026-11-23T09:00:06Z",
         "deadline": "2026-11-24T09:00:06Z",
+        "decideIn": "slack",
+        "mayDecide": ["U1", "U2"],
+        "approvalsNeeded": 1,
+        "changedBy": "",
         **facts,
     }
     return record

@@ -1,77 +1,224 @@
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from remediation.approval import Answer, judge_click, new_approval_id, require_approved
+from remediation.approval import (
+    ANSWER_GRACE,
+    ASK_AGAIN_DAYS,
+    Answer,
+    Ruling,
+    Wish,
+    ask_again_at,
+    denial_of,
+    is_last_reminder,
+    judge_wish,
+    new_approval_id,
+    require_approved,
+    still_denied,
+    votes_after,
+    wait_seconds,
+)
 from remediation.errors import NotApproved
+from remediation.record import Approval
+from remediation.route import DecideIn
 from remediation.vocabulary import ApprovalStatus
 from tests.unit import samples
 
 _IN_TIME = datetime(2026, 11, 23, 12, tzinfo=UTC)
 _AT_DEADLINE = datetime(2026, 11, 24, 9, 0, 6, tzinfo=UTC)
-_APPROVERS = ("U1", "U2")
+_APPROVED, _DENIED = ApprovalStatus.APPROVED, ApprovalStatus.DENIED
+_ANA = "arn:aws:sts::123456789012:assumed-role/Oncall/ana@example.com"  # who made the change, in another role
+_ADA = "arn:aws:sts::123456789012:assumed-role/Oncall/ada@example.com"
 
 
-@pytest.mark.parametrize("decision", [ApprovalStatus.APPROVED, ApprovalStatus.DENIED])
-def test_an_approver_decides_an_open_question(decision: ApprovalStatus) -> None:
-    ruling = judge_click(samples.approval(), decision, "U1", approvers=_APPROVERS, now=_IN_TIME)
-    assert ruling.answer is Answer.DECIDE
+def judge(
+    approval: Approval | None, wish: Wish, *, is_approver: bool = True, now: datetime = _IN_TIME, **rules: Any
+) -> Ruling:
+    return judge_wish(
+        approval, wish, samples.rules(**rules), samples.remediation(), is_approver=is_approver, now=now
+    )
+
+
+def test_an_approver_decides_an_open_question() -> None:
+    assert judge(samples.approval(), Wish(_APPROVED, "U1")).answer is Answer.DECIDE
+    assert judge(samples.approval(), Wish(_DENIED, "U1", reason="later")).answer is Answer.DECIDE
+
+
+@pytest.mark.parametrize("reason", ["", "  \n"])
+def test_a_denial_needs_a_reason(reason: str) -> None:
+    assert judge(samples.approval(), Wish(_DENIED, "U1", reason=reason)).answer is Answer.ASK_REASON
 
 
 @pytest.mark.parametrize(
     ("facts", "decision", "user", "answer"),
     [
-        ({"status": "APPROVED", "decidedBy": "U1"}, ApprovalStatus.APPROVED, "U1", Answer.REPEAT),
-        ({"status": "DENIED", "decidedBy": "U1"}, ApprovalStatus.DENIED, "U1", Answer.REPEAT),
-        ({"status": "APPROVED", "decidedBy": "U1"}, ApprovalStatus.APPROVED, "U2", Answer.REPEAT),
-        ({"status": "APPROVED", "decidedBy": "U1"}, ApprovalStatus.DENIED, "U1", Answer.REFUSE),
-        ({"status": "DENIED", "decidedBy": "U1"}, ApprovalStatus.APPROVED, "U1", Answer.REFUSE),
-        ({"status": "EXPIRED"}, ApprovalStatus.APPROVED, "U1", Answer.REFUSE),
-        ({"status": "SUPERSEDED"}, ApprovalStatus.APPROVED, "U1", Answer.REFUSE),
+        ({"status": "APPROVED", "decidedBy": "U1"}, _APPROVED, "U1", Answer.REPEAT),
+        ({"status": "DENIED", "decidedBy": "U1"}, _DENIED, "U1", Answer.REPEAT),
+        ({"status": "APPROVED", "decidedBy": "U1"}, _APPROVED, "U2", Answer.REPEAT),
+        ({"status": "APPROVED", "decidedBy": "U1"}, _DENIED, "U1", Answer.REFUSE),
+        ({"status": "DENIED", "decidedBy": "U1"}, _APPROVED, "U1", Answer.REFUSE),
+        ({"status": "EXPIRED"}, _APPROVED, "U1", Answer.REFUSE),
+        ({"status": "SUPERSEDED"}, _APPROVED, "U1", Answer.REFUSE),
     ],
 )
-def test_a_settled_question_takes_only_the_same_click_again(
+def test_a_settled_question_takes_only_the_same_decision_again(
     facts: dict[str, Any], decision: ApprovalStatus, user: str, answer: Answer
 ) -> None:
-    ruling = judge_click(samples.approval(**facts), decision, user, approvers=_APPROVERS, now=_IN_TIME)
+    ruling = judge(samples.approval(**facts), Wish(decision, user))
     assert ruling.answer is answer
     assert ruling.explanation, "a click is never swallowed silently"
 
 
-def test_a_click_at_the_deadline_is_late() -> None:
-    ruling = judge_click(
-        samples.approval(), ApprovalStatus.APPROVED, "U1", approvers=_APPROVERS, now=_AT_DEADLINE
-    )
+def test_a_decision_at_the_deadline_is_late() -> None:
+    ruling = judge(samples.approval(), Wish(_APPROVED, "U1"), now=_AT_DEADLINE)
     assert ruling.answer is Answer.REFUSE
     assert "deadline" in ruling.explanation
 
 
-@given(st.text(), st.lists(st.text(), max_size=4), st.sampled_from(ApprovalStatus), st.booleans())
+@given(
+    st.text(),
+    st.sampled_from(ApprovalStatus),
+    st.sampled_from([_APPROVED, _DENIED]),
+    st.text(),
+    st.booleans(),
+)
 def test_nobody_off_the_list_ever_decides(
-    user: str, approvers: list[str], status: ApprovalStatus, exists: bool
+    user: str, status: ApprovalStatus, decision: ApprovalStatus, reason: str, exists: bool
 ) -> None:
     approval = samples.approval(status, decidedBy=user) if exists else None
-    ruling = judge_click(approval, ApprovalStatus.APPROVED, user, approvers=approvers, now=_IN_TIME)
-    assert (ruling.answer is Answer.REFUSE) or (user in approvers)
+    wish = Wish(decision, user, reason=reason, break_glass=True)
+    assert judge(approval, wish, is_approver=False, break_glass=True).answer is Answer.REFUSE
 
 
 def test_an_outsider_learns_nothing_of_what_exists() -> None:
     rulings = {
-        judge_click(approval, ApprovalStatus.APPROVED, "U9", approvers=_APPROVERS, now=_IN_TIME)
-        for approval in (None, samples.approval(), samples.approval(ApprovalStatus.DENIED))
+        judge(approval, Wish(_APPROVED, "U9"), is_approver=False)
+        for approval in (None, samples.approval(), samples.approval(_DENIED))
     }
     assert len(rulings) == 1
     assert "<@U1>, <@U2>" in rulings.pop().explanation
 
 
 def test_an_unknown_question_changes_nothing() -> None:
-    ruling = judge_click(None, ApprovalStatus.APPROVED, "U1", approvers=_APPROVERS, now=_IN_TIME)
+    assert judge(None, Wish(_APPROVED, "U1")).answer is Answer.REFUSE
+
+
+# -- nobody approves their own change
+
+
+@pytest.mark.parametrize("by", ["U1", _ANA])
+def test_nobody_approves_their_own_change(by: str) -> None:
+    approval = samples.approval(changedBy="U1")
+    ruling = judge(approval, Wish(_APPROVED, by))
     assert ruling.answer is Answer.REFUSE
+    assert "nobody approves their own" in ruling.explanation
+    assert judge(approval, Wish(_APPROVED, by), forbid_own_approval=False).answer is Answer.DECIDE
+    assert judge(approval, Wish(_DENIED, by, reason="x")).answer is Answer.DECIDE, "but they may deny it"
+
+
+@pytest.mark.parametrize("by", ["U2", _ADA])
+def test_someone_else_approves_it(by: str) -> None:
+    assert judge(samples.approval(changedBy="U1"), Wish(_APPROVED, by)).answer is Answer.DECIDE
+
+
+@pytest.mark.parametrize("by", ["U1", _ANA])
+def test_a_broken_glass_needs_a_reason(by: str) -> None:
+    approval = samples.approval(changedBy="U1")
+
+    def answer(**more: Any) -> Answer:
+        return judge(approval, Wish(_APPROVED, by, **more), break_glass=True).answer
+
+    assert answer() is Answer.ASK_REASON
+    assert answer(reason="patients wait") is Answer.ASK_REASON, "a reason alone doesn't say that they know"
+    assert answer(break_glass=True) is Answer.ASK_REASON
+    assert answer(reason="patients wait", break_glass=True) is Answer.DECIDE
+
+
+# -- two approvers
+
+
+def test_two_approvers_are_two_people() -> None:
+    approval = samples.approval(approvalsNeeded=2)
+    votes, enough = votes_after(approval, Wish(_APPROVED, "U1"), _IN_TIME)
+    assert not enough
+    approval = samples.approval(approvalsNeeded=2, approvals=votes)
+    again = judge(approval, Wish(_APPROVED, "U1"))
+    assert again.answer is Answer.REFUSE
+    assert "another approver's" in again.explanation
+    assert judge(approval, Wish(_APPROVED, "U2")).answer is Answer.DECIDE
+    _, enough = votes_after(approval, Wish(_APPROVED, "U2"), _IN_TIME)
+    assert enough
+
+
+def test_one_person_is_not_two_by_deciding_in_two_ways() -> None:
+    votes, _ = votes_after(samples.approval(approvalsNeeded=2), Wish(_APPROVED, "U1"), _IN_TIME)
+    approval = samples.approval(approvalsNeeded=2, approvals=votes)
+    votes, enough = votes_after(approval, Wish(_APPROVED, _ADA), _IN_TIME)
+    assert not enough, "the principal may be U1"
+    approval = samples.approval(approvalsNeeded=2, approvals=votes)
+    other_role = _ADA.replace("Oncall", "Admin")
+    assert judge(approval, Wish(_APPROVED, other_role)).answer is Answer.REFUSE
+    _, enough = votes_after(approval, Wish(_APPROVED, "U2"), _IN_TIME)
+    assert enough
+
+
+# -- where decisions are taken
+
+
+def test_a_forged_click_on_a_route_outside_slack_is_refused() -> None:
+    elsewhere = samples.route(decide_in=DecideIn.COMMAND_LINE)
+    for approval, route in (
+        (samples.approval(decideIn="command-line"), samples.route()),
+        (samples.approval(), elsewhere),  # the settings changed since it was asked
+    ):
+        for wish in (Wish(_APPROVED, "U1"), Wish(_DENIED, "U1", reason="x")):
+            ruling = judge(approval, wish, routes=(route,))
+            assert ruling.answer is Answer.REFUSE
+            assert "python -m ops" in ruling.explanation
+        assert judge(approval, Wish(_APPROVED, _ADA), routes=(route,)).answer is Answer.DECIDE
+
+
+# -- denials
+
+
+@pytest.mark.parametrize("choice", ASK_AGAIN_DAYS)
+def test_a_denial_holds_for_as_long_as_was_chosen_and_for_its_plan_alone(choice: str) -> None:
+    until = ask_again_at(choice, _IN_TIME)
+    approval = samples.approval(_DENIED, decidedBy="U1", reason="moving", askAgain=until)
+    denial = denial_of(samples.remediation(), approval)
+    assert "moving" in still_denied(denial, "f" * 64, _IN_TIME)
+    assert still_denied(denial, "0" * 64, _IN_TIME) == ""
+    days = ASK_AGAIN_DAYS[choice]
+    later = still_denied(denial, "f" * 64, _IN_TIME + timedelta(days=days or 10_000))
+    assert bool(later) == (days is None)
+    assert still_denied(None, "f" * 64, _IN_TIME) == ""
+
+
+# -- waiting
+
+
+@given(st.integers(0, 30 * 86_400), st.integers(0, 30 * 86_400))
+def test_waiting_goes_from_reminder_to_reminder_and_ends_at_the_deadline(left: int, every: int) -> None:
+    deadline, reminder, now = _IN_TIME + timedelta(seconds=left), timedelta(seconds=every), _IN_TIME
+    reminders = 0
+    for _ in range(10_000 if every > 300 else 3):
+        wait = timedelta(seconds=wait_seconds(now, deadline, reminder))
+        assert wait > timedelta(0)
+        now += wait
+        if now >= deadline:
+            assert now <= deadline + ANSWER_GRACE + timedelta(seconds=1)
+            break
+        reminders += 1
+        if is_last_reminder(now, deadline, reminder):
+            following = timedelta(seconds=wait_seconds(now, deadline, reminder))
+            assert now + following >= deadline
+    if not every:
+        assert reminders == 0
 
 
 def test_ids_are_long_and_never_twice_the_same() -> None:
@@ -85,9 +232,9 @@ def test_ids_are_long_and_never_twice_the_same() -> None:
     [
         (None, "f" * 64),
         (samples.approval(ApprovalStatus.PENDING), "f" * 64),
-        (samples.approval(ApprovalStatus.DENIED), "f" * 64),
-        (samples.approval(ApprovalStatus.APPROVED), "0" * 64),
-        (samples.approval(ApprovalStatus.APPROVED, planHash="0" * 64), "f" * 64),
+        (samples.approval(_DENIED), "f" * 64),
+        (samples.approval(_APPROVED), "0" * 64),
+        (samples.approval(_APPROVED, planHash="0" * 64), "f" * 64),
     ],
 )
 def test_nothing_is_done_without_an_approval_of_this_plan(approval: Any, plan: str) -> None:
@@ -96,4 +243,4 @@ def test_nothing_is_done_without_an_approval_of_this_plan(approval: Any, plan: s
 
 
 def test_an_approved_plan_may_be_done() -> None:
-    require_approved(samples.remediation(), samples.approval(ApprovalStatus.APPROVED), "f" * 64)
+    require_approved(samples.remediation(), samples.approval(_APPROVED), "f" * 64)

@@ -8,6 +8,7 @@ import pytest
 from remediation import backout
 from remediation.approval import Answer
 from remediation.errors import EndpointChanged, EndpointGone, InvalidInput
+from remediation.route import DecideIn
 from tests.unit import samples
 
 _NOW = datetime(2026, 12, 1, 12, tzinfo=UTC)
@@ -42,17 +43,24 @@ def test_what_a_click_on_back_out_amounts_to(
     facts: dict[str, Any], user: str, answer: Answer, says: str
 ) -> None:
     remediation = samples.remediation(**{**_DONE, **facts})
-    ruling = backout.judge_request(remediation, user, approvers=["U1", "U2"], now=_NOW)
+    ruling = backout.judge_request(remediation, samples.route(), is_approver=user == "U1", now=_NOW)
     assert ruling.answer is answer
     assert says in ruling.explanation
 
 
 def test_an_outsider_does_not_learn_whether_there_is_a_record() -> None:
     known, unknown = (
-        backout.judge_request(record, "U9", approvers=["U1"], now=_NOW)
+        backout.judge_request(record, samples.route(), is_approver=False, now=_NOW)
         for record in (samples.remediation(**_DONE), None)
     )
     assert known == unknown
+
+
+def test_a_route_outside_slack_takes_no_click() -> None:
+    route = samples.route(decide_in=DecideIn.COMMAND_LINE)
+    ruling = backout.judge_request(samples.remediation(**_DONE), route, is_approver=True, now=_NOW)
+    assert ruling.answer is Answer.REFUSE
+    assert "ops backout fraud" in ruling.explanation
 
 
 def test_every_try_starts_the_same_execution() -> None:

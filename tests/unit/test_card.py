@@ -1,22 +1,25 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from remediation import card
+from local.slack import block_kit
+from remediation import card, modal, thread
+from remediation.record import Vote
+from remediation.slack_text import Message, clip, escape
 from remediation.vocabulary import ApprovalStatus, Outcome
 from tests.unit import samples
 
-_APPROVERS = ("U1", "U2")
 _LONGEST_NAME = "v" * 63
 nasty = st.text(alphabet=st.sampled_from("<>&`@!|*_~aé\n"), max_size=400) | st.text(max_size=400)
 
 
-def _buttons(message: card.Message) -> list[dict[str, Any]]:
+def _buttons(message: Message) -> list[dict[str, Any]]:
     return [
         element for block in message["blocks"] if block["type"] == "actions" for element in block["elements"]
     ]
@@ -31,21 +34,14 @@ def _texts(value: Any) -> list[str]:
     return [text for member in value for text in _texts(member)] if isinstance(value, list) else []
 
 
-def _within_limits(message: card.Message) -> None:
+def _within_limits(message: Message) -> None:
     assert message["text"]
-    assert len(message["blocks"]) <= 50
-    for block in message["blocks"]:
-        if block["type"] == "section":
-            fields = block.get("fields", [])
-            assert len(fields) <= 10
-            assert all(1 <= len(field["text"]) <= 2000 for field in fields)
-            assert fields or 1 <= len(block["text"]["text"]) <= 3000
-        if block["type"] == "header":
-            assert len(block["text"]["text"]) <= 150
+    assert len(message["text"]) <= 3000
+    assert block_kit.check_blocks(message["blocks"]) == []
 
 
 def test_the_question_offers_both_decisions_under_an_id_that_is_no_secret() -> None:
-    message = card.question(samples.remediation(), samples.approval(), _APPROVERS)
+    message = card.question(samples.remediation(), samples.approval())
     assert [(button["action_id"], button["value"]) for button in _buttons(message)] == [
         ("approve", "an-approval-that-can-not-be-guessed"),
         ("deny", "an-approval-that-can-not-be-guessed"),
@@ -55,7 +51,7 @@ def test_the_question_offers_both_decisions_under_an_id_that_is_no_secret() -> N
 
 
 def test_the_fallback_text_carries_what_a_notification_must() -> None:
-    text = card.question(samples.remediation(), samples.approval(), _APPROVERS)["text"]
+    text = card.question(samples.remediation(), samples.approval())["text"]
     for part in ("fraud", "123456789012", "us-east-1", "Encrypt it?", "2026-11-24T09:00:06Z"):
         assert part in text
 
@@ -63,9 +59,7 @@ def test_the_fallback_text_carries_what_a_notification_must() -> None:
 def test_the_question_shows_who_changed_what_runs_and_what_gets_a_key() -> None:
     shown = "\n".join(
         _texts(
-            card.question(
-                samples.remediation(notes=["Its exemption ended."]), samples.approval(), _APPROVERS
-            )["blocks"]
+            card.question(samples.remediation(notes=["Its exemption ended."]), samples.approval())["blocks"]
         )
     )
     for part in (
@@ -82,16 +76,15 @@ def test_the_question_shows_who_changed_what_runs_and_what_gets_a_key() -> None:
     ("status", "word"), [(ApprovalStatus.APPROVED, "*Approved*"), (ApprovalStatus.DENIED, "*Denied*")]
 )
 def test_a_decided_card_keeps_the_facts_and_loses_the_buttons(status: ApprovalStatus, word: str) -> None:
-    asked = card.question(samples.remediation(), samples.approval(), _APPROVERS)
-    decided = card.decided(
+    asked = card.question(samples.remediation(), samples.approval())
+    decided = card.under_way(
         samples.remediation(), samples.approval(status, decidedBy="U1", decidedAt="2026-11-23T10:00:00Z")
     )
     assert _buttons(decided) == []
-    assert decided["blocks"][:3] == asked["blocks"][:3]
-    last = _texts(decided["blocks"])[-1]
-    assert word in last
-    assert "<@U1>" in last
-    assert "<!date^" in last
+    assert decided["blocks"][:4] == asked["blocks"][:4], "facts and plan"
+    [line] = [text for text in _texts(decided["blocks"]) if word in text]
+    assert "<@U1>" in line
+    assert "<!date^" in line
 
 
 @pytest.mark.parametrize("outcome", list(Outcome))
@@ -137,7 +130,7 @@ _ENCRYPTED: dict[str, Any] = {
                 "backoutOutcome": "ROLLED_BACK",
             },
             True,
-            "The backout by `arn:aws:iam::1:user/o` ended ROLLED_BACK",
+            "The backout by `o` ended ROLLED_BACK",
         ),
         (
             {"backoutClosedAt": "2026-12-07T11:00:00Z", "sourceKept": "It has <another> user."},
@@ -210,30 +203,133 @@ def test_ten_variants_with_the_longest_names_fit() -> None:
     record = samples.remediation(
         variants=variants, surfaceKeys=surfaces, endpointName="&" * 63, notes=["<" * 3000] * 3
     )
-    _within_limits(card.question(record, samples.approval(), _APPROVERS))
+    _within_limits(card.question(record, samples.approval()))
 
 
-@given(nasty, nasty, nasty)
-def test_nothing_a_user_wrote_mentions_links_or_breaks_a_limit(endpoint: str, who: str, reason: str) -> None:
-    record = samples.remediation(endpointName=endpoint, reason=reason, outcome="FAILED", notes=[reason])
-    record["trigger"] = {**record["trigger"], "principalArn": who, "eventTime": who}
-    for message in (
-        card.question(record, samples.approval(), _APPROVERS),
-        card.closed(record, samples.approval(ApprovalStatus.APPROVED, decidedBy="U1")),
-    ):
+_PEOPLE = st.sampled_from(["U1", "U2", "arn:aws:sts::1:assumed-role/<r>/*a*"])
+_OURS = re.compile(
+    r"<(@U[12]|!subteam\^S1|!date\^\d+\^\{date_short_pretty\} at \{time\}\|[-0-9 :]+UTC"
+    r"|https://[^<>|]+\|(Endpoint|Execution|Runbook|The newer question about this endpoint))>"
+)
+
+
+def _messages(endpoint: str, who: str, reason: str, person: str) -> list[Message]:
+    """Every message that the code can make, with a user's text wherever there is any."""
+    votes: list[Vote] = [{"by": person, "at": "2026-11-23T09:30:00Z"}]
+    facts: dict[str, Any] = {
+        "endpointName": endpoint, "reason": reason, "notes": [reason], "progressSeen": reason,
+        "sourceConfigName": endpoint, "plannedTwinName": endpoint, "supersededByLink": "https://x.slack.com/a",
+        "managedBy": {"tool": "CDK", "stack": reason}, "changedBySlackUser": "U1", "sourceKept": reason,
+        "variants": [{"name": reason, "instanceType": who, "instanceCount": 3}] * 10,
+        "endpointArn": "arn:aws:sagemaker:us-east-1:1:endpoint/x", "endpointStatus": who,
+    }  # fmt: skip
+    record = samples.remediation(**facts)
+    record["trigger"] = {**record["trigger"], "principalArn": who, "eventTime": who, "eventName": reason}
+    asked: dict[str, Any] = {
+        "mayDecide": ["U1", "U2", "S1", "*"], "approvals": votes, "approvalsNeeded": 2, "reason": reason,
+        "decidedBy": person, "decidedAt": "2026-11-23T09:30:00Z", "runbookUrl": "https://example.com/r",
+    }  # fmt: skip
+    made = [
+        card.message(record, samples.approval(status, **asked, **more))
+        for status in ApprovalStatus
+        for more in (
+            {},
+            {"breakGlass": True},
+            {"decideIn": "command-line"},
+            {"askAgain": "2026-12-23T09:00:00Z"},
+        )
+    ]
+    for outcome in Outcome:
+        ended = samples.remediation(**facts | _ENCRYPTED | {"outcome": outcome})
+        ended["trigger"] = record["trigger"]
+        made += [
+            card.closed(ended, samples.approval(ApprovalStatus.APPROVED, **asked)),
+            card.closed(ended, None),
+        ]
+    approval = samples.approval(ApprovalStatus.APPROVED, **asked)
+    made += [
+        thread.timeline([{"at": "2026-11-23T09:30:00Z", "what": reason, "by": person}] * 40),
+        *(thread.reminder(record, approval, ["U1", "S1"], last=last) for last in (True, False)),
+        thread.break_glass(record, approval, ["U1", "S1"]),
+    ]
+    return made
+
+
+@settings(max_examples=30, deadline=None)
+@given(nasty, nasty, nasty, _PEOPLE)
+def test_nothing_a_user_wrote_mentions_links_or_breaks_a_limit(
+    endpoint: str, who: str, reason: str, person: str
+) -> None:
+    for message in _messages(endpoint, who, reason, person):
         _within_limits(message)
         for text in [message["text"], *_texts(message["blocks"])]:
-            # the only angle brackets are ours: mentions of a decider and date tokens
-            stripped = text.replace("<@U1>", "").replace("<@U2>", "")
-            for piece in stripped.split("<")[1:]:
-                assert piece.startswith("!date^")
+            # the only angle brackets are ours: mentions of people who may decide, dates and links
+            assert "<" not in _OURS.sub("", text), text
+
+
+@settings(max_examples=30, deadline=None)
+@given(nasty, nasty)
+def test_slack_takes_every_modal(endpoint: str, words: str) -> None:
+    for view in (
+        modal.deny("an-id", endpoint), modal.break_glass("an-id", endpoint), modal.explanation(words or "-")
+    ):  # fmt: skip
+        assert block_kit.check_view(view) == []
+
+
+@pytest.mark.parametrize(
+    ("facts", "says"),
+    [
+        ({}, "*Creating the encrypted config*"),
+        ({"progressSeen": "it is Creating"}, "*Waiting* until the endpoint can be updated · it is Creating"),
+        ({"twinConfigName": "t"}, "*Encrypted config created*"),
+        (
+            {"updateRequestedAt": "2026-11-23T10:00:00Z", "progressSeen": "Updating; a: Baking"},
+            "Updating; a: Baking",
+        ),
+    ],
+)
+def test_an_approved_card_shows_how_far_it_is(facts: dict[str, Any], says: str) -> None:
+    approval = samples.approval(ApprovalStatus.APPROVED, decidedBy="U1", decidedAt="2026-11-23T10:00:00Z")
+    message = card.message(samples.remediation(**facts), approval)
+    assert says in "\n".join(_texts(message["blocks"]))
+    assert _buttons(message) == []
+
+
+def test_a_route_outside_slack_shows_the_command_instead_of_buttons() -> None:
+    message = card.question(samples.remediation(), samples.approval(decideIn="command-line"))
+    assert _buttons(message) == []
+    assert "`python -m ops approve 11111111-2222" in "\n".join(_texts(message["blocks"]))
+
+
+@pytest.mark.parametrize(
+    ("tool", "says"),
+    [("CloudFormation", "KmsKeyId: arn:"), ("CDK", 'kmsKeyId: "arn:'), ("Terraform", 'kms_key_arn = "arn:')],
+)
+def test_who_manages_the_endpoint_by_code_is_told_the_line_to_change(tool: str, says: str) -> None:
+    record = samples.remediation(managedBy={"tool": tool, "stack": "risk"})
+    shown = "\n".join(_texts(card.question(record, samples.approval())["blocks"]))
+    assert f"*Managed by {tool}*" in shown
+    assert says in shown
+
+
+def test_the_first_of_two_approvals_is_shown_and_the_buttons_stay() -> None:
+    votes: list[Vote] = [{"by": "U1", "at": "2026-11-23T09:30:00Z"}]
+    message = card.question(samples.remediation(), samples.approval(approvalsNeeded=2, approvals=votes))
+    assert "*1 of 2 approvals:* <@U1>" in "\n".join(_texts(message["blocks"]))
+    assert [button["action_id"] for button in _buttons(message)] == ["approve", "deny"]
+
+
+def test_a_superseded_card_leads_to_the_newer_one() -> None:
+    record = samples.remediation(outcome="SUPERSEDED", supersededByLink="https://x.slack.com/archives/C/p1")
+    shown = "\n".join(_texts(card.closed(record, samples.approval(ApprovalStatus.SUPERSEDED))["blocks"]))
+    assert "<https://x.slack.com/archives/C/p1|The newer question" in shown
 
 
 @given(st.text(alphabet="&<>`ab", max_size=200), st.integers(10, 100))
 def test_a_cut_never_splits_an_entity_or_leaves_code_open(text: str, limit: int) -> None:
-    cut = card.clip(card.escape(text), limit)
+    cut = clip(escape(text), limit)
     assert len(cut) <= limit
-    if cut != card.escape(text):
+    if cut != escape(text):
         assert cut.endswith("…")
         assert cut.count("`") % 2 == 0
         rest = cut.replace("&amp;", "").replace("&lt;", "").replace("&gt;", "")

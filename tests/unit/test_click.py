@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from remediation.click import Click, MalformedRequest, body_text, header, parse_click
+from remediation.click import Click, MalformedRequest, Ping, Submission, body_text, header, parse
 from tests.unit.strategies import json_values
 
 
@@ -21,17 +21,44 @@ def _body(**changes: Any) -> str:
         "channel": {"id": "C1"},
         "container": {"type": "message", "message_ts": "1795.000100", "channel_id": "C1"},
         "actions": [{"action_id": "approve", "value": "an-id_0"}],
+        "trigger_id": "t.1",
         **changes,
     }
     return urlencode({"payload": json.dumps(payload)})
 
 
 def test_a_click_is_taken_apart() -> None:
-    assert parse_click(_body()) == Click("approve", "an-id_0", "U1", "C1", "1795.000100")
+    assert parse(_body()) == Click("approve", "an-id_0", "U1", "C1", "1795.000100", "t.1")
 
 
 def test_a_click_on_a_link_decides_nothing() -> None:
-    assert parse_click(_body(actions=[{"action_id": "open_endpoint", "url": "https://example.com"}])) is None
+    assert parse(_body(actions=[{"action_id": "open_endpoint", "url": "https://example.com"}])) is None
+
+
+def _submitted(**changes: Any) -> str:
+    state = {
+        "values": {
+            "reason": {"reason": {"type": "plain_text_input", "value": "later"}},
+            "ask-again": {"ask-again": {"selected_option": {"value": "30"}}},
+            "odd": {"odd": {"value": 7}, "none": None},
+        }
+    }
+    view = {"callback_id": "deny", "private_metadata": "an-id_0", "state": state, **changes}
+    return urlencode({"payload": json.dumps({"type": "view_submission", "user": {"id": "U1"}, "view": view})})
+
+
+def test_a_modal_is_taken_apart() -> None:
+    values = {"reason": "later", "ask-again": "30"}
+    assert parse(_submitted()) == Submission("deny", "an-id_0", "U1", values)
+
+
+@pytest.mark.parametrize("state", [None, [], {"values": 1}, {"values": {"reason": 1}}])
+def test_a_modal_without_answers_has_none(state: Any) -> None:
+    assert parse(_submitted(state=state)) == Submission("deny", "an-id_0", "U1", {})
+
+
+def test_the_doctors_ping_is_known() -> None:
+    assert parse(urlencode({"payload": json.dumps({"type": "sealpoint_ping"})})) == Ping()
 
 
 @pytest.mark.parametrize(
@@ -47,6 +74,8 @@ def test_a_click_on_a_link_decides_nothing() -> None:
         "payload=%FF%FE",
         "payload=" + "[" * 100_000,
         _body(type="view_submission"),
+        _submitted(callback_id="approve"),
+        _submitted(private_metadata="a b"),
         _body(actions=[]),
         _body(actions="x"),
         _body(actions=[1]),
@@ -62,19 +91,19 @@ def test_a_click_on_a_link_decides_nothing() -> None:
 )
 def test_anything_else_is_refused_in_words(body: str) -> None:
     with pytest.raises(MalformedRequest, match=r"\.$"):
-        parse_click(body)
+        parse(body)
 
 
 @given(st.text(max_size=200) | json_values.map(lambda value: urlencode({"payload": json.dumps(value)})))
 def test_no_body_crashes_the_parser(body: str) -> None:
     with contextlib.suppress(MalformedRequest):
-        assert parse_click(body) is None
+        assert parse(body) is None or isinstance(parse(body), Ping)
 
 
 @given(st.dictionaries(st.sampled_from(["type", "user", "channel", "actions"]), json_values))
 def test_no_payload_crashes_the_parser(changes: dict[str, Any]) -> None:
     with contextlib.suppress(MalformedRequest):
-        parse_click(_body(**changes))
+        parse(_body(**changes))
 
 
 def test_the_raw_body_is_read_in_base64_too() -> None:

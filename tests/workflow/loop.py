@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -84,6 +85,27 @@ class Loop:
         )
         assert answer.status is not None, "the click never reached the server"
         return answer.status
+
+    def deny(self, reason: str = "it is moving next week", *, again: str = "30", user: str = "") -> int:
+        """Leave it as it is: the click, and the modal that asks why."""
+        user = user or self.world.approvers[0].id
+        assert self.click("deny", user=user) == 200
+        return self.submit(user, {"reason": {"reason": reason}, "ask-again": {"ask-again": again}})
+
+    def submit(self, user: str, values: dict[str, dict[str, str]]) -> int:
+        """Submit the modal that is open for a user."""
+        answer = self.world.slack.submit_view(user, values=values)
+        assert answer.status is not None, "the modal never reached the server"
+        return answer.status
+
+    def thread(self, card: Message | None = None) -> list[str]:
+        """What is said in a card's thread."""
+        ts = (card or self.card()).ts
+        return [
+            json.dumps(message.blocks, ensure_ascii=False)
+            for message in self.world.slack.messages(self.world.channel_id)
+            if message.thread_ts == ts
+        ]
 
     def delete(self) -> None:
         self.people.delete_endpoint(EndpointName=self.name)

@@ -86,7 +86,7 @@ def test_exempt(loop: Loop) -> None:
 def test_denied(loop: Loop) -> None:
     loop.make_endpoint()
     before = len(loop.world.sagemaker.calls)
-    assert loop.click("deny") == 200
+    assert loop.deny() == 200
     assert loop.outcome() == "DENIED"
     assert loop.status() == ("InService", loop.config)
     assert [

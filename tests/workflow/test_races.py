@@ -140,7 +140,7 @@ def test_two_events_for_one_endpoint_at_once(loop: Loop) -> None:
     at_once(*(lambda: loop.world.start(loop.name, kind="event"),) * 2)
     loop.world.settle()
     assert len(loop.cards()) == 1
-    loop.click("deny")
+    loop.deny()
     outcomes = sorted(loop.outcome(execution) for execution in loop.world.executions_of(loop.name))
     assert outcomes == ["DENIED", "SUPERSEDED"]
 

@@ -67,7 +67,7 @@ def test_which_events_start_a_remediation(loop: Loop, changes: dict[str, Any], s
             "kind", "eventId", "eventName", "eventTime", "principalArn", "accountId", "region",
         }  # fmt: skip
         assert all(isinstance(value, str) for value in given["trigger"].values())
-        loop.click("deny")
+        loop.deny()
         assert loop.outcome() == "DENIED"
 
 
@@ -97,7 +97,7 @@ def test_the_same_event_twice_asks_once(loop: Loop) -> None:
     first, second = loop.world.executions_of(loop.name)
     assert len(loop.cards()) == 1
     assert loop.outcome(second) == "SUPERSEDED"
-    loop.click("deny")
+    loop.deny()
     assert loop.outcome(first) == "DENIED"
     loop.world.bus.put(event)  # late, when all is over
     loop.world.settle()
@@ -108,7 +108,7 @@ def test_two_endpoints_do_not_disturb_each_other(loop: Loop) -> None:
     other = Loop(loop.world)
     loop.make_endpoint()
     other.make_endpoint()
-    loop.click("deny")
+    loop.deny()
     other.click("approve")
     assert loop.outcome() == "DENIED"
     assert other.outcome() == "ENCRYPTED"
@@ -119,7 +119,7 @@ def test_a_click_by_an_outsider_changes_nothing_and_tells_them(loop: Loop) -> No
     assert loop.click("approve", user=OUTSIDER.id) == 200
     assert loop.buttons() == ["approve", "deny"]
     assert "not on the list" in loop.world.slack.ephemerals(OUTSIDER.id)[-1].text
-    loop.click("deny")
+    loop.deny()
     assert loop.outcome() == "DENIED"
 
 
@@ -225,7 +225,7 @@ def test_a_stopped_execution_is_closed_and_told(loop: Loop) -> None:
     assert loop.buttons() == []
     again = loop.world.start(loop.name)  # and the endpoint is free for another remediation
     loop.world.settle()
-    loop.click("deny")
+    loop.deny()
     assert loop.outcome(again) == "DENIED"
 
 
@@ -278,5 +278,5 @@ def test_a_manual_start_needs_little(loop: Loop) -> None:
     loop.people.create_endpoint(EndpointName=loop.name, EndpointConfigName=loop.config)
     execution = loop.world.start(loop.name, event_id=str(uuid.uuid4()))
     loop.world.settle()
-    loop.click("deny")
+    loop.deny()
     assert loop.outcome(execution) == "DENIED"

@@ -1,0 +1,53 @@
+"""RemindOrExpire: no answer was heard for a while. What is on record decides; else people are reminded."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from gateways.environment import rules
+from gateways.records import records
+from gateways.slack import Slack, slack_secret
+from handlers.shared.observability import logger, metrics, step
+from remediation import thread
+from remediation.approval import is_last_reminder, wait_seconds
+from remediation.errors import RemediationError
+from remediation.record import Approval, Remediation, from_iso, iso
+from remediation.route import Route
+from remediation.vocabulary import ApprovalStatus
+
+
+@step
+def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
+    now = datetime.now(UTC)
+    remediation = records().remediation(event["remediationId"])
+    approval = records().approval(remediation.get("approvalId", ""))
+    if approval is None:
+        return {"decision": ApprovalStatus.EXPIRED}
+    deadline = from_iso(approval["deadline"])
+    if approval["status"] == ApprovalStatus.PENDING and now < deadline:
+        route = rules().named(remediation.get("route", ""))
+        _remind(remediation, approval, route, now)
+        return {"waitSeconds": wait_seconds(now, deadline, route.reminder)}
+    settled = records().settle(approval["approvalId"], ApprovalStatus.EXPIRED, {"decidedAt": iso(now)})
+    decision = settled["status"] if settled else ApprovalStatus.EXPIRED
+    logger.info("approval_not_heard", decision=decision)
+    return {"decision": decision}
+
+
+def _remind(remediation: Remediation, approval: Approval, route: Route, now: datetime) -> None:
+    """In the card's thread. A reminder that can't be posted is no reason to stop asking."""
+    if "ts" not in approval or "channel" not in approval:
+        return
+    last = is_last_reminder(now, from_iso(approval["deadline"]), route.reminder)
+    message = thread.reminder(remediation, approval, route.approvers, last=last)
+    try:
+        Slack(slack_secret()).post(approval["channel"], message, thread_ts=approval["ts"])
+        sent = approval.get("remindersSent", 0) + 1
+        records().note_approval(approval["approvalId"], {"remindersSent": sent})
+    except RemediationError as error:
+        logger.warning("not_reminded", error_word=type(error).__name__, error_message=str(error))
+        return
+    metrics.add_metric(name="ApprovalReminded", unit="Count", value=1)
+    if last:
+        metrics.add_metric(name="ApprovalAboutToExpire", unit="Count", value=1)

@@ -1,0 +1,1 @@
+"""What several handlers do alike: log and count, decide, and keep people informed."""

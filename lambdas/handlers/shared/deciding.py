@@ -1,0 +1,126 @@
+"""The one way to a decision, from Slack or the command line: judged, recorded, told to the workflow."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from gateways.environment import rules
+from gateways.records import records
+from gateways.slack import Slack
+from gateways.workflow import workflow
+from handlers.shared.observability import logger, metrics
+from remediation import thread
+from remediation.approval import (
+    Answer,
+    Ruling,
+    Wish,
+    ask_again_at,
+    decision_entry,
+    decision_facts,
+    judge_wish,
+    settled,
+    votes_after,
+)
+from remediation.errors import RemediationError
+from remediation.record import Approval, Remediation, Vote, iso
+from remediation.route import Route
+from remediation.vocabulary import ApprovalStatus
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """What became of a wish; `tell` is for the person, empty where the card says it."""
+
+    ruling: Ruling
+    tell: str
+    approval: Approval | None
+    remediation: Remediation | None
+    is_approver: bool
+
+
+def decide(
+    approval: Approval | None,
+    wish: Wish,
+    now: datetime,
+    *,
+    is_approver: Callable[[Route], bool],
+    dry_run: bool = False,
+) -> Decided:
+    """Judge a wish and, unless it is a `dry_run`, carry it out. Safe to repeat: each part is done once.
+
+    Parameters
+    ----------
+    is_approver
+        Whether the person may decide on a route, as the way of deciding knows.
+    """
+    remediation = records().find_remediation(approval["remediationId"]) if approval else None
+    if remediation:
+        logger.append_keys(remediation_id=remediation["remediationId"])
+    allowed = is_approver(rules().named((remediation or {}).get("route", "")))
+    ruling = judge_wish(approval, wish, rules(), remediation, is_approver=allowed, now=now)
+    logger.info("wish_judged", answer=ruling.answer, decision=wish.decision, by=wish.by, dry_run=dry_run)
+    if ruling.answer is Answer.REFUSE:
+        metrics.add_metric(name="DecisionRefused", unit="Count", value=1)
+        if approval:
+            attempt: Vote = {"by": wish.by, "at": iso(now), "what": f"{wish.decision}: {ruling.explanation}"}
+            records().note_attempt(approval["approvalId"], attempt)
+    if approval is None or remediation is None or dry_run:
+        return Decided(ruling, ruling.explanation, approval, remediation, allowed)
+    if ruling.answer is Answer.DECIDE:
+        approval = _recorded(approval, wish, now)
+    mine = approval.get("decidedBy") == wish.by or any(
+        vote["by"] == wish.by for vote in approval.get("approvals", [])
+    )
+    if ruling.answer in (Answer.DECIDE, Answer.REPEAT) and approval["status"] == wish.decision:
+        _note_decision(approval, now)
+        # an earlier answer may have been lost: whoever decides again, the workflow is told again
+        workflow().answer(approval["taskToken"], wish.decision)
+        if ruling.answer is Answer.DECIDE and mine:
+            metrics.add_metric(name=f"Approval{wish.decision.title()}", unit="Count", value=1)
+    tell = ruling.explanation
+    if ruling.answer is Answer.DECIDE and not mine:
+        tell = settled(approval)  # decided by someone else in the same moment
+    return Decided(ruling, tell, approval, remediation, allowed)
+
+
+def announce(decided: Decided, slack: Slack) -> None:
+    """Tell all approvers of a broken glass, in the card's thread."""
+    approval, remediation = decided.approval, decided.remediation
+    if decided.ruling.answer is not Answer.DECIDE or not approval or not remediation:
+        return
+    if not approval.get("breakGlass") or "ts" not in approval or "channel" not in approval:
+        return
+    approvers = rules().named(remediation.get("route", "")).approvers
+    try:
+        message = thread.break_glass(remediation, approval, approvers)
+        slack.post(approval["channel"], message, thread_ts=approval["ts"])
+    except RemediationError as error:
+        logger.error("break_glass_not_announced", error_word=type(error).__name__)
+        metrics.add_metric(name="BreakGlassNotAnnounced", unit="Count", value=1)
+
+
+def _recorded(approval: Approval, wish: Wish, now: datetime) -> Approval:
+    """The approval after this decision, or as another's left it, who was a moment earlier."""
+    facts: dict[str, object] = {"decidedBy": wish.by, "decidedAt": iso(now)}
+    if wish.reason:
+        facts["reason"] = wish.reason
+    if wish.decision is ApprovalStatus.DENIED:
+        facts["askAgain"] = ask_again_at(wish.ask_again, now)
+        return records().settle(approval["approvalId"], wish.decision, facts) or approval
+    if wish.break_glass and wish.reason:
+        facts["breakGlass"] = True
+    if approval.get("approvalsNeeded", 1) == 1:
+        return records().settle(approval["approvalId"], wish.decision, facts) or approval
+    votes, enough = votes_after(approval, wish, now)
+    status = wish.decision if enough else ApprovalStatus.PENDING
+    if not enough:
+        del facts["decidedBy"], facts["decidedAt"]
+    return records().vote(approval["approvalId"], votes, status, facts) or approval
+
+
+def _note_decision(approval: Approval, now: datetime) -> None:
+    """Copy it into the evidence, if nobody has yet."""
+    facts, entry = decision_facts(approval), decision_entry(approval, now)
+    records().note_decision(approval["remediationId"], facts, entry)

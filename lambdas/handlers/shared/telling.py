@@ -1,0 +1,47 @@
+"""What people see while a remediation goes on: its card and the card's thread. News stops nothing."""
+
+from __future__ import annotations
+
+from gateways.environment import rules
+from gateways.records import records
+from gateways.slack import LONGEST_PAUSE_SECONDS, Slack, slack_secret
+from handlers.shared.observability import logger
+from remediation import card, thread
+from remediation.errors import RemediationError
+from remediation.record import Approval, Remediation
+
+_TIMEOUT_SECONDS = 5
+
+
+def patient_slack() -> Slack:
+    """Slack, for a step that can wait where Slack asks for it."""
+    return Slack(slack_secret(), longest_pause=LONGEST_PAUSE_SECONDS)
+
+
+def show(remediation_id: str) -> None:
+    """Bring the card and its thread up to what is on record; should that fail, the last step does it."""
+    try:
+        remediation = records().remediation(remediation_id)
+        approval = records().approval(remediation.get("approvalId", ""))
+        backing_out = remediation.get("backoutId") and not remediation.get("backoutOutcome")
+        if approval is not None and ("outcome" not in remediation or backing_out):
+            slack = Slack(slack_secret(), timeout=_TIMEOUT_SECONDS)
+            slack.rewrite(approval, card.message(remediation, approval))
+            tell_thread(slack, remediation, approval)
+    except RemediationError as error:
+        logger.warning("card_not_updated", error_word=type(error).__name__, error_message=str(error))
+
+
+def tell_thread(slack: Slack, remediation: Remediation, approval: Approval) -> None:
+    """Post what the timeline has that the thread hasn't. Said twice rather than not at all."""
+    timeline = remediation.get("timeline", [])
+    told = remediation.get("toldEntries", 0)
+    if told >= len(timeline) or "ts" not in approval or "channel" not in approval:
+        return
+    slack.post(approval["channel"], thread.timeline(timeline[told:]), thread_ts=approval["ts"])
+    records().note(remediation["remediationId"], {"toldEntries": len(timeline)})
+
+
+def channel_of(remediation: Remediation) -> str:
+    """The channel of the remediation's route."""
+    return rules().named(remediation.get("route", "")).channel

@@ -1,0 +1,42 @@
+"""Where people look further: AWS's console, in the partition that the ARNs are of."""
+
+from __future__ import annotations
+
+from urllib.parse import quote
+
+_CONSOLES = {
+    "aws": "console.aws.amazon.com",
+    "aws-us-gov": "console.amazonaws-us-gov.com",
+    "aws-cn": "console.amazonaws.cn",
+}
+
+
+def endpoint_page(endpoint_arn: str, endpoint_name: str) -> str:
+    """The endpoint's page in the SageMaker console; empty for a partition whose console isn't known."""
+    region = _part(endpoint_arn, 3)
+    console = _console(endpoint_arn)
+    if not console:
+        return ""
+    return f"{console}/sagemaker/home?region={region}#/endpoints/{quote(endpoint_name, safe='')}"
+
+
+def execution_page(execution_arn: str) -> str:
+    """The execution's page in the Step Functions console; empty as above."""
+    region = _part(execution_arn, 3)
+    console = _console(execution_arn)
+    if not console:
+        return ""
+    return f"{console}/states/home?region={region}#/v2/executions/details/{quote(execution_arn, safe=':/')}"
+
+
+def _console(arn: str) -> str:
+    host, region = _CONSOLES.get(_part(arn, 1)), _part(arn, 3)
+    if not host or not region:
+        return ""
+    # only the commercial partition has a console host for each region
+    return f"https://{region}.{host}" if _part(arn, 1) == "aws" else f"https://{host}"
+
+
+def _part(arn: str, index: int) -> str:
+    parts = arn.split(":")
+    return parts[index] if len(parts) > index else ""

@@ -1,0 +1,35 @@
+"""People, as the two ways of deciding know them: by a Slack user id, or by an IAM principal's ARN."""
+
+from __future__ import annotations
+
+import re
+
+_SLACK_USER = re.compile(r"[UW][A-Z0-9]+")
+_EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
+
+
+def is_slack_user(user: str) -> bool:
+    """Whether someone is known by a Slack user id; else it is an IAM principal's ARN."""
+    return bool(_SLACK_USER.fullmatch(user))
+
+
+def session_name(principal_arn: str) -> str:
+    """Who is behind a principal: an assumed role's session name, an IAM user's name.
+
+    ``arn:aws:sts::123456789012:assumed-role/DataScientist/ana@example.com`` is ``ana@example.com``.
+    """
+    return principal_arn.rpartition("/")[2] if "/" in principal_arn else ""
+
+
+def email_of(principal_arn: str) -> str:
+    """The email that a principal's session or user name is; empty if it is none."""
+    name = session_name(principal_arn)
+    return name if _EMAIL.fullmatch(name) else ""
+
+
+def same_principal(one: str, other: str) -> bool:
+    """Whether two principals are one person, as far as their names say: the role may be another."""
+    if one == other:
+        return True
+    first, second = session_name(one).casefold(), session_name(other).casefold()
+    return bool(first) and first == second

@@ -1,0 +1,49 @@
+"""What is said in a card's thread: the timeline, reminders, and a broken glass."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from remediation.record import Approval, Remediation, TimelineEntry
+from remediation.route import mentions
+from remediation.slack_text import Message, clip, date_token, escape, person, quoted, section
+
+_LINES_LIMIT = 2900  # characters of the lines that fit into one section
+
+
+def timeline(entries: Sequence[TimelineEntry]) -> Message:
+    """What happened since the thread was told last."""
+    lines = [_line(entry) for entry in entries]
+    text = clip("\n".join(lines), _LINES_LIMIT)
+    return {
+        "text": clip(escape("; ".join(entry["what"] for entry in entries)), 1000),
+        "blocks": [section(text)],
+    }
+
+
+def reminder(
+    remediation: Remediation, approval: Approval, approvers: Sequence[str], *, last: bool
+) -> Message:
+    """Nobody has decided yet; the last reminder mentions those who may."""
+    deadline = approval["deadline"]
+    text = f"Still waiting for a decision on the endpoint {remediation['endpointName']}, until {deadline}."
+    words = f":bell: Still waiting for a decision, until {date_token(deadline)}."
+    if last:
+        words = f":bell: *Last reminder:* {mentions(approvers)}, this is open until {date_token(deadline)}."
+    return {"text": escape(text), "blocks": [section(words)]}
+
+
+def break_glass(remediation: Remediation, approval: Approval, approvers: Sequence[str]) -> Message:
+    """Someone approved their own change: all approvers are told."""
+    name, by = remediation["endpointName"], approval.get("decidedBy", "")
+    text = f"Break glass: someone approved a change of their own to the endpoint {name}."
+    words = (
+        f":rotating_light: *Break glass* · {mentions(approvers)}: {person(by)} approved the encryption of an "
+        f"endpoint that they changed themselves: {quoted(approval.get('reason', ''))}"
+    )
+    return {"text": escape(text), "blocks": [section(words)]}
+
+
+def _line(entry: TimelineEntry) -> str:
+    by = f" · {person(entry['by'])}" if "by" in entry else ""
+    return f"{date_token(entry['at'])} {escape(entry['what'])}{by}"
