@@ -27,6 +27,7 @@ from gateways.sagemaker import SageMaker
 from local.clock import Clock
 from local.timeline import Timeline
 from local.world import World
+from remediation import modal
 from remediation.record import in_order
 
 ENDPOINT = "patient-risk"
@@ -182,16 +183,24 @@ class Demo:
 
     def _decide(self, card: Any) -> None:
         if self._decision == "expire":
-            self._timeline.remark("Nobody answers: the clock jumps to the deadline")
+            self._timeline.remark("Nobody answers: the clock jumps, by way of the reminders, to the deadline")
             self._world.settle()
-            self._world.clock.advance_to_next_timer()
+            while self._is_running() and self._world.clock.advance_to_next_timer():
+                self._world.settle()
             return
         action = "deny" if self._decision == "deny" else "approve"
         person = self._world.approvers[0]
         late = "" if self._decision else f"No click in {_PATIENCE_SECONDS} s, so the demo clicks: "
         self._timeline.remark(f"{late}{person.name}, {action}")
         click = {"user": person.id, "channel": self._world.channel_id, "ts": card.ts, "action_id": action}
-        requests.post(f"{self._world.slack_url}/page/api/click", json=click, timeout=30).raise_for_status()
+        self._on_page("click", click)
+        if action == "deny":
+            reason = "The endpoint is retired next week"
+            self._on_page("submit", {"user": person.id, "values": {modal.REASON_BLOCK: {"reason": reason}}})
+
+    def _on_page(self, deed: str, what: dict[str, Any]) -> None:
+        url = f"{self._world.slack_url}/page/api/{deed}"
+        requests.post(url, json=what, timeout=30).raise_for_status()
 
     # -- what is so
 
@@ -227,7 +236,8 @@ class Demo:
         machine = self._world.client("stepfunctions").describe_state_machine(
             stateMachineArn=self._world.home.output("RemediationStateMachineArn")
         )
-        cards = self._world.slack.messages(self._world.channel_id)
+        posted = self._world.slack.messages(self._world.channel_id)
+        cards = [message for message in posted if message.thread_ts is None]
         output = dict(execution.output or {})
         return {
             "decision": self._decision or "interactive",

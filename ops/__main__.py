@@ -11,8 +11,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 from rich.markup import escape
 
-from ops import backout, history
+from ops import backout, decide, history
 from ops.deployment import Deployment, NotDeployed
+from remediation.approval import ASK_AGAIN_DAYS
 from remediation.errors import RemediationError
 from remediation.record import iso
 
@@ -33,8 +34,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         deployment = Deployment(given.region, given.stack)
         if given.command == "backout":
             return backout.run(deployment, given.endpoint, console, confirmed=given.yes)
+        if given.command in ("approve", "deny"):
+            return decide.run(deployment, _decision(given), console)
         return _history(deployment, given.endpoint, given.format, console)
-    except (NotDeployed, backout.NothingToBackOutOf, RemediationError) as error:
+    except (NotDeployed, backout.NothingToBackOutOf, decide.NotDecided, RemediationError) as error:
         Console(stderr=True).print(escape(str(error)), style="red", soft_wrap=True)
         return _FAILED
     except (BotoCoreError, ClientError) as error:
@@ -65,6 +68,16 @@ def _history(deployment: Deployment, endpoint: str | None, wanted: str, console:
     return 0
 
 
+def _decision(given: argparse.Namespace) -> decide.Decision:
+    return decide.Decision(
+        given.command,
+        given.id,
+        reason=given.reason or "",
+        ask_again=getattr(given, "ask_again", ""),
+        break_glass=getattr(given, "break_glass", False),
+    )
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m ops", description="Operate Sealpoint in one region.")
     commands = parser.add_subparsers(dest="command", required=True)
@@ -76,7 +89,19 @@ def _parser() -> argparse.ArgumentParser:
     undone = commands.add_parser("backout", help="return an encrypted endpoint to its earlier config")
     undone.add_argument("endpoint", help="the endpoint's name")
     undone.add_argument("--yes", action="store_true", help="don't ask")
-    for command in (shown, undone):
+    approved = commands.add_parser("approve", help="let an endpoint be encrypted, as its card asks")
+    approved.add_argument("--reason", help="required with --break-glass")
+    approved.add_argument(
+        "--break-glass", action="store_true", help="approve a change of your own; all approvers are told"
+    )
+    denied = commands.add_parser("deny", help="leave an endpoint as it is")
+    denied.add_argument("--reason", required=True, help="why; it goes on record")
+    denied.add_argument(
+        "--ask-again", choices=ASK_AGAIN_DAYS, default="30", help="days, or only when its config changes"
+    )
+    for command in (approved, denied):
+        command.add_argument("id", help="the remediation's id, as the card and `ops history` show it")
+    for command in (shown, undone, approved, denied):
         command.add_argument("--region", help="the AWS region, if not the environment's")
         command.add_argument("--stack", help="the stack's name, if not Sealpoint-<region>")
     return parser

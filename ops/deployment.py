@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from functools import cached_property
 from typing import Any
 
 import boto3
+from botocore.credentials import ReadOnlyCredentials
 from botocore.exceptions import BotoCoreError, ClientError
 
 from gateways.records import Records
@@ -28,7 +30,8 @@ class Deployment:
     """
 
     def __init__(self, region: str | None = None, stack_name: str | None = None) -> None:
-        self._session = boto3.Session(region_name=region)
+        # botocore itself knows AWS_DEFAULT_REGION alone
+        self._session = boto3.Session(region_name=region or os.environ.get("AWS_REGION"))
         if not self._session.region_name:
             raise NotDeployed("No region is named: give --region, or set AWS_REGION.")
         self.region = self._session.region_name
@@ -65,6 +68,13 @@ class Deployment:
     @cached_property
     def workflow(self) -> Workflow:
         return Workflow(self._session.client("stepfunctions"))
+
+    def credentials(self) -> ReadOnlyCredentials:
+        """The caller's own, for what boto3 does not sign."""
+        found = self._session.get_credentials()
+        if found is None:
+            raise NotDeployed("No AWS credentials were found: sign in, or set AWS_PROFILE.")
+        return found.get_frozen_credentials()
 
     def client(self, service: Any) -> Any:
         return self._session.client(service)

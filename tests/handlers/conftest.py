@@ -29,7 +29,7 @@ import gateways.workflow
 from gateways.records import Records
 from local.clock import Clock
 from local.sagemaker import SageMakerHosting
-from local.slack import Channel, SlackStandIn, User
+from local.slack import Channel, SlackStandIn, User, UserGroup
 from remediation.record import Approval, Remediation
 
 REGION = "us-east-1"
@@ -178,7 +178,7 @@ def bench(monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
         signing_secret=SIGNING_SECRET,
         channels=[Channel(id=CHANNEL, name="sagemaker")],
         users=[ADA, GRACE, MALLORY],
-        user_groups=[],
+        user_groups=[UserGroup(id="S0TEAM", handle="team", users=[GRACE.id])],
     )
     with hosting.serve() as sagemaker_server, slack.serve() as slack_server, mock_aws(config=_KEEP):
         for name, value in {

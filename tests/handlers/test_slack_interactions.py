@@ -4,6 +4,8 @@ import base64
 import hashlib
 import hmac
 import json
+from collections import Counter
+from random import Random
 from typing import Any
 from urllib.parse import urlencode
 
@@ -15,7 +17,7 @@ from hypothesis import strategies as st
 from handlers import check_encryption, close_remediation, request_approval, slack_interactions
 from remediation.errors import RemediationError, ServiceUnavailable
 from remediation.record import iso
-from tests.handlers.conftest import ADA, CHANNEL, GRACE, MALLORY, SIGNING_SECRET, Bench
+from tests.handlers.conftest import ADA, CHANNEL, CONTEXT, GRACE, MALLORY, SIGNING_SECRET, Bench
 from tests.unit.strategies import json_values
 
 
@@ -97,6 +99,64 @@ def test_a_denial_asks_for_its_reason_first(asked: Bench) -> None:
     assert "it is moving next week" in json.dumps(card.blocks)
 
 
+def test_a_broken_glass_counts_and_is_announced(asked: Bench) -> None:
+    asked.records.note_approval(asked.approval()["approvalId"], {"changedBy": ADA.id})
+    assert _send(asked, _broken_glass(asked)) == 200
+    assert asked.approval()["status"] == "PENDING", "the settings allow none"
+    asked.set_rules(breakGlass=True)
+    assert _send(asked, _body(asked)) == 200
+    [modal] = asked.slack.views(ADA.id)
+    assert modal.content["callback_id"] == "break-glass"
+    assert _send(asked, _broken_glass(asked)) == 200
+    approval = asked.approval()
+    assert (approval["status"], approval.get("breakGlass")) == ("APPROVED", True)
+    [said] = [one for one in asked.slack.messages(CHANNEL) if one.thread_ts]
+    assert f"<@{GRACE.id}>" in json.dumps(said.blocks)
+    assert "patients wait" in json.dumps(said.blocks)
+
+
+def test_a_modal_without_a_reason_is_told_in_the_modal(asked: Bench) -> None:
+    body = _denial(asked, reason=" ")
+    answer = asked.run(slack_interactions.handler, headers=_signed(body, asked.clock.now()), body=body)
+    assert json.loads(answer["body"])["errors"] == {
+        "reason": "To leave the endpoint as it is, give a reason."
+    }
+    assert asked.approval()["status"] == "PENDING"
+
+
+def test_a_modal_that_can_not_be_opened_any_more_shows_as_a_lost_click(asked: Bench) -> None:
+    body = _body(asked, "deny")
+    asked.slack.expire_triggers()
+    assert _send(asked, body) == 503
+    assert asked.approval()["status"] == "PENDING"
+
+
+def test_group_members_are_asked_of_slack_once_a_minute_and_never_guessed(asked: Bench) -> None:
+    asked.set_rules(default={"approvers": ["S0TEAM"]})
+    asked.slack.faults.fail("usergroups.users.list", "internal_error")
+    assert _send(asked, _body(asked)) == 503, "nothing fails open"
+    assert asked.approval()["status"] == "PENDING"
+    assert _send(asked, _body(asked, user=MALLORY.id)) == 200
+    assert _send(asked, _body(asked, user=GRACE.id)) == 200
+    assert asked.approval().get("decidedBy") == GRACE.id
+    calls = [call.method for call in asked.slack.calls]
+    assert calls.count("usergroups.users.list") == 2
+
+
+def test_anyone_means_anyone_who_sees_the_card(asked: Bench) -> None:
+    asked.set_rules(default={"approvers": ["*"]})
+    assert _send(asked, _body(asked, user=MALLORY.id, channel={"id": "C0ELSEWHERE"})) in (200, 503)
+    assert asked.approval()["status"] == "PENDING"
+    assert _send(asked, _body(asked, user=MALLORY.id)) == 200
+    assert asked.approval()["status"] == "APPROVED"
+
+
+def test_the_doctors_ping_is_answered_only_if_it_is_signed(asked: Bench) -> None:
+    body = urlencode({"payload": json.dumps({"type": "sealpoint_ping"})})
+    assert _send(asked, body) == 200
+    assert _send(asked, body, {}) == 401
+
+
 def test_a_body_in_base64_is_the_same(asked: Bench) -> None:
     body = _body(asked)
     headers = _signed(body, asked.clock.now())
@@ -171,8 +231,11 @@ def test_the_second_of_two_people_changes_nothing_and_is_told_who_decided(asked:
     assert _send(asked, _denial(asked, GRACE.id)) == 200
     assert asked.approval()["status"] == "APPROVED"
     assert asked.workflow.answers == [("token-1", "APPROVED")]
-    [told] = asked.slack.ephemerals(GRACE.id)
-    assert f"already approved by <@{ADA.id}>" in told.text
+    body = _denial(asked, GRACE.id)
+    answer = asked.run(slack_interactions.handler, headers=_signed(body, asked.clock.now()), body=body)
+    assert (
+        f"already approved by <@{ADA.id}>" in json.loads(answer["body"])["view"]["blocks"][0]["text"]["text"]
+    )
 
 
 def test_of_two_people_in_the_same_moment_one_wins(asked: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -361,3 +424,44 @@ def test_nothing_that_is_not_signed_gets_in(asked: Bench, timestamp: str, signat
     headers = {"x-slack-request-timestamp": timestamp, "x-slack-signature": signature}
     assert _send(asked, body, headers) in (400, 401)
     assert asked.approval()["status"] == "PENDING"
+
+
+def test_ten_thousand_forged_requests_get_nowhere(asked: Bench) -> None:
+    """What was signed is sent with something changed: not one is let in, and not one breaks the function."""
+    random = Random(20_261_123)  # noqa: S311  # the same requests in every run
+    good = _body(asked)
+    statuses: Counter[int] = Counter()
+    for _ in range(10_000):
+        body, headers = good, _signed(good, asked.clock.now())
+        event: dict[str, Any] = {"isBase64Encoded": False}
+        match random.randrange(7):
+            case 0:  # a byte of the body
+                at = random.randrange(len(body))
+                body = body[:at] + chr(random.randrange(1, 0x2FF)) + body[at + 1 :]
+                if body == good:
+                    continue
+            case 1:  # a digit of the signature
+                at = random.randrange(3, 67)
+                signature = headers["x-slack-signature"]
+                other = random.choice([c for c in "0123456789abcdefgü " if c != signature[at]])
+                headers["x-slack-signature"] = signature[:at] + other + signature[at + 1 :]
+            case 2:  # the time
+                headers["x-slack-request-timestamp"] = str(
+                    int(asked.clock.now()) + random.choice([-1, 1]) * random.randrange(1, 10**9)
+                )
+            case 3:  # a header gone, or of another kind
+                headers.pop(random.choice([*headers]))
+                headers["x-slack-signature-v1"] = "x"
+            case 4:  # another secret
+                headers = _signed(body, asked.clock.now(), f"secret-{random.random()}")
+            case 5:  # called base64 when it isn't
+                event["isBase64Encoded"] = True
+            case _:  # noise
+                noise = "".join(chr(random.randrange(1, 0xD7FF)) for _ in range(random.randrange(80)))
+                headers = {"x-slack-request-timestamp": noise, "x-slack-signature": f"v0={noise}"}
+        answer = slack_interactions.handler({"headers": headers, "body": body, **event}, CONTEXT)
+        statuses[answer["statusCode"]] += 1
+    assert set(statuses) <= {400, 401}
+    assert sum(statuses.values()) > 9_900
+    assert asked.approval()["status"] == "PENDING"
+    assert asked.workflow.answers == []

@@ -43,7 +43,8 @@ def endpoint(status: str = "InService", config_name: str = SOURCE, **members: An
 
 def rules(*special: Route, **changes: Any) -> Rules:
     """The settings about decisions: U1, U2 and the group S1 may decide, within a day."""
-    return Rules(**{"routes": (*special, route()), **changes})
+    facts: dict[str, Any] = {"routes": (*special, route())}
+    return Rules(**facts | changes)
 
 
 def route(**changes: Any) -> Route:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from local.slack import block_kit
 from remediation import card, modal, thread
-from remediation.record import Vote
+from remediation.record import TimelineEntry, Vote
 from remediation.slack_text import Message, clip, escape
 from remediation.vocabulary import ApprovalStatus, Outcome
 from tests.unit import samples
@@ -247,8 +247,9 @@ def _messages(endpoint: str, who: str, reason: str, person: str) -> list[Message
             card.closed(ended, None),
         ]
     approval = samples.approval(ApprovalStatus.APPROVED, **asked)
+    entry: TimelineEntry = {"at": "2026-11-23T09:30:00Z", "what": reason, "by": person}
     made += [
-        thread.timeline([{"at": "2026-11-23T09:30:00Z", "what": reason, "by": person}] * 40),
+        thread.timeline([entry] * 40),
         *(thread.reminder(record, approval, ["U1", "S1"], last=last) for last in (True, False)),
         thread.break_glass(record, approval, ["U1", "S1"]),
     ]

@@ -17,9 +17,9 @@ from local.world import World
 
 
 @pytest.fixture(scope="package")
-def world(assembly: Path) -> Iterator[World]:
+def world(routed_assembly: Path) -> Iterator[World]:
     """A world of its own for each room of tests: moto's services are global to the process."""
-    world = World(assembly, Clock(speed=0))
+    world = World(routed_assembly, Clock(speed=0))
     yield world
     world.stop()
 
@@ -63,10 +63,13 @@ class Loop:
         )
         return name
 
-    def make_endpoint(self, *, in_service: bool = True, **members: Any) -> Execution:
+    def make_endpoint(
+        self, *, in_service: bool = True, tags: dict[str, str] | None = None, **members: Any
+    ) -> Execution:
         """Create the endpoint; CloudTrail reports it, and the execution that this starts is returned."""
         self.make_config(**members)
-        self.people.create_endpoint(EndpointName=self.name, EndpointConfigName=self.config)
+        listed = [{"Key": key, "Value": value} for key, value in (tags or {}).items()]
+        self.people.create_endpoint(EndpointName=self.name, EndpointConfigName=self.config, Tags=listed)
         if in_service:
             self.world.clock.advance(700)
         self.world.settle()
@@ -163,6 +166,10 @@ class Loop:
 
     def card(self) -> Message:
         return self.cards()[-1]
+
+    def approval_id(self) -> str:
+        """The id of the question about this endpoint."""
+        return str(self.record()["approvalId"])
 
     def buttons(self, card: Message | None = None) -> list[str]:
         return [
