@@ -34,6 +34,7 @@ from local.sagemaker import ApiCall, SageMakerHosting
 from local.slack import Channel, SlackStandIn, User, UserGroup
 from local.slack.store import Message
 from local.template import ACCOUNT_ID, load_assembly
+from ops import slack_app
 
 SCIENTIST_ROLE = f"arn:aws:iam::{ACCOUNT_ID}:role/DataScientist"
 # People with permission to decide on the command line: their secret access keys and who they are.
@@ -90,6 +91,7 @@ class World:
             signing_secret=uuid.uuid4().hex,
             channels=[Channel(id=self.channel_id, name="sagemaker-encryption")],
             users=[*self.approvers, SCIENTIST, OUTSIDER],
+            scopes=slack_app.scopes(),  # what the app's manifest asks for has to do
             user_groups=[UserGroup(id="S0MLPLATFORM", handle="ml-platform", users=[self.approvers[1].id])],
         )
         self._slack_server = self.slack.serve()
@@ -126,6 +128,10 @@ class World:
     def slack_url(self) -> str:
         """The Slack page, for a browser."""
         return self._slack_server.url
+
+    @property
+    def slack_api_url(self) -> str:
+        return self._slack_server.api_url
 
     @property
     def sagemaker_url(self) -> str:

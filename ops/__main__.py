@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import json
+import os
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -11,7 +13,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 from rich.markup import escape
 
-from ops import backout, decide, history
+from ops import backout, decide, doctor, history, slack_app
 from ops.deployment import Deployment, NotDeployed
 from remediation.approval import ASK_AGAIN_DAYS
 from remediation.errors import RemediationError
@@ -36,6 +38,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return backout.run(deployment, given.endpoint, console, confirmed=given.yes)
         if given.command in ("approve", "deny"):
             return decide.run(deployment, _decision(given), console)
+        if given.command == "doctor":
+            return doctor.run(deployment, console, os.environ.get("SLACK_API_URL", ""))
+        if given.command == "manifest":
+            manifest = slack_app.manifest(deployment.output("SlackInteractionsUrl"))
+            sys.stdout.write(json.dumps(manifest, indent=2) + "\n")
+            return 0
         return _history(deployment, given.endpoint, given.format, console)
     except (NotDeployed, backout.NothingToBackOutOf, decide.NotDecided, RemediationError) as error:
         Console(stderr=True).print(escape(str(error)), style="red", soft_wrap=True)
@@ -101,7 +109,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     for command in (approved, denied):
         command.add_argument("id", help="the remediation's id, as the card and `ops history` show it")
-    for command in (shown, undone, approved, denied):
+    examined = commands.add_parser("doctor", help="is Slack set up right? says how to mend what isn't")
+    described = commands.add_parser("manifest", help="print the manifest to create the Slack app from")
+    for command in (shown, undone, approved, denied, examined, described):
         command.add_argument("--region", help="the AWS region, if not the environment's")
         command.add_argument("--stack", help="the stack's name, if not Sealpoint-<region>")
     return parser

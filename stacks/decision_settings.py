@@ -78,6 +78,10 @@ class DecisionSettings:
     def default(self) -> Route:
         return self.routes[-1]
 
+    @property
+    def channels(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(route.channel for route in self.routes))
+
     def as_json(self) -> str:
         """As `remediation.route.read_rules` takes it."""
         rules = {

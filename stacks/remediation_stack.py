@@ -100,6 +100,7 @@ class RemediationStack(cdk.Stack):
             "BackoutStateMachineArn": backout.state_machine.state_machine_arn,
             "SlackInteractionsUrl": approvals.interactions_url,
             "DecisionsUrl": approvals.decisions_url,
+            "SlackChannels": ",".join(settings.decisions.channels),
             "RecordsTableName": records.table.table_name,
             "SlackSecretArn": slack.secret.secret_arn,
             "KmsKeyArn": encryption.key.key_arn,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hmac
 import json
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, cast
@@ -33,6 +33,18 @@ class ApiCall:
     answer_lost: bool
 
 
+# https://docs.slack.dev/reference/methods, each method's own page
+_NEEDED_SCOPES = {
+    "chat.postMessage": {"chat:write"},
+    "chat.update": {"chat:write"},
+    "chat.postEphemeral": {"chat:write"},
+    "users.lookupByEmail": {"users:read.email"},
+    "usergroups.users.list": {"usergroups:read"},
+    "conversations.info": {"channels:read"},
+}
+ALL_SCOPES = frozenset[str]().union(*_NEEDED_SCOPES.values())
+
+
 class Endpoint:
     """Answers the requests under `/api/`, and logs them.
 
@@ -40,9 +52,20 @@ class Endpoint:
     ----------
     now
         Unix time.
+    scopes
+        Those of the bot's token, as every answer names them.
     """
 
-    def __init__(self, api: WebApi, faults: Faults, now: Callable[[], float], *, bot_token: str) -> None:
+    def __init__(
+        self,
+        api: WebApi,
+        faults: Faults,
+        now: Callable[[], float],
+        *,
+        bot_token: str,
+        scopes: Collection[str],
+    ) -> None:
+        self._scopes = scopes
         self.calls: list[ApiCall] = []
         self._api = api
         self._faults = faults
@@ -73,12 +96,16 @@ class Endpoint:
         if plan.loses_answer:
             raise AnswerLostError
         headers = {} if retry_after is None else {"Retry-After": str(retry_after)}
+        if body.get("ok"):
+            headers["x-oauth-scopes"] = ",".join(self._scopes)
         return json_response(body, status, headers)
 
     def _call(
         self, request: Request, method: str, token: Any, arguments: Json
     ) -> tuple[Json, int, int | None]:
         self._authenticate(request.headers.get("Authorization", ""), token)
+        if not _NEEDED_SCOPES.get(method, frozenset()) <= set(self._scopes):
+            raise SlackError("missing_scope")
         try:
             return self._api.call(method, arguments), HTTPStatus.OK, None
         except RateLimited as error:

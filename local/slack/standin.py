@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING
 
 from werkzeug.wrappers import Request, Response
 
-from local.slack.endpoint import ApiCall, Endpoint
+from local.slack.endpoint import ALL_SCOPES, ApiCall, Endpoint
 from local.slack.faults import Faults
 from local.slack.inputs import Chosen, Values
 from local.slack.interactivity import Delivery, Interaction, Interactivity, UnknownError
@@ -40,6 +40,8 @@ class SlackStandIn:
         At least one.
     users
         The people who can click; at least one.
+    scopes
+        What the bot's token may do; a method that needs another says ``missing_scope``.
     answer_within
         Real seconds that the app has to answer a click; Slack's are three.
 
@@ -65,6 +67,7 @@ class SlackStandIn:
         channels: Iterable[Channel],
         users: Iterable[User],
         user_groups: Iterable[UserGroup] = (),
+        scopes: Collection[str] = ALL_SCOPES,
         answer_within: float = _ANSWER_WITHIN_SECONDS,
     ) -> None:
         self.bot_token = bot_token
@@ -82,7 +85,7 @@ class SlackStandIn:
             base_url=self._base_url,
         )
         api = WebApi(self._store, self.faults, clock.now, self._base_url)
-        self._endpoint = Endpoint(api, self.faults, clock.now, bot_token=bot_token)
+        self._endpoint = Endpoint(api, self.faults, clock.now, bot_token=bot_token, scopes=scopes)
         self._page = Page(self._store, self._interactivity, clock.now)
 
     def serve(self) -> SlackServer:
@@ -128,6 +131,13 @@ class SlackStandIn:
     def views(self, user: str) -> list[View]:
         """The modals that a user has open, the topmost last."""
         return self._store.views(user)
+
+    def channel(self, channel_id: str) -> Channel:
+        return self._store.channels[channel_id]
+
+    def set_channel(self, channel: Channel) -> None:
+        """Change a channel, as its people do: who is in it, or whether it is archived."""
+        self._store.channels[channel.id] = channel
 
     # -- what people do
 

@@ -87,6 +87,7 @@ class WebApi:
             "views.open": self._open_view,
             "users.lookupByEmail": self._lookup_by_email,
             "usergroups.users.list": self._list_group_users,
+            "conversations.info": self._channel_info,
         }
 
     def call(self, method: str, arguments: Json) -> Json:
@@ -209,6 +210,18 @@ class WebApi:
         if group is None:
             raise SlackError("no_such_subteam")
         return {"users": list(group.users)}
+
+    def _channel_info(self, arguments: Json) -> Json:
+        channel = self._channel(arguments)
+        return {
+            "channel": {
+                "id": channel.id,
+                "name": channel.name,
+                "is_channel": True,
+                "is_archived": channel.archived,
+                "is_member": channel.app_is_member,
+            }
+        }
 
     # -- what they share
 

@@ -1,0 +1,34 @@
+"""The Slack app, as its manifest describes it: https://docs.slack.dev/reference/app-manifest"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+_MANIFEST = Path(__file__).with_name("slack_app_manifest.json")
+
+# What each method needs of the bot's token: https://docs.slack.dev/reference/methods
+SCOPES_OF_METHODS = {
+    "chat.postMessage": {"chat:write"},
+    "chat.postEphemeral": {"chat:write"},
+    "chat.update": {"chat:write"},
+    "chat.getPermalink": set[str](),
+    "views.open": set[str](),
+    "users.lookupByEmail": {"users:read.email", "users:read"},  # Slack grants the former with the latter only
+    "usergroups.users.list": {"usergroups:read"},
+    "auth.test": set[str](),
+    "conversations.info": {"channels:read", "groups:read"},  # public and private channels
+}
+
+
+def manifest(interactions_url: str) -> dict[str, Any]:
+    """The manifest to create the app from, which sends its clicks to `interactions_url`."""
+    found: dict[str, Any] = json.loads(_MANIFEST.read_text())
+    found["settings"]["interactivity"]["request_url"] = interactions_url
+    return found
+
+
+def scopes() -> frozenset[str]:
+    """The scopes that the app asks for."""
+    return frozenset(json.loads(_MANIFEST.read_text())["oauth_config"]["scopes"]["bot"])
