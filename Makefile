@@ -66,9 +66,9 @@ format: setup ## put the code into shape
 browser: setup # a Chromium for the browser tests: the system's, or Debian's, or Playwright's own
 	@$(BIN)/python -m tests.browser.chromium
 
-.PHONY: picture
-picture: browser cdk.out/manifest.json # docs/card.png, from the card as it is now
-	@PYTHONPATH=lambdas $(BIN)/python -m tests.browser.card_picture
+.PHONY: pictures
+pictures: browser cdk.out/manifest.json # docs/card.png and docs/cards/, from the card as it is now
+	@PYTHONPATH=lambdas $(BIN)/python -m tests.browser.card_pictures
 
 lock: ## pin every transitive version with its hash
 	@$(PYTHON) -m venv build/lock && build/lock/bin/pip install --quiet uv

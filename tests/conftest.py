@@ -22,25 +22,26 @@ ROUTES: list[dict[str, Any]] = [
     {"name": "group", "tags": {"route": "group"}, "approvers": ["S0MLPLATFORM"], "reminderHours": 0},
     {"name": "anyone", "tags": {"route": "anyone"}, "approvers": ["*"], "approvalDeadlineHours": 2},
 ]
+SPECIAL_SETTINGS: dict[str, Any] = {
+    "routes": ROUTES, "breakGlass": True, "twoApproversTag": {"sealpoint:critical": "true"},
+    "runbookUrl": "https://example.com/runbook",
+}  # fmt: skip
 
 
 @pytest.fixture(scope="session")
 def assembly(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The cloud assembly of the repository's own `cdk.json`, made as the CDK CLI has it made."""
-    return _synthesized(tmp_path_factory.mktemp("cdk") / "cdk.out")
+    return synthesized(tmp_path_factory.mktemp("cdk") / "cdk.out")
 
 
 @pytest.fixture(scope="session")
 def routed_assembly(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The same with `ROUTES`, a broken glass allowed, and two approvers for critical endpoints."""
-    changes = {
-        "routes": ROUTES, "breakGlass": True, "twoApproversTag": {"sealpoint:critical": "true"},
-        "runbookUrl": "https://example.com/runbook",
-    }  # fmt: skip
-    return _synthesized(tmp_path_factory.mktemp("routed") / "cdk.out", **changes)
+    return synthesized(tmp_path_factory.mktemp("routed") / "cdk.out", **SPECIAL_SETTINGS)
 
 
-def _synthesized(folder: Path, **changes: Any) -> Path:
+def synthesized(folder: Path, **changes: Any) -> Path:
+    """The cloud assembly of `cdk.json` with some settings changed."""
     context = json.loads((ROOT / "cdk.json").read_text())["context"]
     context["sealpoint"] |= changes
     environment = {**os.environ, "CDK_OUTDIR": str(folder), "CDK_CONTEXT_JSON": json.dumps(context)}

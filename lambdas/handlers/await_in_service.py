@@ -28,7 +28,7 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     wait = judge_readiness(endpoint, acceptable_starts(remediation), attempt, overdue=overdue)
     if wait is None:
         return {"ready": True}
-    seen = f"it is {endpoint['EndpointStatus']}" if endpoint else ""
+    seen = f"the endpoint is {endpoint['EndpointStatus']}" if endpoint else ""
     if seen != remediation.get("progressSeen"):
         records().note(remediation["remediationId"], {"progressSeen": seen})
         if "backsOut" not in remediation:

@@ -53,7 +53,8 @@ def _posted(remediation: Remediation, approval: Approval, route: Route, slack: S
     permalink = slack.permalink(channel, ts)
     facts = {"channel": channel, "ts": ts, "permalink": permalink}
     before, approval = approval, records().note_approval(approval["approvalId"], facts)
-    told = {"toldEntries": len(remediation.get("timeline", []))}
+    remediation = records().remediation(remediation["remediationId"])
+    told = {"toldEntries": len(remediation.get("timeline", []))}  # the thread begins here
     remediation = records().note(remediation["remediationId"], told)
     if approval["status"] != before["status"] or "approvals" in approval:
         slack.rewrite(approval, card.message(remediation, approval))  # clicked before we knew its ts

@@ -197,10 +197,9 @@ def _facts(remediation: Remediation, title: str, *, changed: bool = True) -> lis
 
 
 def _plan(remediation: Remediation) -> list[dict[str, Any]]:
-    source = code(remediation.get("sourceConfigName", ""))
-    key = code(remediation.get("keyArn", "").rpartition("/")[2])
+    source, twin = (code(remediation.get(name, "")) for name in ("sourceConfigName", "plannedTwinName"))
     lines = [
-        f"• A copy of {source}, {code(remediation.get('plannedTwinName', ''))}, names the key {key}",
+        f"• A copy of {source} with the key is made: {twin}",
         f"• Traffic moves {in_words(remediation.get('updateOptions', {}))}; it serves all along",
         f"• Meanwhile SageMaker {_extra_instances(remediation)}",
         "• Kept: live instance counts and weights, deployment policy, and the old config for a way back",

@@ -214,7 +214,7 @@ def progress_words(endpoint: Endpoint | None) -> str:
     if endpoint is None:
         return "it is gone"
     pending = endpoint.get("PendingDeploymentSummary") or {}
-    parts = [str(endpoint["EndpointStatus"])]
+    parts: list[str] = []
     for variant in pending.get("ProductionVariants") or ():
         statuses = [str(one.get("Status")) for one in variant.get("VariantStatus") or ()]
         current, desired = (variant.get(name) for name in ("CurrentInstanceCount", "DesiredInstanceCount"))
@@ -222,7 +222,7 @@ def progress_words(endpoint: Endpoint | None) -> str:
         told = ", ".join(part for part in (statuses[-1] if statuses else "", counted) if part)
         if told:
             parts.append(f"{variant.get('VariantName')}: {told}")
-    return "; ".join(parts[:_VARIANTS_TOLD])
+    return "; ".join(parts[:_VARIANTS_TOLD]) or f"the endpoint is {endpoint['EndpointStatus']}"
 
 
 def _words(failure_reason: str | None) -> str:

@@ -54,7 +54,15 @@ def test_deny_leaves_the_endpoint_as_it_is(loop: Loop, page: Page) -> None:
     loop.make_endpoint()
     card = page.get_by_role("article").filter(has_text=loop.name)
     card.get_by_role("button", name="Leave as is").click()
+    modal = page.get_by_role("dialog")
+    expect(modal).to_contain_text("Why leave it as it is?")
+    modal.get_by_role("button", name="Leave as is").click()
+    expect(modal).to_be_visible()  # it wants a reason
+    modal.get_by_role("textbox").fill("It is retired next week")
+    modal.get_by_role("combobox").select_option(label="in 7 days, or when its config changes")
+    modal.get_by_role("button", name="Leave as is").click()
     expect(card).to_contain_text("Denied by")
+    expect(card).to_contain_text("It is retired next week")
     assert loop.outcome() == "DENIED"
     assert loop.status() == ("InService", loop.config)
     expect(card).to_contain_text("Left as it is")
@@ -70,5 +78,7 @@ def test_an_outsider_is_told_privately(loop: Loop, page: Page) -> None:
     assert loop.buttons() == ["approve", "deny"]
     page.get_by_role("combobox").select_option(label=loop.world.approvers[0].name)
     card.get_by_role("button", name="Leave as is").click()
+    page.get_by_role("dialog").get_by_role("textbox").fill("It is retired next week")
+    page.get_by_role("dialog").get_by_role("button", name="Leave as is").click()
     expect(card).to_contain_text("Denied by")
     assert loop.outcome() == "DENIED"

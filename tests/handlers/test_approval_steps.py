@@ -278,3 +278,47 @@ def test_the_decision_becomes_part_of_the_evidence(found: Bench) -> None:
     assert close(found, outcome="DENIED")["decidedBy"] == ADA.id
     record = found.remediation()
     assert (record.get("decision"), record.get("decidedBy")) == ("DENIED", ADA.id)
+
+
+def _paused(bench: Bench, retry_after: int, longest: int) -> tuple[Slack, list[float]]:
+    bench.slack.faults.rate_limit("chat.postMessage", retry_after=retry_after)
+    pauses: list[float] = []
+    return Slack(SlackSecret(bench.secret_arn), longest_pause=longest, sleep=pauses.append), pauses
+
+
+def test_a_rate_limit_is_waited_out_where_slack_asks_for_little(bench: Bench) -> None:
+    slack, pauses = _paused(bench, 7, 15)
+    slack.post(CHANNEL, {"text": "news", "blocks": []})
+    assert pauses == [7]
+    assert [message.text for message in bench.messages()] == ["news"]
+
+
+@pytest.mark.parametrize(("retry_after", "longest"), [(16, 15), (1, 0)])
+def test_a_longer_one_is_the_workflows_to_wait_out(bench: Bench, retry_after: int, longest: int) -> None:
+    slack, pauses = _paused(bench, retry_after, longest)
+    with pytest.raises(SlackUnavailable):
+        slack.post(CHANNEL, {"text": "news", "blocks": []})
+    assert pauses == []
+
+
+def test_who_made_the_change_is_known_by_the_email_of_their_session(bench: Bench) -> None:
+    bench.make_endpoint()
+    event = bench.check_input()
+    event["trigger"]["principalArn"] = f"arn:aws:sts::1:assumed-role/Role/{ADA.email}"
+    bench.run(check_encryption.handler, **event)
+    ask(bench)
+    assert bench.approval().get("changedBy") == ADA.id
+    [card] = bench.messages()
+    assert f"<@{ADA.id}>" in json.dumps(card.blocks)
+
+
+def test_a_slack_that_does_not_tell_who_changed_it_asks_nobody(bench: Bench) -> None:
+    """Else they could approve their own change."""
+    bench.make_endpoint()
+    event = bench.check_input()
+    event["trigger"]["principalArn"] = f"arn:aws:sts::1:assumed-role/Role/{ADA.email}"
+    bench.run(check_encryption.handler, **event)
+    bench.slack.faults.fail("users.lookupByEmail", "missing_scope")
+    with pytest.raises(RequestRefused, match="missing_scope"):
+        ask(bench)
+    assert bench.messages() == []

@@ -26,6 +26,7 @@ from remediation.progress import (
     judge_readiness,
     judge_update,
     live_capture_problem,
+    progress_words,
     wait_seconds,
 )
 from remediation.vocabulary import Outcome
@@ -218,3 +219,32 @@ def test_a_live_capture_without_our_key_is_told(capture: dict[str, Any] | None, 
     problem = live_capture_problem(body, samples.KEY_ARN)
     assert bool(problem) == bool(says)
     assert says in problem
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        (None, "it is gone"),
+        (endpoint("Updating"), "the endpoint is Updating"),
+        (
+            endpoint(
+                "Updating",
+                PendingDeploymentSummary={
+                    "EndpointConfigName": TWIN,
+                    "ProductionVariants": [
+                        {
+                            "VariantName": "a",
+                            "CurrentInstanceCount": 3,
+                            "DesiredInstanceCount": 7,
+                            "VariantStatus": [{"Status": "Creating"}, {"Status": "Baking"}],
+                        },
+                        {"VariantName": "b"},
+                    ],
+                },
+            ),
+            "a: Baking, 3 of 7 instances",
+        ),
+    ],
+)
+def test_how_far_an_update_is_told_by_its_variants(body: Any, words: str) -> None:
+    assert progress_words(body) == words

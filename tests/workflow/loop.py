@@ -37,9 +37,9 @@ def loop(world: World) -> Iterator[Loop]:
 class Loop:
     """One endpoint in the world, with its people and its messages."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, name: str = "") -> None:
         self.world = world
-        self.name = f"endpoint-{uuid.uuid4().hex[:8]}"
+        self.name = name or f"endpoint-{uuid.uuid4().hex[:8]}"
         self.config = f"{self.name}-config"
         self.people = world.client("sagemaker")
 

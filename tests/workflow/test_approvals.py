@@ -48,7 +48,7 @@ def test_the_thread_keeps_the_timeline_and_the_card_shows_each_stage(loop: Loop)
     loop.click("approve")
     assert "*Creating the encrypted config*" in _shown(loop)
     loop.world.drive(lambda: "*Waiting*" in _shown(loop))
-    assert "it is Creating" in _shown(loop)
+    assert "the endpoint is Creating" in _shown(loop)
     loop.world.drive(lambda: "*Updating*" in _shown(loop))
     assert "instances" in _shown(loop), "how far the update is"
     assert loop.outcome(execution) == "ENCRYPTED"
@@ -92,6 +92,22 @@ def test_a_newer_change_marks_the_older_card_and_links_the_new_one(loop: Loop) -
     assert f"/archives/{loop.world.channel_id}/p{new.ts.replace('.', '')}" in json.dumps(old.blocks)
     assert loop.record(newer)["supersedes"] == older.name
     assert loop.record(older)["supersededBy"] == newer.name
+
+
+def test_slack_down_for_an_hour_delays_the_question_and_loses_nothing(loop: Loop) -> None:
+    loop.world.slack.faults.take_down()
+    execution = loop.make_endpoint()
+    began = loop.world.clock.now()
+    loop.world.drive(lambda: loop.world.clock.now() - began >= 3600)
+    loop.world.slack.faults.bring_up()
+    assert loop.cards() == []
+    loop.world.drive(lambda: bool(loop.cards()))
+    asked = loop.world.clock.now()
+    assert asked - began < 2 * 3600
+    loop.world.drive(lambda: len(loop.thread()) == 2)
+    loop.world.clock.advance(asked + 23.9 * 3600 - loop.world.clock.now())
+    assert loop.click("approve") == 200, "its whole time begins when people can see it"
+    assert loop.outcome(execution) == "ENCRYPTED"
 
 
 # -- denials

@@ -1,0 +1,231 @@
+"""Takes the pictures of the card in each stage of its life, light and dark: `make pictures`.
+
+Writes ``docs/card.png`` (the README's), ``docs/cards/<stage>-<scheme>.png`` and the page that shows them.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from playwright.sync_api import Browser, Page, sync_playwright
+from rich.console import Console
+
+from local.clock import Clock
+from local.demo import Demo
+from local.world import SCIENTIST, World
+from tests.browser import chromium
+from tests.conftest import ROOT, SPECIAL_SETTINGS, synthesized
+from tests.workflow.loop import Loop
+
+_MONDAY_MORNING = 1_795_424_400.0  # so that the times in the pictures stay as they are
+_SCHEMES = ("light", "dark")
+
+Story = Callable[[Loop], object]
+
+
+def asked(loop: Loop) -> None:
+    """Asked: what it is, what would happen, until when, and who may decide."""
+    loop.make_endpoint(tags={"managed-by": "terraform"})
+
+
+def first_of_two(loop: Loop) -> None:
+    """The first of two approvals that a critical endpoint needs."""
+    loop.make_endpoint(tags={"sealpoint:critical": "true"})
+    loop.click("approve")
+
+
+def waiting(loop: Loop) -> None:
+    """Approved while the endpoint is still being created."""
+    loop.make_endpoint(in_service=False)
+    loop.click("approve")
+    loop.world.drive(lambda: "*Waiting*" in str(loop.card().blocks))
+
+
+def updating(loop: Loop) -> None:
+    """Approved, and the update is on its way."""
+    loop.make_endpoint()
+    loop.click("approve")
+    loop.world.drive(lambda: "*Updating*" in str(loop.card().blocks))
+
+
+def encrypted(loop: Loop) -> None:
+    """Encrypted, with the way back."""
+    loop.encrypt()
+
+
+def backing_out(loop: Loop) -> None:
+    """On the way back."""
+    loop.encrypt()
+    loop.click("backout")
+
+
+def backed_out(loop: Loop) -> None:
+    """Back on the earlier config, exempt for a while."""
+    backing_out(loop)
+    loop.world.run(loop.backout())
+
+
+def rolled_back(loop: Loop) -> None:
+    """SageMaker rolled the update back."""
+    execution = loop.make_endpoint()
+    reason = "CapacityError: no ml.m5.large instances are available"
+    loop.world.sagemaker.faults.roll_back_next_update(reason, endpoint=loop.name)
+    loop.click("approve")
+    loop.outcome(execution)
+
+
+def failed(loop: Loop) -> None:
+    """Failed, and nothing was changed: a model of the config was deleted."""
+    loop.world.trail_is_logging = False
+    loop.make_config()
+    loop.people.create_endpoint(EndpointName=loop.name, EndpointConfigName=loop.config)
+    loop.world.clock.advance(700)
+    loop.world.trail_is_logging = True
+    loop.people.delete_model(ModelName=f"{loop.name}-model")
+    loop.outcome(loop.world.start(loop.name))
+
+
+def denied(loop: Loop) -> None:
+    """Denied, with the reason."""
+    execution = loop.make_endpoint()
+    loop.deny("The endpoint is retired next week", again="90")
+    loop.outcome(execution)
+
+
+def expired(loop: Loop) -> None:
+    """Nobody decided in time."""
+    loop.outcome(loop.make_endpoint())
+
+
+def superseded(loop: Loop) -> None:
+    """Someone changed the endpoint meanwhile: the newer question is linked."""
+    older = loop.make_endpoint()
+    loop.update(loop.make_config(f"{loop.name}-config-2"))
+    loop.outcome(older)
+
+
+def command_line(loop: Loop) -> None:
+    """A route that takes no decision in Slack."""
+    loop.make_endpoint(tags={"route": "high-impact"})
+
+
+def broken_glass(loop: Loop) -> None:
+    """Someone approved their own change, with a reason."""
+    execution = loop.make_endpoint(tags={"route": "anyone"})
+    loop.click("approve", user=SCIENTIST.id)
+    loop.submit(SCIENTIST.id, {"reason": {"reason": "The clinic's shift begins in an hour"}})
+    loop.outcome(execution)
+
+
+def automatic(loop: Loop) -> None:
+    """A route that asks nobody."""
+    loop.make_endpoint(tags={"route": "automatic"})
+
+
+def observed(loop: Loop) -> None:
+    """A route that only observes."""
+    loop.outcome(loop.make_endpoint(tags={"route": "observe"}))
+
+
+STORIES: tuple[Story, ...] = (
+    asked, first_of_two, waiting, updating, encrypted, backing_out, backed_out, rolled_back, failed, denied,
+    expired, superseded, command_line, broken_glass, automatic, observed,
+)  # fmt: skip
+# modals, by the button that opens them and the person who clicks it
+_MODALS = {"deny-modal": ("The modal that asks why an endpoint stays as it is.", "deny", "anyone", False),
+           "break-glass-modal": ("The modal that breaks the glass.", "approve", "anyone", True)}  # fmt: skip
+
+
+def main() -> None:
+    path = chromium.find()
+    if path is None:
+        sys.exit("There is no Chromium on this machine: `make test` says how to get one.")
+    folder = ROOT / "docs/cards"
+    folder.mkdir(exist_ok=True)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=chromium.ARGUMENTS)
+        _readme_picture(browser)
+        captions = _stages(browser, folder)
+        browser.close()
+    lines = ["# The card, stage by stage", "", "Made by `make pictures`, from the card as it is now.", ""]
+    for name, caption in captions.items():
+        shown = " ".join(f"![{name}, {scheme}](cards/{name}-{scheme}.png)" for scheme in _SCHEMES)
+        lines += [f"## {caption}", "", shown, ""]
+    (ROOT / "docs/cards.md").write_text("\n".join(lines))
+
+
+def _readme_picture(browser: Browser) -> None:
+    world = World(ROOT / "cdk.out", Clock(speed=0, start=_MONDAY_MORNING))
+    try:
+        demo = Demo(world, Console(quiet=True), "approve")
+        demo.make_endpoint()
+        demo.send_event()
+        page = browser.new_page(
+            viewport={"width": 1080, "height": 820}, device_scale_factor=2, timezone_id="UTC"
+        )
+        page.goto(world.slack_url)
+        page.get_by_role("button", name="Encrypt endpoint").wait_for()
+        page.screenshot(path=ROOT / "docs/card.png")
+        page.close()
+    finally:
+        world.stop()
+
+
+def _stages(browser: Browser, folder: Path) -> dict[str, str]:
+    """Every stage, each about an endpoint of its own; returns the captions."""
+    captions: dict[str, str] = {}
+    with tempfile.TemporaryDirectory() as made:
+        world = World(
+            synthesized(Path(made) / "cdk.out", **SPECIAL_SETTINGS), Clock(speed=0, start=_MONDAY_MORNING)
+        )
+        try:
+            for story in STORIES:
+                name = story.__name__.replace("_", "-")
+                captions[name] = (story.__doc__ or name).strip()
+                loop = _loop(world, name)
+                story(loop)
+                for scheme in _SCHEMES:
+                    page = _page(browser, world, scheme)
+                    card = page.get_by_role("article").filter(has_text=loop.name).first
+                    card.screenshot(path=folder / f"{name}-{scheme}.png")
+                    page.close()
+            for name, (caption, action, route, own) in _MODALS.items():
+                captions[name] = caption
+                loop = _loop(world, name)
+                loop.make_endpoint(tags={"route": route})
+                user = SCIENTIST.id if own else world.approvers[0].id
+                loop.click(action, user=user)
+                for scheme in _SCHEMES:
+                    page = _page(browser, world, scheme, user)
+                    page.get_by_role("dialog").screenshot(path=folder / f"{name}-{scheme}.png")
+                    page.close()
+                world.slack.close_view(user)
+        finally:
+            world.stop()
+    return captions
+
+
+def _loop(world: World, stage: str) -> Loop:
+    world.trail_is_logging = True
+    return Loop(world, f"patient-risk-{stage}")
+
+
+def _page(browser: Browser, world: World, scheme: str, user: str = "") -> Page:
+    page = browser.new_page(
+        viewport={"width": 760, "height": 2400},
+        color_scheme="dark" if scheme == "dark" else "light",
+        timezone_id="UTC",
+    )
+    page.goto(world.slack_url)
+    if user:
+        page.get_by_role("combobox").first.select_option(value=user)
+        page.get_by_role("dialog").wait_for()
+    page.get_by_role("article").first.wait_for()
+    return page
+
+
+if __name__ == "__main__":
+    main()
