@@ -31,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         0: done, 1: it ended otherwise than asked for, 2: it could not be done.
     """
     given = _parser().parse_args(arguments)
-    console = Console(highlight=False)
+    console = Console(highlight=False, emoji=False)  # an ARN's `:secret:` is no picture
     try:
         deployment = Deployment(given.region, given.stack)
         if given.command == "backout":
@@ -46,13 +46,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return 0
         return _history(deployment, given.endpoint, given.format, console)
     except (NotDeployed, backout.NothingToBackOutOf, decide.NotDecided, RemediationError) as error:
-        Console(stderr=True).print(escape(str(error)), style="red", soft_wrap=True)
+        Console(stderr=True, emoji=False).print(escape(str(error)), style="red", soft_wrap=True)
         return _FAILED
     except (BotoCoreError, ClientError) as error:
-        Console(stderr=True).print(f"AWS refused: {escape(str(error))}", style="red", soft_wrap=True)
+        Console(stderr=True, emoji=False).print(
+            f"AWS refused: {escape(str(error))}", style="red", soft_wrap=True
+        )
         return _FAILED
     except KeyboardInterrupt:
-        Console(stderr=True).print("Stopped. What was requested goes on by itself.")
+        Console(stderr=True, emoji=False).print("Stopped. What was requested goes on by itself.")
         return _FAILED
 
 

@@ -23,6 +23,7 @@ from ops import slack_app
 from ops.deployment import Deployment
 from remediation.errors import RemediationError
 
+now = time.time
 _TIMEOUT_SECONDS = 10
 _OK, _UNAUTHORIZED = 200, 401
 
@@ -180,7 +181,7 @@ def _ping() -> str:
 
 def signature(credentials: SlackCredentials, body: str) -> dict[str, str]:
     """The headers that Slack signs a request with."""
-    stamp = str(int(time.time()))
+    stamp = str(int(now()))
     verifier = SignatureVerifier(credentials.signing_secret)
     signed = verifier.generate_signature(timestamp=stamp, body=body) or ""
     return {"x-slack-request-timestamp": stamp, "x-slack-signature": signed}

@@ -23,8 +23,8 @@ FORMATS = ("table", "json", "csv", "report")
 _TITLE = "Sealpoint: encryption of SageMaker endpoints"
 _COLUMNS = (
     "remediationId", "kind", "endpointName", "accountId", "region", "startedAt", "triggeredBy", "eventName",
-    "eventTime", "sourceConfigName", "keyArn", "decision", "decidedBy", "decidedAt", "twinConfigName",
-    "updateRequestedAt", "outcome", "reason", "closedAt",
+    "eventTime", "sourceConfigName", "keyArn", "decision", "decidedBy", "decidedAt", "decisionReason",
+    "twinConfigName", "updateRequestedAt", "outcome", "reason", "closedAt",
 )  # fmt: skip
 # What a spreadsheet would run as a formula instead of showing it (OWASP, CSV injection).
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -147,6 +147,7 @@ def _facts(record: Remediation) -> Iterator[tuple[str, str]]:
             (record.get("decision", ""), _decider(record), _moment(record.get("decidedAt", "")))
         ).strip(),
     )
+    yield "Why", record.get("decisionReason", "")
     yield "Outcome", " ".join((_outcome(record), record.get("reason", ""))).strip()
     yield "Ended", _moment(record.get("closedAt", ""))
     yield (

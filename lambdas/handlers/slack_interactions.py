@@ -77,7 +77,7 @@ def _decide(click: Click, now: datetime) -> None:
     slack = _slack()
 
     def is_approver(route: Route) -> bool:
-        in_channel = approval is not None and click.channel_id == approval.get("channel", click.channel_id)
+        in_channel = approval is not None and click.channel_id == approval.get("channel", route.channel)
         return _is_approver(route, click.user_id, slack, in_channel=in_channel)
 
     wish = Wish(DECISIONS[click.action_id], click.user_id)

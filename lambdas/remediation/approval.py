@@ -160,7 +160,7 @@ def denial_of(remediation: Remediation, approval: Approval) -> Denial:
     """What a denial leaves behind, so that nobody is asked the same at once."""
     return {
         "endpointName": remediation["endpointName"],
-        "planHash": approval["planHash"],
+        "planHash": remediation.get("foundPlanHash", approval["planHash"]),
         "by": approval.get("decidedBy", ""),
         "at": approval.get("decidedAt", ""),
         "reason": approval.get("reason", ""),

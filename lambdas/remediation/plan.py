@@ -24,6 +24,7 @@ class Facts(TypedDict):
     surfaceKeys: list[SurfaceEntry]
     updateOptions: dict[str, Any]
     planHash: str
+    foundPlanHash: str
     plannedTwinName: str
     notes: list[str]
 
@@ -48,6 +49,8 @@ def facts_of(
     notes: Sequence[str],
 ) -> Facts:
     """The facts for the record and the card, from the bodies that DescribeEndpoint(Config) answered."""
+    paths = [change.path for change in changes]
+    plan = plan_hash(config, key_arn, paths, update_options)
     return {
         "verdict": Verdict.UNENCRYPTED,
         "endpointArn": str(endpoint["EndpointArn"]),
@@ -57,10 +60,9 @@ def facts_of(
         "keyArn": key_arn,
         "surfaceKeys": surface_entries(assessed, changes, key_arn),
         "updateOptions": dict(update_options),
-        "planHash": plan_hash(config, key_arn, [change.path for change in changes], update_options),
-        "plannedTwinName": twin_name(
-            config, key_arn, [change.path for change in changes], str(endpoint["EndpointName"])
-        ),
+        "planHash": plan,
+        "foundPlanHash": plan,
+        "plannedTwinName": twin_name(config, key_arn, paths, str(endpoint["EndpointName"])),
         "notes": list(notes),
     }
 

@@ -78,6 +78,7 @@ class Remediation(TypedDict):
     surfaceKeys: NotRequired[list[SurfaceEntry]]  # the assessment, and the change as the approver sees it
     updateOptions: NotRequired[dict[str, Any]]  # of UpdateEndpoint
     planHash: NotRequired[str]
+    foundPlanHash: NotRequired[str]  # before surfaces were left alone because of the key
     notes: NotRequired[list[str]]
 
     route: NotRequired[str]  # the name of the settings' route

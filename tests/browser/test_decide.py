@@ -12,7 +12,7 @@ pytestmark = pytest.mark.xdist_group("browser")
 
 def test_approve_asks_for_confirmation_and_encrypts(loop: Loop, page: Page) -> None:
     loop.make_endpoint()
-    card = page.get_by_role("article").filter(has_text=loop.name)
+    card = page.get_by_role("article").filter(has_text=loop.name).first
     card.get_by_role("button", name="Encrypt endpoint").click()
     dialog = page.get_by_role("dialog")
     expect(dialog).to_contain_text("Encrypt this endpoint?")
@@ -31,7 +31,7 @@ def test_approve_asks_for_confirmation_and_encrypts(loop: Loop, page: Page) -> N
 def test_an_approver_remediates_and_backs_out(loop: Loop, page: Page) -> None:
     loop.make_endpoint()
     loop.scale(5)
-    card = page.get_by_role("article").filter(has_text=loop.name)
+    card = page.get_by_role("article").filter(has_text=loop.name).first
     card.get_by_role("button", name="Encrypt endpoint").click()
     page.get_by_role("dialog").get_by_role("button", name="Encrypt endpoint").click()
     expect(card).to_contain_text("Approved by")
@@ -52,7 +52,7 @@ def test_an_approver_remediates_and_backs_out(loop: Loop, page: Page) -> None:
 
 def test_deny_leaves_the_endpoint_as_it_is(loop: Loop, page: Page) -> None:
     loop.make_endpoint()
-    card = page.get_by_role("article").filter(has_text=loop.name)
+    card = page.get_by_role("article").filter(has_text=loop.name).first
     card.get_by_role("button", name="Leave as is").click()
     modal = page.get_by_role("dialog")
     expect(modal).to_contain_text("Why leave it as it is?")
@@ -72,7 +72,7 @@ def test_deny_leaves_the_endpoint_as_it_is(loop: Loop, page: Page) -> None:
 def test_an_outsider_is_told_privately(loop: Loop, page: Page) -> None:
     loop.make_endpoint()
     page.get_by_role("combobox").select_option(label="Olu (no approver)")
-    card = page.get_by_role("article").filter(has_text=loop.name)
+    card = page.get_by_role("article").filter(has_text=loop.name).first
     card.get_by_role("button", name="Leave as is").click()
     expect(page.get_by_text("you are not on the list")).to_be_visible()
     assert loop.buttons() == ["approve", "deny"]

@@ -34,6 +34,8 @@ def run(loop: Loop, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixtur
     }.items():
         monkeypatch.setenv(name, value)
 
+    monkeypatch.setattr(doctor, "now", loop.world.clock.now)
+
     def run(*arguments: str) -> tuple[int, str]:
         capfd.readouterr()
         code = ops.main(arguments)
@@ -62,6 +64,7 @@ def test_an_empty_secret_is_found_with_its_cure(loop: Loop, run: Run) -> None:
     assert code == 1
     assert "✗ Slack's secret" in said
     assert "aws secretsmanager put-secret-value" in said
+    assert loop.world.home.output("SlackSecretArn") in said
 
 
 @pytest.mark.parametrize(
