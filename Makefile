@@ -62,6 +62,10 @@ check: setup ## format, lint and types
 format: setup ## put the code into shape
 	@$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format .
 
+.PHONY: bench-cold
+bench-cold: cdk.out/manifest.json # from cold to an answered click, on Lambda's own runtime interface
+	@PYTHONPATH=lambdas $(BIN)/python -m bench.cold_start
+
 .PHONY: browser
 browser: setup # a Chromium for the browser tests: the system's, or Debian's, or Playwright's own
 	@$(BIN)/python -m tests.browser.chromium

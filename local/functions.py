@@ -75,7 +75,7 @@ class FunctionRunner:
             prefix="sealpoint-lambda-",
             ignore_cleanup_errors=True,  # a process that was just killed may still be writing
         )
-        self._runtime = _runtime_packages(Path(self._home.name) / "runtime")
+        self.runtime = _runtime_packages(Path(self._home.name) / "runtime")
         self._log_path = Path(self._home.name) / "logs.txt"
         self._log = self._log_path.open("ab")
 
@@ -93,6 +93,22 @@ class FunctionRunner:
     def in_flight(self) -> int:
         """How many invocations are running now."""
         return self._in_flight
+
+    def environment_of(self, name: str) -> dict[str, str]:
+        """The variables of a function's process: what Lambda sets, what is local, what the template says."""
+        function = self.function(name)
+        return {
+            "PATH": os.environ.get("PATH", ""),
+            "AWS_REGION": function.region,
+            "AWS_DEFAULT_REGION": function.region,
+            "AWS_LAMBDA_FUNCTION_NAME": function.name,
+            "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function.memory_mb),
+            "AWS_ACCESS_KEY_ID": access_key_of(function.name),
+            "AWS_SECRET_ACCESS_KEY": "local",
+            "AWS_EC2_METADATA_DISABLED": "true",
+            **self._environment,
+            **function.environment,
+        }
 
     def inject(self, function: str, call: str, kind: str) -> None:
         """Let a call of a function go wrong, as `call_faults.KINDS` has it, until `stop_injecting`."""
@@ -144,7 +160,8 @@ class FunctionRunner:
         self._faults = others + [(name, fault) for fault in answer.get("faults", [])]
 
     def _start(self, pool: _Pool) -> _Worker:
-        worker = _Worker(pool.function, self._runtime, self._environment, self._home.name, self._log)
+        variables = self.environment_of(pool.function.name)
+        worker = _Worker(pool.function, self.runtime, variables, self._home.name, self._log)
         pool.started.append(worker)
         return worker
 
@@ -160,7 +177,7 @@ class _Worker:
     """One process; one call at a time."""
 
     def __init__(
-        self, function: Function, runtime: Path, environment: Mapping[str, str], home: str, log: BinaryIO
+        self, function: Function, runtime: Path, variables: Mapping[str, str], home: str, log: BinaryIO
     ) -> None:
         self._function = function
         command = [
@@ -168,18 +185,6 @@ class _Worker:
             str(Path(__file__).with_name("lambda_worker.py")),
             function.handler, str(function.asset), str(runtime),
         ]  # fmt: skip
-        variables = {
-            "PATH": os.environ.get("PATH", ""),
-            "AWS_REGION": function.region,
-            "AWS_DEFAULT_REGION": function.region,
-            "AWS_LAMBDA_FUNCTION_NAME": function.name,
-            "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function.memory_mb),
-            "AWS_ACCESS_KEY_ID": access_key_of(function.name),
-            "AWS_SECRET_ACCESS_KEY": "local",
-            "AWS_EC2_METADATA_DISABLED": "true",
-            **environment,
-            **function.environment,
-        }
         self._process = subprocess.Popen(  # noqa: S603  # our own interpreter on our own file
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, env=variables, text=True
         )

@@ -246,6 +246,13 @@ class World:
 
     def slack_click(self, user: str, card: Message, action: str, approval_id: str) -> int:
         """Click a button that the card need not have, as someone with Slack's signature could."""
+        event = self.click_event(user, card, action, approval_id, now=self.clock.now())
+        return self.post_interaction(event["body"].encode(), event["headers"]).status_code
+
+    def click_event(
+        self, user: str, card: Message, action: str, approval_id: str, *, now: float
+    ) -> dict[str, Any]:
+        """A signed click, as API Gateway hands it to the function."""
         payload = {
             "type": "block_actions",
             "user": {"id": user},
@@ -256,14 +263,14 @@ class World:
         }
         body = urlencode({"payload": json.dumps(payload)})
         verifier = SignatureVerifier(self.slack.signing_secret)
-        stamp = str(int(self.clock.now()))
+        stamp = str(int(now))
         signature = verifier.generate_signature(timestamp=stamp, body=body) or ""
         headers = {
             "content-type": "application/x-www-form-urlencoded",
             "x-slack-request-timestamp": stamp,
             "x-slack-signature": signature,
         }
-        return self.post_interaction(body.encode(), headers).status_code
+        return {"headers": headers, "body": body, "isBase64Encoded": False}
 
     def post_interaction(self, body: bytes, headers: Mapping[str, str]) -> requests.Response:
         """Send the interactions URL anything at all."""

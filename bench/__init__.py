@@ -1,0 +1,1 @@
+"""Measurements: each a program of its own, each figure a ratio in one run or a count."""
