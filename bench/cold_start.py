@@ -1,10 +1,11 @@
 """From a cold start to an answered click: the interactions function on Lambda's real runtime interface.
 
 Runs the built asset under `aws-lambda-rie` and `awslambdaric`, against the local world, beside a bare boto3
-handler with the same clients; alternating, each time with a new process. `make bench-cold` prints the table.
+handler with the same clients; alternating, each time with a new process. `make bench-cold` shows it.
 
 The emulator begins the function's process with the first request, so what is timed is process start, imports,
-handler with the same clients; alternating, each time with a new process. `make bench-cold` shows it.
+client creation and the first answer. AWS's own share (placing the environment, loading the asset) comes on
+top.
 """
 
 from __future__ import annotations

@@ -97,7 +97,7 @@ def question(remediation: Remediation, approval: Approval) -> Message:
     ]
     if given:
         who = ", ".join(f"{person(vote['by'])} {date_token(vote['at'])}" for vote in given)
-        blocks.append(section(f":ballot_box_with_check: *{len(given)} of {needed} approvals:* {who}"))
+        blocks.append(section(f":white_check_mark: *{len(given)} of {needed} approvals:* {who}"))
     blocks.append(
         context(
             f":hourglass_flowing_sand: Decide by {date_token(deadline)}; with no answer nothing changes.",
@@ -255,9 +255,9 @@ def _further(remediation: Remediation, approval: Approval | None) -> str:
 
 def _commands(remediation: Remediation) -> str:
     return (
-        ":keyboard: *No decision is taken in Slack for this endpoint.* On the command line:\n"
+        ":computer: *No decision is taken in Slack for this endpoint.* On the command line:\n"
         f"{code('python -m ops approve ' + remediation['remediationId'])}\n"
-        f"{code('python -m ops deny ' + remediation['remediationId'])}"
+        f"{code('python -m ops deny ' + remediation['remediationId'] + ' --reason …')}"
     )
 
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from handlers import check_encryption, close_remediation, request_approval, slack_interactions
 from remediation.errors import RemediationError, ServiceUnavailable
-from remediation.record import iso
+from remediation.record import Approval, iso
 from tests.handlers.conftest import ADA, CHANNEL, CONTEXT, GRACE, MALLORY, SIGNING_SECRET, Bench
 from tests.unit.strategies import json_values
 
@@ -29,13 +29,15 @@ def asked(bench: Bench) -> Bench:
     return bench
 
 
-def _body(bench: Bench, action: str = "approve", user: str = ADA.id, **changes: Any) -> str:
+def _body(
+    bench: Bench, action: str = "approve", user: str = ADA.id, *, of: str = "r-1", **changes: Any
+) -> str:
     payload = {
         "type": "block_actions",
         "user": {"id": user},
         "channel": {"id": CHANNEL},
-        "container": {"type": "message", "message_ts": bench.approval().get("ts"), "channel_id": CHANNEL},
-        "actions": [{"action_id": action, "value": bench.approval()["approvalId"]}],
+        "container": {"type": "message", "message_ts": bench.approval(of).get("ts"), "channel_id": CHANNEL},
+        "actions": [{"action_id": action, "value": bench.approval(of)["approvalId"]}],
         "trigger_id": bench.slack.new_trigger(user),
         **changes,
     }
@@ -43,21 +45,26 @@ def _body(bench: Bench, action: str = "approve", user: str = ADA.id, **changes: 
 
 
 def _denial(
-    bench: Bench, user: str = ADA.id, reason: str = "it is moving next week", ask_again: str = "30"
+    bench: Bench,
+    user: str = ADA.id,
+    reason: str = "it is moving next week",
+    *,
+    ask_again: str = "30",
+    of: str = "r-1",
 ) -> str:
     """The modal that denies, submitted."""
     chosen = {"selected_option": {"value": ask_again}}
     values = {"reason": {"reason": {"value": reason}}, "ask-again": {"ask-again": chosen}}
-    return _submitted(bench, user, "deny", values)
+    return _submitted(bench.approval(of), user, "deny", values)
 
 
 def _broken_glass(bench: Bench, user: str = ADA.id, reason: str = "patients wait") -> str:
-    return _submitted(bench, user, "break-glass", {"reason": {"reason": {"value": reason}}})
+    return _submitted(bench.approval(), user, "break-glass", {"reason": {"reason": {"value": reason}}})
 
 
-def _submitted(bench: Bench, user: str, callback_id: str, values: dict[str, Any]) -> str:
+def _submitted(approval: Approval, user: str, callback_id: str, values: dict[str, Any]) -> str:
     view = {
-        "callback_id": callback_id, "private_metadata": bench.approval()["approvalId"],
+        "callback_id": callback_id, "private_metadata": approval["approvalId"],
         "state": {"values": values},
     }  # fmt: skip
     return urlencode({"payload": json.dumps({"type": "view_submission", "user": {"id": user}, "view": view})})
@@ -465,3 +472,57 @@ def test_ten_thousand_forged_requests_get_nowhere(asked: Bench) -> None:
     assert sum(statuses.values()) > 9_900
     assert asked.approval()["status"] == "PENDING"
     assert asked.workflow.answers == []
+
+
+_PEOPLE = st.sampled_from([ADA.id, GRACE.id, MALLORY.id])
+_DEEDS = st.lists(
+    st.tuples(_PEOPLE, st.sampled_from(["approve", "deny", "deny-in-modal", "replay"])),
+    min_size=1,
+    max_size=8,
+)
+
+
+@settings(
+    max_examples=40,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(deeds=_DEEDS, late=st.booleans())
+def test_whatever_people_do_leaves_at_most_one_decision(
+    bench: Bench, deeds: list[tuple[str, str]], late: bool
+) -> None:
+    """Replayed, doubled, reordered, from outsiders and on dead cards."""
+    number = len(bench.messages())
+    name, remediation_id = f"endpoint-{number}", f"run-{number}"
+    bench.make_endpoint(name)
+    event = bench.check_input(name, remediation_id, f"event-{number}")
+    bench.run(check_encryption.handler, **event)
+    bench.run(request_approval.handler, remediationId=remediation_id, taskToken=remediation_id)
+    approval_id = bench.approval(remediation_id)["approvalId"]
+    if late:
+        bench.pass_time(86_400)
+    bench.workflow.answers.clear()
+    expected = ""
+    sent: list[str] = []
+    for user, deed in deeds:
+        if deed == "replay" and sent:
+            body = sent[0]
+        elif deed == "deny-in-modal":
+            body = _denial(bench, user, of=remediation_id)
+        else:
+            body = _body(bench, "deny" if deed == "deny" else "approve", user, of=remediation_id)
+        sent.append(body)
+        assert _send(bench, body) in (200, 503)  # 503: a replayed trigger opens no modal
+        decides = {"approve": "APPROVED", "replay": "APPROVED", "deny-in-modal": "DENIED"}.get(deed, "")
+        if deed != "replay" and user != MALLORY.id and not late and not expected:
+            expected = decides
+        elif deed == "replay":
+            expected = expected or bench.approval(remediation_id)["status"].replace("PENDING", "")
+    found = bench.records.approval(approval_id)
+    assert found
+    assert found["status"] == (expected or "PENDING")
+    assert set(bench.workflow.answers) <= {(remediation_id, expected)}
+    decided = [
+        one for one in bench.remediation(remediation_id).get("timeline", []) if "Decided" in one["what"]
+    ]
+    assert len(decided) == (1 if expected else 0)

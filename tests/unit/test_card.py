@@ -7,12 +7,15 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from slack_sdk.models.blocks import Block
+from slack_sdk.models.views import View
 
 from local.slack import block_kit
 from remediation import card, modal, thread
 from remediation.record import TimelineEntry, Vote
 from remediation.slack_text import Message, clip, escape
 from remediation.vocabulary import ApprovalStatus, Outcome
+from tests.conftest import ROOT
 from tests.unit import samples
 
 _LONGEST_NAME = "v" * 63
@@ -335,3 +338,22 @@ def test_a_cut_never_splits_an_entity_or_leaves_code_open(text: str, limit: int)
         assert cut.count("`") % 2 == 0
         rest = cut.replace("&amp;", "").replace("&lt;", "").replace("&gt;", "")
         assert "&" not in rest
+
+
+@settings(max_examples=10, deadline=None)
+@given(nasty, nasty, nasty, _PEOPLE)
+def test_slacks_own_models_take_every_block(endpoint: str, who: str, reason: str, person: str) -> None:
+    for message in _messages(endpoint, who, reason, person):
+        for given_block in message["blocks"]:
+            block = Block.parse(given_block)
+            assert block is not None
+            block.validate_json()
+    for view in (modal.deny("an-id", endpoint), modal.break_glass("an-id", endpoint), modal.explanation("x")):
+        View(**view).validate_json()
+
+
+def test_every_emoji_is_one_that_the_pictures_show() -> None:
+    known = {line.split()[0] for line in (ROOT / "local/slack/emoji.txt").read_text().splitlines()}
+    for path in ("card", "thread", "modal"):
+        source = (ROOT / f"lambdas/remediation/{path}.py").read_text()
+        assert set(re.findall(r":([a-z_]+):(?= )", source)) <= known
