@@ -152,11 +152,9 @@ def _read_special(reader: Reader, given: Mapping[str, Any], index: int, default:
     regions = inner.list_of_text("regions", "AWS regions", _REGION, may_be_empty=True)
     route = _read_route(inner, name, accounts=accounts, regions=regions, tags=inner.tags("tags"))
     inner.refuse_unknown()
-    if not (route.accounts or route.regions or route.tags):
-        inner.problems.append(
-            f"'routes[{index}]' matches every endpoint: give it accounts, regions or tags, or change the "
-            "settings outside of 'routes'."
-        )
+    if not inner.problems and not (route.accounts or route.regions or route.tags):
+        allowed = "a route that names accounts, regions or tags: this one matches every endpoint"
+        reader.problem(f"routes[{index}]", given, allowed)
     reader.problems += inner.problems
     return route
 

@@ -112,6 +112,23 @@ def test_one_sample_approver_among_real_ones_is_refused_too() -> None:
         ("approvalDeadlineHours", "24", "is '24'"),
         ("approvalDeadlineHours", 1.5, "is 1.5"),
         ("approvalDeadlineHours", True, "is True"),
+        ("reminderHours", -1, "a whole number from 0 to 720"),
+        ("approvalMode", "auto", "one of required, automatic, observe"),
+        ("decideIn", "email", "one of slack, command-line"),
+        ("forbidOwnApproval", "yes", "true or false"),
+        ("breakGlass", None, "is None"),
+        ("twoApproversTag", ["critical"], "an object of tag names and values"),
+        ("twoApproversTag", {"critical": True}, "an object of tag names and values"),
+        ("runbookUrl", "http://wiki", "an https:// address"),
+        ("runbookUrl", "https://wiki|x", "an https:// address"),
+        ("routes", {}, "a list of routes"),
+        ("routes", ["clinical"], "a list of routes"),
+        ("routes", [{"name": "all"}], "this one matches every endpoint"),
+        ("routes", [{"tags": {"a": "b"}}], "'routes[0].name' is missing"),
+        ("routes", [{"name": "default", "tags": {"a": "b"}}], "none is 'default'"),
+        ("routes", [{"name": "x", "tags": {"a": "b"}, "approvers": []}], "'routes[0].approvers' is []"),
+        ("routes", [{"name": "x", "accounts": ["1"]}], "'routes[0].accounts' is '1'"),
+        ("routes", [{"name": "x", "tags": {"a": 1}}], "'routes[0].tags'"),
         ("kmsKeyArns", [], "an object of region to KMS key ARN"),
         ("kmsKeyArns", {"us-east-1": "alias/mine"}, "the ARN of a key in us-east-1"),
         ("kmsKeyArns", {"us-east-1": None}, "is None"),
@@ -204,3 +221,40 @@ def test_a_key_of_another_region_does_not_count_in_this_one() -> None:
 def test_a_policy_as_sagemaker_takes_it_is_taken() -> None:
     assert Settings.from_context({**GOOD, "deploymentConfig": _CANARY}).deployment_config == _CANARY
     assert Settings.from_context({**GOOD, "deploymentConfig": {}}).deployment_config is None
+
+
+def test_a_route_changes_what_it_names_and_keeps_the_rest() -> None:
+    given = {
+        "name": "clinical",
+        "tags": {"data-class": "phi"},
+        "approvers": ["S0123456789"],
+        "reminderHours": 1,
+    }
+    special, default = Settings.from_context({**GOOD, "routes": [given]}).decisions.routes
+    assert (special.name, special.approvers, special.reminder_hours) == ("clinical", ("S0123456789",), 1)
+    assert (special.channel, special.deadline_hours, special.mode) == (default.channel, 48, "required")
+    assert default.approvers == ("U0123456789", "W0123456789")
+
+
+def test_a_setting_that_a_route_does_not_know_is_named() -> None:
+    routes = [{"name": "x", "tags": {"a": "b"}, "aprovers": ["*"]}]
+    (problem,) = problems({**GOOD, "routes": routes})
+    assert "'routes[0].aprovers' is no setting. Did you mean 'approvers'?" in problem
+
+
+def test_two_routes_of_one_name_are_refused() -> None:
+    route = {"name": "x", "tags": {"a": "b"}}
+    (problem,) = problems({**GOOD, "routes": [route, route]})
+    assert "'routes' is 'x'" in problem
+
+
+def test_more_routes_than_a_functions_environment_holds_are_refused() -> None:
+    routes = [{"name": f"r{i}", "accounts": [f"{i:012d}"]} for i in range(40)]
+    (problem,) = problems({**GOOD, "routes": routes})
+    assert "has room for" in problem
+
+
+def test_a_sample_in_a_route_is_refused_at_deployment() -> None:
+    routes = [{"name": "x", "tags": {"a": "b"}, "slackChannel": SAMPLE_CHANNEL}]
+    (problem,) = problems({**GOOD, "routes": routes}, "true")
+    assert SAMPLE_CHANNEL in problem

@@ -46,9 +46,8 @@ def decide(
     now: datetime,
     *,
     is_approver: Callable[[Route], bool],
-    dry_run: bool = False,
 ) -> Decided:
-    """Judge a wish and, unless it is a `dry_run`, carry it out. Safe to repeat: each part is done once.
+    """Judge a wish, and carry it out. Safe to repeat: each part is done once.
 
     Parameters
     ----------
@@ -60,13 +59,13 @@ def decide(
         logger.append_keys(remediation_id=remediation["remediationId"])
     allowed = is_approver(rules().named((remediation or {}).get("route", "")))
     ruling = judge_wish(approval, wish, rules(), remediation, is_approver=allowed, now=now)
-    logger.info("wish_judged", answer=ruling.answer, decision=wish.decision, by=wish.by, dry_run=dry_run)
+    logger.info("wish_judged", answer=ruling.answer, decision=wish.decision, by=wish.by)
     if ruling.answer is Answer.REFUSE:
         metrics.add_metric(name="DecisionRefused", unit="Count", value=1)
         if approval:
             attempt: Vote = {"by": wish.by, "at": iso(now), "what": f"{wish.decision}: {ruling.explanation}"}
             records().note_attempt(approval["approvalId"], attempt)
-    if approval is None or remediation is None or dry_run:
+    if approval is None or remediation is None:
         return Decided(ruling, ruling.explanation, approval, remediation, allowed)
     if ruling.answer is Answer.DECIDE:
         approval = _recorded(approval, wish, now)

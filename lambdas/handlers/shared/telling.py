@@ -7,7 +7,7 @@ from gateways.records import records
 from gateways.slack import LONGEST_PAUSE_SECONDS, Slack, slack_secret
 from handlers.shared.observability import logger
 from remediation import card, thread
-from remediation.errors import RemediationError
+from remediation.errors import RemediationError, RequestRefused
 from remediation.record import Approval, Remediation
 
 _TIMEOUT_SECONDS = 5
@@ -38,7 +38,11 @@ def tell_thread(slack: Slack, remediation: Remediation, approval: Approval) -> N
     told = remediation.get("toldEntries", 0)
     if told >= len(timeline) or "ts" not in approval or "channel" not in approval:
         return
-    slack.post(approval["channel"], thread.timeline(timeline[told:]), thread_ts=approval["ts"])
+    try:
+        slack.post(approval["channel"], thread.timeline(timeline[told:]), thread_ts=approval["ts"])
+    except RequestRefused as error:
+        # a thread that takes no reply, such as a locked one: the record has it all
+        logger.warning("thread_not_told", error_message=str(error))
     records().note(remediation["remediationId"], {"toldEntries": len(timeline)})
 
 
