@@ -21,7 +21,7 @@ from remediation import backout, card, modal
 from remediation.approval import DECISIONS, Answer, Wish
 from remediation.click import Click, MalformedRequest, Ping, Submission, body_text, header, parse
 from remediation.errors import RemediationError
-from remediation.record import Approval, Remediation, happened
+from remediation.record import Approval, Remediation, happened, iso
 from remediation.route import Route
 from remediation.vocabulary import ApprovalStatus
 
@@ -140,6 +140,11 @@ def _back_out(click: Click, now: datetime) -> None:
     logger.info("backout_judged", answer=ruling.answer, user_id=click.user_id)
     if approval is None or remediation is None or ruling.answer is Answer.REFUSE:
         metrics.add_metric(name="DecisionRefused", unit="Count", value=1)
+        if approval:
+            what = f"{backout.ACTION_ID}: {ruling.explanation}"
+            records().note_attempt(
+                approval["approvalId"], {"by": click.user_id, "at": iso(now), "what": what}
+            )
         slack.whisper(click.channel_id, click.user_id, ruling.explanation)
     else:
         if ruling.answer is Answer.DECIDE:

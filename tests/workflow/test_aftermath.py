@@ -67,6 +67,10 @@ def test_an_outsider_cannot_back_out(loop: Loop) -> None:
     loop.encrypt()
     assert loop.click("backout", user=OUTSIDER.id) == 200
     assert "not on the list" in loop.world.slack.ephemerals(OUTSIDER.id)[-1].text
+    [approval] = [item for item in loop.world.items("approval") if item["endpointName"] == loop.name]
+    assert [(attempt["by"], attempt["what"][:8]) for attempt in approval["attempts"]] == [
+        (OUTSIDER.id, "backout:")
+    ]
     assert loop.backouts() == 0
     assert loop.buttons() == ["backout"]
 
