@@ -11,9 +11,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from gateways.records import records
-from gateways.slack import Slack, slack_secret
 from handlers.shared import telling
-from handlers.shared.deciding import announce, decide
+from handlers.shared.deciding import decide
 from handlers.shared.observability import logger, publish_metrics
 from remediation.approval import ASK_AGAIN_DAYS, DECISIONS, REASON_LIMIT, Answer, Wish
 from remediation.click import MalformedRequest, body_text
@@ -45,7 +44,6 @@ def _handle(event: dict[str, Any], now: datetime) -> dict[str, Any]:
         return _answer(404, "UNKNOWN", f"No question of a remediation {remediation_id} is on record.")
     # IAM said already that the principal may decide: the route is theirs to call
     decided = decide(approval, wish, now, is_approver=lambda _: True)
-    announce(decided, Slack(slack_secret(), timeout=2))
     telling.show(remediation_id)
     status = decided.approval["status"] if decided.approval else approval["status"]
     said = decided.tell or _said(wish, status)

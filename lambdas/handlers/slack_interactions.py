@@ -15,8 +15,9 @@ from gateways.environment import required, rules
 from gateways.records import records
 from gateways.slack import Slack, is_from_slack, slack_secret
 from gateways.workflow import workflow
-from handlers.shared.deciding import Decided, announce, decide
+from handlers.shared.deciding import Decided, decide
 from handlers.shared.observability import logger, metrics, publish_metrics
+from handlers.shared.telling import announce_broken_glass
 from remediation import backout, card, modal
 from remediation.approval import DECISIONS, Answer, Wish
 from remediation.click import Click, MalformedRequest, Ping, Submission, body_text, header, parse
@@ -116,8 +117,12 @@ def _submit(submission: Submission, now: datetime) -> dict[str, Any]:
     )
     if decided.ruling.answer is Answer.ASK_REASON:
         return _in_modal({"response_action": "errors", "errors": {modal.REASON_BLOCK: decided.tell}})
-    announce(decided, slack)
     _show_current(decided, slack)
+    if decided.remediation and decided.approval:
+        try:
+            announce_broken_glass(slack, decided.remediation, decided.approval)
+        except RemediationError as error:  # the workflow's steps announce it then
+            logger.warning("glass_not_announced", error_word=type(error).__name__)
     if decided.tell:
         return _in_modal({"response_action": "update", "view": modal.explanation(decided.tell)})
     return _answer(200, "")

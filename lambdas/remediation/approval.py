@@ -239,7 +239,7 @@ def _judge_denial(wish: Wish) -> Ruling:
 
 
 def _judge_approval(approval: Approval, wish: Wish, rules: Rules, remediation: Remediation) -> Ruling:
-    if rules.forbid_own_approval and _is_own_change(approval, wish, remediation):
+    if rules.forbid_own_approval and is_own_change(approval, wish, remediation):
         if not rules.break_glass:
             whom = mentions(rules.named(remediation.get("route", "")).approvers)
             return Ruling(
@@ -255,7 +255,8 @@ def _judge_approval(approval: Approval, wish: Wish, rules: Rules, remediation: R
     return Ruling(Answer.DECIDE)
 
 
-def _is_own_change(approval: Approval, wish: Wish, remediation: Remediation) -> bool:
+def is_own_change(approval: Approval, wish: Wish, remediation: Remediation) -> bool:
+    """Whether someone would decide about a change of their own, by their Slack user or session name."""
     if is_slack_user(wish.by):
         return wish.by == approval.get("changedBy")
     return same_principal(wish.by, remediation["trigger"]["principalArn"])

@@ -164,6 +164,7 @@ class Approval(TypedDict):
     reason: NotRequired[str]
     askAgain: NotRequired[str]
     breakGlass: NotRequired[bool]  # someone approved their own change, with the reason
+    announcedAt: NotRequired[str]  # when all approvers were told of that
 
 
 class Denial(TypedDict):

@@ -278,3 +278,16 @@ def test_what_ops_may_not_decide(loop: Loop, operate: Ops, given: str, who: str,
     assert "decision" not in loop.record(execution)
     loop.deny()
     loop.outcome()
+
+
+def test_a_glass_broken_while_slack_is_down_is_announced_when_it_is_back(loop: Loop, operate: Ops) -> None:
+    execution = loop.make_endpoint()
+    loop.world.slack.faults.take_down()
+    try:
+        assert operate("approve", execution.name, "--break-glass", "--reason", "it burns", who="ana") == 0
+    finally:
+        loop.world.slack.faults.bring_up()
+    assert loop.outcome(execution) == "ENCRYPTED"
+    [announced] = [said for said in loop.thread() if "Break glass" in said]
+    assert f"<@{loop.world.approvers[0].id}>" in announced
+    assert "it burns" in announced

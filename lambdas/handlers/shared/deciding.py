@@ -8,10 +8,8 @@ from datetime import datetime
 
 from gateways.environment import rules
 from gateways.records import records
-from gateways.slack import Slack
 from gateways.workflow import workflow
 from handlers.shared.observability import logger, metrics
-from remediation import thread
 from remediation.approval import (
     Answer,
     Ruling,
@@ -19,11 +17,11 @@ from remediation.approval import (
     ask_again_at,
     decision_entry,
     decision_facts,
+    is_own_change,
     judge_wish,
     settled,
     votes_after,
 )
-from remediation.errors import RemediationError
 from remediation.record import Approval, Remediation, Vote, iso
 from remediation.route import Route
 from remediation.vocabulary import ApprovalStatus
@@ -68,7 +66,7 @@ def decide(
     if approval is None or remediation is None:
         return Decided(ruling, ruling.explanation, approval, remediation, allowed)
     if ruling.answer is Answer.DECIDE:
-        approval = _recorded(approval, wish, now)
+        approval = _recorded(approval, wish, remediation, now)
     mine = approval.get("decidedBy") == wish.by or any(
         vote["by"] == wish.by for vote in approval.get("approvals", [])
     )
@@ -84,23 +82,7 @@ def decide(
     return Decided(ruling, tell, approval, remediation, allowed)
 
 
-def announce(decided: Decided, slack: Slack) -> None:
-    """Tell all approvers of a broken glass, in the card's thread."""
-    approval, remediation = decided.approval, decided.remediation
-    if decided.ruling.answer is not Answer.DECIDE or not approval or not remediation:
-        return
-    if not approval.get("breakGlass") or "ts" not in approval or "channel" not in approval:
-        return
-    approvers = rules().named(remediation.get("route", "")).approvers
-    try:
-        message = thread.break_glass(remediation, approval, approvers)
-        slack.post(approval["channel"], message, thread_ts=approval["ts"])
-    except RemediationError as error:
-        logger.error("break_glass_not_announced", error_word=type(error).__name__)
-        metrics.add_metric(name="BreakGlassNotAnnounced", unit="Count", value=1)
-
-
-def _recorded(approval: Approval, wish: Wish, now: datetime) -> Approval:
+def _recorded(approval: Approval, wish: Wish, remediation: Remediation, now: datetime) -> Approval:
     """The approval after this decision, or as another's left it, who was a moment earlier."""
     facts: dict[str, object] = {"decidedBy": wish.by, "decidedAt": iso(now)}
     if wish.reason:
@@ -108,7 +90,7 @@ def _recorded(approval: Approval, wish: Wish, now: datetime) -> Approval:
     if wish.decision is ApprovalStatus.DENIED:
         facts["askAgain"] = ask_again_at(wish.ask_again, now)
         return records().settle(approval["approvalId"], wish.decision, facts) or approval
-    if wish.break_glass and wish.reason:
+    if wish.break_glass and is_own_change(approval, wish, remediation):
         facts["breakGlass"] = True
     if approval.get("approvalsNeeded", 1) == 1:
         return records().settle(approval["approvalId"], wish.decision, facts) or approval
