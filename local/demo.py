@@ -35,7 +35,7 @@ SOURCE_CONFIG = "patient-risk-config"
 LIVE_COUNTS = {"champion": 6, "challenger": 2}  # the config says one of each
 # Simulated seconds per second. A person sees SageMaker's ten minutes in ten seconds.
 _SPEED = 60.0
-_UNATTENDED_SPEED = 240.0
+_UNATTENDED_SPEED = 120.0  # faster, and what the interpreter itself takes would look like time-outs
 _PATIENCE_SECONDS = 30  # how long the demo waits for a person before it clicks for them
 _GIVE_UP_SECONDS = 240
 _LOOK_EVERY_SECONDS = 0.1

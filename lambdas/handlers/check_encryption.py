@@ -75,7 +75,9 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
         notes=[note for note in (exemption.note, policy_note) if note],
     )
     decided = _how_it_is_decided(remediation, endpoint_tags, tags)
-    entry = happened(now, f"Found {source} unencrypted, and kept a copy of it")
+    # run again after a lost answer, it has found the same
+    again = remediation.get("sourceConfigName") == source
+    entry = None if again else happened(now, f"Found {source} unencrypted, and kept a copy of it")
     remediation = records().note(remediation_id, {**facts, **decided}, entry)
     if remediation["trigger"]["kind"] != "manual":  # who starts it by hand wants to be asked
         denied = still_denied(records().denial(name), facts["planHash"], now)
