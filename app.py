@@ -5,6 +5,7 @@ import os
 os.environ.setdefault("JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION", "20")  # read when aws_cdk is imported
 import aws_cdk as cdk
 
+from stacks.acknowledgements import run_checks
 from stacks.remediation_stack import RemediationStack
 from stacks.settings import Settings, SettingsError
 
@@ -13,7 +14,10 @@ def build(outdir: str | None = None, context: dict[str, object] | None = None) -
     app = cdk.App(outdir=outdir, context=context)
     settings = Settings.from_context(*(app.node.try_get_context(key) for key in ("sealpoint", "deploying")))
     for region in settings.regions:  # no account: the template is the same for everyone who synthesizes it
-        RemediationStack(app, f"Sealpoint-{region}", settings=settings, env=cdk.Environment(region=region))
+        RemediationStack(
+            app, f"{settings.name_prefix}-{region}", settings=settings, env=cdk.Environment(region=region)
+        )
+    run_checks(app)
     return app
 
 

@@ -10,7 +10,7 @@ from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
 from stacks.functions import Functions
-from stacks.settings import Settings
+from stacks.log_groups import LogGroups
 from stacks.state_machine import (
     AWS_BUSY,
     CONFIG_NOT_YET_SEEN,
@@ -43,14 +43,14 @@ class Backout(Machine):
     """The state machine that returns an encrypted endpoint to its earlier config."""
 
     def __init__(
-        self, scope: Construct, construct_id: str, *, settings: Settings, functions: Functions, name: str
+        self, scope: Construct, construct_id: str, *, log_groups: LogGroups, functions: Functions, name: str
     ) -> None:
         super().__init__(scope, construct_id)
         self.state_machine = self.create(
             name,
             "Returns one SageMaker endpoint to the config it had before it was encrypted",
             self._definition(functions),
-            settings,
+            log_groups,
         )
 
     def _definition(self, functions: Functions) -> sfn.IChainable:
@@ -106,7 +106,7 @@ class Retirement(Machine):
     """The state machine that deletes an old config when the time for backing out is over."""
 
     def __init__(
-        self, scope: Construct, construct_id: str, *, settings: Settings, functions: Functions, name: str
+        self, scope: Construct, construct_id: str, *, log_groups: LogGroups, functions: Functions, name: str
     ) -> None:
         super().__init__(scope, construct_id)
         wait = self.wait("WaitForBackout", "As long as the card offers the way back")
@@ -124,5 +124,5 @@ class Retirement(Machine):
         more.otherwise(sfn.Succeed.jsonata(self, "Retired", comment="Or kept, for the reason on record"))
         wait.next(retire).next(more)
         self.state_machine = self.create(
-            name, "Retires the config that an endpoint had before it was encrypted", wait, settings
+            name, "Retires the config that an endpoint had before it was encrypted", wait, log_groups
         )

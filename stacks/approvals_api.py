@@ -1,4 +1,4 @@
-"""How decisions reach us: a route for Slack's clicks, one for the command line; and Slack's credentials."""
+"""How decisions reach us: a route for Slack's clicks, and one for the command line."""
 
 # pyright: reportArgumentType=false
 # jsii's classes don't match jsii's own protocols by pyright's rules (their parameter names differ); what is
@@ -10,14 +10,13 @@ import json
 
 import aws_cdk as cdk
 from aws_cdk import aws_apigatewayv2 as apigateway
-from aws_cdk import aws_logs as logs
-from aws_cdk import aws_secretsmanager as secretsmanager
 from aws_cdk.aws_apigatewayv2_authorizers import HttpIamAuthorizer
 from aws_cdk.aws_apigatewayv2_integrations import HttpLambdaIntegration
 from constructs import Construct
 
+from stacks.acknowledgements import acknowledge
 from stacks.functions import LambdaFunction
-from stacks.settings import Settings
+from stacks.log_groups import LogGroups
 
 _PATH = "/slack/interactions"
 _DECISIONS_PATH = "/decisions"
@@ -37,25 +36,6 @@ _LOGGED = {
 }
 
 
-class SlackSecret(Construct):
-    """Slack's credentials, to be filled in after the first deployment.
-
-    The values here only show what goes where: the functions refuse empty ones. CloudFormation writes them
-    once; deploying again leaves what a person put in, as long as this value here stays the same.
-    """
-
-    def __init__(self, scope: Construct, construct_id: str) -> None:
-        super().__init__(scope, construct_id)
-        empty = cdk.SecretValue.unsafe_plain_text("")
-        self.secret = secretsmanager.Secret(
-            self,
-            "Secret",
-            description="Slack's bot token and signing secret for Sealpoint",
-            secret_object_value={"bot_token": empty, "signing_secret": empty},
-            removal_policy=cdk.RemovalPolicy.RETAIN,
-        )
-
-
 class ApprovalsApi(Construct):
     """The HTTP API: clicks, which Slack signs, and decisions, which AWS verifies; throttled and logged."""
 
@@ -64,9 +44,9 @@ class ApprovalsApi(Construct):
         scope: Construct,
         construct_id: str,
         *,
-        settings: Settings,
         interactions: LambdaFunction,
         decisions: LambdaFunction,
+        log_groups: LogGroups,
     ) -> None:
         super().__init__(scope, construct_id)
         stack = cdk.Stack.of(self)
@@ -77,7 +57,7 @@ class ApprovalsApi(Construct):
             description="Decisions about Sealpoint's approvals",
             create_default_stage=False,
         )
-        self.api.add_routes(
+        (clicks,) = self.api.add_routes(
             path=_PATH,
             methods=[apigateway.HttpMethod.POST],
             integration=HttpLambdaIntegration(
@@ -85,6 +65,11 @@ class ApprovalsApi(Construct):
                 interactions.alias,
                 payload_format_version=apigateway.PayloadFormatVersion.VERSION_2_0,
             ),
+        )
+        acknowledge(
+            clicks,
+            "AwsSolutions-APIG4",
+            "Slack can't sign for AWS: the function verifies Slack's own signature over the raw body.",
         )
         self.api.add_routes(
             path=_DECISIONS_PATH,
@@ -96,13 +81,8 @@ class ApprovalsApi(Construct):
                 payload_format_version=apigateway.PayloadFormatVersion.VERSION_2_0,
             ),
         )
-        log_group = logs.LogGroup(
-            self,
-            "AccessLogs",
-            log_group_name=f"/aws/vendedlogs/http-api/{stack.stack_name}-approvals",
-            retention=settings.log_retention,
-            removal_policy=cdk.RemovalPolicy.DESTROY,
-        )
+        name = f"/aws/vendedlogs/http-api/{stack.stack_name}-approvals"
+        log_group = log_groups.create(self, "AccessLogs", name=name)
         apigateway.CfnStage(
             self,
             "Stage",

@@ -15,14 +15,17 @@ import aws_cdk as cdk
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
-from aws_cdk import aws_logs as logs
-from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
+from stacks.acknowledgements import acknowledge, acknowledge_policy
 from stacks.encryption_key import EncryptionKey, via_service
 from stacks.lambda_asset import RUNTIME, lambda_code
+from stacks.log_groups import LogGroups
+from stacks.metrics import NAMESPACE
 from stacks.settings import ANY_KEY, VOLUME, Settings
+from stacks.slack_secret import SlackSecret
 
+_ARCHITECTURES = {"arm64": lambda_.Architecture.ARM_64, "x86_64": lambda_.Architecture.X86_64}
 _DAYS_A_YEAR = 366  # no leap year may cut the evidence short
 _STEP_TIMEOUT = cdk.Duration.seconds(30)
 # Describes every endpoint that changed since the twin was made, some 5 a second.
@@ -41,6 +44,7 @@ class LambdaFunction:
     The alias lets versions, provisioned concurrency or SnapStart be turned on without moving a caller.
     """
 
+    name: str
     function: lambda_.Function
     alias: lambda_.Alias
     role: iam.Role
@@ -67,19 +71,36 @@ class Functions(Construct):
         settings: Settings,
         records: dynamodb.Table,
         encryption: EncryptionKey,
-        slack_secret: secretsmanager.Secret,
+        slack_secret: SlackSecret,
+        log_groups: LogGroups,
         workflow_arns: WorkflowArns,
     ) -> None:
         super().__init__(scope, construct_id)
         self._settings = settings
         self._records = records
+        self._log_groups = log_groups
+        self.all: list[LambdaFunction] = []
         self._code = lambda_code()
         endpoints = self._arn("sagemaker", "endpoint", "*")
         configs = self._arn("sagemaker", "endpoint-config", "*")
+        twins = self._arn("sagemaker", "endpoint-config", f"*-kms-{'?' * 10}")
+        models = self._arn("sagemaker", "model", "*")
+        roles = self._arn("iam", "role", "*")
+        alarms = self._alarms_arn()
+        self._wildcards = {
+            "*": "X-Ray and SageMaker's ListEndpoints know no narrower resource.",
+            endpoints: "Any endpoint of the account and region may be the one that changed.",
+            configs: "Configs are named by the people who made them; twins are named after those.",
+            twins: "Nothing but what is named like a twin.",
+            models: "Models are named by the people who made them.",
+            roles: "The execution role is named by the endpoint's config or models; conditions say what for.",
+            alarms: "The alarms are named by the endpoint's own deployment policy.",
+            self._any_key(): "A config may name a key of another account.",
+        }
 
         update_deadline = {"UPDATE_DEADLINE_SECONDS": _seconds(_UPDATE_DEADLINE)}
         key = {"KMS_KEY_ARN": encryption.key.key_arn}
-        secret = {"SLACK_SECRET_ARN": slack_secret.secret_arn}
+        secret = {"SLACK_SECRET_ARN": slack_secret.secret.secret_arn}
         rules = {"DECISION_RULES": settings.decisions.as_json()}
 
         surfaces = {"REQUIRED_SURFACES": ",".join(settings.required_surfaces)}
@@ -90,7 +111,14 @@ class Functions(Construct):
         )
         keys_that_count = settings.keys_that_count(cdk.Stack.of(self).region) or (encryption.key.key_arn,)
 
-        read_secret = _allow("secretsmanager:GetSecretValue", slack_secret.secret_arn)
+        read_secret = [
+            _allow("secretsmanager:GetSecretValue", slack_secret.secret.secret_arn),
+            _allow(
+                "kms:Decrypt",
+                slack_secret.key.key_arn,
+                {"StringEquals": {"kms:ViaService": via_service(self, "secretsmanager")}},
+            ),
+        ]
         answer_workflow = _allow("states:SendTaskSuccess", workflow_arns.remediation)
         describe_endpoint = _allow("sagemaker:DescribeEndpoint", endpoints)
         describe_config = _allow("sagemaker:DescribeEndpointConfig", configs)
@@ -107,7 +135,7 @@ class Functions(Construct):
         # the execution role that a source config names; which one is the source's business
         pass_execution_role = _allow(
             "iam:PassRole",
-            self._arn("iam", "role", "*"),
+            roles,
             {"StringEquals": {"iam:PassedToService": "sagemaker.amazonaws.com"}},
         )
 
@@ -134,7 +162,7 @@ class Functions(Construct):
             environment=secret | rules,
             # ConditionCheckItem: a question goes on record only while its remediation holds the endpoint
             records=("GetItem", "PutItem", "UpdateItem", "ConditionCheckItem"),
-            statements=[read_secret, answer_workflow],
+            statements=[*read_secret, answer_workflow],
         )
         self.slack_interactions = self._function(
             "SlackInteractions",
@@ -142,7 +170,7 @@ class Functions(Construct):
             environment=secret | rules | {"BACKOUT_WORKFLOW_ARN": workflow_arns.backout},
             records=("GetItem", "UpdateItem"),
             statements=[
-                read_secret,
+                *read_secret,
                 answer_workflow,
                 _allow("states:StartExecution", workflow_arns.backout),
             ],
@@ -153,21 +181,21 @@ class Functions(Construct):
             "Takes decisions from the command line, signed for AWS, through the same core as Slack's",
             environment=secret | rules,
             records=("GetItem", "UpdateItem"),
-            statements=[read_secret, answer_workflow],
+            statements=[*read_secret, answer_workflow],
         )
         self.remind_or_expire = self._function(
             "RemindOrExpire",
             "Reminds people of a question, or closes one that nobody answered in time",
             environment=secret | rules,
             records=("GetItem", "UpdateItem"),
-            statements=[read_secret],
+            statements=[*read_secret],
         )
         self.await_in_service = self._function(
             "AwaitInService",
             "Sees whether the endpoint can be updated yet",
             environment=update_deadline | secret | rules,
             records=("GetItem", "UpdateItem"),
-            statements=[describe_endpoint, read_secret],
+            statements=[describe_endpoint, *read_secret],
         )
         self.create_encrypted_config = self._function(
             "CreateEncryptedConfig",
@@ -194,7 +222,7 @@ class Functions(Construct):
                 # SageMaker checks UpdateEndpoint on the config as well (github.com/aws/aws-cdk/issues/11594)
                 _allow("sagemaker:UpdateEndpoint", [endpoints, configs]),
                 # a deployment policy that is kept may name alarms (developer guide, deployment guardrails)
-                _allow("cloudwatch:DescribeAlarms", self._alarms_arn()),
+                _allow("cloudwatch:DescribeAlarms", alarms),
                 use_key_through_sagemaker,
             ],
         )
@@ -209,16 +237,12 @@ class Functions(Construct):
             | (self._key_users(self.create_encrypted_config, self.update_endpoint) if users_key else {}),
             records=("GetItem", "UpdateItem"),
             statements=[
-                _allow("sagemaker:DescribeModel", self._arn("sagemaker", "model", "*")),
+                _allow("sagemaker:DescribeModel", models),
                 _allow(
                     ["kms:DescribeKey", *(["kms:GetKeyPolicy"] if users_key else [])], encryption.key.key_arn
                 ),
                 # of the execution roles, and of our own two
-                *(
-                    [_allow("iam:SimulatePrincipalPolicy", self._arn("iam", "role", "*"))]
-                    if users_key
-                    else []
-                ),
+                *([_allow("iam:SimulatePrincipalPolicy", roles)] if users_key else []),
             ],
         )
         self.poll_endpoint = self._function(
@@ -226,7 +250,7 @@ class Functions(Construct):
             "Sees how the update is doing",
             environment=key | update_deadline | surfaces | secret | rules,
             records=("GetItem", "UpdateItem"),
-            statements=[describe_endpoint, describe_config, read_secret],
+            statements=[describe_endpoint, describe_config, *read_secret],
         )
         self.delete_unused_twin = self._function(
             "DeleteUnusedTwin",
@@ -237,11 +261,7 @@ class Functions(Construct):
                 describe_endpoint,
                 describe_config,
                 list_endpoints,
-                # nothing but what is named like a twin
-                _allow(
-                    "sagemaker:DeleteEndpointConfig",
-                    self._arn("sagemaker", "endpoint-config", f"*-kms-{'?' * 10}"),
-                ),
+                _allow("sagemaker:DeleteEndpointConfig", twins),
             ],
         )
         self.close_remediation = self._function(
@@ -254,7 +274,7 @@ class Functions(Construct):
                 "RETIREMENT_WORKFLOW_ARN": workflow_arns.retirement,
             },
             records=("GetItem", "PutItem", "UpdateItem", "DeleteItem"),
-            statements=[read_secret, _allow("states:StartExecution", workflow_arns.retirement)],
+            statements=[*read_secret, _allow("states:StartExecution", workflow_arns.retirement)],
         )
 
         # -- after success
@@ -291,7 +311,7 @@ class Functions(Construct):
             environment=secret | rules,
             records=("GetItem", "PutItem", "UpdateItem", "DeleteItem"),
             statements=[
-                read_secret,
+                *read_secret,
                 describe_endpoint,
                 _allow(["sagemaker:AddTags", "sagemaker:DeleteTags"], endpoints),
             ],
@@ -303,7 +323,7 @@ class Functions(Construct):
             records=("GetItem", "PutItem", "UpdateItem", "DeleteItem"),
             timeout=_SCAN_TIMEOUT,
             statements=[
-                read_secret,
+                *read_secret,
                 describe_endpoint,
                 describe_config,
                 list_endpoints,
@@ -324,20 +344,14 @@ class Functions(Construct):
     ) -> LambdaFunction:
         """The function of ``handlers/<construct id in snake case>.py``."""
         scope = Construct(self, construct_id)
-        log_group = logs.LogGroup(
-            scope,
-            "Logs",
-            retention=self._settings.log_retention,
-            # the evidence is the records table; logs go with what wrote them
-            removal_policy=cdk.RemovalPolicy.DESTROY,
-        )
+        log_group = self._log_groups.create(scope, "Logs")
         role = iam.Role(scope, "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
         function = lambda_.Function(
             scope,
             "Function",
             description=description,
             runtime=RUNTIME,
-            architecture=lambda_.Architecture.ARM_64,
+            architecture=_ARCHITECTURES[self._settings.function_architecture],
             code=self._code,
             handler=f"handlers.{_snake_case(construct_id)}.handler",
             memory_size=self._settings.function_memory_mb,
@@ -346,8 +360,8 @@ class Functions(Construct):
             log_group=log_group,
             tracing=lambda_.Tracing.ACTIVE,
             environment={
-                "POWERTOOLS_SERVICE_NAME": "sealpoint",
-                "POWERTOOLS_METRICS_NAMESPACE": "Sealpoint",
+                "POWERTOOLS_SERVICE_NAME": cdk.Stack.of(self).stack_name,
+                "POWERTOOLS_METRICS_NAMESPACE": NAMESPACE,
                 "POWERTOOLS_LOG_LEVEL": "INFO",
                 "RECORDS_TABLE_NAME": self._records.table_name,
                 "RECORD_RETENTION_DAYS": str(_DAYS_A_YEAR * self._settings.record_retention_years),
@@ -359,7 +373,32 @@ class Functions(Construct):
         role.add_to_policy(_allow(actions, self._records.table_arn))
         for statement in statements:
             role.add_to_policy(statement)
-        return LambdaFunction(function, function.add_alias("live"), role, timeout)
+        self._acknowledge(function, role, statements)
+        made = LambdaFunction(construct_id, function, function.add_alias("live"), role, timeout)
+        self.all.append(made)
+        return made
+
+    def _acknowledge(
+        self, function: lambda_.Function, role: iam.Role, statements: Sequence[iam.PolicyStatement]
+    ) -> None:
+        resources = {"*", *(resource for statement in statements for resource in statement.resources)}
+        acknowledge_policy(role, {r: why for r, why in self._wildcards.items() if r in resources})
+        acknowledge(
+            function,
+            "LambdaInsideVPC",
+            "It reaches AWS's APIs and Slack, nothing in a VPC, and takes requests through Lambda alone.",
+        )
+        acknowledge(
+            function,
+            "LambdaConcurrency",
+            "Clicks are throttled by the API and steps by the workflow; a reservation would take from what "
+            "the account's other functions share.",
+        )
+        acknowledge(
+            function,
+            "LambdaDLQ",
+            "Whoever invokes it waits for its answer; what EventBridge hands over has a failure destination.",
+        )
 
     def _arn(self, service: str, resource: str, name: str) -> str:
         stack = cdk.Stack.of(self)

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import aws_cdk as cdk
 from aws_cdk import aws_apigatewayv2 as apigateway
@@ -15,15 +15,23 @@ from aws_cdk import aws_cloudwatch_actions as actions
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_sns as sns
+from aws_cdk import aws_sns_subscriptions as subscriptions
 from aws_cdk import aws_sqs as sqs
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
 from stacks.functions import Functions
+from stacks.metrics import counted
+
+_PERIOD = cdk.Duration.minutes(5)
+_SLACK_WAITS_MS = 3000
 
 
 class Monitoring(Construct):
-    """Each alarm is about something that a person has to look at; none fires in a quiet week."""
+    """Each alarm is about something that a person has to look at; none fires in a quiet week.
+
+    An alarm's description names its page of the runbook.
+    """
 
     def __init__(
         self,
@@ -34,90 +42,129 @@ class Monitoring(Construct):
         functions: Functions,
         undelivered: sqs.Queue,
         api: apigateway.HttpApi,
+        operations_key: kms.IKey,
+        emails: Sequence[str],
     ) -> None:
         super().__init__(scope, construct_id)
-        self.topic = self._topic()
-        self._action = actions.SnsAction(self.topic)
+        self.topic = self._topic(operations_key)
+        for email in emails:
+            self.topic.add_subscription(subscriptions.EmailSubscription(email))
+        self.alarms: list[cloudwatch.Alarm] = []
 
-        for name, state_machine in state_machines.items():
-            what = f"An execution of the {name.lower()} workflow"
-            self._alarm(f"{name}ExecutionFailed", f"{what} failed", state_machine.metric_failed())
-            self._alarm(f"{name}ExecutionAborted", f"{what} was aborted", state_machine.metric_aborted())
-            self._alarm(f"{name}ExecutionTimedOut", f"{what} timed out", state_machine.metric_timed_out())
         self._alarm(
             "RemediationFailed",
-            "A remediation or a backout ended as FAILED: its endpoint needs a person",
-            cloudwatch.Metric(
-                namespace="Sealpoint",
-                metric_name="RemediationFailed",
-                dimensions_map={"service": "sealpoint"},
-                statistic="Sum",
-            ),
+            "remediation-failed",
+            "A remediation ended as FAILED: its endpoint needs a person",
+            counted(self, "RemediationClosed", outcome="FAILED"),
         )
         self._alarm(
+            "BackoutFailed",
+            "remediation-failed",
+            "A backout ended as FAILED: its endpoint needs a person",
+            counted(self, "BackoutClosed", outcome="FAILED"),
+        )
+        for name, state_machine in state_machines.items():
+            self._alarm(
+                f"{name}Stopped",
+                "execution-stopped",
+                f"An execution of the {name.lower()} workflow failed, timed out or was aborted",
+                _sum(
+                    state_machine.metric_failed(),
+                    state_machine.metric_timed_out(),
+                    state_machine.metric_aborted(),
+                ),
+            )
+        self._alarm(
             "Undelivered",
+            "undelivered-events",
             "Events could not be delivered: their endpoints were not looked at, or not let go",
             undelivered.metric_approximate_number_of_messages_visible(),
         )
-        self._alarm("ClicksFailing", "Clicks in Slack get an error from the API", api.metric_server_error())
         self._alarm(
-            "SlackInteractionsErrors",
-            "The function that takes Slack's clicks fails",
-            functions.slack_interactions.function.metric_errors(),
+            "SlackUnreachable",
+            "slack-unreachable",
+            "Slack has been out of reach for a quarter of an hour: questions and news wait",
+            counted(self, "SlackUnavailable"),
+            periods=3,  # the workflow tries again within each
         )
         self._alarm(
-            "CloseRemediationErrors",
-            "The function that closes remediations fails",
-            functions.close_remediation.function.metric_errors(),
+            "ApprovalAboutToExpire",
+            "approval-about-to-expire",
+            "Nobody has decided about an endpoint, and soon nobody can",
+            counted(self, "ApprovalAboutToExpire"),
+        )
+        # The workflow's steps fail and are tried again on every throttle; what stops them for good ends as
+        # FAILED, above. These are the ones that nothing tries again, and what nobody foresaw.
+        untried = (
+            functions.slack_interactions,
+            functions.decisions,
+            functions.close_remediation,
+            functions.close_backout,
         )
         self._alarm(
-            "CloseBackoutErrors",
-            "The function that closes backouts fails",
-            functions.close_backout.function.metric_errors(),
+            "FunctionErrors",
+            "function-errors",
+            "A function fails where nothing tries again, or with an error that nobody foresaw",
+            _sum(
+                *(function.function.metric_errors() for function in untried),
+                counted(self, "UnexpectedError"),
+            ),
+        )
+        self._alarm(
+            "ClicksFailing",
+            "clicks-failing",
+            "Clicks in Slack get an error from the API",
+            api.metric_server_error(),
+        )
+        self._alarm(
+            "ClicksSlow",
+            "clicks-failing",
+            "A click took longer than the three seconds that Slack waits",
+            api.metric_latency(statistic="Maximum"),
+            threshold=_SLACK_WAITS_MS,
         )
 
-    def _alarm(self, construct_id: str, description: str, metric: cloudwatch.IMetric) -> None:
+    def _alarm(
+        self,
+        construct_id: str,
+        page: str,
+        description: str,
+        metric: cloudwatch.IMetric,
+        *,
+        threshold: int = 0,
+        periods: int = 1,
+    ) -> None:
         alarm = cloudwatch.Alarm(
             self,
             construct_id,
-            alarm_description=description,
+            alarm_name=f"{cdk.Stack.of(self).stack_name}-{construct_id}",
+            alarm_description=f"{description}. What to do: docs/runbook/{page}.md",
             metric=metric,
-            threshold=0,
+            threshold=threshold,
             comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD,
-            evaluation_periods=1,
+            evaluation_periods=periods,
             treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
         )
-        alarm.add_alarm_action(self._action)
+        alarm.add_alarm_action(actions.SnsAction(self.topic))
+        self.alarms.append(alarm)
 
-    def _topic(self) -> sns.Topic:
-        """A topic with a key of its own: CloudWatch can't publish to one under the AWS-managed key."""
-        cloudwatch_service = iam.ServicePrincipal("cloudwatch.amazonaws.com")
-        this_account = {"StringEquals": {"aws:SourceAccount": cdk.Aws.ACCOUNT_ID}}
-        key = kms.Key(
-            self,
-            "TopicKey",
-            description="Sealpoint's alarm notifications on their way",
-            enable_key_rotation=True,
-            removal_policy=cdk.RemovalPolicy.DESTROY,
+    def _topic(self, operations_key: kms.IKey) -> sns.Topic:
+        topic = sns.Topic(
+            self, "Topic", display_name="Sealpoint alarms", master_key=operations_key, enforce_ssl=True
         )
-        key.add_to_resource_policy(
-            iam.PolicyStatement(
-                sid="AlarmsPublish",
-                principals=[cloudwatch_service],
-                actions=["kms:Decrypt", "kms:GenerateDataKey*"],
-                resources=["*"],  # in a key policy: this key
-                conditions=this_account,
-            )
-        )
-        topic = sns.Topic(self, "Topic", display_name="Sealpoint alarms", master_key=key, enforce_ssl=True)
         # a topic with a policy of its own has lost the default one, which let the account's alarms in
         topic.add_to_resource_policy(
             iam.PolicyStatement(
                 sid="AlarmsPublish",
-                principals=[cloudwatch_service],
+                principals=[iam.ServicePrincipal("cloudwatch.amazonaws.com")],
                 actions=["sns:Publish"],
                 resources=[topic.topic_arn],
-                conditions=this_account,
+                conditions={"StringEquals": {"aws:SourceAccount": cdk.Aws.ACCOUNT_ID}},
             )
         )
         return topic
+
+
+def _sum(*metrics: cloudwatch.IMetric) -> cloudwatch.MathExpression:
+    named = {f"m{index}": metric for index, metric in enumerate(metrics)}
+    return cloudwatch.MathExpression(expression=" + ".join(named), using_metrics=named, period=_PERIOD)

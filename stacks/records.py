@@ -6,6 +6,8 @@ import aws_cdk as cdk
 from aws_cdk import aws_dynamodb as dynamodb
 from constructs import Construct
 
+from stacks.acknowledgements import acknowledge
+
 HISTORY_INDEX = "byEndpoint"
 
 
@@ -31,6 +33,12 @@ class Records(Construct):
             time_to_live_attribute="expiresAt",
             deletion_protection=True,
             removal_policy=cdk.RemovalPolicy.RETAIN,
+        )
+        acknowledge(
+            self.table,
+            "DynamoDBInBackupPlan",
+            "It restores itself to any second of 35 days; an organization's backup plan finds it by the "
+            "settings' tags.",
         )
         # only records have both attributes: the history of an endpoint, and of all of them
         self.table.add_global_secondary_index(

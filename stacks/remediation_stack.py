@@ -9,15 +9,20 @@ from __future__ import annotations
 from typing import Any
 
 import aws_cdk as cdk
+from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from stacks.aftermath import Backout, Retirement
-from stacks.approvals_api import ApprovalsApi, SlackSecret
+from stacks.approvals_api import ApprovalsApi
+from stacks.dashboard import Dashboard
 from stacks.encryption_key import EncryptionKey
 from stacks.functions import Functions, WorkflowArns
+from stacks.log_groups import LogGroups
 from stacks.monitoring import Monitoring
+from stacks.operations_key import OperationsKey
 from stacks.records import Records
 from stacks.settings import Settings
+from stacks.slack_secret import SlackSecret
 from stacks.trigger import Trigger
 from stacks.workflow import Workflow
 
@@ -32,6 +37,10 @@ class RemediationStack(cdk.Stack):
             description="Sealpoint: encrypts SageMaker endpoints, with approval in Slack",
             **options,
         )
+        for name, value in settings.tags.items():
+            cdk.Tags.of(self).add(name, value)
+        if settings.permissions_boundary:
+            iam.PermissionsBoundary.of(self).apply(self._managed_policy(settings.permissions_boundary))
         # The functions answer and start state machines, which invoke the functions: the names are fixed
         # beforehand, so that neither has to exist before the other.
         names = {part: f"{self.stack_name}-{part}" for part in ("remediation", "backout", "retirement")}
@@ -48,7 +57,9 @@ class RemediationStack(cdk.Stack):
         )
 
         records = Records(self, "Records")
-        slack = SlackSecret(self, "Slack")
+        operations = OperationsKey(self, "Operations")
+        log_groups = LogGroups(settings.log_retention, operations.key)
+        slack = SlackSecret(self, "Slack", operations_key=operations.key)
         encryption = EncryptionKey(
             self, "Encryption", existing_key_arn=settings.kms_key_arns.get(self.region)
         )
@@ -58,10 +69,11 @@ class RemediationStack(cdk.Stack):
             settings=settings,
             records=records.table,
             encryption=encryption,
-            slack_secret=slack.secret,
+            slack_secret=slack,
+            log_groups=log_groups,
             workflow_arns=workflow_arns,
         )
-        parts = {"settings": settings, "functions": functions}
+        parts = {"log_groups": log_groups, "functions": functions}
         workflow = Workflow(self, "Workflow", **parts, name=names["remediation"])
         backout = Backout(self, "Backout", **parts, name=names["backout"])
         retirement = Retirement(self, "Retirement", **parts, name=names["retirement"])
@@ -78,22 +90,28 @@ class RemediationStack(cdk.Stack):
         approvals = ApprovalsApi(
             self,
             "Approvals",
-            settings=settings,
+            log_groups=log_groups,
             interactions=functions.slack_interactions,
             decisions=functions.decisions,
         )
-        monitoring = Monitoring(
-            self,
-            "Monitoring",
-            state_machines={
+        watched = {
+            "state_machines": {
                 "Remediation": workflow.state_machine,
                 "Backout": backout.state_machine,
                 "Retirement": retirement.state_machine,
             },
+            "undelivered": trigger.undelivered,
+            "api": approvals.api,
+        }
+        monitoring = Monitoring(
+            self,
+            "Monitoring",
+            **watched,
             functions=functions,
-            undelivered=trigger.undelivered,
-            api=approvals.api,
+            operations_key=operations.key,
+            emails=settings.alarm_emails,
         )
+        Dashboard(self, "Dashboard", **watched, functions=functions.all, alarms=monitoring.alarms)
 
         for name, value in {
             "RemediationStateMachineArn": workflow.state_machine.state_machine_arn,
@@ -107,3 +125,8 @@ class RemediationStack(cdk.Stack):
             "AlarmTopicArn": monitoring.topic.topic_arn,
         }.items():
             cdk.CfnOutput(self, name, value=value)
+
+    def _managed_policy(self, name_or_arn: str) -> iam.IManagedPolicy:
+        if name_or_arn.startswith("arn:"):
+            return iam.ManagedPolicy.from_managed_policy_arn(self, "PermissionsBoundary", name_or_arn)
+        return iam.ManagedPolicy.from_managed_policy_name(self, "PermissionsBoundary", name_or_arn)

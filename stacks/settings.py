@@ -7,7 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import boto3
 from aws_cdk import aws_logs as logs
+from botocore.exceptions import UnknownRegionError
 
 from stacks.decision_settings import DecisionSettings, read_decision_settings, sample_problems
 from stacks.deployment_config import deployment_config_problem
@@ -19,12 +21,51 @@ BACKOUT_DAYS = range(90 + 1)
 EXEMPT_DAYS = range(1, 365 + 1)
 RETENTION_YEARS = range(1, 30 + 1)
 
+# Where and by whom is for each user to say; everything else has a default, so that settings which are new in
+# a release change nothing for those who upgrade.
+DEFAULTS: Mapping[str, Any] = {
+    "namePrefix": "Sealpoint",
+    "approvalDeadlineHours": 24,
+    "reminderHours": 8,
+    "approvalMode": "required",
+    "decideIn": "slack",
+    "forbidOwnApproval": True,
+    "breakGlass": False,
+    "twoApproversTag": {},
+    "routes": [],
+    "runbookUrl": "",
+    "kmsKeyArns": {},
+    "requiredSurfaces": ["instance-volume"],
+    "encryptedBy": "any",
+    "deploymentConfig": {},
+    "backoutDays": 14,
+    "exemptDaysAfterBackout": 30,
+    "retireOldConfig": True,
+    "recordRetentionYears": 6,
+    "alarmEmails": [],
+    "logRetentionDays": 365,
+    "functionMemoryMb": 1024,
+    "functionArchitecture": "arm64",
+    "permissionsBoundary": "",
+    "tags": {},
+}
+
 # As `remediation.vocabulary.Surface` has them; a test holds the two together.
 VOLUME = "instance-volume"
 SURFACES = (VOLUME, "core-dump", "data-capture", "async-output")
+ARCHITECTURES = ("arm64", "x86_64")
 ANY_KEY, CUSTOMER_MANAGED_KEY = "any", "customer-managed"
 
 _REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-\d")
+# <prefix>-<region>-remediation has to fit the 80 characters of a state machine's name
+_NAME_PREFIX = re.compile(r"(?=.{1,40}$)[A-Za-z](-?[A-Za-z0-9])*")
+_EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
+# https://docs.aws.amazon.com/IAM/latest/APIReference/API_Policy.html
+_POLICY = re.compile(r"(arn:aws[a-z-]*:iam::(\d{12}|aws):policy/)?([\w+=,.@-]+/)*[\w+=,.@-]{1,128}|")
+# https://docs.aws.amazon.com/general/latest/gr/aws_tagging.html
+_TAG_NAME = re.compile(r"(?!aws:)[\w .:/=+@-]{1,128}", re.IGNORECASE)
+_TAG_VALUE = re.compile(r"[\w .:/=+@-]{0,256}")
+_MOST_TAGS = 45  # of 50: CloudFormation and CDK add some
 _KEY_ARN = re.compile(
     r"arn:aws[a-z-]*:kms:(?P<region>[a-z0-9-]+):\d{12}:key/"
     r"([0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|mrk-[0-9a-f]{32})"
@@ -51,6 +92,8 @@ class Settings:
 
     Attributes
     ----------
+    name_prefix
+        A stack is named ``<name_prefix>-<region>``, and what it holds after the stack.
     kms_key_arns
         For a region, the ARN of the user's own key; a region without one gets a key of its own.
     required_surfaces
@@ -61,9 +104,12 @@ class Settings:
         SageMaker's DeploymentConfig for endpoints that have none; None leaves them to SageMaker's default.
     backout_days
         How long an encrypted endpoint's card offers the way back, and its old config is kept for it.
+    permissions_boundary
+        The name or ARN of the managed policy that every role is bounded by; empty for none.
     """
 
     regions: tuple[str, ...]
+    name_prefix: str
     decisions: DecisionSettings
     kms_key_arns: Mapping[str, str]
     required_surfaces: tuple[str, ...]
@@ -73,8 +119,12 @@ class Settings:
     exempt_days_after_backout: int
     retire_old_config: bool
     record_retention_years: int
-    function_memory_mb: int
+    alarm_emails: tuple[str, ...]
     log_retention: logs.RetentionDays
+    function_memory_mb: int
+    function_architecture: str
+    permissions_boundary: str
+    tags: Mapping[str, str]
 
     def keys_that_count(self, region: str) -> tuple[str, ...]:
         """`encrypted_by` for one region: an ARN is of one region, an id or an alias's name of any."""
@@ -97,10 +147,13 @@ class Settings:
         """
         if not isinstance(context, dict):
             raise SettingsError([f"'sealpoint' must be an object of settings, not {context!r}."])
-        reader = Reader(context)
+        reader = Reader(context, defaults=DEFAULTS)
         regions = _regions(reader)
         settings = cls(
             regions=regions,
+            name_prefix=reader.text(
+                "namePrefix", _NAME_PREFIX, "a letter, then letters, digits and single hyphens, at most 40"
+            ),
             decisions=read_decision_settings(reader),
             kms_key_arns=_kms_key_arns(reader, regions),
             required_surfaces=_required_surfaces(reader),
@@ -110,19 +163,52 @@ class Settings:
             exempt_days_after_backout=reader.whole_number("exemptDaysAfterBackout", EXEMPT_DAYS),
             retire_old_config=reader.yes_or_no("retireOldConfig"),
             record_retention_years=reader.whole_number("recordRetentionYears", RETENTION_YEARS),
-            function_memory_mb=reader.whole_number("functionMemoryMb", MEMORY_MB),
+            alarm_emails=reader.list_of_text("alarmEmails", "email addresses", _EMAIL, may_be_empty=True),
             log_retention=_log_retention(reader),
+            function_memory_mb=reader.whole_number("functionMemoryMb", MEMORY_MB),
+            function_architecture=reader.one_of("functionArchitecture", ARCHITECTURES),
+            permissions_boundary=reader.text(
+                "permissionsBoundary", _POLICY, "the name or ARN of an IAM managed policy, or '' for none"
+            ),
+            tags=_tags(reader),
         )
         reader.refuse_unknown()
         if str(deploying).lower() == "true":
             reader.problems += sample_problems(settings.decisions)
+            partitions = {region: _partition(region) for region in regions}
+            if len({*partitions.values()}) > 1:
+                reader.problem("regions", partitions, "regions of one partition: no account has several")
         if reader.problems:
             raise SettingsError(reader.problems)
         return settings
 
 
 def _regions(reader: Reader) -> tuple[str, ...]:
-    return reader.list_of_text("regions", "AWS regions, such as us-east-1", _REGION)
+    regions = reader.list_of_text("regions", "AWS regions, such as us-east-1", _REGION)
+    for region in regions:
+        if not _partition(region):
+            reader.problem("regions", region, "an AWS region, such as us-east-1")
+    return regions
+
+
+def _partition(region: str) -> str:
+    try:
+        return boto3.Session().get_partition_for_region(region)
+    except UnknownRegionError:
+        return ""
+
+
+def _tags(reader: Reader) -> dict[str, str]:
+    tags = reader.tags("tags")
+    for name, value in tags.items():
+        if not _TAG_NAME.fullmatch(name) or not _TAG_VALUE.fullmatch(value):
+            allowed = (
+                "letters, digits, spaces and . : / = + @ - _, 128 in a name, 256 in a value, no aws: first"
+            )
+            reader.problem(f"tags.{name}", value, allowed)
+    if len(tags) > _MOST_TAGS:
+        reader.problem("tags", f"{len(tags)} tags", f"at most {_MOST_TAGS}")
+    return tags
 
 
 def _kms_key_arns(reader: Reader, regions: tuple[str, ...]) -> dict[str, str]:

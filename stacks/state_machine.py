@@ -13,13 +13,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import aws_cdk as cdk
-from aws_cdk import aws_logs as logs
 from aws_cdk import aws_stepfunctions as sfn
 from aws_cdk import aws_stepfunctions_tasks as tasks
 from constructs import Construct
 
+from stacks.acknowledgements import acknowledge_policy
 from stacks.functions import Functions, LambdaFunction
-from stacks.settings import Settings
+from stacks.log_groups import LogGroups
 
 _TASK_GRACE_SECONDS = 15
 _FIRST_POLL_SECONDS = 15
@@ -90,16 +90,10 @@ class Machine(Construct):
         self._waited_for: list[LambdaFunction] = []
 
     def create(
-        self, name: str, comment: str, definition: sfn.IChainable, settings: Settings
+        self, name: str, comment: str, definition: sfn.IChainable, log_groups: LogGroups
     ) -> sfn.StateMachine:
-        log_group = logs.LogGroup(
-            self,
-            "Logs",
-            # log groups under this prefix don't use up the account's limited log resource policies
-            log_group_name=f"/aws/vendedlogs/states/{name}",
-            retention=settings.log_retention,
-            removal_policy=cdk.RemovalPolicy.DESTROY,
-        )
+        # log groups under this prefix don't use up the account's limited log resource policies
+        log_group = log_groups.create(self, "Logs", name=f"/aws/vendedlogs/states/{name}")
         machine = sfn.StateMachine(
             self,
             "StateMachine",
@@ -113,6 +107,8 @@ class Machine(Construct):
         )
         for step in self._waited_for:
             step.alias.grant_invoke(machine)
+        why = "X-Ray and the delivery of logs know no narrower resource."
+        acknowledge_policy(machine.role, {"*": why})
         return machine
 
     def failure(self, state: str, comment: str) -> sfn.Fail:

@@ -17,6 +17,7 @@ from aws_cdk import aws_sqs as sqs
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
+from stacks.acknowledgements import acknowledge, acknowledge_policy
 from stacks.functions import LambdaFunction
 
 # EventBridge's own limits, written down
@@ -48,8 +49,10 @@ class Trigger(Construct):
             enforce_ssl=True,
             retention_period=cdk.Duration.days(14),
         )
+        acknowledge(self.undelivered, "AwsSolutions-SQS3", "It is the dead-letter queue.")
         start_role = iam.Role(self, "StartRole", assumed_by=iam.ServicePrincipal("events.amazonaws.com"))
         state_machine.grant_start_execution(start_role)
+        acknowledge_policy(start_role, {})
 
         # Two rules, of which exactly one matches: an AWS service may call without `userIdentity.arn`
         # (DESIGN §4.2), and an input transformer that reads an absent path delivers no valid input.

@@ -17,7 +17,7 @@ from aws_cdk import aws_stepfunctions_tasks as tasks
 from constructs import Construct
 
 from stacks.functions import Functions
-from stacks.settings import Settings
+from stacks.log_groups import LogGroups
 from stacks.state_machine import (
     AS_BEFORE,
     AWS_BUSY,
@@ -49,7 +49,7 @@ class Workflow(Machine):
     """The remediation's state machine."""
 
     def __init__(
-        self, scope: Construct, construct_id: str, *, settings: Settings, functions: Functions, name: str
+        self, scope: Construct, construct_id: str, *, log_groups: LogGroups, functions: Functions, name: str
     ) -> None:
         super().__init__(scope, construct_id)
         self._functions = functions
@@ -57,7 +57,7 @@ class Workflow(Machine):
             name,
             "Moves one SageMaker endpoint onto an encrypted copy of its config, if a person approves",
             self._definition(),
-            settings,
+            log_groups,
         )
 
     def _definition(self) -> sfn.IChainable:

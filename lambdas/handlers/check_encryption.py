@@ -11,7 +11,7 @@ from gateways.kms import kms
 from gateways.records import records
 from gateways.sagemaker import sagemaker
 from gateways.workflow import workflow
-from handlers.shared.observability import logger, metrics, step
+from handlers.shared.observability import count, logger, step
 from remediation import assessment
 from remediation.approval import still_denied
 from remediation.errors import InvalidInput, RequestRefused
@@ -89,7 +89,7 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
             Verdict.UNENCRYPTED, Outcome.SUPERSEDED, f"Remediation {holder} already covers this change."
         )
     logger.info("unencrypted_endpoint_found", endpoint_name=name, source_config=source)
-    metrics.add_metric(name="UnencryptedEndpointFound", unit="Count", value=1)
+    count("UnencryptedEndpointFound")
     return {"verdict": Verdict.UNENCRYPTED}
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from gateways.records import records
 from gateways.sagemaker import sagemaker
-from handlers.shared.observability import logger, metrics, step
+from handlers.shared.observability import count, logger, step
 from handlers.shared.telling import channel_of, patient_slack, tell_thread
 from remediation import card
 from remediation.assessment import EXEMPT_REASON_TAG, EXEMPT_UNTIL_TAG
@@ -83,6 +83,4 @@ def _withdraw_exemption(record: Remediation, now: datetime) -> None:
 def _count(record: Remediation) -> None:
     outcome = record.get("outcome", Outcome.FAILED)
     logger.info("backout_closed", outcome=outcome, reason=record.get("reason", ""))
-    metrics.add_metric(name="BackoutClosed", unit="Count", value=1)
-    if outcome == Outcome.FAILED:
-        metrics.add_metric(name="RemediationFailed", unit="Count", value=1)
+    count("BackoutClosed", outcome=outcome)

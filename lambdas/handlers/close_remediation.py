@@ -8,12 +8,12 @@ from typing import Any
 from gateways.environment import required, required_days
 from gateways.records import records
 from gateways.workflow import workflow
-from handlers.shared.observability import logger, metrics, step
+from handlers.shared.observability import count, logger, measure, step
 from handlers.shared.telling import channel_of, patient_slack, tell_thread
 from remediation import card
 from remediation.approval import decision_entry, decision_facts, denial_of
 from remediation.closing import ending
-from remediation.record import Approval, Remediation, happened, iso, salvaged_record
+from remediation.record import Approval, Remediation, from_iso, happened, iso, salvaged_record
 from remediation.vocabulary import ApprovalStatus, Outcome
 
 # The state machine's output (DESIGN §6)
@@ -47,7 +47,7 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     remediation = records().close(event["remediationId"], facts, entry)
     records().release(remediation["endpointName"], remediation["remediationId"])
     if not already_closed:
-        _count(remediation)
+        _count(remediation, now)
     _tell(remediation, approval)
     if remediation.get("outcome") == Outcome.ENCRYPTED:
         _retire_later(remediation, int(days.total_seconds()))
@@ -91,9 +91,9 @@ def _tell(remediation: Remediation, approval: Approval | None) -> None:
         records().note(remediation["remediationId"], {"noticeTs": ts})
 
 
-def _count(remediation: Remediation) -> None:
+def _count(remediation: Remediation, now: datetime) -> None:
     outcome = remediation.get("outcome", Outcome.FAILED)
     logger.info("remediation_closed", outcome=outcome, reason=remediation.get("reason", ""))
-    metrics.add_metric(name="RemediationClosed", unit="Count", value=1)
-    if outcome == Outcome.FAILED:
-        metrics.add_metric(name="RemediationFailed", unit="Count", value=1)
+    count("RemediationClosed", outcome=outcome)
+    if outcome == Outcome.ENCRYPTED:
+        measure("TimeToEncrypted", (now - from_iso(remediation["startedAt"])).total_seconds())

@@ -13,7 +13,7 @@ from typing import Any
 from gateways.records import records
 from handlers.shared import telling
 from handlers.shared.deciding import decide
-from handlers.shared.observability import logger, publish_metrics
+from handlers.shared.observability import count_error, logger
 from remediation.approval import ASK_AGAIN_DAYS, DECISIONS, REASON_LIMIT, Answer, Wish
 from remediation.click import MalformedRequest, body_text
 from remediation.errors import RemediationError
@@ -30,9 +30,8 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
         return _answer(400, "MALFORMED", str(error))
     except RemediationError as error:
         logger.error("decision_not_handled", error_word=type(error).__name__, error_message=str(error))
+        count_error(error)
         return _answer(503, "UNAVAILABLE", "It could not be recorded now. Try again.")
-    finally:
-        publish_metrics()
 
 
 def _handle(event: dict[str, Any], now: datetime) -> dict[str, Any]:

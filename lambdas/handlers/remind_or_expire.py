@@ -8,7 +8,7 @@ from typing import Any
 from gateways.environment import rules
 from gateways.records import records
 from gateways.slack import Slack, slack_secret
-from handlers.shared.observability import logger, metrics, step
+from handlers.shared.observability import count, count_error, logger, step
 from remediation import thread
 from remediation.approval import is_last_reminder, wait_seconds
 from remediation.errors import RemediationError
@@ -27,7 +27,11 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     deadline = from_iso(approval["deadline"])
     if approval["status"] == ApprovalStatus.PENDING and now < deadline:
         route = rules().named(remediation.get("route", ""))
-        _remind(remediation, approval, route, now)
+        last = is_last_reminder(now, deadline, route.reminder)
+        if last:
+            count("ApprovalAboutToExpire")
+        if route.reminder:
+            _remind(remediation, approval, route, last=last)
         return {"waitSeconds": wait_seconds(now, deadline, route.reminder)}
     settled = records().settle(approval["approvalId"], ApprovalStatus.EXPIRED, {"decidedAt": iso(now)})
     decision = settled["status"] if settled else ApprovalStatus.EXPIRED
@@ -35,11 +39,10 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     return {"decision": decision}
 
 
-def _remind(remediation: Remediation, approval: Approval, route: Route, now: datetime) -> None:
+def _remind(remediation: Remediation, approval: Approval, route: Route, *, last: bool) -> None:
     """In the card's thread. A reminder that can't be posted is no reason to stop asking."""
     if "ts" not in approval or "channel" not in approval:
         return
-    last = is_last_reminder(now, from_iso(approval["deadline"]), route.reminder)
     message = thread.reminder(remediation, approval, route.approvers, last=last)
     try:
         Slack(slack_secret()).post(approval["channel"], message, thread_ts=approval["ts"])
@@ -47,7 +50,4 @@ def _remind(remediation: Remediation, approval: Approval, route: Route, now: dat
         records().note_approval(approval["approvalId"], {"remindersSent": sent})
     except RemediationError as error:
         logger.warning("not_reminded", error_word=type(error).__name__, error_message=str(error))
-        return
-    metrics.add_metric(name="ApprovalReminded", unit="Count", value=1)
-    if last:
-        metrics.add_metric(name="ApprovalAboutToExpire", unit="Count", value=1)
+        count_error(error)

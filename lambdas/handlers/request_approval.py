@@ -12,7 +12,7 @@ from gateways.environment import rules
 from gateways.records import records
 from gateways.slack import Slack
 from gateways.workflow import workflow
-from handlers.shared.observability import logger, metrics, step
+from handlers.shared.observability import count, logger, step
 from handlers.shared.telling import patient_slack
 from remediation import card
 from remediation.approval import decision_entry, decision_facts, new_approval_id, status_at_first
@@ -60,7 +60,7 @@ def _posted(remediation: Remediation, approval: Approval, route: Route, slack: S
         slack.rewrite(approval, card.message(remediation, approval))  # clicked before we knew its ts
     logger.info("approval_requested", channel=channel, ts=ts, mode=route.mode)
     if approval["status"] == ApprovalStatus.PENDING:
-        metrics.add_metric(name="ApprovalRequested", unit="Count", value=1)
+        count("ApprovalRequested")
     return approval
 
 

@@ -13,7 +13,7 @@ from typing import Any
 from gateways.environment import required
 from gateways.records import records
 from gateways.sagemaker import sagemaker
-from handlers.shared.observability import logger, metrics, step
+from handlers.shared.observability import count, logger, step
 from handlers.shared.telling import patient_slack
 from remediation import card
 from remediation.progress import uses
@@ -49,7 +49,7 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
             return _kept(remediation, old, f"The endpoint {user} uses it, or may go back to it.", now)
         sagemaker().delete_config(old)
     logger.info("old_config_retired", config=old)
-    metrics.add_metric(name="OldConfigRetired", unit="Count", value=1)
+    count("OldConfigRetired")
     return _ended(remediation, {"sourceRetiredAt": iso(now)}, f"Deleted {old}, which nothing used", now)
 
 

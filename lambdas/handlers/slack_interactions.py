@@ -16,7 +16,7 @@ from gateways.records import records
 from gateways.slack import Slack, is_from_slack, slack_secret
 from gateways.workflow import workflow
 from handlers.shared.deciding import Decided, decide
-from handlers.shared.observability import logger, metrics, publish_metrics
+from handlers.shared.observability import count, count_error, logger
 from handlers.shared.telling import announce_broken_glass
 from remediation import backout, card, modal
 from remediation.approval import DECISIONS, Answer, Wish
@@ -33,10 +33,7 @@ _SUBMITTED = {modal.DENY: ApprovalStatus.DENIED, modal.BREAK_GLASS: ApprovalStat
 
 @logger.inject_lambda_context(clear_state=True)
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
-    try:
-        return _handle(event, datetime.now(UTC))
-    finally:
-        publish_metrics()
+    return _handle(event, datetime.now(UTC))
 
 
 def _handle(event: dict[str, Any], now: datetime) -> dict[str, Any]:
@@ -69,6 +66,7 @@ def _handle(event: dict[str, Any], now: datetime) -> dict[str, Any]:
     except RemediationError as error:
         # Slack shows the person that the click did not go through; clicking again is safe
         logger.error("click_not_handled", error_word=type(error).__name__, error_message=str(error))
+        count_error(error)
         return _answer(503, "Try again.")
     return _answer(200, "")
 
@@ -144,7 +142,7 @@ def _back_out(click: Click, now: datetime) -> None:
     ruling = backout.judge_request(remediation, route, is_approver=allowed, now=now)
     logger.info("backout_judged", answer=ruling.answer, user_id=click.user_id)
     if approval is None or remediation is None or ruling.answer is Answer.REFUSE:
-        metrics.add_metric(name="DecisionRefused", unit="Count", value=1)
+        count("DecisionRefused")
         if approval:
             what = f"{backout.ACTION_ID}: {ruling.explanation}"
             records().note_attempt(

@@ -29,6 +29,8 @@ REASON_LIMIT = 500  # characters
 
 # The server takes no decision after the deadline; this lets the answer to the last one still arrive.
 ANSWER_GRACE = timedelta(minutes=5)
+# Before the deadline of a question about which nobody is reminded.
+LAST_CALL = timedelta(hours=1)
 
 
 class Answer(StrEnum):
@@ -182,12 +184,15 @@ def still_denied(denial: Denial | None, plan: str, now: datetime) -> str:
 def wait_seconds(now: datetime, deadline: datetime, reminder: timedelta) -> int:
     """How long the workflow waits for an answer before it reminds, or finds the deadline past."""
     remaining = deadline - now
-    wait = reminder if reminder and reminder < remaining else remaining + ANSWER_GRACE
+    wait = reminder or remaining - LAST_CALL
+    if not timedelta() < wait < remaining:
+        wait = remaining + ANSWER_GRACE
     return max(1, int(wait.total_seconds()))
 
 
 def is_last_reminder(now: datetime, deadline: datetime, reminder: timedelta) -> bool:
-    return now + reminder >= deadline
+    """Without reminders there is still a last call: an alarm tells of a question that is about to expire."""
+    return now + (reminder or LAST_CALL) >= deadline
 
 
 def settled(approval: Approval) -> str:

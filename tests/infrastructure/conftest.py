@@ -47,8 +47,8 @@ class Elsewhere:
     def __init__(self, folder: Path, builds: int) -> None:
         self.folder = folder
         self.builds = builds
-        self.gov = Template(folder / "Sealpoint-us-gov-west-1.template.json", "us-gov-west-1", "aws-us-gov")
-        self.china = Template(folder / "Sealpoint-cn-north-1.template.json", "cn-north-1", "aws-cn")
+        self.gov = Template(folder / "Clinical-us-gov-west-1.template.json", "us-gov-west-1", "aws-us-gov")
+        self.china = Template(folder / "Clinical-cn-north-1.template.json", "cn-north-1", "aws-cn")
 
 
 @pytest.fixture(scope="session")
@@ -67,6 +67,11 @@ def elsewhere(context: dict[str, Any], tmp_path_factory: pytest.TempPathFactory)
         "kmsKeyArns": {"us-gov-west-1": GOV_KEY_ARN},
         "encryptedBy": "customer-managed",
         "requiredSurfaces": ["instance-volume", "data-capture"],
+        "namePrefix": "Clinical",
+        "alarmEmails": ["oncall@example.com"],
+        "permissionsBoundary": "developer-boundary",
+        "tags": {"cost-center": "ml platform"},
+        "functionArchitecture": "x86_64",
     }
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(lambda_asset, "build_asset", counted)

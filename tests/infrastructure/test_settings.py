@@ -10,12 +10,13 @@ from typing import Any
 import pytest
 
 from stacks.decision_settings import SAMPLE_APPROVERS, SAMPLE_CHANNEL
-from stacks.settings import Settings, SettingsError
+from stacks.settings import DEFAULTS, Settings, SettingsError
 from tests.infrastructure.conftest import ROOT
 
 KEY_ARN = "arn:aws:kms:us-east-1:123456789012:key/mrk-1234abcd12ab34cd56ef1234567890ab"
 GOOD: dict[str, Any] = {
     "regions": ["us-east-1", "eu-central-1"],
+    "namePrefix": "Clinical-Sealpoint",
     "slackChannel": "C0123456789",
     "approvers": ["U0123456789", "W0123456789"],
     "approvalDeadlineHours": 48,
@@ -40,8 +41,12 @@ GOOD: dict[str, Any] = {
     "exemptDaysAfterBackout": 10,
     "retireOldConfig": False,
     "recordRetentionYears": 10,
-    "functionMemoryMb": 2048,
+    "alarmEmails": ["oncall@example.com"],
     "logRetentionDays": 30,
+    "functionMemoryMb": 2048,
+    "functionArchitecture": "x86_64",
+    "permissionsBoundary": "developer-boundary",
+    "tags": {"cost-center": "ml platform"},
 }
 
 _ROLLING = GOOD["deploymentConfig"]["RollingUpdatePolicy"]
@@ -75,6 +80,11 @@ def test_good_settings_are_read_as_they_are() -> None:
     assert settings.record_retention_years == 10
     assert settings.function_memory_mb == 2048
     assert settings.log_retention.name == "ONE_MONTH"
+    assert settings.name_prefix == "Clinical-Sealpoint"
+    assert settings.alarm_emails == ("oncall@example.com",)
+    assert settings.function_architecture == "x86_64"
+    assert settings.permissions_boundary == "developer-boundary"
+    assert settings.tags == {"cost-center": "ml platform"}
 
 
 def test_the_settings_in_cdk_json_can_be_synthesized_but_not_deployed(context: dict[str, Any]) -> None:
@@ -99,6 +109,21 @@ def test_one_sample_approver_among_real_ones_is_refused_too() -> None:
         ("regions", ["us-east-1", "us-east-1"], "each once"),
         ("regions", ["Virginia"], "'Virginia'"),
         ("regions", [1], "is 1"),
+        ("regions", ["mars-north-1"], "'mars-north-1'"),
+        ("namePrefix", "", "a letter, then letters"),
+        ("namePrefix", "1st", "a letter, then letters"),
+        ("namePrefix", "two--hyphens", "single hyphens"),
+        ("namePrefix", "x" * 41, "at most 40"),
+        ("namePrefix", None, "is None"),
+        ("alarmEmails", "oncall@example.com", "a list of any number of email addresses"),
+        ("alarmEmails", ["oncall"], "is 'oncall'"),
+        ("functionArchitecture", "arm", "one of arm64, x86_64"),
+        ("permissionsBoundary", "arn:aws:iam::123456789012:role/x", "an IAM managed policy"),
+        ("permissionsBoundary", True, "is True"),
+        ("tags", ["team"], "an object of tag names and values"),
+        ("tags", {"aws:team": "x"}, "no aws: first"),
+        ("tags", {"team": "a" * 257}, "256 in a value"),
+        ("tags", {f"t{i}": "" for i in range(46)}, "at most 45"),
         ("slackChannel", "#sagemaker", "the Slack channel's id"),
         ("slackChannel", "", "the Slack channel's id"),
         ("slackChannel", 7, "is 7"),
@@ -169,12 +194,26 @@ def test_a_bad_value_is_refused_by_key_value_and_what_is_allowed(key: str, value
     assert says in problem
 
 
-@pytest.mark.parametrize("key", list(GOOD))
-def test_every_setting_is_required(key: str) -> None:
+@pytest.mark.parametrize("key", ["regions", "slackChannel", "approvers"])
+def test_where_and_by_whom_has_to_be_said(key: str) -> None:
     without = {name: value for name, value in GOOD.items() if name != key}
     found = [problem for problem in problems(without) if problem.startswith(f"'{key}'")]
     assert len(found) == 1
     assert "is missing" in found[0]
+
+
+def test_everything_else_has_the_default_that_cdk_json_shows(context: dict[str, Any]) -> None:
+    shown = context["sealpoint"]
+    said = {key: shown[key] for key in ("regions", "slackChannel", "approvers")}
+    assert {**said, **DEFAULTS} == shown
+    assert Settings.from_context(said) == Settings.from_context(shown)
+
+
+def test_one_deployment_is_in_one_partition() -> None:
+    mixed = {**GOOD, "regions": ["us-east-1", "cn-north-1"]}
+    assert Settings.from_context(mixed).regions == ("us-east-1", "cn-north-1")  # to look at, not to deploy
+    (problem,) = problems(mixed, "true")
+    assert "regions of one partition" in problem
 
 
 def test_an_unknown_setting_is_refused_with_the_nearest_known_one() -> None:

@@ -49,8 +49,8 @@ def test_each_region_gets_a_stack_of_its_own_and_no_partition_is_assumed(elsewhe
     manifest = json.loads((elsewhere.folder / "manifest.json").read_text())
     stacks = {n: a for n, a in manifest["artifacts"].items() if a["type"] == "aws:cloudformation:stack"}
     assert {name: stack["environment"] for name, stack in stacks.items()} == {
-        "Sealpoint-us-gov-west-1": "aws://unknown-account/us-gov-west-1",
-        "Sealpoint-cn-north-1": "aws://unknown-account/cn-north-1",
+        "Clinical-us-gov-west-1": "aws://unknown-account/us-gov-west-1",
+        "Clinical-cn-north-1": "aws://unknown-account/cn-north-1",
     }
     for template in (elsewhere.gov, elsewhere.china):
         assert [text for text in strings(template.body) if "arn:aws:" in text] == []
@@ -124,7 +124,7 @@ def test_a_users_key_is_taken_as_it_is(elsewhere: Elsewhere) -> None:
     assert elsewhere.gov.outputs["KmsKeyArn"] == GOV_KEY_ARN
     assert elsewhere.gov.resources("AWS::KMS::Alias") == {}
     descriptions = {k["Properties"]["Description"] for k in elsewhere.gov.resources("AWS::KMS::Key").values()}
-    assert descriptions == {"Sealpoint's alarm notifications on their way"}
+    assert descriptions == {"The logs, alarm notifications and Slack credentials of Clinical-us-gov-west-1"}
 
 
 # -- Slack's way in
@@ -171,55 +171,3 @@ def test_the_api_is_throttled_and_logs_who_asked_but_not_what(template: Template
 def test_approvers_are_in_the_environment_and_nowhere_else(template: Template) -> None:
     mentioning = {name for name, res in template.body["Resources"].items() if SAMPLE_APPROVERS[0] in str(res)}
     assert {template.body["Resources"][name]["Type"] for name in mentioning} == {"AWS::Lambda::Function"}
-
-
-# -- who hears of trouble
-
-
-def test_there_is_an_alarm_for_whatever_would_else_go_unseen(template: Template) -> None:
-    alarms = [alarm["Properties"] for alarm in template.resources("AWS::CloudWatch::Alarm").values()]
-    watched = {(alarm["Namespace"], alarm["MetricName"]) for alarm in alarms}
-    assert watched == {
-        ("AWS/States", "ExecutionsFailed"),
-        ("AWS/States", "ExecutionsAborted"),
-        ("AWS/States", "ExecutionsTimedOut"),
-        ("Sealpoint", "RemediationFailed"),
-        ("AWS/SQS", "ApproximateNumberOfMessagesVisible"),
-        ("AWS/ApiGateway", "5xx"),
-        ("AWS/Lambda", "Errors"),
-    }
-    for alarm in alarms:
-        assert alarm["AlarmActions"] == [template.outputs["AlarmTopicArn"]]
-        assert (alarm["Threshold"], alarm["ComparisonOperator"]) == (0, "GreaterThanThreshold")
-        assert alarm["TreatMissingData"] == "notBreaching"
-        assert alarm["AlarmDescription"]
-    (failed,) = [alarm for alarm in alarms if alarm["MetricName"] == "RemediationFailed"]
-    # what Powertools Metrics adds by itself, from POWERTOOLS_SERVICE_NAME
-    assert failed["Dimensions"] == [{"Name": "service", "Value": "sealpoint"}]
-    errors = {alarm["Dimensions"][0]["Value"] for alarm in alarms if alarm["MetricName"] == "Errors"}
-    functions = template.resources("AWS::Lambda::Function")
-    assert {functions[name]["Properties"]["Handler"] for name in errors} == {
-        "handlers.slack_interactions.handler",
-        "handlers.close_remediation.handler",
-        "handlers.close_backout.handler",
-    }
-    executions = {alarm["MetricName"] for alarm in alarms if alarm["Namespace"] == "AWS/States"}
-    machines = template.resources("AWS::StepFunctions::StateMachine")
-    assert len([alarm for alarm in alarms if alarm["Namespace"] == "AWS/States"]) == len(executions) * len(
-        machines
-    )
-
-
-def test_alarms_can_publish_to_their_encrypted_topic(template: Template) -> None:
-    topic = template.only("AWS::SNS::Topic")
-    key = template.resources("AWS::KMS::Key")[topic["KmsMasterKeyId"].removesuffix(".Arn")]["Properties"]
-    this_account = {"StringEquals": {"aws:SourceAccount": "123456789012"}}
-    allowed = [
-        statement
-        for policy in (key["KeyPolicy"], template.only("AWS::SNS::TopicPolicy")["PolicyDocument"])
-        for statement in policy["Statement"]
-        if statement["Principal"] == {"Service": "cloudwatch.amazonaws.com"}
-    ]
-    assert [statement["Condition"] for statement in allowed] == [this_account, this_account]
-    assert allowed[0]["Action"] == ["kms:Decrypt", "kms:GenerateDataKey*"]
-    assert allowed[1]["Action"] == "sns:Publish"

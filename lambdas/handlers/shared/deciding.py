@@ -9,7 +9,7 @@ from datetime import datetime
 from gateways.environment import rules
 from gateways.records import records
 from gateways.workflow import workflow
-from handlers.shared.observability import logger, metrics
+from handlers.shared.observability import count, logger, measure
 from remediation.approval import (
     Answer,
     Ruling,
@@ -22,7 +22,7 @@ from remediation.approval import (
     settled,
     votes_after,
 )
-from remediation.record import Approval, Remediation, Vote, iso
+from remediation.record import Approval, Remediation, Vote, from_iso, iso
 from remediation.route import Route
 from remediation.vocabulary import ApprovalStatus
 
@@ -59,7 +59,7 @@ def decide(
     ruling = judge_wish(approval, wish, rules(), remediation, is_approver=allowed, now=now)
     logger.info("wish_judged", answer=ruling.answer, decision=wish.decision, by=wish.by)
     if ruling.answer is Answer.REFUSE:
-        metrics.add_metric(name="DecisionRefused", unit="Count", value=1)
+        count("DecisionRefused")
         if approval:
             attempt: Vote = {"by": wish.by, "at": iso(now), "what": f"{wish.decision}: {ruling.explanation}"}
             records().note_attempt(approval["approvalId"], attempt)
@@ -75,7 +75,8 @@ def decide(
         # an earlier answer may have been lost: whoever decides again, the workflow is told again
         workflow().answer(approval["taskToken"], wish.decision)
         if ruling.answer is Answer.DECIDE and mine:
-            metrics.add_metric(name=f"Approval{wish.decision.title()}", unit="Count", value=1)
+            count("ApprovalDecided", decision=wish.decision)
+            measure("TimeToDecision", (now - from_iso(approval["createdAt"])).total_seconds())
     tell = ruling.explanation
     if ruling.answer is Answer.DECIDE and not mine:
         tell = settled(approval)  # decided by someone else in the same moment

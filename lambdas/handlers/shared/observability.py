@@ -3,22 +3,40 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools import Logger, single_metric
+from aws_lambda_powertools.metrics import MetricUnit
 
-from remediation.errors import RemediationError
+from remediation.errors import RemediationError, SlackUnavailable
 
-# Service name, namespace and level come from the POWERTOOLS_* environment that the stack sets.
+# Service name, namespace and level come from the POWERTOOLS_* environment that the stack sets; the service is
+# the stack's name, which tells deployments and regions apart.
 logger = Logger()
-metrics = Metrics()
 
 
-def publish_metrics() -> None:
-    """Write what was counted; a run that counted nothing is nothing to warn about."""
-    if metrics.metric_set:
-        metrics.flush_metrics()
+def count(name: str, **dimension: str) -> None:
+    """Count one; the dimension tells apart what is counted together, as ``outcome="ENCRYPTED"``."""
+    _add(name, MetricUnit.Count, 1, dimension)
+
+
+def measure(name: str, seconds: float) -> None:
+    _add(name, MetricUnit.Seconds, seconds, {})
+
+
+def count_error(error: Exception) -> None:
+    """Count what an alarm is about: Slack out of reach, and errors that nobody foresaw."""
+    if isinstance(error, SlackUnavailable):
+        count("SlackUnavailable")
+    elif not isinstance(error, RemediationError):
+        count("UnexpectedError")
+
+
+def _add(name: str, unit: MetricUnit, value: float, dimension: Mapping[str, str]) -> None:
+    # a record for each: a record's dimensions belong to all of its metrics, and a crash takes none along
+    with single_metric(name=name, unit=unit, value=value, default_dimensions=dict(dimension)):
+        pass
 
 
 Handler = Callable[[dict[str, Any], Any], dict[str, Any]]
@@ -37,8 +55,11 @@ def step(handler: Handler) -> Handler:
             return handler(event, context)
         except RemediationError as error:
             logger.warning("step_stopped", error_word=type(error).__name__, error_message=str(error))
+            count_error(error)
             raise
-        finally:
-            publish_metrics()
+        except Exception as error:
+            logger.critical("unexpected_error", error_word=type(error).__name__)
+            count_error(error)
+            raise
 
     return logger.inject_lambda_context(run, clear_state=True)

@@ -1,0 +1,152 @@
+"""The dashboard: what was found and what became of it, how long people and AWS took, and what is wrong."""
+
+# pyright: reportArgumentType=false
+# jsii's classes don't match jsii's own protocols by pyright's rules (their parameter names differ); what is
+# passed where is checked by jsii itself, on every synthesis.
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import aws_cdk as cdk
+from aws_cdk import aws_apigatewayv2 as apigateway
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_sqs as sqs
+from aws_cdk import aws_stepfunctions as sfn
+from constructs import Construct
+
+from stacks.functions import LambdaFunction
+from stacks.metrics import OUTCOMES, counted
+
+_WIDTH = 24
+_DAY = cdk.Duration.days(1)
+_RECENT_TROUBLE = [
+    "fields @timestamp, remediation_id, message, error_word, error_message, @log",
+    "filter level in ['WARNING', 'ERROR', 'CRITICAL']",
+    "sort @timestamp desc",
+    "limit 50",
+]
+
+
+class Dashboard(Construct):
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        state_machines: Mapping[str, sfn.StateMachine],
+        functions: Sequence[LambdaFunction],
+        undelivered: sqs.Queue,
+        api: apigateway.HttpApi,
+        alarms: Sequence[cloudwatch.Alarm],
+    ) -> None:
+        super().__init__(scope, construct_id)
+        remediation = state_machines["Remediation"]
+        cloudwatch.Dashboard(
+            self,
+            "Dashboard",
+            dashboard_name=cdk.Stack.of(self).stack_name,
+            default_interval=cdk.Duration.days(14),
+            widgets=[
+                [self._numbers()],
+                [
+                    cloudwatch.AlarmStatusWidget(title="Alarms", alarms=alarms, width=_WIDTH // 2, height=6),
+                    _graph("What became of endpoints, a day", self._outcomes(), stacked=True),
+                ],
+                [
+                    self._time("Time to a decision", "TimeToDecision"),
+                    self._time("Time to encrypted, from the event on", "TimeToEncrypted"),
+                ],
+                [
+                    _graph(
+                        "Remediations, an hour",
+                        [
+                            remediation.metric_started(label="started"),
+                            remediation.metric_succeeded(label="ended"),
+                            remediation.metric_failed(label="failed"),
+                            remediation.metric_aborted(label="aborted"),
+                        ],
+                        period=cdk.Duration.hours(1),
+                    ),
+                    _graph(
+                        "Slack and delivery",
+                        [
+                            counted(self, "SlackUnavailable", label="Slack out of reach"),
+                            counted(self, "DecisionRefused", label="decisions refused"),
+                            undelivered.metric_approximate_number_of_messages_visible(label="undelivered"),
+                        ],
+                    ),
+                ],
+                [
+                    _graph(
+                        "Clicks and decisions",
+                        [
+                            api.metric_count(label="requests", statistic="Sum"),
+                            api.metric_client_error(label="refused (4xx)", statistic="Sum"),
+                            api.metric_server_error(label="failed (5xx)", statistic="Sum"),
+                        ],
+                        right=[api.metric_latency(label="longest, ms", statistic="Maximum")],
+                    ),
+                    _graph(
+                        "Function errors, each try counted",
+                        [one.function.metric_errors(label=one.name) for one in functions],
+                    ),
+                ],
+                [
+                    cloudwatch.LogQueryWidget(
+                        title="Recent trouble",
+                        log_group_names=[one.function.log_group.log_group_name for one in functions],
+                        query_lines=_RECENT_TROUBLE,
+                        width=_WIDTH,
+                        height=8,
+                    )
+                ],
+            ],
+        )
+
+    def _numbers(self) -> cloudwatch.SingleValueWidget:
+        def outcome(value: str, label: str) -> cloudwatch.Metric:
+            return counted(self, "RemediationClosed", label=label, outcome=value)
+
+        return cloudwatch.SingleValueWidget(
+            title="In the time shown",
+            metrics=[
+                counted(self, "UnencryptedEndpointFound", label="Found unencrypted"),
+                counted(self, "ApprovalRequested", label="Asked"),
+                counted(self, "ApprovalDecided", label="Approved", decision="APPROVED"),
+                counted(self, "ApprovalDecided", label="Denied", decision="DENIED"),
+                outcome("EXPIRED", "Expired"),
+                outcome("ENCRYPTED", "Encrypted"),
+                outcome("ROLLED_BACK", "Rolled back"),
+                outcome("FAILED", "Failed"),
+            ],
+            set_period_to_time_range=True,
+            width=_WIDTH,
+            height=3,
+        )
+
+    def _outcomes(self) -> list[cloudwatch.Metric]:
+        return [
+            counted(self, "RemediationClosed", label=outcome, outcome=outcome).with_(period=_DAY)
+            for outcome in OUTCOMES
+        ]
+
+    def _time(self, title: str, name: str) -> cloudwatch.GraphWidget:
+        percentiles = [
+            counted(self, name, statistic=statistic, label=label)
+            for statistic, label in (("p50", "half within"), ("p90", "9 of 10 within"))
+        ]
+        return _graph(f"{title}, seconds", percentiles, period=_DAY)
+
+
+def _graph(
+    title: str,
+    left: Sequence[cloudwatch.IMetric],
+    *,
+    right: Sequence[cloudwatch.IMetric] | None = None,
+    stacked: bool = False,
+    period: cdk.Duration | None = None,
+) -> cloudwatch.GraphWidget:
+    return cloudwatch.GraphWidget(
+        title=title, left=left, right=right, stacked=stacked, period=period, width=_WIDTH // 2, height=6
+    )

@@ -1,0 +1,62 @@
+"""The KMS key of what Sealpoint itself keeps: logs, alarm notifications, Slack's credentials.
+
+Not the key that endpoints get: that one is used by other people's roles, this one by none.
+"""
+
+# pyright: reportArgumentType=false
+# jsii's classes don't match jsii's own protocols by pyright's rules (their parameter names differ); what is
+# passed where is checked by jsii itself, on every synthesis.
+
+from __future__ import annotations
+
+import aws_cdk as cdk
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from constructs import Construct
+
+
+class OperationsKey(Construct):
+    def __init__(self, scope: Construct, construct_id: str) -> None:
+        super().__init__(scope, construct_id)
+        stack = cdk.Stack.of(self)
+        self.key = kms.Key(
+            self,
+            "Key",
+            description=f"The logs, alarm notifications and Slack credentials of {stack.stack_name}",
+            enable_key_rotation=True,
+            # Slack's credentials outlive the stack, and nobody could read them without it
+            removal_policy=cdk.RemovalPolicy.RETAIN,
+        )
+        log_groups = stack.format_arn(
+            service="logs",
+            resource="log-group",
+            resource_name="*",
+            arn_format=cdk.ArnFormat.COLON_RESOURCE_NAME,
+        )
+        # https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/encrypt-log-data-kms.html
+        self._allow(
+            "LogsAreWrittenAndRead",
+            f"logs.{stack.region}.{stack.url_suffix}",
+            ["kms:Encrypt", "kms:Decrypt", "kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:DescribeKey"],
+            {"ArnLike": {"kms:EncryptionContext:aws:logs:arn": log_groups}},
+        )
+        # CloudWatch can't publish to a topic under the AWS-managed key
+        self._allow(
+            "AlarmsAreSent",
+            "cloudwatch.amazonaws.com",
+            ["kms:Decrypt", "kms:GenerateDataKey*"],
+            {"StringEquals": {"aws:SourceAccount": cdk.Aws.ACCOUNT_ID}},
+        )
+
+    def _allow(
+        self, sid: str, service: str, actions: list[str], conditions: dict[str, dict[str, str]]
+    ) -> None:
+        self.key.add_to_resource_policy(
+            iam.PolicyStatement(
+                sid=sid,
+                principals=[iam.ServicePrincipal(service)],
+                actions=actions,
+                resources=["*"],  # in a key policy: this key
+                conditions=conditions,
+            )
+        )

@@ -1,0 +1,41 @@
+"""Slack's credentials: one secret, `{"bot_token": …, "signing_secret": …}` (DESIGN §6)."""
+
+# pyright: reportArgumentType=false
+# jsii's classes don't match jsii's own protocols by pyright's rules (their parameter names differ); what is
+# passed where is checked by jsii itself, on every synthesis.
+
+from __future__ import annotations
+
+import aws_cdk as cdk
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_secretsmanager as secretsmanager
+from constructs import Construct
+
+from stacks.acknowledgements import acknowledge
+
+
+class SlackSecret(Construct):
+    """Slack's credentials, to be filled in after the first deployment.
+
+    The values here only show what goes where: the functions refuse empty ones. CloudFormation writes them
+    once; deploying again leaves what a person put in, as long as this value here stays the same.
+    """
+
+    def __init__(self, scope: Construct, construct_id: str, *, operations_key: kms.IKey) -> None:
+        super().__init__(scope, construct_id)
+        self.key = operations_key
+        empty = cdk.SecretValue.unsafe_plain_text("")
+        self.secret = secretsmanager.Secret(
+            self,
+            "Secret",
+            encryption_key=operations_key,
+            description="Slack's bot token and signing secret for Sealpoint",
+            secret_object_value={"bot_token": empty, "signing_secret": empty},
+            removal_policy=cdk.RemovalPolicy.RETAIN,
+        )
+        for rule in ("AwsSolutions-SMG4", "SecretsManagerRotationEnabled"):
+            acknowledge(
+                self.secret,
+                rule,
+                "They are rotated in Slack, by a person; what is then put here is picked up by itself.",
+            )
