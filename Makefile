@@ -45,7 +45,7 @@ cdk.out/manifest.json: $(SOURCES) | setup
 deploy: setup ## into the AWS account of your credentials, every region of cdk.json
 	@node_modules/.bin/cdk deploy --all --context deploying=true --require-approval broadening
 
-test: check browser ## everything: format, lint, types, then every test
+test: check browser scanners ## everything: format, lint, types, then every test
 	@$(BIN)/python -m pytest -n auto --dist loadgroup
 
 unit: setup ## the tests of the domain: seconds
@@ -70,6 +70,15 @@ bench-cold: cdk.out/manifest.json # from cold to an answered click, on Lambda's 
 browser: setup # a Chromium for the browser tests: the system's, or Debian's, or Playwright's own
 	@$(BIN)/python -m tests.browser.chromium
 
+.PHONY: scanners
+scanners: build/security/.ready # checkov and pip-audit, in an environment of their own
+
+build/security/.ready: tests/security/requirements.lock
+	@echo "Installing the security scanners (once) ..."
+	@test -x build/security/bin/python || $(PYTHON) -m venv build/security
+	@build/security/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
 .PHONY: pictures
 pictures: browser cdk.out/manifest.json # docs/card.png and docs/cards/, from the card as it is now
 	@PYTHONPATH=lambdas $(BIN)/python -m tests.browser.card_pictures
@@ -80,6 +89,8 @@ lock: ## pin every transitive version with its hash
 		lambdas/requirements.txt -o lambdas/requirements.lock
 	@build/lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
 		requirements.txt -o requirements.lock
+	@build/lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
+		tests/security/requirements.txt -o tests/security/requirements.lock
 
 clean: ## remove everything that was made
 	@rm -rf $(VENV) node_modules cdk.out build

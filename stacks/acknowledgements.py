@@ -1,4 +1,4 @@
-"""The rules of cdk-nag, and why a resource does not follow one.
+"""The rules of cdk-nag and checkov, and why a resource does not follow one.
 
 A reason stands beside the resource that it is about, and goes into the template's metadata with it.
 """
@@ -10,7 +10,7 @@ A reason stands beside the resource that it is about, and goes into the template
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 import aws_cdk as cdk
 from aws_cdk import aws_iam as iam
@@ -30,19 +30,30 @@ def run_checks(app: cdk.App) -> None:
     cdk.Validations.of(app).add_plugins(*packs)
 
 
-def acknowledge(construct: IConstruct, rule: str, reason: str) -> None:
-    """Say why a resource does not follow a rule.
+def acknowledge(construct: IConstruct, *rules: str, reason: str) -> None:
+    """Say why a resource does not follow some rules.
 
     Parameters
     ----------
-    rule
-        As ``AwsSolutions-SQS3``, or what the HIPAA and the NIST pack both call it, as ``LambdaDLQ``.
+    rules
+        As cdk-nag's AwsSolutions pack names them (``AwsSolutions-SQS3``), as its HIPAA and NIST packs both do
+        (``LambdaDLQ``), or as checkov does (``CKV_AWS_116``).
     """
-    ids = [rule] if rule.startswith("AwsSolutions-") else [f"{pack}-{rule}" for pack in _BOTH]
     resource = construct.node.default_child or construct  # not what else belongs to it
-    for one in ids:
-        # Validations.acknowledge() takes `::` for a namespace of its own, and the ids of findings hold more
-        resource.node.add_metadata(cdk.Validations.ACKNOWLEDGED_RULES_METADATA_KEY, {one: reason})
+    for rule in rules:
+        if rule.startswith("CKV_"):
+            _skip_in_checkov(cast("cdk.CfnResource", resource), rule, reason)
+            continue
+        ids = [rule] if rule.startswith("AwsSolutions-") else [f"{pack}-{rule}" for pack in _BOTH]
+        for one in ids:
+            # Validations.acknowledge() takes `::` for a namespace of its own, and findings' ids hold more
+            resource.node.add_metadata(cdk.Validations.ACKNOWLEDGED_RULES_METADATA_KEY, {one: reason})
+
+
+def _skip_in_checkov(resource: cdk.CfnResource, rule: str, reason: str) -> None:
+    # https://www.checkov.io/2.Basics/Suppressing%20and%20Skipping%20Policies.html
+    before = (resource.get_metadata("checkov") or {}).get("skip", [])
+    resource.add_metadata("checkov", {"skip": [*before, {"id": rule, "comment": reason}]})
 
 
 def acknowledge_policy(role: iam.Role, wildcards: Mapping[str, str]) -> None:
@@ -57,11 +68,11 @@ def acknowledge_policy(role: iam.Role, wildcards: Mapping[str, str]) -> None:
     acknowledge(
         policy,
         "IAMNoInlinePolicy",
-        "It is one role's alone and goes with it; a managed policy could be attached to others.",
+        reason="It is one role's alone and goes with it; a managed policy could be attached to others.",
     )
     for resource, reason in wildcards.items():
         pattern = _flat(cdk.Stack.of(policy).resolve(resource))
-        acknowledge(policy, f"AwsSolutions-IAM5[Resource::{pattern}]", reason)
+        acknowledge(policy, f"AwsSolutions-IAM5[Resource::{pattern}]", reason=reason)
 
 
 def _flat(value: Any) -> str:

@@ -69,7 +69,7 @@ class ApprovalsApi(Construct):
         acknowledge(
             clicks,
             "AwsSolutions-APIG4",
-            "Slack can't sign for AWS: the function verifies Slack's own signature over the raw body.",
+            reason="Slack can't sign for AWS: the function verifies Slack's own signature over the raw body.",
         )
         self.api.add_routes(
             path=_DECISIONS_PATH,

@@ -11,6 +11,8 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from constructs import Construct
 
+from stacks.acknowledgements import acknowledge
+
 
 class EncryptionKey(Construct):
     """The key of one region.
@@ -52,6 +54,11 @@ class EncryptionKey(Construct):
         # Whoever creates or updates an endpoint on an encrypted config later on needs its grant too.
         key.add_to_resource_policy(
             self._in_this_account("EndpointsGetTheirGrants", ["kms:CreateGrant"], via=("sagemaker",))
+        )
+        acknowledge(
+            key,
+            "CKV_AWS_33",
+            reason="Its conditions let in this account alone, and only through S3 and SageMaker.",
         )
         return key
 

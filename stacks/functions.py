@@ -386,18 +386,27 @@ class Functions(Construct):
         acknowledge(
             function,
             "LambdaInsideVPC",
-            "It reaches AWS's APIs and Slack, nothing in a VPC, and takes requests through Lambda alone.",
+            "CKV_AWS_117",
+            reason="It reaches AWS's APIs and Slack, nothing in a VPC, and is reached through Lambda alone.",
         )
         acknowledge(
             function,
             "LambdaConcurrency",
-            "Clicks are throttled by the API and steps by the workflow; a reservation would take from what "
-            "the account's other functions share.",
+            "CKV_AWS_115",
+            reason="Clicks are throttled by the API and steps by the workflow; a reservation would take from "
+            "what the account's other functions share.",
         )
         acknowledge(
             function,
             "LambdaDLQ",
-            "Whoever invokes it waits for its answer; what EventBridge hands over has a failure destination.",
+            "CKV_AWS_116",
+            reason="Whoever invokes it waits for its answer; what EventBridge hands over has a failure "
+            "destination.",
+        )
+        acknowledge(
+            function,
+            "CKV_AWS_173",
+            reason="No secret is in its environment, which Lambda encrypts under the account's own key.",
         )
 
     def _arn(self, service: str, resource: str, name: str) -> str:

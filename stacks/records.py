@@ -37,8 +37,13 @@ class Records(Construct):
         acknowledge(
             self.table,
             "DynamoDBInBackupPlan",
-            "It restores itself to any second of 35 days; an organization's backup plan finds it by the "
-            "settings' tags.",
+            reason="It restores itself to any second of 35 days; an organization's backup plan finds it by "
+            "the settings' tags.",
+        )
+        acknowledge(
+            self.table,
+            "CKV_AWS_119",
+            reason="Under the account's aws/dynamodb nobody can disable the key, and with it the evidence.",
         )
         # only records have both attributes: the history of an endpoint, and of all of them
         self.table.add_global_secondary_index(

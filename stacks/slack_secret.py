@@ -33,9 +33,9 @@ class SlackSecret(Construct):
             secret_object_value={"bot_token": empty, "signing_secret": empty},
             removal_policy=cdk.RemovalPolicy.RETAIN,
         )
-        for rule in ("AwsSolutions-SMG4", "SecretsManagerRotationEnabled"):
-            acknowledge(
-                self.secret,
-                rule,
-                "They are rotated in Slack, by a person; what is then put here is picked up by itself.",
-            )
+        acknowledge(
+            self.secret,
+            "AwsSolutions-SMG4",
+            "SecretsManagerRotationEnabled",
+            reason="They are rotated in Slack, by a person; what is then put here is picked up by itself.",
+        )

@@ -9,15 +9,15 @@ from typing import Any
 import pytest
 
 import app
-from stacks import approvals_api, functions, records, slack_secret, state_machine, trigger
+from stacks import approvals_api, encryption_key, functions, records, slack_secret, state_machine, trigger
 from tests.infrastructure.conftest import Elsewhere
 from tests.infrastructure.template import Template
 
-_SPEAKING = (approvals_api, functions, records, slack_secret, trigger)
+_SPEAKING = (approvals_api, encryption_key, functions, records, slack_secret, trigger)
 _SPEAKING_OF_POLICIES = (functions, state_machine, trigger)
 
 
-def _say_nothing(*_: object) -> None: ...
+def _say_nothing(*_: object, **__: object) -> None: ...
 
 
 def reasons(template: Template) -> dict[str, dict[str, str]]:
