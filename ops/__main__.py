@@ -116,7 +116,8 @@ def _parser() -> argparse.ArgumentParser:
     examined = commands.add_parser(
         "doctor",
         help="does everything that Sealpoint needs work? says how to mend what doesn't",
-        epilog=f"It needs these permissions: {', '.join(doctor.PERMISSIONS)}.",
+        epilog="Exit code 0: all is well, 1: something is to be mended, 2: Sealpoint was found in no region. "
+        f"It needs these permissions: {', '.join(doctor.PERMISSIONS)}.",
     )
     described = commands.add_parser("manifest", help="print the manifest to create the Slack app from")
     for command in (shown, undone, approved, denied, described):
@@ -125,6 +126,7 @@ def _parser() -> argparse.ArgumentParser:
         "--region",
         action="append",
         dest="regions",
+        metavar="REGION",
         help="an AWS region, once for each; if not those of cdk.json here, or the environment's",
     )
     for command in (shown, undone, approved, denied, examined, described):

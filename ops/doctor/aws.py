@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 from gateways.aws import error_code
 from gateways.kms import Kms
 from ops.deployment import Deployment, NotDeployed
-from ops.doctor.findings import DEPLOY, PUT_BACK, Finding, told, unfinished
+from ops.doctor.findings import PUT_BACK, Finding, told, unfinished
 from remediation.feasibility import key_objection
 
 _MACHINES = ("Remediation", "Backout", "Retirement")
@@ -26,7 +26,7 @@ def stack(deployment: Deployment) -> Finding:
         return Finding(
             what,
             f"there is no {deployment.stack_name} in {deployment.region}, or it is another account's",
-            f"{DEPLOY} If its name is another: --stack",
+            f"`make deploy` with {deployment.region} among cdk.json's `regions`; or name it with --stack",
         )
     return Finding(what, "it is there")
 

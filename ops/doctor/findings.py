@@ -11,7 +11,6 @@ from gateways.aws import error_code, error_message
 from ops.deployment import NotDeployed
 from remediation.errors import RemediationError
 
-DEPLOY = "`make deploy`, in the folder whose cdk.json has the settings."
 # CloudFormation does not look at what is there, unless it is told to.
 PUT_BACK = "`CDK_REVERT_DRIFT=true make deploy`, which puts back what was removed or changed by hand."
 _AGAIN = "Sign in anew if the session has ended, else set right what AWS names; then run this again."
@@ -62,7 +61,7 @@ def unfinished(what: str, service: str, error: BaseException) -> Finding:
     if refusal and any(word in code for word in _GONE):
         return Finding(what, f"it is gone: {error_message(refusal)}", PUT_BACK)
     if isinstance(error, NotDeployed) and not error.__cause__:
-        return Finding(what, str(error), DEPLOY)
+        return Finding(what, str(error), "`make deploy`, from this version.")
     if refusal or isinstance(error, (NotDeployed, RemediationError, BotoCoreError)):
         return Finding(what, f"can't be looked at: {refusal or error}", _AGAIN)
     # by name alone: what Python says of a header that it refuses has the token in it
