@@ -92,6 +92,7 @@ class Deployment:
         self._create_all("AWS::DynamoDB::Table", self._create_table)
         self._create_all("AWS::DynamoDB::GlobalTable", self._create_table)
         self._create_all("AWS::SQS::Queue", self._create_queue)
+        self._create_all("AWS::SNS::Topic", self._create_topic)
         self._create_all("AWS::StepFunctions::StateMachine", self._create_state_machine)
         self._create_all("AWS::Events::Rule", self._create_rule)
 
@@ -104,7 +105,7 @@ class Deployment:
         moved = {
             name: f"{api_url}{urlsplit(value).path}"
             for name, value in outputs.items()
-            if name.endswith("Url")
+            if ".execute-api." in value
         }
         template = {
             "Resources": {"Deployed": {"Type": "AWS::SNS::Topic"}},  # a stack has at least one
@@ -193,6 +194,9 @@ class Deployment:
     def _create_queue(self, logical_id: str, _properties: dict[str, Any]) -> None:
         url = self._client("sqs").create_queue(QueueName=_name(self.template, logical_id))["QueueUrl"]
         self.template.physical[logical_id] |= {"Ref": url, "QueueUrl": url}
+
+    def _create_topic(self, logical_id: str, _properties: dict[str, Any]) -> None:
+        self._client("sns").create_topic(Name=self.template.physical[logical_id]["TopicName"])
 
     def _create_state_machine(self, logical_id: str, properties: dict[str, Any]) -> None:
         # Logging goes to CloudWatch, which the local run has no use for; the definition is the template's.

@@ -45,6 +45,7 @@ OPERATORS = {
     )
     for name in ("ada", "grace", "ana")
 }
+TRAIL = "management-events"
 OUTSIDER = User(id="U0OUTSIDER", name="Olu (no approver)", email="olu@example.com")
 SCIENTIST = User(id="U0SCIENTIST", name="Ana (data scientist)", email="ana@example.com")
 _SCIENTIST = assumed_role(SCIENTIST_ROLE, "ana@example.com")
@@ -76,12 +77,12 @@ class World:
         self._lock = threading.Lock()
         self._reports: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
         self._reports_pending = 0
-        self.trail_is_logging = True
 
         self._waiting = interpreter.install(clock, self._execution_started, self._execution_ended)
         self.cloud = Cloud()
         self.deployments = [Deployment(template, self.cloud) for template in load_assembly(cloud_assembly)]
         self.home = self.deployments[0]
+        self._create_trail()
         self.sagemaker = SageMakerHosting(clock=clock, account_id=ACCOUNT_ID, on_call=self._heard)
         self._sagemaker_server = self.sagemaker.serve()
         self.approvers, self.channel_id = self._slack_settings()
@@ -111,6 +112,7 @@ class World:
                 identity = assumed_role(function.role_arn, function.name)
                 self._principals[access_key_of(function.name)] = identity
             self._fill_secret(deployment)
+            self._subscribe_to_alarms(deployment)
         self.cloud.invoke_with(self.runner)
         self.bus = EventBus(self.cloud, self.runner)
         self.apis = [
@@ -140,6 +142,17 @@ class World:
     @property
     def region(self) -> str:
         return self.home.region
+
+    @property
+    def trail_is_logging(self) -> bool:
+        """Whether CloudTrail tells EventBridge of what happens."""
+        return self._trail_is_logging
+
+    @trail_is_logging.setter
+    def trail_is_logging(self, logging: bool) -> None:
+        trail = self.client("cloudtrail")
+        (trail.start_logging if logging else trail.stop_logging)(Name=TRAIL)
+        self._trail_is_logging = logging
 
     def client(self, service: str, region: str | None = None) -> Any:
         """A boto3 client as a person of this account would have it."""
@@ -391,6 +404,24 @@ class World:
             for user, name in zip(ids, _APPROVER_NAMES, strict=False)
         ]
         return users, default["channel"]
+
+    def _create_trail(self) -> None:
+        """What an account has before Sealpoint comes to it: a trail for all its regions."""
+        bucket = f"{TRAIL}-{ACCOUNT_ID}"
+        # the one region in which S3 takes a bucket without being told where
+        self.client("s3", "us-east-1").create_bucket(Bucket=bucket)
+        trail = self.client("cloudtrail")
+        trail.create_trail(Name=TRAIL, S3BucketName=bucket, IsMultiRegionTrail=True)
+        # AWS's default, which moto leaves out
+        everything = {"ReadWriteType": "All", "IncludeManagementEvents": True}
+        trail.put_event_selectors(TrailName=TRAIL, EventSelectors=[everything])
+        self.trail_is_logging = True
+
+    def _subscribe_to_alarms(self, deployment: Deployment) -> None:
+        """What a person does after deploying: have alarms sent to those who are on call."""
+        self.cloud.client("sns", deployment.region).subscribe(
+            TopicArn=deployment.output("AlarmTopicArn"), Protocol="email", Endpoint="oncall@example.com"
+        )
 
     def _fill_secret(self, deployment: Deployment) -> None:
         """What a person does after deploying: put Slack's credentials into the secret."""

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from ops import backout, decide, doctor, history, slack_app
-from ops.deployment import Deployment, NotDeployed
+from ops.deployment import Deployment, NotDeployed, configured_regions
 from remediation.approval import ASK_AGAIN_DAYS
 from remediation.errors import RemediationError
 from remediation.record import iso
@@ -33,13 +33,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = _parser().parse_args(arguments)
     console = Console(highlight=False, emoji=False)  # an ARN's `:secret:` is no picture
     try:
+        if given.command == "doctor":
+            regions = dict.fromkeys(given.regions or configured_regions() or [None])
+            deployments = [Deployment(region, given.stack) for region in regions]
+            return doctor.run(deployments, console, os.environ.get("SLACK_API_URL", ""))
         deployment = Deployment(given.region, given.stack)
         if given.command == "backout":
             return backout.run(deployment, given.endpoint, console, confirmed=given.yes)
         if given.command in ("approve", "deny"):
             return decide.run(deployment, _decision(given), console)
-        if given.command == "doctor":
-            return doctor.run(deployment, console, os.environ.get("SLACK_API_URL", ""))
         if given.command == "manifest":
             manifest = slack_app.manifest(deployment.output("SlackInteractionsUrl"))
             sys.stdout.write(json.dumps(manifest, indent=2) + "\n")
@@ -89,7 +91,7 @@ def _decision(given: argparse.Namespace) -> decide.Decision:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m ops", description="Operate Sealpoint in one region.")
+    parser = argparse.ArgumentParser(prog="python -m ops", description="Operate Sealpoint.")
     commands = parser.add_subparsers(dest="command", required=True)
     shown = commands.add_parser("history", help="what was done to an endpoint, or to all of them")
     shown.add_argument("endpoint", nargs="?", help="the endpoint's name; all endpoints without one")
@@ -111,11 +113,24 @@ def _parser() -> argparse.ArgumentParser:
     )
     for command in (approved, denied):
         command.add_argument("id", help="the remediation's id, as the card and `ops history` show it")
-    examined = commands.add_parser("doctor", help="is Slack set up right? says how to mend what isn't")
+    examined = commands.add_parser(
+        "doctor",
+        help="does everything that Sealpoint needs work? says how to mend what doesn't",
+        epilog="Exit code 0: all is well, 1: something is to be mended, 2: Sealpoint was found in no region. "
+        f"It needs these permissions: {', '.join(doctor.PERMISSIONS)}.",
+    )
     described = commands.add_parser("manifest", help="print the manifest to create the Slack app from")
-    for command in (shown, undone, approved, denied, examined, described):
+    for command in (shown, undone, approved, denied, described):
         command.add_argument("--region", help="the AWS region, if not the environment's")
-        command.add_argument("--stack", help="the stack's name, if not Sealpoint-<region>")
+    examined.add_argument(
+        "--region",
+        action="append",
+        dest="regions",
+        metavar="REGION",
+        help="an AWS region, once for each; if not those of cdk.json here, or the environment's",
+    )
+    for command in (shown, undone, approved, denied, examined, described):
+        command.add_argument("--stack", help="the stack's name, if not <namePrefix>-<region>")
     return parser
 
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import os
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import boto3
 from botocore.credentials import ReadOnlyCredentials
 from botocore.exceptions import BotoCoreError, ClientError
 
+from gateways.aws import CLIENT_CONFIG, error_message
 from gateways.records import Records
 from gateways.workflow import Workflow
 
@@ -26,7 +29,7 @@ class Deployment:
     region
         The AWS region; None for the one that the environment or the profile names.
     stack_name
-        None for the name that `make deploy` gives: ``Sealpoint-<region>``.
+        None for the name that `make deploy` gives: ``<namePrefix>-<region>``.
     """
 
     def __init__(self, region: str | None = None, stack_name: str | None = None) -> None:
@@ -35,7 +38,7 @@ class Deployment:
         if not self._session.region_name:
             raise NotDeployed("No region is named: give --region, or set AWS_REGION.")
         self.region = self._session.region_name
-        self.stack_name = stack_name or f"Sealpoint-{self.region}"
+        self.stack_name = stack_name or f"{_settings().get('namePrefix', 'Sealpoint')}-{self.region}"
 
     def output(self, name: str) -> str:
         """A stack output.
@@ -45,7 +48,7 @@ class Deployment:
         NotDeployed
         """
         try:
-            return self._outputs[name]
+            return self.outputs[name]
         except KeyError:
             raise NotDeployed(
                 f"The stack {self.stack_name} in {self.region} has no output {name}: deploy it anew "
@@ -76,19 +79,45 @@ class Deployment:
             raise NotDeployed("No AWS credentials were found: sign in, or set AWS_PROFILE.")
         return found.get_frozen_credentials()
 
-    def client(self, service: Any) -> Any:
-        return self._session.client(service)
+    def client(self, service: Any, region: str | None = None) -> Any:
+        """A client for a service in this region, or in another one."""
+        return self._session.client(service, region_name=region, config=CLIENT_CONFIG)
 
     @cached_property
-    def _outputs(self) -> dict[str, str]:
+    def outputs(self) -> dict[str, str]:
+        """The stack's outputs.
+
+        Raises
+        ------
+        NotDeployed
+            There is no such stack, or it can't be read; what AWS said is its cause.
+        """
         try:
-            stacks = self._session.client("cloudformation").describe_stacks(StackName=self.stack_name)
+            stacks = self.client("cloudformation").describe_stacks(StackName=self.stack_name)
         except ClientError as error:
             raise NotDeployed(
-                f"The stack {self.stack_name} in {self.region} can't be read: "
-                f"{error.response.get('Error', {}).get('Message', '')}"
-            ) from None
+                f"The stack {self.stack_name} in {self.region} can't be read: {error_message(error)}"
+            ) from error
         except BotoCoreError as error:
-            raise NotDeployed(f"AWS could not be asked for the stack {self.stack_name}: {error}") from None
+            raise NotDeployed(f"AWS could not be asked for the stack {self.stack_name}: {error}") from error
         outputs = stacks["Stacks"][0].get("Outputs", [])
         return {output.get("OutputKey", ""): output.get("OutputValue", "") for output in outputs}
+
+
+def configured_regions() -> list[str]:
+    """The regions that `make deploy` deploys to from this folder; none if it has no settings."""
+    return [str(region) for region in _settings().get("regions", [])]
+
+
+def _settings() -> dict[str, Any]:
+    """`context.sealpoint` of this folder's cdk.json, which `make synth` checks; empty if there is none."""
+    path = Path("cdk.json")
+    if not path.is_file():
+        return {}
+    try:
+        found: Any = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise NotDeployed(f"{path.resolve()} can't be read: {error}") from None
+    for name in ("context", "sealpoint"):
+        found = found.get(name) if isinstance(found, dict) else None
+    return found if isinstance(found, dict) else {}

@@ -116,6 +116,9 @@ class RemediationStack(cdk.Stack):
         for name, value in {
             "RemediationStateMachineArn": workflow.state_machine.state_machine_arn,
             "BackoutStateMachineArn": backout.state_machine.state_machine_arn,
+            "RetirementStateMachineArn": retirement.state_machine.state_machine_arn,
+            "EventRuleNames": ",".join(trigger.rule_names),
+            "UndeliveredQueueUrl": trigger.undelivered.queue_url,
             "SlackInteractionsUrl": approvals.interactions_url,
             "DecisionsUrl": approvals.decisions_url,
             "SlackChannels": ",".join(settings.decisions.channels),

@@ -42,6 +42,7 @@ class Trigger(Construct):
     ) -> None:
         """`own_role_arn` is the role whose UpdateEndpoint calls are this project's own."""
         super().__init__(scope, construct_id)
+        self.rule_names: list[str] = []
         self.undelivered = sqs.Queue(
             self,
             "Undelivered",
@@ -72,6 +73,7 @@ class Trigger(Construct):
                 description="Starts a remediation when an endpoint was created or updated",
                 event_pattern=_endpoint_changed(own_role_arn, arn_there),
             )
+            self.rule_names.append(rule.rule_name)
             rule.add_target(
                 targets.SfnStateMachine(
                     state_machine,
@@ -102,6 +104,7 @@ class Trigger(Construct):
                 },
             ),
         )
+        self.rule_names.append(rule.rule_name)
         status = events.EventField.from_path("$.detail.status")
         ending = {
             "remediationId": events.EventField.from_path("$.detail.name"),

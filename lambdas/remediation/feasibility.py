@@ -17,7 +17,16 @@ _LOCAL_STORAGE_FAMILIES = frozenset(
 
 
 def require_usable_key(key: Mapping[str, Any] | None, key_arn: str, region: str) -> None:
-    """Raise `KeyUnusable` unless SageMaker can encrypt with the key.
+    """Raise `KeyUnusable` unless SageMaker can encrypt with the key."""
+    if objection := key_objection(key, region):
+        raise KeyUnusable(
+            f"The KMS key {key_arn} {objection}: SageMaker can't encrypt with it, so nothing was asked or "
+            "changed."
+        )
+
+
+def key_objection(key: Mapping[str, Any] | None, region: str) -> str:
+    """Why SageMaker can't encrypt with a key; empty if it can.
 
     Parameters
     ----------
@@ -25,7 +34,7 @@ def require_usable_key(key: Mapping[str, Any] | None, key_arn: str, region: str)
         The `KeyMetadata` of KMS's DescribeKey; None if there is no such key.
     """
     if key is None:
-        raise KeyUnusable(f"The KMS key {key_arn} does not exist, so nothing was asked or changed.")
+        return "does not exist"
     problems = [
         problem
         for problem, applies in {
@@ -36,11 +45,7 @@ def require_usable_key(key: Mapping[str, Any] | None, key_arn: str, region: str)
         }.items()
         if applies
     ]
-    if problems:
-        raise KeyUnusable(
-            f"The KMS key {key_arn} {' and '.join(problems)}: SageMaker can't encrypt with it, so nothing "
-            "was asked or changed."
-        )
+    return " and ".join(problems)
 
 
 def model_names(config: Mapping[str, Any]) -> list[str]:

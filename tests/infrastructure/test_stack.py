@@ -18,7 +18,7 @@ def test_the_outputs_are_those_that_others_hold_on_to(template: Template) -> Non
     assert set(outputs) == {
         "RemediationStateMachineArn", "SlackInteractionsUrl", "RecordsTableName", "SlackSecretArn",
         "KmsKeyArn", "AlarmTopicArn", "BackoutStateMachineArn", "DecisionsUrl",
-        "SlackChannels",
+        "SlackChannels", "RetirementStateMachineArn", "EventRuleNames", "UndeliveredQueueUrl",
     }  # fmt: skip
     (api_id,) = template.resources("AWS::ApiGatewayV2::Api")
     assert outputs["SlackInteractionsUrl"] == (
@@ -26,8 +26,10 @@ def test_the_outputs_are_those_that_others_hold_on_to(template: Template) -> Non
     )
     assert [outputs["RecordsTableName"]] == list(template.resources("AWS::DynamoDB::Table"))
     assert [outputs["SlackSecretArn"]] == list(template.resources("AWS::SecretsManager::Secret"))
+    assert [outputs["UndeliveredQueueUrl"]] == list(template.resources("AWS::SQS::Queue"))
+    assert set(outputs["EventRuleNames"].split(",")) == set(template.resources("AWS::Events::Rule"))
     machines = template.resources("AWS::StepFunctions::StateMachine")
-    for part in ("Remediation", "Backout"):
+    for part in ("Remediation", "Backout", "Retirement"):
         name = machines[outputs[f"{part}StateMachineArn"]]["Properties"]["StateMachineName"]
         assert name == f"Sealpoint-us-east-1-{part.lower()}"
 

@@ -4,25 +4,37 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import boto3
 import pytest
+from botocore.awsrequest import AWSResponse
+from botocore.compat import HTTPHeaders
 
 from gateways.secrets import SlackCredentials
+from local.world import TRAIL
 from ops import __main__ as ops
 from ops import doctor, slack_app
+from ops.deployment import Deployment
+from ops.doctor import slack
 from tests.conftest import ROOT
 from tests.workflow.loop import Loop
 
 pytestmark = pytest.mark.xdist_group("approvals")
 
 Run = Callable[..., tuple[int, str]]
+REGION = "us-east-1"
+# What a service calls a refusal, where it isn't AccessDeniedException
+REFUSALS = {"cloudformation": "AccessDenied", "sns": "AuthorizationError", "sqs": "AccessDenied"}
 
 
 @pytest.fixture
 def run(loop: Loop, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Run:
+    """Run a command; its exit code, and all that it printed."""
     for name, value in {
         "AWS_ENDPOINT_URL": loop.world.cloud.url,
         "AWS_REGION": loop.world.region,
@@ -34,22 +46,362 @@ def run(loop: Loop, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixtur
     }.items():
         monkeypatch.setenv(name, value)
 
-    monkeypatch.setattr(doctor, "now", loop.world.clock.now)
+    monkeypatch.setattr(slack, "now", loop.world.clock.now)
 
     def run(*arguments: str) -> tuple[int, str]:
         capfd.readouterr()
         code = ops.main(arguments)
-        return code, capfd.readouterr().out
+        printed = capfd.readouterr()
+        return code, printed.out + printed.err
 
     return run
 
 
-def test_all_is_well(run: Run) -> None:
+class Calls:
+    """The calls to AWS, as IAM names them; those in `refused` get an error with that code."""
+
+    def __init__(self) -> None:
+        self.made: list[str] = []
+        self.refused: dict[str, str] = {}
+
+    def before(self, model: Any, **_: Any) -> tuple[AWSResponse, dict[str, Any]] | None:
+        name = f"{model.service_model.signing_name}:{model.name}"
+        self.made.append(name)
+        if code := self.refused.get(name):
+            answer = {"Error": {"Code": code, "Message": f"no {name}"}, "ResponseMetadata": {}}
+            return AWSResponse("", 403, HTTPHeaders(), None), answer
+        return None
+
+
+@pytest.fixture
+def calls(monkeypatch: pytest.MonkeyPatch) -> Calls:
+    calls, make = Calls(), Deployment.client
+
+    def client(self: Deployment, service: str, region: str | None = None) -> Any:
+        made = make(self, service, region)
+        made.meta.events.register("before-call", calls.before)
+        return made
+
+    monkeypatch.setattr(Deployment, "client", client)
+    return calls
+
+
+@pytest.fixture
+def point(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str], None]:
+    """Let an output of the stack say something else."""
+
+    def point(name: str, value: str) -> None:
+        output = Deployment.output
+
+        def pointed(self: Deployment, asked: str) -> str:
+            return value if asked == name else output(self, asked)
+
+        monkeypatch.setattr(Deployment, "output", pointed)
+
+    return point
+
+
+def problems(said: str) -> list[str]:
+    """The lines about what is wrong, each with the one that says how to mend it."""
+    lines = said.splitlines()
+    return [f"{line} {lines[at + 1].strip()}" for at, line in enumerate(lines) if line.startswith("✗")]
+
+
+def test_all_is_well(run: Run, calls: Calls) -> None:
     code, said = run("doctor")
     assert code == 0, said
-    assert said.count("✓") == 6
+    assert said.count("✓") == 18
     assert "All is well." in said
     assert "xoxb" not in said
+    assert set(calls.made) == set(doctor.PERMISSIONS)  # as `--help` and the README have them
+
+
+@pytest.mark.parametrize("permission", doctor.PERMISSIONS)
+def test_a_permission_that_is_missing_is_named_and_stops_nothing_else(
+    run: Run, calls: Calls, permission: str
+) -> None:
+    calls.refused[permission] = REFUSALS.get(permission.partition(":")[0], "AccessDeniedException")
+    code, said = run("doctor")
+    found = problems(said)
+    assert found
+    assert all(f"without the permission {permission} Add {permission} to the IAM policy" in p for p in found)
+    blind = permission == "cloudformation:DescribeStacks"  # without the stack nobody knows what to look at
+    assert code == (2 if blind else 1)
+    assert blind or said.count("✓") + len(found) >= 13
+    assert "Management events" in said
+
+
+def test_a_session_that_has_ended_is_told_and_counts_as_not_run(run: Run, calls: Calls) -> None:
+    calls.refused = dict.fromkeys(doctor.PERMISSIONS, "ExpiredToken")
+    code, said = run("doctor")
+    assert code == 2
+    assert "can't be looked at" in said
+    assert "Sign in anew" in said
+
+
+def test_without_credentials_nothing_is_run(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("AWS_SHARED_CREDENTIALS_FILE", "AWS_CONFIG_FILE"):
+        monkeypatch.setenv(name, "/nonexistent")
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    code, said = run("doctor")
+    assert code == 2
+    assert said.startswith("No AWS credentials were found")
+
+
+# -- regions
+
+
+def test_a_region_without_a_stack_is_found_and_the_others_go_on(run: Run) -> None:
+    code, said = run("doctor", "--region", "eu-west-1", "--region", REGION)
+    assert code == 1
+    (problem,) = problems(said)
+    assert "there is no Sealpoint-eu-west-1 in eu-west-1" in problem
+    assert "`make deploy`" in problem
+    assert "Sealpoint-us-east-1 in us-east-1" in said
+    assert said.count("✓") == 18 + 1  # the trail is one of all regions
+    assert said.count("the trail management-events logs them") == 2
+    assert said.endswith("To mend: 1 in eu-west-1.\n")
+
+
+def test_the_regions_are_those_of_cdk_json(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    settings = {"regions": [REGION, "eu-west-1", "ap-south-1"]}
+    (tmp_path / "cdk.json").write_text(json.dumps({"context": {"sealpoint": settings}}))
+    code, said = run("doctor")
+    assert code == 1
+    assert said.endswith("To mend: 1 in eu-west-1, 1 in ap-south-1.\n")
+    code, said = run("doctor", "--region", REGION)
+    assert code == 0, said
+
+
+@pytest.mark.parametrize("text", [None, "{}", '{"context": []}', '{"context": {"sealpoint": {}}}'])
+def test_without_settings_the_region_is_the_environments(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str | None
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    if text:
+        (tmp_path / "cdk.json").write_text(text)
+    code, said = run("doctor")
+    assert code == 0, said
+    assert "Sealpoint-us-east-1 in us-east-1" in said
+
+
+def test_deployed_nowhere_is_not_run(run: Run) -> None:
+    code, said = run("doctor", "--region", "eu-west-1")
+    assert code == 2
+    assert len(problems(said)) == 1
+
+
+def test_the_stacks_name_has_the_prefix_of_cdk_json_unless_it_is_given(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "cdk.json").write_text('{"context": {"sealpoint": {"namePrefix": "Trial"}}}')
+    code, said = run("doctor")
+    assert code == 2
+    assert "there is no Trial-us-east-1 in us-east-1" in said
+    code, said = run("history")
+    assert code == 2
+    assert "The stack Trial-us-east-1 in us-east-1 can't be read" in said
+    assert run("doctor", "--stack", "Sealpoint-us-east-1")[0] == 0
+
+
+def test_settings_that_can_not_be_read_are_named(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "cdk.json").write_text("{")
+    code, said = run("doctor")
+    assert code == 2
+    assert "cdk.json can't be read" in said.replace("\n", "")
+
+
+# -- each thing broken in turn
+
+
+def the_only_problem(run: Run) -> str:
+    code, said = run("doctor")
+    assert code == 1
+    assert said.count("✓") == 17
+    assert said.endswith("To mend: 1 in us-east-1.\n")
+    (problem,) = problems(said)
+    return problem
+
+
+def test_a_trail_that_is_not_logging(loop: Loop, run: Run) -> None:
+    loop.world.trail_is_logging = False
+    arn = f"arn:aws:cloudtrail:{REGION}:123456789012:trail/{TRAIL}"
+    assert the_only_problem(run) == (
+        "✗ Management events: no trail is known to log them here: management-events is not logging "
+        f"aws cloudtrail start-logging --region {REGION} --name {arn}"
+    )
+
+
+def test_a_trail_that_leaves_out_what_writes(loop: Loop, run: Run) -> None:
+    trail = loop.world.client("cloudtrail")
+    selectors = trail.get_event_selectors(TrailName=TRAIL)["EventSelectors"]
+    trail.put_event_selectors(TrailName=TRAIL, EventSelectors=[{"ReadWriteType": "ReadOnly"}])
+    try:
+        problem = the_only_problem(run)
+    finally:
+        trail.put_event_selectors(TrailName=TRAIL, EventSelectors=selectors)
+    assert "management-events leaves out SageMaker's management events, or those that write" in problem
+    assert "CloudTrail's console in us-east-1, management-events, Management events: include Write" in problem
+
+
+@pytest.fixture
+def rule(loop: Loop) -> str:
+    return loop.world.home.output("EventRuleNames").split(",")[0]
+
+
+@contextmanager
+def without_target(events: Any, rule: str) -> Generator[None]:
+    targets = events.list_targets_by_rule(Rule=rule)["Targets"]
+    events.remove_targets(Rule=rule, Ids=[target["Id"] for target in targets])
+    try:
+        yield
+    finally:
+        events.put_targets(Rule=rule, Targets=targets)
+
+
+def test_a_rule_that_is_off(loop: Loop, run: Run, rule: str) -> None:
+    events = loop.world.client("events")
+    events.disable_rule(Name=rule)
+    try:
+        problem = the_only_problem(run)
+    finally:
+        events.enable_rule(Name=rule)
+    mend = f"aws events enable-rule --region {REGION} --name {rule}"
+    assert problem == f"✗ Rule {rule}: it is DISABLED {mend}"
+
+
+def test_a_rule_without_a_target(loop: Loop, run: Run, rule: str) -> None:
+    with without_target(loop.world.client("events"), rule):
+        problem = the_only_problem(run)
+    assert f"✗ Rule {rule}: it has no target" in problem
+    assert "CDK_REVERT_DRIFT=true make deploy" in problem
+
+
+def test_a_rule_that_was_deleted(loop: Loop, run: Run, rule: str) -> None:
+    events = loop.world.client("events")
+    pattern = events.describe_rule(Name=rule)["EventPattern"]
+    with without_target(events, rule):
+        events.delete_rule(Name=rule)
+        problem = the_only_problem(run)
+        events.put_rule(Name=rule, EventPattern=pattern)
+    assert f"✗ Rule {rule}: it is gone" in problem
+    assert "CDK_REVERT_DRIFT=true make deploy" in problem
+
+
+@pytest.mark.parametrize(
+    ("output", "what", "elsewhere"),
+    [
+        (
+            "RetirementStateMachineArn",
+            "Retirement workflow",
+            f"arn:aws:states:{REGION}:123456789012:stateMachine:gone",
+        ),
+        ("AlarmTopicArn", "Alarms", f"arn:aws:sns:{REGION}:123456789012:gone"),
+        ("SlackSecretArn", "Slack's secret", f"arn:aws:secretsmanager:{REGION}:123456789012:secret:gone"),
+    ],
+)
+def test_what_was_deleted_is_said_to_be_gone(
+    run: Run, point: Callable[[str, str], None], output: str, what: str, elsewhere: str
+) -> None:
+    point(output, elsewhere)
+    code, said = run("doctor")
+    assert code == 1
+    (problem,) = problems(said)
+    assert f"✗ {what}: it is gone" in problem
+    assert "CDK_REVERT_DRIFT=true make deploy" in problem
+
+
+def test_a_queue_that_was_deleted(loop: Loop, run: Run, point: Callable[[str, str], None]) -> None:
+    point("UndeliveredQueueUrl", f"{loop.world.cloud.url}/123456789012/gone")
+    assert "✗ Undelivered events: it is gone" in the_only_problem(run)
+
+
+def test_a_stack_of_an_older_version(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    outputs = Deployment("us-east-1").outputs
+    monkeypatch.setattr(
+        Deployment, "outputs", {n: v for n, v in outputs.items() if n != "UndeliveredQueueUrl"}
+    )
+    problem = the_only_problem(run)
+    assert "has no output UndeliveredQueueUrl: deploy it anew" in problem
+
+
+def test_a_key_that_is_disabled_or_about_to_be_deleted(loop: Loop, run: Run) -> None:
+    kms, key = loop.world.client("kms"), loop.world.home.output("KmsKeyArn")
+    enable = f"aws kms enable-key --region {REGION} --key-id {key}"
+    key_id = key.rpartition("/")[2]  # moto takes no ARN here
+    kms.disable_key(KeyId=key_id)
+    try:
+        assert the_only_problem(run) == f"✗ KMS key: {key} is disabled {enable}"
+        kms.schedule_key_deletion(KeyId=key_id, PendingWindowInDays=7)
+        cancel = f"aws kms cancel-key-deletion --region {REGION} --key-id {key}"
+        assert the_only_problem(run) == f"✗ KMS key: {key} is pending deletion {cancel} && {enable}"
+    finally:
+        kms.cancel_key_deletion(KeyId=key_id)
+        kms.enable_key(KeyId=key_id)
+
+
+def test_a_key_that_sagemaker_can_not_use(loop: Loop, run: Run, point: Callable[[str, str], None]) -> None:
+    pair = loop.world.client("kms").create_key(KeySpec="RSA_2048", KeyUsage="SIGN_VERIFY")["KeyMetadata"]
+    point("KmsKeyArn", pair["Arn"])
+    problem = the_only_problem(run)
+    assert "is not a symmetric key and is not for encryption and decryption" in problem
+    assert "`kmsKeyArns`" in problem
+    point("KmsKeyArn", f"arn:aws:kms:{REGION}:123456789012:key/00000000-0000-0000-0000-000000000000")
+    assert "does not exist" in the_only_problem(run)
+
+
+def test_alarms_that_nobody_hears(loop: Loop, run: Run) -> None:
+    sns, topic = loop.world.client("sns"), loop.world.home.output("AlarmTopicArn")
+    (subscription,) = sns.list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"]
+    sns.unsubscribe(SubscriptionArn=subscription["SubscriptionArn"])
+    try:
+        problem = the_only_problem(run)
+    finally:
+        sns.subscribe(TopicArn=topic, Protocol="email", Endpoint="oncall@example.com")
+    assert "✗ Alarms: nobody hears them: their topic has no subscription" in problem
+    assert f"aws sns subscribe --region {REGION} --topic-arn {topic} --protocol email" in problem
+
+
+def test_events_that_could_not_be_delivered(loop: Loop, run: Run) -> None:
+    sqs, queue = loop.world.client("sqs"), loop.world.home.output("UndeliveredQueueUrl")
+    sqs.send_message(QueueUrl=queue, MessageBody="{}")
+    sqs.send_message(QueueUrl=queue, MessageBody="{}")
+    sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=1)  # someone reads it just now
+    try:
+        problem = the_only_problem(run)
+    finally:
+        sqs.purge_queue(QueueUrl=queue)
+    assert "✗ Undelivered events: 2 wait in the queue" in problem
+    assert f"aws sqs receive-message --region {REGION} --queue-url {queue}" in problem
+
+
+def test_an_interactivity_address_that_nobody_answers_at(run: Run, point: Callable[[str, str], None]) -> None:
+    point("SlackInteractionsUrl", "http://127.0.0.1:9/slack/interactions")
+    code, said = run("doctor")
+    assert code == 1
+    (problem,) = problems(said)
+    assert "✗ Interactivity address: http://127.0.0.1:9/slack/interactions can't be reached" in problem
+
+
+def test_a_token_that_is_no_header_is_told_without_it(loop: Loop, run: Run) -> None:
+    secrets, arn = boto3.client("secretsmanager"), loop.world.home.output("SlackSecretArn")
+    filled = secrets.get_secret_value(SecretId=arn)["SecretString"]
+    broken = json.loads(filled) | {"bot_token": "xoxb-a\nxoxb-b"}
+    secrets.put_secret_value(SecretId=arn, SecretString=json.dumps(broken))
+    try:
+        code, said = run("doctor")
+    finally:
+        secrets.put_secret_value(SecretId=arn, SecretString=filled)
+    assert code == 1
+    assert "✗ Slack" in said
+    assert "xoxb-a" not in said
 
 
 def test_an_empty_secret_is_found_with_its_cure(loop: Loop, run: Run) -> None:
@@ -86,12 +438,12 @@ def test_what_slack_refuses_is_told_in_its_words(
 def test_a_signing_secret_that_the_function_does_not_have_is_found(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    signature = doctor.signature
+    signature = slack.signature
 
     def other(credentials: SlackCredentials, body: str) -> dict[str, str]:
         return signature(replace(credentials, signing_secret="another"), body)
 
-    monkeypatch.setattr(doctor, "signature", other)
+    monkeypatch.setattr(slack, "signature", other)
     code, said = run("doctor")
     assert code == 1
     assert "✗ Signing secret: the function answered 401" in said
@@ -120,7 +472,9 @@ def test_the_manifest_names_the_deployed_address(run: Run) -> None:
 
 
 def test_the_manifest_asks_for_the_scopes_of_the_methods_in_use_and_no_other() -> None:
-    source = "".join((ROOT / path).read_text() for path in ("lambdas/gateways/slack.py", "ops/doctor.py"))
+    source = "".join(
+        (ROOT / path).read_text() for path in ("lambdas/gateways/slack.py", "ops/doctor/slack.py")
+    )
     called = set(re.findall(r"client\.((?:chat|views|users|usergroups|auth|conversations)_\w+)\(", source))
     methods = {
         name.replace("_", ".", 1) if name != "usergroups_users_list" else "usergroups.users.list"

@@ -1,83 +1,50 @@
-"""`ops doctor`: is Slack set up so that questions are asked and clicks arrive? If not, how to mend it."""
+"""Is Slack set up so that questions are asked and clicks arrive?"""
 
 from __future__ import annotations
 
 import json
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
 from botocore.awsrequest import AWSRequest
-from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError
+from botocore.exceptions import BotoCoreError
 from botocore.httpsession import URLLib3Session
-from rich.console import Console
-from rich.markup import escape
 from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.signature import SignatureVerifier
 
 from gateways.secrets import SlackCredentials, SlackSecret
 from ops import slack_app
-from ops.deployment import Deployment
-from remediation.errors import RemediationError
+from ops.deployment import Deployment, NotDeployed
+from ops.doctor.findings import Finding, told, unfinished
+from remediation.errors import RemediationError, RequestRefused
 
 now = time.time
 _TIMEOUT_SECONDS = 10
 _OK, _UNAUTHORIZED = 200, 401
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that was looked at; `mend` says what to do where something is wrong, else it is empty."""
-
-    what: str
-    says: str
-    mend: str = ""
-
-    @property
-    def ok(self) -> bool:
-        return not self.mend
-
-
 def examine(deployment: Deployment, slack_url: str = "") -> Iterator[Finding]:
-    """Every check, each as soon as it is done; what can't be checked after a failure is left out.
-
-    Parameters
-    ----------
-    slack_url
-        The Web API's base address, if not Slack's own.
-    """
-    credentials = None
+    """Every check, each as soon as it is done; what can't be checked after a failure is left out."""
+    what, credentials = "Slack's secret", None
     try:
         secret = SlackSecret(deployment.output("SlackSecretArn"), deployment.client("secretsmanager"))
         credentials = secret.credentials(fresh=True)
-        yield Finding("Slack's secret", "it is filled in")
-    except (RemediationError, ClientError, BotoCoreError) as error:
-        yield Finding("Slack's secret", str(error), _fill_in(deployment))
+        yield Finding(what, "it is filled in")
+    except RequestRefused as error:
+        yield Finding(what, str(error), _fill_in(deployment))
+    except (RemediationError, NotDeployed) as error:
+        yield unfinished(what, "secretsmanager", error)
     if credentials is not None:
         client = WebClient(
             credentials.bot_token,
             base_url=slack_url or WebClient.BASE_URL,
             timeout=_TIMEOUT_SECONDS,
         )
-        yield from _slack(deployment, client)
-    yield from _interactivity(deployment, credentials)
-
-
-def run(deployment: Deployment, console: Console, slack_url: str = "") -> int:
-    """The command; 0 if all is well, 1 if something is to be mended."""
-    console.print(f"[bold]{deployment.stack_name}[/] in {deployment.region}")
-    wrong = 0
-    for finding in examine(deployment, slack_url):
-        mark, style = ("✓", "green") if finding.ok else ("✗", "bold red")
-        console.print(f"[{style}]{mark}[/] {escape(finding.what)}: {escape(finding.says)}", soft_wrap=True)
-        if not finding.ok:
-            wrong += 1
-            console.print(f"    [yellow]{escape(finding.mend)}[/]", soft_wrap=True)
-    console.print("All is well." if not wrong else f"{wrong} to mend.", style="bold")
-    return 1 if wrong else 0
+        yield from told("Slack", "", _slack(deployment, client))
+    yield from told("Interactivity address", "", _interactivity(deployment, credentials))
 
 
 def _slack(deployment: Deployment, client: WebClient) -> Iterator[Finding]:
@@ -154,7 +121,7 @@ def _interactivity(deployment: Deployment, credentials: SlackCredentials | None)
         if credentials is None:
             return
         signed = _post(url, _ping(), signature(credentials, _ping()))
-    except HTTPClientError as error:
+    except BotoCoreError as error:
         yield Finding(
             "Interactivity address",
             f"{url} can't be reached: {type(error).__name__}",
