@@ -13,7 +13,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 from rich.markup import escape
 
-from ops import backout, decide, doctor, history, slack_app
+from ops import backout, decide, doctor, guardrail, history, slack_app
 from ops.deployment import Deployment, NotDeployed, configured_regions
 from remediation.approval import ASK_AGAIN_DAYS
 from remediation.errors import RemediationError
@@ -33,10 +33,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = _parser().parse_args(arguments)
     console = Console(highlight=False, emoji=False)  # an ARN's `:secret:` is no picture
     try:
-        if given.command == "doctor":
+        if given.command in ("doctor", "guardrail"):
             regions = dict.fromkeys(given.regions or configured_regions() or [None])
             deployments = [Deployment(region, given.stack) for region in regions]
-            return doctor.run(deployments, console, os.environ.get("SLACK_API_URL", ""))
+            if given.command == "doctor":
+                return doctor.run(deployments, console, os.environ.get("SLACK_API_URL", ""))
+            return _guardrail(deployments, given)
         deployment = Deployment(given.region, given.stack)
         if given.command == "backout":
             return backout.run(deployment, given.endpoint, console, confirmed=given.yes)
@@ -47,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             sys.stdout.write(json.dumps(manifest, indent=2) + "\n")
             return 0
         return _history(deployment, given.endpoint, given.format, console)
-    except (NotDeployed, backout.NothingToBackOutOf, decide.NotDecided, RemediationError) as error:
+    except (NotDeployed, backout.NothingToBackOutOf, decide.NotDecided, guardrail.TooLong, RemediationError) as error:
         Console(stderr=True, emoji=False).print(escape(str(error)), style="red", soft_wrap=True)
         return _FAILED
     except (BotoCoreError, ClientError) as error:
@@ -78,6 +80,17 @@ def _history(deployment: Deployment, endpoint: str | None, wanted: str, console:
         case _:
             console.print(history.as_table(evidence))
     return 0
+
+
+def _guardrail(deployments: list[Deployment], given: argparse.Namespace) -> int:
+    return guardrail.run(
+        deployments,
+        given.kind,
+        excepted=given.excepted,
+        keys=given.keys,
+        allow_local_nvme=given.allow_local_nvme,
+        console=Console(stderr=True, highlight=False, emoji=False),
+    )
 
 
 def _decision(given: argparse.Namespace) -> decide.Decision:
@@ -119,17 +132,44 @@ def _parser() -> argparse.ArgumentParser:
         epilog="Exit code 0: all is well, 1: something is to be mended, 2: Sealpoint was found in no region. "
         f"It needs these permissions: {', '.join(doctor.PERMISSIONS)}.",
     )
+    prevented = commands.add_parser(
+        "guardrail",
+        help="print the policy that stops endpoint configs without a KMS key at the source, and how to test it",
+    )
+    prevented.add_argument("kind", choices=guardrail.KINDS, help="a service control policy, or an IAM policy")
+    prevented.add_argument(
+        "--except",
+        action="append",
+        default=[],
+        dest="excepted",
+        metavar="ARN",
+        help="a principal, or a pattern of such, who may do without a key; once for each",
+    )
+    prevented.add_argument(
+        "--key",
+        action="append",
+        default=[],
+        dest="keys",
+        metavar="ARN",
+        help="a KMS key that may be named, once for each; any, if there are none",
+    )
+    prevented.add_argument(
+        "--allow-local-nvme",
+        action="store_true",
+        help="let configs pass whose instance types have local NVMe storage, on which AWS long refused a key",
+    )
     described = commands.add_parser("manifest", help="print the manifest to create the Slack app from")
     for command in (shown, undone, approved, denied, described):
         command.add_argument("--region", help="the AWS region, if not the environment's")
-    examined.add_argument(
-        "--region",
-        action="append",
-        dest="regions",
-        metavar="REGION",
-        help="an AWS region, once for each; if not those of cdk.json here, or the environment's",
-    )
-    for command in (shown, undone, approved, denied, examined, described):
+    for command in (examined, prevented):
+        command.add_argument(
+            "--region",
+            action="append",
+            dest="regions",
+            metavar="REGION",
+            help="an AWS region, once for each; if not those of cdk.json here, or the environment's",
+        )
+    for command in (shown, undone, approved, denied, examined, prevented, described):
         command.add_argument("--stack", help="the stack's name, if not <namePrefix>-<region>")
     return parser
 

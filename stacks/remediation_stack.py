@@ -124,6 +124,8 @@ class RemediationStack(cdk.Stack):
             "SlackChannels": ",".join(settings.decisions.channels),
             "RecordsTableName": records.table.table_name,
             "SlackSecretArn": slack.secret.secret_arn,
+            # the one role that may write a config without a key, which a guardrail has to let through
+            "RestoreConfigRoleArn": functions.restore_config.role.role_arn,
             "KmsKeyArn": encryption.key.key_arn,
             "AlarmTopicArn": monitoring.topic.topic_arn,
         }.items():

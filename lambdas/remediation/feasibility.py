@@ -8,7 +8,7 @@ from typing import Any
 from remediation.errors import KeyUnusable, ModelGone
 
 # With local NVMe storage, which AWS encrypts in hardware with keys of its own (DESIGN §4.11).
-_LOCAL_STORAGE_FAMILIES = frozenset(
+LOCAL_NVME_FAMILIES = frozenset(
     {
         "m5d", "c5d", "r5d", "m6gd", "c6gd", "r6gd", "r7gd", "g4dn", "g5", "g6", "g6e", "g7", "g7e",
         "p4d", "p4de", "p5", "p5e", "p5en", "p6-b200", "p6-b300", "p6e-gb200", "trn1", "trn1n", "trn2", "dl1",
@@ -77,7 +77,7 @@ def execution_roles(config: Mapping[str, Any], models: Collection[Mapping[str, A
 
 def local_storage_note(config: Mapping[str, Any]) -> str | None:
     """What the approver has to know of instance types whose local storage the key won't cover."""
-    types = sorted({kind for kind in _instance_types(config) if _family(kind) in _LOCAL_STORAGE_FAMILIES})
+    types = sorted({kind for kind in _instance_types(config) if _family(kind) in LOCAL_NVME_FAMILIES})
     if not types:
         return None
     return (

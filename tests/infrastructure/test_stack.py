@@ -19,6 +19,7 @@ def test_the_outputs_are_those_that_others_hold_on_to(template: Template) -> Non
         "RemediationStateMachineArn", "SlackInteractionsUrl", "RecordsTableName", "SlackSecretArn",
         "KmsKeyArn", "AlarmTopicArn", "BackoutStateMachineArn", "DecisionsUrl",
         "SlackChannels", "RetirementStateMachineArn", "EventRuleNames", "UndeliveredQueueUrl",
+        "RestoreConfigRoleArn",
     }  # fmt: skip
     (api_id,) = template.resources("AWS::ApiGatewayV2::Api")
     assert outputs["SlackInteractionsUrl"] == (
