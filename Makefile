@@ -66,6 +66,10 @@ format: setup ## put the code into shape
 bench-cold: cdk.out/manifest.json # from cold to an answered click, on Lambda's own runtime interface
 	@PYTHONPATH=lambdas $(BIN)/python -m bench.cold_start
 
+.PHONY: bench-cost
+bench-cost: cdk.out/manifest.json # docs/cost.md: what is billed, counted
+	@PYTHONPATH=lambdas $(BIN)/python -m bench.cost
+
 .PHONY: browser
 browser: setup # a Chromium for the browser tests: the system's, or Debian's, or Playwright's own
 	@$(BIN)/python -m tests.browser.chromium

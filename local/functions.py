@@ -68,6 +68,7 @@ class FunctionRunner:
         self._pools: dict[str, _Pool] = {}
         self._lock = threading.Lock()
         self._in_flight = 0
+        self.invoked: list[str] = []  # a name for each time
         self.calls: list[tuple[str, str]] = []  # each call of AWS and Slack: by which function, which
         self._faults: list[tuple[str, dict[str, str]]] = []
         self.faults_met: list[tuple[str, dict[str, str]]] = []
@@ -131,6 +132,7 @@ class FunctionRunner:
         """
         pool = self._pools[name]
         with self._lock:
+            self.invoked.append(name)
             self._in_flight += 1
             worker = pool.idle.pop() if pool.idle else None
         try:

@@ -49,7 +49,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
             sys.stdout.write(json.dumps(manifest, indent=2) + "\n")
             return 0
         return _history(deployment, given.endpoint, given.format, console)
-    except (NotDeployed, backout.NothingToBackOutOf, decide.NotDecided, guardrail.TooLong, RemediationError) as error:
+    except (
+        NotDeployed,
+        backout.NothingToBackOutOf,
+        decide.NotDecided,
+        guardrail.TooLong,
+        RemediationError,
+    ) as error:
         Console(stderr=True, emoji=False).print(escape(str(error)), style="red", soft_wrap=True)
         return _FAILED
     except (BotoCoreError, ClientError) as error:
