@@ -1,4 +1,4 @@
-"""What the template says of the architecture: what starts what, which steps there are, what each may do."""
+"""What the template, and `ops/` for its commands, say: what starts what, the steps, and what each may do."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from local.template import Template
 
+_OPS = Path(__file__).resolve().parent.parent / "ops"
 # IAM's access levels "List" and "Read"
 _READING = re.compile(r"(BatchGet|ConditionCheck|Describe|Get|Head|List|Query|Scan|Simulate)")
 _HASH = re.compile(r"[0-9A-F]{8}$")  # CDK's, at the end of a logical id
@@ -130,14 +132,12 @@ class _Reader:
 
     def read(self) -> Architecture:
         machines = [
-            self._machine(name, json.loads(props["DefinitionString"]))
-            for name, (_, props) in zip(
-                self._machines.values(), self._all("StepFunctions::StateMachine"), strict=True
-            )
+            self._machine(self._machines[machine], json.loads(props["DefinitionString"]))
+            for machine, props in self._all("StepFunctions::StateMachine")
         ]
         in_a_machine = {step.function.name for machine in machines for step in machine.steps}
         return Architecture(
-            starts=[*self._rules(), *self._routes(), *self._by_hand()],
+            starts=[*self._rules(), *self._routes(), *self._commands()],
             machines=machines,
             other_functions=[fn for fn in self._functions.values() if fn.name not in in_a_machine],
             common=self._common,
@@ -224,13 +224,14 @@ class _Reader:
             for _, props in self._all("ApiGatewayV2::Route")
         ]
 
-    def _by_hand(self) -> list[Start]:
-        """A machine whose ARN is an output is there to be started by people, too."""
+    def _commands(self) -> list[Start]:
+        """The commands of `ops/` that start a machine: that is in their code, not in the template."""
         outputs = {name: self._template.resolve(out["Value"]) for name, out in self._template.outputs.items()}
         return [
-            Start("IAM", "Command line, by hand", f"output {name}", self._machines[value])
-            for name, value in outputs.items()
-            if value in self._machines
+            Start("command line", f"ops {path.stem}", f"output {name}", self._machines[outputs[name]])
+            for path in sorted(_OPS.rglob("*.py"))
+            if "workflow.start(" in (source := path.read_text())
+            for name in re.findall(r'\.output\("(\w+StateMachineArn)"\)', source)
         ]
 
     # -- what holds something

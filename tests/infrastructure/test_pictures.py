@@ -31,7 +31,7 @@ def test_nothing_of_one_machine_or_one_settings_file_is_in_it(template: Template
     assert re.findall(r"[0-9a-f]{32}|us-east-1|\d{12}", picture) == []
 
 
-def test_it_shows_every_function_machine_rule_and_route(template: Template) -> None:
+def test_it_shows_every_function_machine_and_route_and_what_starts_them(template: Template) -> None:
     shown = _texts(PICTURE)
     machines = [m["Properties"] for m in template.resources("AWS::StepFunctions::StateMachine").values()]
     assert {m["StateMachineName"].removeprefix("Sealpoint-us-east-1-") for m in machines} <= shown
@@ -39,6 +39,7 @@ def test_it_shows_every_function_machine_rule_and_route(template: Template) -> N
     routes = template.resources("AWS::ApiGatewayV2::Route").values()
     assert {route["Properties"]["RouteKey"] for route in routes} <= shown
     assert {"EndpointChanged", "EndpointChangedByService", "ExecutionEndedUnclosed"} <= shown
+    assert "ops backout" in shown
 
 
 def test_one_more_permission_is_one_more_dot(assembly: Path, tmp_path: Path) -> None:
