@@ -87,6 +87,10 @@ build/security/.ready: tests/security/requirements.lock
 pictures: browser cdk.out/manifest.json # docs/card.png and docs/cards/, from the card as it is now
 	@PYTHONPATH=lambdas $(BIN)/python -m tests.browser.card_pictures
 
+.PHONY: docs
+docs: cdk.out/manifest.json # docs/architecture.svg, from the template as it is now
+	@$(BIN)/python -m docs.architecture
+
 lock: ## pin every transitive version with its hash
 	@$(PYTHON) -m venv build/lock && build/lock/bin/pip install --quiet uv
 	@build/lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \

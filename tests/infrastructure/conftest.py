@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -77,3 +78,22 @@ def elsewhere(context: dict[str, Any], tmp_path_factory: pytest.TempPathFactory)
         patch.setattr(lambda_asset, "build_asset", counted)
         app.build(outdir=str(folder), context={**context, "sealpoint": settings}).synth()
     return Elsewhere(folder, builds)
+
+
+@pytest.fixture
+def template_with(
+    context: dict[str, Any], tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., Template]:
+    """The template of us-east-1 with some settings changed, and with other code, as of another version."""
+
+    def other_code(target: Path) -> None:
+        (target / "other.py").write_text("")
+
+    def synthesize(**changes: Any) -> Template:
+        folder = tmp_path_factory.mktemp("changed")
+        settings = {**context["sealpoint"], **changes}
+        app.build(outdir=str(folder), context={**context, "sealpoint": settings}).synth()
+        return Template(folder / "Sealpoint-us-east-1.template.json", "us-east-1")
+
+    monkeypatch.setattr(lambda_asset, "build_asset", other_code)
+    return synthesize
