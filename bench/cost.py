@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -159,10 +159,7 @@ def _counted(world: World, story: Story, memory_mb: int) -> Counted:
 def _page(counts: Mapping[str, Counted], template: dict[str, Any], memory_mb: int) -> str:
     shown = ("transition", "invocation", "write unit", "read unit", "SageMaker call", "Slack call")
     head = " | ".join(f"{name}s" for name in shown)
-    rows = [
-        f"| {story} | {' | '.join(f'{count[name]:g}' for name in shown)} | **${_EVENTS * _price(count):.2f}** |"
-        for story, count in counts.items()
-    ]
+    rows = [_row(story, count, shown) for story, count in counts.items()]
     prices = [f"| {name} | {price.says} | <{price.source}> |" for name, price in PRICES.items()]
     monthly = "\n".join(f"| {what} | {says} | ${dollars:.2f} |" for what, says, dollars in _fixed(template))
     total = sum(dollars for _, _, dollars in _fixed(template))
@@ -173,16 +170,18 @@ Made by `make bench-cost` from what the local run counts; prices: {PRICES_OF}.
 
 ## Per endpoint event
 
-Each row is one event of CloudTrail and all that follows, up to the outcome: counts for one event, dollars for 1,000.
+Each row is one event of CloudTrail and all that follows, up to the outcome: counts for one event, dollars
+for 1,000.
 
 | what becomes of it | {head} | 1,000 events |
 |---|{"--:|" * (len(shown) + 1)}
 {chr(10).join(rows)}
 
-The dollars hold all of the prices below. Counted: state transitions (retries too), invocations, capacity units (each write of a
-record that has grown to its last size, with its index), requests, bytes of logs. Assumed: an invocation lasts
-{_SECONDS_AN_INVOCATION} s at {memory_mb} MB. CloudTrail's events and EventBridge's rules for them are free, and so are SageMaker's and Slack's APIs.
-An update of SageMaker's took its usual quarter of an hour; each look at it is three transitions and one invocation.
+The dollars hold all of the prices below. Counted: state transitions (retries too), invocations, capacity
+units (each write as if its record had grown to its last size, with its index), requests, bytes of logs.
+Assumed: an invocation lasts {_SECONDS_AN_INVOCATION} s at {memory_mb} MB. CloudTrail's events and
+EventBridge's rules for them are free, and so are SageMaker's and Slack's APIs. Each look at an update or a
+creation is three transitions and one invocation; the stand-in for SageMaker takes ten minutes or so for one.
 
 ## Per month and region, without any event
 
@@ -191,13 +190,13 @@ An update of SageMaker's took its usual quarter of an hour; each look at it is t
 {monthly}
 | together | | **${total:.2f}** |
 
-A metric is billed for the hours in which something was counted, at $0.30 a month each; a quiet month has none.
-The dashboard is free as one of an account's first three, as far as they show at most 50 metrics; else $3.
+A metric is billed for the hours in which something was counted, at $0.30 a month each; a quiet month has
+none. The dashboard is free as one of an account's first three that show at most 50 metrics; else it is $3.
 
 ## What SageMaker bills
 
-While an endpoint is updated, the new instances run beside the old ones: for each update, some quarter of an hour of the
-endpoint's own price. It is the largest cost by far.
+While an endpoint is updated, the new instances run beside the old ones: for each update, some quarter of
+an hour of the endpoint's own price. It is the largest cost by far.
 
 ## Prices
 
@@ -205,6 +204,11 @@ endpoint's own price. It is the largest cost by far.
 |---|---|---|
 {chr(10).join(prices)}
 """
+
+
+def _row(story: str, count: Counted, shown: Sequence[str]) -> str:
+    numbers = [f"{count[name]:g}" for name in shown]
+    return f"| {' | '.join([story, *numbers, f'**${_EVENTS * _price(count):.2f}**'])} |"
 
 
 def _price(count: Counted) -> float:

@@ -140,7 +140,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     prevented = commands.add_parser(
         "guardrail",
-        help="print the policy that stops endpoint configs without a KMS key at the source, and how to test it",
+        help="print the policy that stops endpoint configs without a KMS key, and how to test it first",
     )
     prevented.add_argument("kind", choices=guardrail.KINDS, help="a service control policy, or an IAM policy")
     prevented.add_argument(

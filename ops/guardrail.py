@@ -1,7 +1,7 @@
 """`ops guardrail`: the policies that stop endpoint configs without a KMS key where they are made.
 
-`sagemaker:VolumeKmsKey` is a condition key of CreateEndpointConfig alone (DESIGN §4.14): moving an endpoint to
-a config that exists already can't be stopped this way, nor can data capture without a key.
+`sagemaker:VolumeKmsKey` is a condition key of CreateEndpointConfig alone (DESIGN §4.14): moving an endpoint
+to a config that exists already can't be stopped this way, nor can data capture without a key.
 https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonsagemaker.html
 """
 
@@ -67,8 +67,8 @@ def policy(
     found = {"Version": "2012-10-17", "Statement": statements}
     if (length := len(json.dumps(found, separators=(",", ":")))) > _LARGEST[kind]:
         raise TooLong(
-            f"The policy has {length} characters, and AWS takes {_LARGEST[kind]}: name fewer principals and keys, or "
-            "patterns of principals."
+            f"The policy has {length} characters, and AWS takes {_LARGEST[kind]}: name fewer principals and "
+            "keys, or patterns of principals."
         )
     return found
 
@@ -127,47 +127,48 @@ _FIRST = """\
 Before you attach it (the policy is in policy.json):
 
 1. Whom would it have stopped? In each account and region, of the last 90 days:
-   aws cloudtrail lookup-events --lookup-attributes AttributeKey=EventName,AttributeValue=CreateEndpointConfig \\
-     --output json | jq -r '.Events[].CloudTrailEvent | fromjson | select(.requestParameters.kmsKeyId == null)
+   aws cloudtrail lookup-events --output json \\
+     --lookup-attributes AttributeKey=EventName,AttributeValue=CreateEndpointConfig |
+   jq -r '.Events[].CloudTrailEvent | fromjson | select(.requestParameters.kmsKeyId == null)
      | [.eventTime, .userIdentity.arn, .requestParameters.endpointConfigName] | @tsv'
    Give each of them a key, or an exception: --except ROLE_ARN (a pattern such as
-   arn:aws:iam::*:role/ClarifyRole is fine). SageMaker Clarify, Autopilot, Canvas and JumpStart make configs under
-   the role that they were given, some without a key.
+   arn:aws:iam::*:role/ClarifyRole will do). SageMaker Clarify, Autopilot, Canvas and JumpStart make
+   configs under the role that they were given, some without a key.
 2. Is it well-formed?
    aws accessanalyzer validate-policy --policy-document file://policy.json --policy-type """
 _SIMULATE = """
-3. Does it stop what it should, and nothing else? First explicitDeny, then allowed:
-   aws iam simulate-custom-policy --action-names sagemaker:CreateEndpointConfig --query \\
-     'EvaluationResults[].EvalDecision' --policy-input-list "$(cat policy.json)" \\
+3. Does it stop what it should, and nothing else? This says explicitDeny:
+   aws iam simulate-custom-policy --action-names sagemaker:CreateEndpointConfig \\
+     --query 'EvaluationResults[].EvalDecision' --policy-input-list "$(cat policy.json)" \\
      '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}'
-   the same with: --context-entries ContextKeyName=sagemaker:VolumeKmsKey,ContextKeyType=string,\
-ContextKeyValues=<the ARN of a key>
+   and with this added, allowed: --context-entries \\
+     ContextKeyName=sagemaker:VolumeKmsKey,ContextKeyType=string,ContextKeyValues=<a key's ARN>
 """
 _LIMITS = """
-It does not stop moving an endpoint to an unencrypted config that exists already, nor data capture or async output
-without a key: AWS has no condition for those. Sealpoint finds them when they happen.
+It does not stop moving an endpoint to an unencrypted config that exists already, nor data capture or
+async output without a key: AWS has no condition for those. Sealpoint finds them when they happen.
 """
 _HOW = {
     SCP: _FIRST
     + "SERVICE_CONTROL_POLICY"
     + _SIMULATE
     + """\
-4. Attach it to one account, or to an organizational unit for tests, for a week; CloudTrail shows what it refuses
-   (errorCode AccessDenied, "explicit deny in a service control policy"). Then attach it further up.
-   To undo it, detach it: aws organizations detach-policy --policy-id … --target-id …
+4. Attach it to one account, or to an organizational unit for tests, for a week; CloudTrail shows what
+   it refuses (errorCode AccessDenied, "explicit deny in a service control policy"). Then attach it
+   further up. To undo it: aws organizations detach-policy --policy-id … --target-id …
 
-It does not bind the organization's management account, nor service-linked roles. Several accounts with Sealpoint:
-print it in each, and give the roles of the others with --except.
+It does not bind the organization's management account, nor service-linked roles. Several accounts with
+Sealpoint: print it in each, and give the roles of the others with --except.
 """
     + _LIMITS,
     IAM: _FIRST
     + "IDENTITY_POLICY"
     + _SIMULATE
     + """\
-4. Make it a managed policy and attach it to one role that makes endpoints, for a week; then to the others, or put its
-   statements into their permissions boundary. To undo it: aws iam detach-role-policy.
+4. Make it a managed policy and attach it to one role that makes endpoints, for a week; then to the
+   others, or put its statements into their permissions boundary. To undo it: aws iam detach-role-policy.
 
-It binds only those to whom it is attached; across accounts a service control policy does (`ops guardrail scp`).
+It binds only those to whom it is attached; `ops guardrail scp` prints what binds whole accounts.
 """
     + _LIMITS,
 }
