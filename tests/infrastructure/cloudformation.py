@@ -17,7 +17,7 @@ from tests.infrastructure.template import ACCOUNT_ID, Template
 UNKNOWN_TO_MOTO = {
     "AWS::ApiGatewayV2::Api", "AWS::ApiGatewayV2::Integration", "AWS::ApiGatewayV2::Route",
     "AWS::ApiGatewayV2::Stage", "AWS::CloudWatch::Alarm", "AWS::Lambda::Alias",
-    "AWS::Lambda::EventInvokeConfig", "AWS::SNS::TopicPolicy", "AWS::SQS::QueuePolicy",
+    "AWS::Lambda::EventInvokeConfig", "AWS::SNS::Subscription", "AWS::SNS::TopicPolicy", "AWS::SQS::QueuePolicy",
     "AWS::SecretsManager::Secret",
 }  # fmt: skip
 
@@ -90,6 +90,8 @@ class DeployedStack:
             after = resource.get("DependsOn", [])
             listed: list[str] = [after] if isinstance(after, str) else after
             resource["DependsOn"] = [name for name in listed if name not in left_out]
+            if resource["Type"] == "AWS::KMS::Key":
+                resource["Properties"].pop("Tags", None)  # moto expects KMS's own form of tags there
         return json.dumps(self._stood_in({**body, "Resources": resources}, left_out))
 
     def _stood_in(self, value: Any, left_out: dict[str, Any]) -> Any:
@@ -109,6 +111,9 @@ class DeployedStack:
                         return f"{place}:{ACCOUNT_ID}:secret:{name}"
                     case _:
                         return name
+            case {"Fn::GetAtt": [name, "Arn"]} if name in left_out:
+                place = f"arn:{template.partition}:cloudwatch:{template.region}:{ACCOUNT_ID}"
+                return f"{place}:alarm:{left_out[name]['Properties']['AlarmName']}"
             case dict():
                 return {key: self._stood_in(member, left_out) for key, member in value.items()}
             case _:

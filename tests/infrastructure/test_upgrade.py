@@ -80,6 +80,11 @@ LASTING = {
         "the name by which policies and people know the key",
         fixed={"AliasName": "alias/{stack_lower}-endpoints"},
     ),
+    "OperationsKeyD0717C64": Lasting(
+        "AWS::KMS::Key",
+        "the key that Slack's credentials and the logs so far are encrypted with",
+        retained=True,
+    ),
     "SlackSecret0D48E608": Lasting(
         "AWS::SecretsManager::Secret",
         "Slack's token and signing secret: nobody can approve until they are put in again",
