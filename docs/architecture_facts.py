@@ -13,7 +13,7 @@ from local.template import Template
 
 _OPS = Path(__file__).resolve().parent.parent / "ops"
 # IAM's access levels "List" and "Read"
-_READING = re.compile(r"(BatchGet|ConditionCheck|Describe|Get|Head|List|Query|Scan|Simulate)")
+_READING = re.compile(r"(BatchGet|ConditionCheck|Decrypt|Describe|Get|Head|List|Query|Scan|Simulate)")
 _HASH = re.compile(r"[0-9A-F]{8}$")  # CDK's, at the end of a logical id
 
 _HOLDING = {
