@@ -105,7 +105,11 @@ def _client(enforcement: Enforcement, service: str) -> Any:
     """A client whose calls are judged, and answered with nothing where they are allowed."""
     session = boto3.Session("AKIALOCAL", "local", region_name=REGION)
     enforcement.watch(session.events)
-    session.events.register_last("before-send.*.*", lambda request, **_: answered(request.url, 200, "{}"))
+
+    def nothing(request: Any, **_: Any) -> Any:
+        return answered(request.url, 200, "{}")
+
+    session.events.register_last("before-send.*.*", nothing)
     return session.client(  # pyright: ignore[reportCallIssue]  # the service's name is known at run time only
         service,  # pyright: ignore[reportArgumentType]
         config=Config(parameter_validation=False, retries={"total_max_attempts": 1}),
