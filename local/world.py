@@ -242,12 +242,11 @@ class World:
         }  # fmt: skip
         return self.start_with({"endpointName": endpoint_name, "trigger": trigger})
 
-    def start_with(self, machine_input: Any) -> Execution:
-        """Start an execution of the home region's state machine."""
+    def start_with(self, machine_input: Any, machine: str = "RemediationStateMachineArn") -> Execution:
+        """Start an execution of one of the home region's state machines, which a stack output names."""
         name = str(uuid.uuid4())
-        machine = self.home.output("RemediationStateMachineArn")
         started = self.client("stepfunctions").start_execution(
-            stateMachineArn=machine, name=name, input=json.dumps(machine_input)
+            stateMachineArn=self.home.output(machine), name=name, input=json.dumps(machine_input)
         )
         return self.executions[started["executionArn"]]
 
