@@ -74,6 +74,10 @@ browser: setup # a Chromium for the browser tests: the system's, or Debian's, or
 pictures: browser cdk.out/manifest.json # docs/card.png and docs/cards/, from the card as it is now
 	@PYTHONPATH=lambdas $(BIN)/python -m tests.browser.card_pictures
 
+.PHONY: docs
+docs: setup # docs/permissions.md, from the templates as they are now
+	@PYTHONPATH=lambdas $(BIN)/python -m tests.infrastructure.permissions_page
+
 lock: ## pin every transitive version with its hash
 	@$(PYTHON) -m venv build/lock && build/lock/bin/pip install --quiet uv
 	@build/lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
