@@ -88,8 +88,9 @@ pictures: browser cdk.out/manifest.json # docs/card.png and docs/cards/, from th
 	@PYTHONPATH=lambdas $(BIN)/python -m tests.browser.card_pictures
 
 .PHONY: docs
-docs: cdk.out/manifest.json # docs/architecture.svg, from the template as it is now
+docs: cdk.out/manifest.json # docs/architecture.svg and docs/permissions.md, from the template as it is now
 	@$(BIN)/python -m docs.architecture
+	@PYTHONPATH=lambdas $(BIN)/python -m tests.infrastructure.permissions_page
 
 lock: ## pin every transitive version with its hash
 	@$(PYTHON) -m venv build/lock && build/lock/bin/pip install --quiet uv

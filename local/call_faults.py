@@ -36,12 +36,8 @@ class CallFaults:
         """The calls that were made, the faults that they met, and those that are left."""
         return {"calls": self.seen, "met": self._met, "faults": self._planned}
 
-    def watch(self) -> None:
-        """Meet every call from now on."""
-        import boto3  # noqa: PLC0415  # on the search path only now
-
-        boto3.setup_default_session()
-        events: Any = boto3.DEFAULT_SESSION.events  # pyright: ignore[reportOptionalMemberAccess]
+    def watch(self, events: Any) -> None:
+        """Meet every call of Slack from now on, and of the AWS clients that take their events from here."""
         events.register("before-send.*.*", self._before_aws)
         events.register("after-call.*.*", self._after_aws)
         opened: Callable[..., Any] = urllib.request.OpenerDirector.open
@@ -68,8 +64,7 @@ class CallFaults:
         return None
 
     def _before_aws(self, request: Any, event_name: str, **_: Any) -> Any:
-        from botocore.awsrequest import AWSResponse  # noqa: PLC0415
-        from botocore.exceptions import ReadTimeoutError  # noqa: PLC0415
+        from botocore.exceptions import ReadTimeoutError  # noqa: PLC0415  # on the search path only now
 
         call = _aws_call(event_name)
         self.seen.append(call)
@@ -82,9 +77,7 @@ class CallFaults:
             "throttled once": (400, "ThrottlingException"),
             "access denied": (400, "AccessDeniedException"),
         }.get(kind, (500, "InternalFailure"))
-        body = json.dumps({"__type": code, "message": f"injected: {kind}"}).encode()
-        headers: Any = {"x-amzn-requestid": "injected"}
-        return AWSResponse(request.url, status, headers, _Raw(body))
+        return answered(request.url, status, json.dumps({"__type": code, "message": f"injected: {kind}"}))
 
     def _after_aws(self, event_name: str, **_: Any) -> None:
         self._after(_aws_call(event_name))
@@ -103,6 +96,14 @@ class CallFaults:
     def _after(self, call: str) -> None:
         if self._take(call, "killed after"):
             os._exit(_KILLED)
+
+
+def answered(url: str, status: int, body: str) -> Any:
+    """An answer for a call that isn't sent: what a handler of `before-send` returns."""
+    from botocore.awsrequest import AWSResponse  # noqa: PLC0415  # on the search path only now
+
+    headers: Any = {"x-amzn-requestid": "answered-locally"}
+    return AWSResponse(url, status, headers, _Raw(body.encode()))
 
 
 class _Raw:

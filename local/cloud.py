@@ -17,7 +17,9 @@ from moto.server import ThreadedMotoServer
 
 from local.functions import Function, FunctionError, FunctionRunner
 from local.http_api import Route
-from local.template import ACCOUNT_ID, Template
+from local.iam.calls import CONDITION_KEYS, Caller
+from local.iam.policy import Policy, condition_keys
+from local.template import ACCOUNT_ID, Template, UnresolvedError
 
 _LOOPBACK = "127.0.0.1"
 
@@ -121,23 +123,54 @@ class Deployment:
 
     def functions(self) -> list[Function]:
         """The stack's Lambda functions, as the runner takes them."""
+        asks = self._machine_that_asks()
+        (secret,) = self.template.of_type("AWS::SecretsManager::Secret")
+        secrets_key = str(self.template.properties(secret)["KmsKeyId"])
         found: list[Function] = []
         for logical_id in self.template.of_type("AWS::Lambda::Function"):
             properties = self.template.properties(logical_id)
             if "Handler" not in properties:
                 continue
+            name = self.template.physical[logical_id]["Ref"]
             found.append(
                 Function(
-                    name=self.template.physical[logical_id]["Ref"],
+                    name=name,
                     handler=properties["Handler"],
                     asset=self._asset(properties["Code"]["S3Key"]),
                     environment=properties.get("Environment", {}).get("Variables", {}),
                     timeout_seconds=float(properties.get("Timeout", 3)),
                     memory_mb=int(properties.get("MemorySize", 128)),
-                    region=self.region,
-                    role_arn=properties["Role"],
+                    caller=Caller(
+                        properties["Role"],
+                        session=name,
+                        region=self.region,
+                        asks=asks,
+                        secrets_key=secrets_key,
+                    ),
                 )
             )
+        return found
+
+    def roles(self) -> dict[str, list[Policy]]:
+        """The policies of the functions' roles, by the roles' ARNs.
+
+        Raises
+        ------
+        UnresolvedError
+            A policy says what can't be enforced here.
+        """
+        found: dict[str, list[Policy]] = {one.caller.role_arn: [] for one in self.functions()}
+        for logical_id in self.template.of_type("AWS::IAM::Policy"):
+            policy = self.template.properties(logical_id)
+            arns = {_role_arn(self.template, name) for name in policy["Roles"]} & found.keys()
+            unknown = condition_keys(policy["PolicyDocument"]) - CONDITION_KEYS
+            if arns and unknown:
+                raise UnresolvedError(
+                    f"{logical_id} asks about {', '.join(sorted(unknown))}: local/iam/calls.py has to say "
+                    "what a call's context holds of it."
+                )
+            for arn in arns:
+                found[arn].append(policy["PolicyDocument"])
         return found
 
     def routes(self) -> dict[str, Route]:
@@ -149,6 +182,15 @@ class Deployment:
             function = function_named_in(integration["IntegrationUri"])
             routes[route["RouteKey"]] = Route(function, route["AuthorizationType"] == "AWS_IAM")
         return routes
+
+    def _machine_that_asks(self) -> str:
+        """The state machine whose task tokens there are to answer."""
+        (arn,) = (
+            self.template.physical[logical_id]["Arn"]
+            for logical_id in self.template.of_type("AWS::StepFunctions::StateMachine")
+            if ".waitForTaskToken" in self.template.properties(logical_id)["DefinitionString"]
+        )
+        return arn
 
     def _asset(self, s3_key: str) -> Path:
         """The folder that would be zipped and uploaded under a key."""
@@ -238,7 +280,11 @@ def _named_by(template: Template, logical_id: str, property_name: str) -> str:
 
 def _name_role(template: Template, logical_id: str) -> dict[str, str]:
     name = _named_by(template, logical_id, "RoleName")
-    return {"Ref": name, "Arn": _arn(template, "iam", f"role/{name}", regional=False)}
+    return {"Ref": name, "Arn": _role_arn(template, name)}
+
+
+def _role_arn(template: Template, name: str) -> str:
+    return _arn(template, "iam", f"role/{name}", regional=False)
 
 
 def _name_table(template: Template, logical_id: str) -> dict[str, str]:

@@ -10,13 +10,15 @@ import sys
 import tempfile
 import threading
 import uuid
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from importlib.metadata import distribution
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from local.clock import Clock
+from local.iam.calls import Caller
+from local.iam.policy import Policy
 
 # What AWS's Python runtime brings along (boto3 and what it needs), and what sets the process's clock.
 _RUNTIME_DISTRIBUTIONS = (
@@ -42,8 +44,11 @@ class Function:
     environment: Mapping[str, str]
     timeout_seconds: float
     memory_mb: int
-    region: str
-    role_arn: str
+    caller: Caller
+
+    @property
+    def region(self) -> str:
+        return self.caller.region
 
 
 @dataclass(slots=True)
@@ -60,16 +65,32 @@ class FunctionRunner:
     ----------
     environment
         Variables that every function gets on top of its own: where the local services are.
+    roles
+        The policies of each role, by its ARN, as they are at an invocation: no call goes beyond them.
+
+    Attributes
+    ----------
+    calls
+        Each call of AWS and Slack: by which function, which.
+    allowed
+        Each function's name with each action that its role was found to allow.
+    refused
+        Each call that a role didn't allow: by which function, and what AWS says.
     """
 
-    def __init__(self, clock: Clock, environment: Mapping[str, str]) -> None:
+    def __init__(
+        self, clock: Clock, environment: Mapping[str, str], roles: Mapping[str, Sequence[Policy]]
+    ) -> None:
         self._clock = clock
         self._environment = environment
+        self._roles = roles
         self._pools: dict[str, _Pool] = {}
         self._lock = threading.Lock()
         self._in_flight = 0
         self.invoked: list[str] = []  # a name for each time
-        self.calls: list[tuple[str, str]] = []  # each call of AWS and Slack: by which function, which
+        self.calls: list[tuple[str, str]] = []
+        self.allowed: set[tuple[str, str]] = set()
+        self.refused: list[tuple[str, str]] = []
         self._faults: list[tuple[str, dict[str, str]]] = []
         self.faults_met: list[tuple[str, dict[str, str]]] = []
         self._home = tempfile.TemporaryDirectory(
@@ -138,11 +159,21 @@ class FunctionRunner:
         try:
             worker = worker or self._start(pool)
             with self._clock.paused():  # a fast clock must not make a function look slow
-                answer = worker.call(event, self._clock.now(), self._faults_of(name))
+                answer = worker.call(
+                    {
+                        "event": event,
+                        "now": self._clock.now(),
+                        "faults": self._faults_of(name),
+                        "caller": asdict(pool.function.caller),
+                        "policies": self._roles[pool.function.caller.role_arn],
+                    }
+                )
             with self._lock:
                 if worker.alive:
                     pool.idle.append(worker)
                 self.calls += [(name, call) for call in answer.get("calls", ())]
+                self.allowed.update((name, action) for action in answer.get("allowed", ()))
+                self.refused += [(name, said) for said in answer.get("refused", ())]
                 self._note_faults(name, answer)
         finally:
             with self._lock:
@@ -195,15 +226,14 @@ class _Worker:
     def alive(self) -> bool:
         return self._process.poll() is None
 
-    def call(self, event: Any, now: float, faults: list[dict[str, str]]) -> dict[str, Any]:
+    def call(self, call: Mapping[str, Any]) -> dict[str, Any]:
         stdin, stdout = self._process.stdin, self._process.stdout
         if stdin is None or stdout is None:
             raise RuntimeError("the worker was started without pipes")
         request_id = str(uuid.uuid4())
-        call = {"event": event, "now": now, "context": self._context(request_id), "faults": faults}
         timeout = self._function.timeout_seconds
         try:
-            stdin.write(json.dumps(call) + "\n")
+            stdin.write(json.dumps({**call, "context": self._context(request_id)}) + "\n")
             stdin.flush()
             ready, _, _ = select.select([stdout], [], [], timeout)
             line = stdout.readline() if ready else None

@@ -7,7 +7,6 @@ runtime's own packages can be imported. Calls and answers are JSON lines; what t
 from __future__ import annotations
 
 import importlib
-import importlib.util
 import json
 import os
 import sys
@@ -15,7 +14,11 @@ import time
 import traceback
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from local.call_faults import CallFaults
+    from local.iam.enforcement import Enforcement
 
 
 def main() -> None:
@@ -25,7 +28,7 @@ def main() -> None:
     sys.path[:0] = search_path
     import time_machine  # noqa: PLC0415  # found on the path just set
 
-    faults = _call_faults()
+    faults, permissions = _companions()
     module_name, function_name = handler_name.rsplit(".", 1)
     handler = None
     for line in sys.stdin:
@@ -34,27 +37,38 @@ def main() -> None:
             time.sleep = now.shift  # what the SDK waits between two tries passes at once
             try:
                 faults.begin(call["faults"])
+                permissions.begin(call["caller"], call["policies"])
                 if handler is None:
-                    faults.watch()
+                    events = _call_events()
+                    faults.watch(events)
+                    permissions.watch(events)
                     handler = getattr(importlib.import_module(module_name), function_name)
                 answer: Any = {"result": handler(call["event"], SimpleNamespace(**call["context"]))}
-                text = json.dumps({**answer, **faults.report()})
+                text = json.dumps({**answer, **faults.report(), **permissions.report()})
             except BaseException as error:  # noqa: BLE001  # whatever it is, the caller is told, as Lambda does
-                text = json.dumps({"error": _described(error), **faults.report()})
+                answer = {"error": _described(error)}
+                text = json.dumps({**answer, **faults.report(), **permissions.report()})
         sys.stdout.flush()
         answers.write(text + "\n")
         answers.flush()
 
 
-def _call_faults() -> Any:
-    """Our neighbour file, which an isolated interpreter doesn't find by itself."""
-    source = Path(__file__).with_name("call_faults.py")
-    spec = importlib.util.spec_from_file_location("call_faults", source)
-    if spec is None or spec.loader is None:
-        raise ImportError(str(source))
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module.CallFaults()
+def _companions() -> tuple[CallFaults, Enforcement]:
+    """What meets the handler's calls: found here for a moment, and never by the handler."""
+    sys.path.insert(0, str(Path(__file__).parents[1]))
+    from local.call_faults import CallFaults  # noqa: PLC0415
+    from local.iam.enforcement import Enforcement  # noqa: PLC0415
+
+    del sys.path[0], sys.modules["local"]
+    return CallFaults(), Enforcement()
+
+
+def _call_events() -> Any:
+    """The events of every AWS client that is made from now on."""
+    import boto3  # noqa: PLC0415  # on the search path only now
+
+    boto3.setup_default_session()
+    return boto3.DEFAULT_SESSION.events  # pyright: ignore[reportOptionalMemberAccess]
 
 
 def _described(error: BaseException) -> dict[str, Any]:

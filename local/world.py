@@ -2,7 +2,8 @@
 
 Everything that AWS would run is what the template says: its state machine, its rules and their input
 transformers, its table, its key, its functions from their built assets with their environment, its HTTP
-route. SageMaker and Slack are servers of their own (`local/sagemaker`, `local/slack`).
+route. A function may do what the policies of its role say, and no more (`local/iam`). SageMaker and Slack are
+servers of their own (`local/sagemaker`, `local/slack`).
 """
 
 from __future__ import annotations
@@ -30,6 +31,8 @@ from local.cloud import Cloud, Deployment
 from local.events import EventBus, assumed_role, cloudtrail_event, execution_ended_event
 from local.functions import FunctionRunner, access_key_of
 from local.http_api import HttpApi
+from local.iam import simulator
+from local.iam.policy import Policy
 from local.sagemaker import ApiCall, SageMakerHosting
 from local.slack import Channel, SlackStandIn, User, UserGroup
 from local.slack.store import Message
@@ -97,6 +100,8 @@ class World:
         )
         self._slack_server = self.slack.serve()
 
+        self.roles: dict[str, list[Policy]] = {}  # by ARN; what is put here counts from now on
+        simulator.install(self.roles)
         self.runner = FunctionRunner(
             clock,
             {
@@ -104,12 +109,14 @@ class World:
                 "AWS_ENDPOINT_URL_SAGEMAKER": self._sagemaker_server.url,
                 "SLACK_API_URL": self._slack_server.api_url,
             },
+            self.roles,
         )
         self._principals: dict[str, dict[str, Any]] = {}
         for deployment in self.deployments:
+            self.roles |= deployment.roles()
             for function in deployment.functions():
                 self.runner.add(function)
-                identity = assumed_role(function.role_arn, function.name)
+                identity = assumed_role(function.caller.role_arn, function.name)
                 self._principals[access_key_of(function.name)] = identity
             self._fill_secret(deployment)
             self._subscribe_to_alarms(deployment)
@@ -248,12 +255,11 @@ class World:
         }  # fmt: skip
         return self.start_with({"endpointName": endpoint_name, "trigger": trigger})
 
-    def start_with(self, machine_input: Any) -> Execution:
-        """Start an execution of the home region's state machine."""
+    def start_with(self, machine_input: Any, machine: str = "RemediationStateMachineArn") -> Execution:
+        """Start an execution of one of the home region's state machines, which a stack output names."""
         name = str(uuid.uuid4())
-        machine = self.home.output("RemediationStateMachineArn")
         started = self.client("stepfunctions").start_execution(
-            stateMachineArn=machine, name=name, input=json.dumps(machine_input)
+            stateMachineArn=self.home.output(machine), name=name, input=json.dumps(machine_input)
         )
         return self.executions[started["executionArn"]]
 

@@ -125,12 +125,10 @@ class Functions(Construct):
 
         list_endpoints = _allow("sagemaker:ListEndpoints", "*")  # lists know no narrower resource
 
-        # the instance volume is reached through a grant that our call to SageMaker makes (DESIGN §4.10)
-        use_key_through_sagemaker = _allow(
-            ["kms:CreateGrant", "kms:DescribeKey"],
-            encryption.key.key_arn,
-            {"StringEquals": {"kms:ViaService": via_service(self, "sagemaker")}},
-        )
+        # a twin keeps its source's volume key where it is made for another surface's sake, and an old config
+        # has one where that wasn't enough
+        twins_keep_keys = settings.required_surfaces != (VOLUME,)
+        old_configs_have_keys = twins_keep_keys or keys_that_count != (ANY_KEY,)
 
         # the execution role that a source config names; which one is the source's business
         pass_execution_role = _allow(
@@ -209,7 +207,7 @@ class Functions(Construct):
                 _allow("sagemaker:AddTags", configs),
                 _allow("sagemaker:CreateEndpointConfig", configs, _with_a_key(settings, encryption)),
                 pass_execution_role,
-                use_key_through_sagemaker,
+                self._use_volume_key(None if twins_keep_keys else encryption),
             ],
         )
         self.update_endpoint = self._function(
@@ -223,7 +221,7 @@ class Functions(Construct):
                 _allow("sagemaker:UpdateEndpoint", [endpoints, configs]),
                 # a deployment policy that is kept may name alarms (developer guide, deployment guardrails)
                 _allow("cloudwatch:DescribeAlarms", alarms),
-                use_key_through_sagemaker,
+                self._use_volume_key(None if old_configs_have_keys else encryption),
             ],
         )
         # a key of our own has a policy of our own
@@ -296,6 +294,7 @@ class Functions(Construct):
                 _allow("sagemaker:CreateEndpointConfig", configs),
                 _allow("sagemaker:AddTags", configs),
                 pass_execution_role,
+                *([self._use_volume_key(None)] if old_configs_have_keys else []),
             ],
         )
         self.exempt_endpoint = self._function(
@@ -413,6 +412,17 @@ class Functions(Construct):
         stack = cdk.Stack.of(self)
         region = "" if service == "iam" else stack.region
         return stack.format_arn(service=service, resource=resource, resource_name=name, region=region)
+
+    def _use_volume_key(self, encryption: EncryptionKey | None) -> iam.PolicyStatement:
+        """Through SageMaker only, with our key, or with any that a config may name.
+
+        The instance volume is reached through a grant that our call to SageMaker makes (DESIGN §4.10).
+        """
+        return _allow(
+            ["kms:CreateGrant", "kms:DescribeKey"],
+            encryption.key.key_arn if encryption else self._any_key(),
+            {"StringEquals": {"kms:ViaService": via_service(self, "sagemaker")}},
+        )
 
     def _key_users(self, *functions: LambdaFunction) -> dict[str, str]:
         """Whose use of a user's key is checked, and the ways that it takes."""

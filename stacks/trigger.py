@@ -9,10 +9,11 @@ from __future__ import annotations
 from typing import Any
 
 import aws_cdk as cdk
+import jsii
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_iam as iam
-from aws_cdk import aws_lambda_destinations as destinations
+from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sqs as sqs
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
@@ -26,6 +27,21 @@ _RETRY_FOR = cdk.Duration.hours(24)
 
 _EXISTS: list[Any] = [{"exists": True}]
 _ABSENT: list[Any] = [{"exists": False}]
+
+
+@jsii.implements(lambda_.IDestination)
+class _Queue:
+    """Takes what a function fails on. CDK's own destination grants more than sending."""
+
+    def __init__(self, queue: sqs.Queue) -> None:
+        self._queue = queue
+
+    def bind(
+        self, _scope: Construct, function: lambda_.IFunction, *_: Any, **__: Any
+    ) -> lambda_.DestinationConfig:
+        arn = self._queue.queue_arn
+        function.add_to_role_policy(iam.PolicyStatement(actions=["sqs:SendMessage"], resources=[arn]))
+        return lambda_.DestinationConfig(destination=arn)
 
 
 class Trigger(Construct):
@@ -122,9 +138,7 @@ class Trigger(Construct):
             )
         )
         # the queue above gets what EventBridge can't hand to Lambda; this one what the function then fails on
-        close.alias.configure_async_invoke(
-            on_failure=destinations.SqsDestination(self.undelivered), retry_attempts=2
-        )
+        close.alias.configure_async_invoke(on_failure=_Queue(self.undelivered), retry_attempts=2)
 
 
 def _endpoint_changed(own_role_arn: str, principal_arn: list[Any]) -> events.EventPattern:

@@ -9,9 +9,9 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from local.world import World
 from tests.browser import chromium
-from tests.workflow.loop import loop, world
+from tests.workflow.loop import loop, world, worlds
 
-__all__ = ["loop", "world"]
+__all__ = ["loop", "world", "worlds"]
 
 
 @pytest.fixture(scope="package")

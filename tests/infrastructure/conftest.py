@@ -15,6 +15,17 @@ from tests.infrastructure.template import Template
 
 ROOT = Path(__file__).resolve().parents[2]
 GOV_KEY_ARN = "arn:aws-us-gov:kms:us-gov-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+ELSEWHERE: dict[str, Any] = {
+    "regions": ["us-gov-west-1", "cn-north-1"],
+    "kmsKeyArns": {"us-gov-west-1": GOV_KEY_ARN},
+    "encryptedBy": "customer-managed",
+    "requiredSurfaces": ["instance-volume", "data-capture"],
+    "namePrefix": "Clinical",
+    "alarmEmails": ["oncall@example.com"],
+    "permissionsBoundary": "developer-boundary",
+    "tags": {"cost-center": "ml platform"},
+    "functionArchitecture": "x86_64",
+}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -30,9 +41,13 @@ def context() -> dict[str, Any]:
     return json.loads((ROOT / "cdk.json").read_text())["context"]
 
 
+def home_template(folder: Path) -> Template:
+    return Template(folder / "Sealpoint-us-east-1.template.json", "us-east-1")
+
+
 @pytest.fixture(scope="session")
 def template(assembly: Path) -> Template:
-    return Template(assembly / "Sealpoint-us-east-1.template.json", "us-east-1")
+    return home_template(assembly)
 
 
 @pytest.fixture(scope="session")
@@ -42,13 +57,17 @@ def asset(assembly: Path) -> Path:
     return folder
 
 
+def gov_template(folder: Path) -> Template:
+    return Template(folder / "Clinical-us-gov-west-1.template.json", "us-gov-west-1", "aws-us-gov")
+
+
 class Elsewhere:
     """Two regions, both in other partitions, one of them with the user's own key."""
 
     def __init__(self, folder: Path, builds: int) -> None:
         self.folder = folder
         self.builds = builds
-        self.gov = Template(folder / "Clinical-us-gov-west-1.template.json", "us-gov-west-1", "aws-us-gov")
+        self.gov = gov_template(folder)
         self.china = Template(folder / "Clinical-cn-north-1.template.json", "cn-north-1", "aws-cn")
 
 
@@ -62,18 +81,7 @@ def elsewhere(context: dict[str, Any], tmp_path_factory: pytest.TempPathFactory)
         builds += 1
         build_asset(target)
 
-    settings = {
-        **context["sealpoint"],
-        "regions": ["us-gov-west-1", "cn-north-1"],
-        "kmsKeyArns": {"us-gov-west-1": GOV_KEY_ARN},
-        "encryptedBy": "customer-managed",
-        "requiredSurfaces": ["instance-volume", "data-capture"],
-        "namePrefix": "Clinical",
-        "alarmEmails": ["oncall@example.com"],
-        "permissionsBoundary": "developer-boundary",
-        "tags": {"cost-center": "ml platform"},
-        "functionArchitecture": "x86_64",
-    }
+    settings = {**context["sealpoint"], **ELSEWHERE}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(lambda_asset, "build_asset", counted)
         app.build(outdir=str(folder), context={**context, "sealpoint": settings}).synth()

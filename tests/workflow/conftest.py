@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from tests.workflow.loop import loop, world
+from tests.workflow.loop import loop, operate, world, worlds
 
-__all__ = ["loop", "world"]
+__all__ = ["loop", "operate", "world", "worlds"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +14,40 @@ from moto.stepfunctions.parser.backend.execution import Execution
 from local.clock import Clock
 from local.slack.store import Message
 from local.world import World
+from ops import __main__ as ops
+
+Ops = Callable[..., int]
+
+
+class Worlds:
+    """One world at a time, which lasts until another assembly's is asked for."""
+
+    def __init__(self) -> None:
+        self._world: World | None = None
+
+    def of(self, assembly: Path) -> World:
+        if self._world is None or self._world.assembly != assembly:
+            self.stop()
+            self._world = World(assembly, Clock(speed=0))
+        return self._world
+
+    def stop(self) -> None:
+        if self._world is not None:
+            self._world.stop()
+        self._world = None
 
 
 @pytest.fixture(scope="package")
-def world(routed_assembly: Path) -> Iterator[World]:
-    """A world of its own for each room of tests: moto's services are global to the process."""
-    world = World(routed_assembly, Clock(speed=0))
-    yield world
-    world.stop()
+def worlds() -> Iterator[Worlds]:
+    """For each room of tests: moto's services are global to the process."""
+    worlds = Worlds()
+    yield worlds
+    worlds.stop()
+
+
+@pytest.fixture
+def world(worlds: Worlds, routed_assembly: Path) -> World:
+    return worlds.of(routed_assembly)
 
 
 @pytest.fixture
@@ -32,6 +58,24 @@ def loop(world: World) -> Iterator[Loop]:
     world.settle()
     assert world.sagemaker.violations == []
     assert world.bus.undelivered == []
+    assert world.runner.refused == [], "a role lacks what its function needs"
+
+
+@pytest.fixture
+def operate(loop: Loop, monkeypatch: pytest.MonkeyPatch) -> Ops:
+    """Run a command with the credentials of one of the people in `local.world.OPERATORS`."""
+
+    def operate(*arguments: str, who: str = "ada") -> int:
+        for name, value in {
+            "AWS_ENDPOINT_URL": loop.world.cloud.url,
+            "AWS_REGION": loop.world.region,
+            "AWS_ACCESS_KEY_ID": f"AKIA{who.upper()}",
+            "AWS_SECRET_ACCESS_KEY": f"{who}-secret",
+        }.items():
+            monkeypatch.setenv(name, value)
+        return ops.main(arguments)
+
+    return operate
 
 
 class Loop:
@@ -45,7 +89,7 @@ class Loop:
 
     # -- what people do
 
-    def make_config(self, name: str = "", **members: Any) -> str:
+    def make_config(self, name: str = "", *, instance_type: str = "ml.m5.large", **members: Any) -> str:
         name = name or self.config
         model = f"{self.name}-model"
         if not self.people.list_models(NameContains=model)["Models"]:
@@ -55,12 +99,10 @@ class Loop:
                 ExecutionRoleArn="arn:aws:iam::123456789012:role/Execution",
             )
         variant = {
-            "VariantName": "a", "ModelName": model, "InstanceType": "ml.m5.large",
+            "VariantName": "a", "ModelName": model, "InstanceType": instance_type,
             "InitialInstanceCount": 2, "InitialVariantWeight": 1.0,
         }  # fmt: skip
-        self.people.create_endpoint_config(
-            EndpointConfigName=name, **{"ProductionVariants": [variant], **members}
-        )
+        self.people.create_endpoint_config(EndpointConfigName=name, ProductionVariants=[variant], **members)
         return name
 
     def make_endpoint(

@@ -5,34 +5,13 @@ from __future__ import annotations
 import contextlib
 import io
 import json
-from collections.abc import Callable
 
 import pytest
 
 from local.world import OUTSIDER, SCIENTIST
-from ops import __main__ as ops
-from tests.workflow.loop import Loop
+from tests.workflow.loop import Loop, Ops
 
 pytestmark = pytest.mark.xdist_group("approvals")
-
-Ops = Callable[..., int]
-
-
-@pytest.fixture
-def operate(loop: Loop, monkeypatch: pytest.MonkeyPatch) -> Ops:
-    """Run a command with the credentials of one of the people in `local.world.OPERATORS`."""
-
-    def operate(*arguments: str, who: str = "ada") -> int:
-        for name, value in {
-            "AWS_ENDPOINT_URL": loop.world.cloud.url,
-            "AWS_REGION": loop.world.region,
-            "AWS_ACCESS_KEY_ID": f"AKIA{who.upper()}",
-            "AWS_SECRET_ACCESS_KEY": f"{who}-secret",
-        }.items():
-            monkeypatch.setenv(name, value)
-        return ops.main(arguments)
-
-    return operate
 
 
 def _shown(loop: Loop) -> str:

@@ -1,0 +1,278 @@
+"""Each function's role allows what the function calls, and nothing else: the whole loop, counted."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from local.iam.policy import Policy
+from local.template import ACCOUNT_ID
+from local.world import World
+from tests.conftest import SPECIAL_SETTINGS, synthesized
+from tests.workflow import stories
+from tests.workflow.loop import Loop, Ops, Worlds
+
+pytestmark = pytest.mark.xdist_group("privileges")
+
+# What a role allows and its function never calls: who does, in its name.
+NOT_CALLED = {
+    ("update_endpoint", "kms:CreateGrant"): "SageMaker, for the volumes of the new instances; the call names "
+    "no key, and AWS doesn't document whose permission it takes (DESIGN §4.19)",
+    ("update_endpoint", "kms:DescribeKey"): "SageMaker, as above",
+    ("update_endpoint", "cloudwatch:DescribeAlarms"): "SageMaker, for the alarms of a deployment policy that "
+    "the endpoint keeps; the call names none",
+    (
+        "close_remediation",
+        "sqs:SendMessage",
+    ): "Lambda, with the event that an asynchronous run failed on; the local bus keeps it as undelivered",
+    ("close_backout", "sqs:SendMessage"): "Lambda, as above",
+}
+# the runtime writes logs and traces, by whatever a function does
+_RUNTIMES = ("logs:", "xray:")
+
+_KEY = f"arn:aws:kms:us-east-1:{ACCOUNT_ID}:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+_EXECUTION_ROLE = f"arn:aws:iam::{ACCOUNT_ID}:role/Execution"
+
+Permissions = set[tuple[str, str]]
+
+
+# -- what people live through
+
+
+def returned_to_a_config_that_is_gone(loop: Loop) -> None:
+    """The config asks for all that a config can ask of IAM."""
+    loop.make_endpoint(
+        instance_type="ml.g5.xlarge",  # whose local storage is worth a note
+        ExecutionRoleArn=_EXECUTION_ROLE,
+        Tags=[{"Key": "team", "Value": "risk"}],
+    )
+    loop.click("approve")
+    assert loop.outcome() == "ENCRYPTED"
+    loop.people.delete_endpoint_config(EndpointConfigName=loop.config)
+    loop.click("backout")
+    assert loop.world.run(loop.backout())["outcome"] == "BACKED_OUT"
+
+
+def not_returned(loop: Loop) -> None:
+    """The endpoint was exempt once: of its two tags, one is put back and one taken off."""
+    before = {"sealpoint:exempt-until": "2020-01-01"}
+    loop.make_endpoint(tags=before)
+    loop.click("approve")
+    assert loop.outcome() == "ENCRYPTED"
+    loop.world.sagemaker.faults.roll_back_next_update("no capacity", endpoint=loop.name)
+    loop.click("backout")
+    assert loop.world.run(loop.backout())["outcome"] == "ROLLED_BACK"
+    assert loop.tags() == before
+
+
+def encrypted_by_hand(loop: Loop) -> None:
+    asked = loop.make_endpoint()
+    loop.update(loop.make_config(f"{loop.name}-2", KmsKeyId="alias/mine"))
+    assert loop.outcome(asked) == "SUPERSEDED"
+
+
+def denied_by_a_group(loop: Loop) -> None:
+    loop.make_endpoint(tags={"route": "group"})
+    loop.deny(user=loop.world.approvers[1].id)
+    assert loop.outcome() == "DENIED"
+
+
+def reported_twice(loop: Loop) -> None:
+    loop.make_endpoint()
+    event_id = str(uuid.uuid4())
+    loop.world.start(loop.name, kind="event", event_id=event_id)
+    assert loop.outcome(loop.world.start(loop.name, kind="event", event_id=event_id)) == "SUPERSEDED"
+
+
+def stopped(loop: Loop) -> None:
+    execution = loop.make_endpoint()
+    loop.world.client("stepfunctions").stop_execution(executionArn=execution.exec_arn)
+    loop.world.settle()
+    assert loop.record(execution)["outcome"] == "FAILED"
+
+
+def misunderstood(loop: Loop) -> None:
+    """They fail before their record began, and are put on record as they are closed."""
+    wrong = {"endpointName": loop.name, "remediationId": "none"}
+    assert loop.outcome(loop.world.start_with(wrong)) == "FAILED"
+    backout = loop.world.start_with(wrong, "BackoutStateMachineArn")
+    assert loop.world.run(backout)["outcome"] == "FAILED"
+
+
+def retired(loop: Loop) -> None:
+    execution = loop.encrypt()
+    loop.world.clock.advance(14 * 86_400)
+    loop.world.drive(lambda: "sourceRetiredAt" in loop.record(execution))
+
+
+STORIES: tuple[Callable[[Loop], object], ...] = (
+    stories.waiting, stories.expired, stories.rolled_back, stories.superseded, stories.automatic,
+    returned_to_a_config_that_is_gone, not_returned, encrypted_by_hand, denied_by_a_group, reported_twice,
+    stopped, misunderstood, retired,
+)  # fmt: skip
+
+
+# -- what is allowed, and what was used
+
+
+def _handlers(world: World) -> dict[str, str]:
+    """The functions' handlers, by the functions' names."""
+    return {one.name: one.handler.split(".")[1] for one in world.runner.functions}
+
+
+def _used(world: World) -> Permissions:
+    handlers = _handlers(world)
+    return {(handlers[name], action) for name, action in world.runner.allowed}
+
+
+def _granted(world: World) -> Permissions:
+    return {
+        (function.handler.split(".")[1], action)
+        for function in world.runner.functions
+        for policy in world.roles[function.caller.role_arn]
+        for statement in policy["Statement"]
+        for action in _listed(statement["Action"])
+        if not action.startswith(_RUNTIMES)
+    }
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def test_all_that_is_allowed_is_used(loop: Loop, operate: Ops) -> None:
+    """What isn't allowed was refused, and the loop's own check says so."""
+    loop.world.runner.allowed.clear()
+    for story in STORIES:
+        story(Loop(loop.world))
+    execution = loop.make_endpoint(tags={"route": "high-impact"})
+    assert operate("approve", execution.name) == 0
+    assert loop.outcome(execution) == "ENCRYPTED"
+    assert _granted(loop.world) - _used(loop.world) == NOT_CALLED.keys()
+
+
+# -- that it matters
+
+
+@contextmanager
+def _without(world: World, handler: str, action: str) -> Generator[None]:
+    """A role that lacks an action, for a while."""
+    [role] = {one.caller.role_arn for one in world.runner.functions if one.handler.split(".")[1] == handler}
+    before = world.roles[role]
+    world.roles[role] = [_lacking(policy, action) for policy in before]
+    try:
+        yield
+    finally:
+        world.roles[role] = before
+        world.runner.refused.clear()
+
+
+def _lacking(policy: Policy, action: str) -> Policy:
+    statements = [
+        {**said, "Action": [one for one in _listed(said["Action"]) if one != action]}
+        for said in policy["Statement"]
+    ]
+    return {**policy, "Statement": statements}
+
+
+@pytest.mark.parametrize(
+    ("handler", "action"),
+    [
+        ("check_encryption", "sagemaker:DescribeEndpointConfig"),
+        ("check_feasibility", "kms:DescribeKey"),
+        ("create_encrypted_config", "sagemaker:CreateEndpointConfig"),
+        ("create_encrypted_config", "sagemaker:AddTags"),
+        ("create_encrypted_config", "iam:PassRole"),
+        ("create_encrypted_config", "kms:CreateGrant"),
+        ("update_endpoint", "sagemaker:UpdateEndpoint"),
+    ],
+)
+def test_without_a_permission_it_fails_and_people_are_told_which(
+    loop: Loop, handler: str, action: str
+) -> None:
+    with _without(loop.world, handler, action):
+        execution = loop.make_endpoint(ExecutionRoleArn=_EXECUTION_ROLE)
+        if "approve" in loop.buttons():
+            loop.click("approve")
+        assert loop.outcome(execution) == "FAILED"
+        assert loop.world.runner.refused
+    role = "assumed-role/Sealpoint-us-east-1-Functions"
+    for told in (loop.record(execution)["reason"], json.dumps(loop.card().blocks)):
+        assert role in told
+        assert f"is not authorized to perform: {action} on resource: arn:aws:" in told
+    assert loop.status() == ("InService", loop.config)
+    assert [config["EndpointConfigName"] for config in loop.configs()] == [loop.config]
+
+
+# -- a user's key, and what else the settings may allow
+
+
+def _create_key(world: World) -> str:
+    # as AWS has it where nothing is said; moto leaves the usage out
+    key = world.client("kms").create_key(KeyUsage="ENCRYPT_DECRYPT", KeySpec="SYMMETRIC_DEFAULT")
+    return key["KeyMetadata"]["Arn"]
+
+
+@pytest.fixture
+def usual(world: World) -> Permissions:
+    return _granted(world)
+
+
+@pytest.fixture
+def users_key_world(
+    usual: Permissions,  # noqa: ARG001  # the other world's end
+    worlds: Worlds,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> World:
+    """With a key of the user's own, which has to be shown to be of use, and more surfaces to encrypt."""
+    settings = SPECIAL_SETTINGS | {
+        "kmsKeyArns": {"us-east-1": _KEY}, "encryptedBy": "customer-managed",
+        "requiredSurfaces": ["instance-volume", "data-capture"],
+    }  # fmt: skip
+    world = worlds.of(synthesized(tmp_path / "cdk.out", **settings))
+
+    def key_id(_multi_region: bool) -> str:
+        return _KEY.rpartition("/")[2]
+
+    with monkeypatch.context() as patch:
+        patch.setattr("moto.kms.models.generate_key_id", key_id)
+        _create_key(world)
+    statement = {"Effect": "Allow", "Action": ["kms:GenerateDataKey", "kms:Decrypt"], "Resource": _KEY}
+    world.roles[_EXECUTION_ROLE] = [{"Statement": statement}]
+    return world
+
+
+def test_what_the_settings_allow_besides_is_used_too(usual: Permissions, users_key_world: World) -> None:
+    """An endpoint whose volume has a key of its own, and whose captures have none."""
+    world, loop = users_key_world, Loop(users_key_world)
+    theirs = _create_key(world)
+    capture = {
+        "InitialSamplingPercentage": 20, "DestinationS3Uri": "s3://captures",
+        "CaptureOptions": [{"CaptureMode": "Input"}], "EnableCapture": True,
+    }  # fmt: skip
+    loop.make_endpoint(KmsKeyId=theirs, DataCaptureConfig=capture)
+    loop.click("approve")
+    assert loop.outcome() == "ENCRYPTED"
+    twin = loop.people.describe_endpoint_config(EndpointConfigName=loop.status()[1])
+    assert (twin["KmsKeyId"], twin["DataCaptureConfig"]["KmsKeyId"]) == (theirs, _KEY)
+    loop.people.delete_endpoint_config(EndpointConfigName=loop.config)
+    loop.click("backout")
+    assert world.run(loop.backout())["outcome"] == "BACKED_OUT"
+    used, granted = _used(world), _granted(world)
+    assert world.runner.refused == []
+    added = granted - usual
+    assert added == {
+        ("check_encryption", "kms:DescribeKey"),
+        ("check_feasibility", "kms:GetKeyPolicy"),
+        ("check_feasibility", "iam:SimulatePrincipalPolicy"),
+        ("restore_config", "kms:CreateGrant"),
+        ("restore_config", "kms:DescribeKey"),
+    }
+    assert added <= used
