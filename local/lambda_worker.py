@@ -59,7 +59,9 @@ def _companions() -> tuple[CallFaults, Enforcement]:
     from local.call_faults import CallFaults  # noqa: PLC0415
     from local.iam.enforcement import Enforcement  # noqa: PLC0415
 
-    del sys.path[0], sys.modules["local"]
+    del sys.path[0]
+    for name in [name for name in sys.modules if name.partition(".")[0] == "local"]:
+        del sys.modules[name]
     return CallFaults(), Enforcement()
 
 

@@ -215,7 +215,7 @@ def test_failed_on_a_mix_of_both_configs(loop: Loop) -> None:
         EndpointConfigName=loop.record()["twinConfigName"]
     )  # both still there
     loop.people.describe_endpoint_config(EndpointConfigName=loop.config)
-    loop.delete()  # else it may use any config, for all that a retirement can tell
+    loop.delete()  # it might use any config, for all that another's retirement can tell
 
 
 def test_failed_when_the_new_endpoint_never_came_up(loop: Loop) -> None:
@@ -224,3 +224,4 @@ def test_failed_when_the_new_endpoint_never_came_up(loop: Loop) -> None:
     loop.click("approve")
     assert loop.outcome() == "FAILED"
     assert "image not found" in _shown(loop)
+    loop.delete()  # as above
