@@ -206,7 +206,8 @@ def uses(endpoint: Endpoint | None, config_name: str) -> bool:
     pending = endpoint.get("PendingDeploymentSummary")
     if config_name in (endpoint["EndpointConfigName"], config_in_charge(endpoint)):
         return True
-    return endpoint["EndpointStatus"] != _IN_SERVICE and not pending
+    # of one that is Failed nothing is left open: it can only be deleted (DESIGN §4.8)
+    return endpoint["EndpointStatus"] not in (_IN_SERVICE, "Failed") and not pending
 
 
 def progress_words(endpoint: Endpoint | None) -> str:

@@ -14,7 +14,7 @@ def test_the_page_has_the_roles_as_they_are(template: Template, elsewhere: Elsew
     assert (
         "| every function | `logs:CreateLogStream`<br>`logs:PutLogEvents` | its own log group |  |" in lines
     )
-    with_our_key = "sagemaker `endpoint-config/*` | `sagemaker:VolumeKmsKey` is the KMS key"
+    with_our_key = "sagemaker `endpoint-config/*` | `sagemaker:VolumeKmsKey` is the endpoints' KMS key"
     assert f"| CreateEncryptedConfig | `sagemaker:CreateEndpointConfig` | {with_our_key} |" in lines
     any_key = "kms `key/*` of any account | `kms:ViaService` is `sagemaker.<region>.amazonaws.com`"
     assert f"| RestoreConfig | `kms:CreateGrant`<br>`kms:DescribeKey` | {any_key} |" in lines

@@ -27,6 +27,7 @@ from remediation.progress import (
     judge_update,
     live_capture_problem,
     progress_words,
+    uses,
     wait_seconds,
 )
 from remediation.vocabulary import Outcome
@@ -248,3 +249,21 @@ def test_a_live_capture_without_our_key_is_told(capture: dict[str, Any] | None, 
 )
 def test_how_far_an_update_is_told_by_its_variants(body: Any, words: str) -> None:
     assert progress_words(body) == words
+
+
+@pytest.mark.parametrize(
+    ("status", "config", "used"),
+    [
+        ("InService", "theirs", False),
+        ("InService", "mine", True),
+        ("RollingBack", "theirs", True),  # to which config, it doesn't say
+        ("UpdateRollbackFailed", "theirs", True),  # a mix of two
+        ("Failed", "theirs", False),  # one failed endpoint must not keep every other's old config
+        ("Failed", "mine", True),
+        ("Deleting", "mine", False),
+    ],
+)
+def test_an_endpoint_uses_the_config_that_it_is_on_or_may_go_back_to(
+    status: str, config: str, used: bool
+) -> None:
+    assert uses({"EndpointStatus": status, "EndpointConfigName": config}, "mine") is used

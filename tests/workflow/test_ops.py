@@ -89,3 +89,22 @@ def test_a_region_without_a_deployment_is_named(run: Run) -> None:
     code, _, complaint = run("history", "--region", "eu-west-1")
     assert code == 2
     assert "Sealpoint-eu-west-1" in complaint
+
+
+def test_the_guardrail_lets_the_restorer_through_and_says_how_to_test_it(loop: Loop, run: Run) -> None:
+    code, printed, how = run(
+        "guardrail", "scp", "--region", loop.world.region, "--except", "arn:aws:iam::*:role/Jobs"
+    )
+    assert code == 0
+    (statement,) = json.loads(printed)["Statement"]  # fit for `> policy.json`
+    restorer = loop.world.home.output("RestoreConfigRoleArn")
+    excepted = statement["Condition"]["ArnNotLike"]["aws:PrincipalArn"]
+    assert excepted == sorted([restorer, jobs])
+    assert "Whom would it have stopped?" in how
+
+
+def test_the_guardrail_tells_of_a_region_whose_restorer_it_cannot_name(run: Run) -> None:
+    code, printed, how = run("guardrail", "iam", "--region", "eu-west-1")
+    assert code == 1
+    assert json.loads(printed)["Statement"]
+    assert "Print the policy anew once it is deployed" in how

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 import boto3
@@ -126,7 +127,7 @@ def _client(enforcement: Enforcement, service: str) -> Any:
 def _enforcing(*statements: dict[str, Any]) -> Enforcement:
     """Under statements that allow what they name, wherever, unless they say otherwise."""
     enforcement = Enforcement()
-    caller = {"role_arn": ROLE, "session": "twins", "region": REGION, "asks": MACHINE}
+    caller = asdict(CALLER)
     usual = {"Effect": "Allow", "Resource": "*"}
     enforcement.begin(caller, [{"Statement": [{**usual, **statement} for statement in statements]}])
     return enforcement
