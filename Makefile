@@ -8,7 +8,7 @@ export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 .DEFAULT_GOAL := help
 
-.PHONY: help setup demo test unit faults check format synth deploy lock clean
+.PHONY: help setup demo test unit faults check format synth bootstrap deploy destroy lock clean
 
 help: ## what there is to make
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -44,6 +44,12 @@ cdk.out/manifest.json: $(SOURCES) | setup
 
 deploy: setup ## into the AWS account of your credentials, every region of cdk.json
 	@node_modules/.bin/cdk deploy --all --context deploying=true --require-approval broadening
+
+bootstrap: setup ## CDK's own stack, once for each region of cdk.json
+	@node_modules/.bin/cdk bootstrap
+
+destroy: setup ## take it all away again, but for the records, the keys and Slack's secret
+	@node_modules/.bin/cdk destroy --all
 
 test: check browser scanners ## everything: format, lint, types, then every test
 	@$(BIN)/python -m pytest -n auto --dist loadgroup

@@ -92,9 +92,8 @@ def test_a_region_without_a_deployment_is_named(run: Run) -> None:
 
 
 def test_the_guardrail_lets_the_restorer_through_and_says_how_to_test_it(loop: Loop, run: Run) -> None:
-    code, printed, how = run(
-        "guardrail", "scp", "--region", loop.world.region, "--except", "arn:aws:iam::*:role/Jobs"
-    )
+    jobs = "arn:aws:iam::*:role/Jobs"
+    code, printed, how = run("guardrail", "scp", "--region", loop.world.region, "--except", jobs)
     assert code == 0
     (statement,) = json.loads(printed)["Statement"]  # fit for `> policy.json`
     restorer = loop.world.home.output("RestoreConfigRoleArn")
