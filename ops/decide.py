@@ -15,7 +15,7 @@ from rich.markup import escape
 from ops.deployment import Deployment
 
 _TIMEOUT_SECONDS = 30
-_OK, _FORBIDDEN = 200, 403
+_OK, _FORBIDDEN, _SERVER_FAULT = 200, 403, 500
 
 
 class NotDecided(Exception):
@@ -62,7 +62,9 @@ def send(deployment: Deployment, decision: Decision) -> dict[str, Any]:
             "AWS does not let you decide: your IAM policy has to allow execute-api:Invoke on the POST "
             f"/decisions route of {deployment.output('DecisionsUrl')}."
         )
-    words = said.get("message") or f"the API answered {answer.status_code}"
+    words = said.get("message") or f"The API answered {answer.status_code}."
+    if answer.status_code >= _SERVER_FAULT:
+        raise NotDecided(f"It may be on record. Run it again, which is safe. The answer was: {words}")
     raise NotDecided(f"Nothing was decided: {words}")
 
 

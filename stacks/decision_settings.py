@@ -82,6 +82,12 @@ class DecisionSettings:
     def channels(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys(route.channel for route in self.routes))
 
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """The Slack user groups among all approvers."""
+        approvers = (approver for route in self.routes for approver in route.approvers)
+        return tuple(dict.fromkeys(approver for approver in approvers if approver.startswith("S")))
+
     def as_json(self) -> str:
         """As `remediation.route.read_rules` takes it."""
         rules = {

@@ -28,6 +28,8 @@ from stacks.slack_secret import SlackSecret
 _ARCHITECTURES = {"arm64": lambda_.Architecture.ARM_64, "x86_64": lambda_.Architecture.X86_64}
 _DAYS_A_YEAR = 366  # no leap year may cut the evidence short
 _STEP_TIMEOUT = cdk.Duration.seconds(30)
+# Several calls to Slack, each of which may wait once for as long as Slack asks.
+_TELLING_TIMEOUT = cdk.Duration.minutes(2)
 # Describes every endpoint that changed since the twin was made, some 5 a second.
 _SCAN_TIMEOUT = cdk.Duration.minutes(5)
 # Slack gives up after 3 seconds; a little more lets the decision that was made reach the workflow.
@@ -157,6 +159,7 @@ class Functions(Construct):
         self.request_approval = self._function(
             "RequestApproval",
             "Posts the question in Slack, for whose answer the workflow waits",
+            timeout=_TELLING_TIMEOUT,
             environment=secret | rules,
             # ConditionCheckItem: a question goes on record only while its remediation holds the endpoint
             records=("GetItem", "PutItem", "UpdateItem", "ConditionCheckItem"),
@@ -265,6 +268,7 @@ class Functions(Construct):
         self.close_remediation = self._function(
             "CloseRemediation",
             "Records the outcome, lets the endpoint go and updates the card",
+            timeout=_TELLING_TIMEOUT,
             environment=secret
             | rules
             | {
@@ -307,6 +311,7 @@ class Functions(Construct):
         self.close_backout = self._function(
             "CloseBackout",
             "Records how the way back ended, lets the endpoint go and updates the card",
+            timeout=_TELLING_TIMEOUT,
             environment=secret | rules,
             records=("GetItem", "PutItem", "UpdateItem", "DeleteItem"),
             statements=[

@@ -128,8 +128,10 @@ class RemediationStack(cdk.Stack):
             "RestoreConfigRoleArn": functions.restore_config.role.role_arn,
             "KmsKeyArn": encryption.key.key_arn,
             "AlarmTopicArn": monitoring.topic.topic_arn,
+            "SlackUserGroups": ",".join(settings.decisions.groups),
         }.items():
-            cdk.CfnOutput(self, name, value=value)
+            if value:  # CloudFormation takes no empty output
+                cdk.CfnOutput(self, name, value=value)
 
     def _managed_policy(self, name_or_arn: str) -> iam.IManagedPolicy:
         if name_or_arn.startswith("arn:"):

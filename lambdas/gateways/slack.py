@@ -10,6 +10,7 @@ from functools import cache
 from http.client import HTTPException
 from typing import Any
 
+from aws_lambda_powertools import Logger
 from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.signature import Clock as SignatureClock
@@ -20,6 +21,8 @@ from gateways.secrets import SlackCredentials, SlackSecret
 from remediation.card import Message
 from remediation.errors import MessageGone, NoSuchUser, RemediationError, RequestRefused, SlackUnavailable
 from remediation.record import Approval
+
+logger = Logger(child=True)
 
 _WORD = re.compile(r"[a-z0-9_]+")
 _TIMESTAMP = re.compile(r"[0-9]{1,12}")
@@ -66,11 +69,23 @@ class Slack:
         self._longest_pause = longest_pause
         self._sleep = sleep
 
-    def post(self, channel: str, message: Message, *, thread_ts: str | None = None) -> tuple[str, str]:
-        """Post a message, or a reply in a thread; returns its channel id and ts."""
+    def post(
+        self, channel: str, message: Message, *, thread_ts: str | None = None, broadcast: bool = False
+    ) -> tuple[str, str]:
+        """Post a message, or a reply in a thread; returns its channel id and ts.
+
+        Parameters
+        ----------
+        broadcast
+            Show a thread's reply in the channel, too.
+        """
         answer = self._call(
             lambda client: client.chat_postMessage(
-                channel=channel, **message, thread_ts=thread_ts, unfurl_links=False
+                channel=channel,
+                **message,
+                thread_ts=thread_ts,
+                reply_broadcast=broadcast or None,
+                unfurl_links=False,
             )
         )
         return answer["channel"], answer["ts"]
@@ -92,7 +107,19 @@ class Slack:
         return str(answer["user"]["id"])
 
     def is_in_any_group(self, user: str, groups: Iterable[str]) -> bool:
-        return any(user in self._members(group) for group in groups)
+        """Whether someone is in one of the user groups; one that Slack refuses to show has no members."""
+        unreached: SlackUnavailable | None = None
+        for group in groups:
+            try:
+                if user in self._members(group):
+                    return True
+            except RequestRefused as error:
+                logger.warning("group_not_shown", group=group, error_message=str(error))
+            except SlackUnavailable as error:
+                unreached = error
+        if unreached is not None:
+            raise unreached
+        return False
 
     def _members(self, group: str) -> frozenset[str]:
         read_at, members = _group_members.get(group, (float("-inf"), frozenset[str]()))
@@ -117,12 +144,14 @@ class Slack:
         """Rewrite a question's card, and every copy of it; False if there is none, or none any more."""
         if "ts" not in approval or "channel" not in approval:
             return False
-        try:
-            for ts in (approval["ts"], *approval.get("otherTs", ())):
+        shown = False
+        for ts in (approval["ts"], *approval.get("otherTs", ())):
+            try:
                 self.update(approval["channel"], ts, message)
-        except MessageGone:
-            return False
-        return True
+            except MessageGone:
+                continue
+            shown = True
+        return shown
 
     def whisper(self, channel: str, user: str, text: str) -> None:
         """Tell one person something in a channel, seen by nobody else."""

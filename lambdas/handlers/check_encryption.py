@@ -19,6 +19,7 @@ from remediation.plan import DecisionFacts, Facts, facts_of, surface_entries
 from remediation.progress import config_in_charge
 from remediation.provenance import managed_by
 from remediation.record import Claim, Remediation, happened, iso, start_record
+from remediation.route import Mode
 from remediation.update_options import update_options
 from remediation.vocabulary import ApprovalStatus, Outcome, Surface, Verdict
 
@@ -98,10 +99,13 @@ def _how_it_is_decided(
 ) -> DecisionFacts:
     trigger = remediation["trigger"]
     route = rules().choose(trigger["accountId"], trigger["region"], endpoint_tags)
+    needed = rules().approvals_needed(endpoint_tags)
+    # an endpoint that needs two approvers is never one about which nobody is asked
+    must_ask = route.mode is Mode.AUTOMATIC and needed > 1
     facts: DecisionFacts = {
         "route": route.name,
-        "approvalMode": route.mode,
-        "approvalsNeeded": rules().approvals_needed(endpoint_tags),
+        "approvalMode": Mode.REQUIRED if must_ask else route.mode,
+        "approvalsNeeded": needed,
     }
     if managed := managed_by(config_tags, endpoint_tags):
         facts["managedBy"] = managed

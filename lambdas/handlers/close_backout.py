@@ -8,8 +8,7 @@ from typing import Any
 from gateways.records import records
 from gateways.sagemaker import sagemaker
 from handlers.shared.observability import count, logger, step
-from handlers.shared.telling import channel_of, patient_slack, tell_thread
-from remediation import card
+from handlers.shared.telling import tell_ending
 from remediation.assessment import EXEMPT_REASON_TAG, EXEMPT_UNTIL_TAG
 from remediation.closing import ending
 from remediation.progress import uses
@@ -33,8 +32,8 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     records().release(record["endpointName"], record["remediationId"])
     if not already_closed:
         _count(record)
-    _tell(str(record.get("backsOut") or event.get("backsOut") or ""), record, now)
     _withdraw_exemption(record, now)
+    _tell(str(record.get("backsOut") or event.get("backsOut") or ""), record, now)
     return {name: value for name in _OUTPUT if (value := record.get(name))}
 
 
@@ -55,12 +54,7 @@ def _tell(remediation_id: str, record: Remediation, now: datetime) -> None:
         entry = happened(now, f"Backout {record['remediationId']} ended {outcome}. {reason}".strip())
         original = records().note(remediation_id, facts, entry)
     approval = records().approval(original.get("approvalId", ""))
-    slack = patient_slack()
-    message = card.closed(original, approval)
-    if approval is not None and slack.rewrite(approval, message):
-        tell_thread(slack, original, approval)
-    elif "noticeTs" not in record:
-        _, ts = slack.post(channel_of(original), message)
+    if ts := tell_ending(original, approval, or_post="noticeTs" not in record):
         records().note(record["remediationId"], {"noticeTs": ts})
 
 

@@ -9,7 +9,7 @@ from gateways.environment import required, required_days
 from gateways.records import records
 from gateways.workflow import workflow
 from handlers.shared.observability import count, logger, measure, step
-from handlers.shared.telling import channel_of, patient_slack, tell_thread
+from handlers.shared.telling import tell_ending
 from remediation import card
 from remediation.approval import decision_entry, decision_facts, denial_of
 from remediation.closing import ending
@@ -36,7 +36,8 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
         remediation = records().start(salvaged_record(event, now))  # it failed before its record began
     outcome, reason = ending(event, remediation)
 
-    # evidence first, then the endpoint's freedom, then the news: each is repeated safely if the next fails
+    # evidence first, then the endpoint's freedom, then what follows, then the news: each is repeated safely
+    # if the next fails
     already_closed = "outcome" in remediation
     approval = _settled(remediation, now)
     facts = {"outcome": outcome, "reason": reason, "closedAt": iso(now)}
@@ -48,9 +49,9 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     records().release(remediation["endpointName"], remediation["remediationId"])
     if not already_closed:
         _count(remediation, now)
-    _tell(remediation, approval)
     if remediation.get("outcome") == Outcome.ENCRYPTED:
         _retire_later(remediation, int(days.total_seconds()))
+    _tell(remediation, approval)
     return {name: value for name in _OUTPUT if (value := remediation.get(name))}
 
 
@@ -80,14 +81,9 @@ def _retire_later(remediation: Remediation, wait_seconds: int) -> None:
 
 
 def _tell(remediation: Remediation, approval: Approval | None) -> None:
-    message = card.closed(remediation, approval)
-    slack = patient_slack()
-    if approval and slack.rewrite(approval, message):
-        tell_thread(slack, remediation, approval)
-        return
     asked = approval is not None and "ts" in approval
-    if (asked or card.must_be_told(remediation)) and "noticeTs" not in remediation:
-        _, ts = slack.post(channel_of(remediation), message)
+    must_be_told = asked or card.must_be_told(remediation)
+    if ts := tell_ending(remediation, approval, or_post=must_be_told and "noticeTs" not in remediation):
         records().note(remediation["remediationId"], {"noticeTs": ts})
 
 

@@ -14,7 +14,14 @@ from gateways.records import records
 from handlers.shared import telling
 from handlers.shared.deciding import decide
 from handlers.shared.observability import count_error, logger
-from remediation.approval import ASK_AGAIN_DAYS, DECISIONS, REASON_LIMIT, Answer, Wish
+from remediation.approval import (
+    ASK_AGAIN_DAYS,
+    DECISIONS,
+    ONE_IS_ON_RECORD,
+    REASON_LIMIT,
+    Answer,
+    Wish,
+)
 from remediation.click import MalformedRequest, body_text
 from remediation.errors import RemediationError
 from remediation.vocabulary import ApprovalStatus
@@ -51,7 +58,7 @@ def _handle(event: dict[str, Any], now: datetime) -> dict[str, Any]:
 
 def _said(wish: Wish, status: str) -> str:
     if status == ApprovalStatus.PENDING:
-        return "Your approval is on record; another approver's is needed, too."
+        return ONE_IS_ON_RECORD
     return "Approved." if wish.decision is ApprovalStatus.APPROVED else "Denied: the endpoint stays as it is."
 
 

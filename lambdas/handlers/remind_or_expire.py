@@ -26,7 +26,7 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
         return {"decision": ApprovalStatus.EXPIRED}
     deadline = from_iso(approval["deadline"])
     if approval["status"] == ApprovalStatus.PENDING and now < deadline:
-        route = rules().named(remediation.get("route", ""))
+        route = rules().deciding(remediation.get("route", ""), approval)
         last = is_last_reminder(now, deadline, route.reminder)
         if last:
             count("ApprovalAboutToExpire")
@@ -40,12 +40,15 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
 
 
 def _remind(remediation: Remediation, approval: Approval, route: Route, *, last: bool) -> None:
-    """In the card's thread. A reminder that can't be posted is no reason to stop asking."""
+    """In the card's thread, and the last one in the channel, too.
+
+    A reminder that can't be posted is no reason to stop asking.
+    """
     if "ts" not in approval or "channel" not in approval:
         return
     message = thread.reminder(remediation, approval, route.approvers, last=last)
     try:
-        Slack(slack_secret()).post(approval["channel"], message, thread_ts=approval["ts"])
+        Slack(slack_secret()).post(approval["channel"], message, thread_ts=approval["ts"], broadcast=last)
         sent = approval.get("remindersSent", 0) + 1
         records().note_approval(approval["approvalId"], {"remindersSent": sent})
     except RemediationError as error:

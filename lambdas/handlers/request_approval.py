@@ -16,6 +16,7 @@ from handlers.shared.observability import count, logger, step
 from handlers.shared.telling import patient_slack
 from remediation import card
 from remediation.approval import decision_entry, decision_facts, new_approval_id, status_at_first
+from remediation.errors import InvalidInput, RemediationError
 from remediation.person import email_of
 from remediation.record import Approval, Remediation, happened, iso, required_fact
 from remediation.route import Mode, Route
@@ -26,19 +27,19 @@ from remediation.vocabulary import ApprovalStatus, Outcome
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     now = datetime.now(UTC)
     remediation = records().remediation(event["remediationId"])
-    route = rules().named(remediation.get("route", ""))
     if remediation.get("approvalMode") == Mode.OBSERVE:
         workflow().answer(event["taskToken"], Outcome.OBSERVED)  # its last step posts the notice
         return {}
     slack = patient_slack()
     remediation = _knowing_who_changed_it(remediation, slack)
+    route = _route(remediation)
     approval = _approval(remediation, route, event["taskToken"], now)
     if approval is None:
         workflow().answer(event["taskToken"], ApprovalStatus.SUPERSEDED)
         return {}
     if "ts" not in approval:
         approval = _posted(remediation, approval, route, slack)
-    _link_from_older(remediation, approval, slack)
+    _link_from_older(remediation, _linked(approval, slack), slack)
     if approval["status"] != ApprovalStatus.PENDING:
         # decided before this try began, or by the route itself
         records().note_decision(
@@ -50,8 +51,8 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
 
 def _posted(remediation: Remediation, approval: Approval, route: Route, slack: Slack) -> Approval:
     channel, ts = slack.post(route.channel, card.message(remediation, approval))
-    permalink = slack.permalink(channel, ts)
-    facts = {"channel": channel, "ts": ts, "permalink": permalink}
+    # on record before anything else can fail: a card that isn't can never be brought up to date
+    facts = {"channel": channel, "ts": ts}
     before, approval = approval, records().note_approval(approval["approvalId"], facts)
     remediation = records().remediation(remediation["remediationId"])
     told = {"toldEntries": len(remediation.get("timeline", []))}  # the thread begins here
@@ -64,16 +65,50 @@ def _posted(remediation: Remediation, approval: Approval, route: Route, slack: S
     return approval
 
 
+def _linked(approval: Approval, slack: Slack) -> Approval:
+    """The question, knowing the link to its card, if Slack tells it."""
+    if "permalink" in approval or "ts" not in approval or "channel" not in approval:
+        return approval
+    try:
+        permalink = slack.permalink(approval["channel"], approval["ts"])
+    except RemediationError as error:
+        logger.warning("no_permalink", error_word=type(error).__name__, error_message=str(error))
+        return approval
+    return records().note_approval(approval["approvalId"], {"permalink": permalink})
+
+
 def _link_from_older(remediation: Remediation, approval: Approval, slack: Slack) -> None:
-    """The card that this one replaces leads here."""
+    """The card that this one replaces leads here: news, which stops nothing."""
     older_id, here = remediation.get("supersedes"), approval.get("permalink")
     older = records().find_remediation(older_id) if older_id else None
     if older is None or not here or older.get("supersededByLink") == here:
         return
-    older = records().note(older["remediationId"], {"supersededByLink": here})
     asked = records().approval(older.get("approvalId", ""))
     if asked and "outcome" in older:  # else its own last step shows it
-        slack.rewrite(asked, card.message(older, asked))
+        try:
+            slack.rewrite(asked, card.message({**older, "supersededByLink": here}, asked))
+        except RemediationError as error:
+            logger.warning("older_card_not_linked", error_word=type(error).__name__, error_message=str(error))
+            return
+    records().note(older["remediationId"], {"supersededByLink": here})
+
+
+def _route(remediation: Remediation) -> Route:
+    """The route that the endpoint took, which says whom to ask.
+
+    Raises
+    ------
+    InvalidInput
+        The settings dropped it before anyone was asked: the default route's people may be the wrong ones.
+    """
+    name = remediation.get("route", "")
+    approval = records().approval(remediation.get("approvalId", ""))
+    if approval is None and rules().find(name) is None:
+        raise InvalidInput(
+            f"The settings no longer have the route {name} that this endpoint took, so nobody was asked. Its "
+            "next change starts it anew, or so can you, with its name alone."
+        )
+    return rules().deciding(name, approval)
 
 
 def _knowing_who_changed_it(remediation: Remediation, slack: Slack) -> Remediation:
@@ -90,7 +125,7 @@ def _approval(remediation: Remediation, route: Route, task_token: str, now: date
     deadline = iso(now + route.deadline)
     if "approvalId" not in remediation:
         # the record learns the id first: a question without a record could never be found again
-        entry = happened(now, _asked(remediation, deadline))
+        entry = happened(now, _asked(remediation, route, deadline))
         remediation = records().name_approval(
             remediation["remediationId"], new_approval_id(), deadline, entry
         )
@@ -121,7 +156,9 @@ def _approval(remediation: Remediation, route: Route, task_token: str, now: date
     return approval if records().open_approval(approval) else None
 
 
-def _asked(remediation: Remediation, deadline: str) -> str:
+def _asked(remediation: Remediation, route: Route, deadline: str) -> str:
     if remediation.get("approvalMode") == Mode.AUTOMATIC:
         return f"Its route {remediation.get('route', '')} asks nobody"
+    if route.mode is Mode.AUTOMATIC:
+        return f"Its tags ask for two approvers, so they are asked though the route {route.name} asks nobody"
     return f"Asked in Slack, to be answered by {deadline}"

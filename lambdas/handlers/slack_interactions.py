@@ -22,8 +22,9 @@ from remediation import backout, card, modal
 from remediation.approval import DECISIONS, Answer, Wish
 from remediation.click import Click, MalformedRequest, Ping, Submission, body_text, header, parse
 from remediation.errors import RemediationError
-from remediation.record import Approval, Remediation, happened, iso
+from remediation.record import Approval, happened, iso
 from remediation.route import Route
+from remediation.slack_text import Message
 from remediation.vocabulary import ApprovalStatus
 
 # Of the three seconds, what one call to Slack may take: the decision counts, the card can catch up.
@@ -136,10 +137,10 @@ def _back_out(click: Click, now: datetime) -> None:
     slack = _slack()
     approval = records().approval(click.approval_id)
     remediation = records().remediation(approval["remediationId"]) if approval else None
-    route = rules().named((remediation or {}).get("route", ""))
+    route = rules().deciding((remediation or {}).get("route", ""), approval)
     in_channel = approval is not None and click.channel_id == approval.get("channel")
     allowed = _is_approver(route, click.user_id, slack, in_channel=in_channel)
-    ruling = backout.judge_request(remediation, route, is_approver=allowed, now=now)
+    ruling = backout.judge_request(remediation, approval, route, is_approver=allowed, now=now)
     logger.info("backout_judged", answer=ruling.answer, user_id=click.user_id)
     if approval is None or remediation is None or ruling.answer is Answer.REFUSE:
         count("DecisionRefused")
@@ -166,32 +167,33 @@ def _back_out(click: Click, now: datetime) -> None:
 
 def _show_current(decided: Decided, slack: Slack, click: Click | None = None) -> None:
     """Bring the card up to what is on record, for someone who may decide."""
-    approval = decided.approval
-    if approval is None or not decided.is_approver:
+    if decided.approval is None or not decided.is_approver:
         return
     if click is not None:
-        approval = _with_copy(approval, click)
+        _note_copy(decided.approval, click)
     try:
-        shown = _current(approval)
-        slack.rewrite(approval, card.message(shown, approval))
-        # the workflow may have ended while we wrote: its word is the last
-        if "outcome" not in shown and "outcome" in (latest := _current(approval)):
-            slack.rewrite(approval, card.message(latest, approval))
+        approval, shown = _current(decided.approval)
+        slack.rewrite(approval, shown)
+        # someone may have decided, or the workflow ended, while we wrote: the record has the last word
+        approval, latest = _current(approval)
+        if latest != shown:
+            slack.rewrite(approval, latest)
     except RemediationError as error:
         # the decision stands and the workflow has it; its last step rewrites the card
         logger.warning("card_not_updated", error_word=type(error).__name__, error_message=str(error))
 
 
-def _current(approval: Approval) -> Remediation:
-    return records().remediation(approval["remediationId"])
+def _current(known: Approval) -> tuple[Approval, Message]:
+    """The question as it is on record now, and its card."""
+    approval = records().approval(known["approvalId"]) or known
+    return approval, card.message(records().remediation(known["remediationId"]), approval)
 
 
-def _with_copy(approval: Approval, click: Click) -> Approval:
-    """The approval, knowing of the card that was clicked, should it be a second one for the same question."""
+def _note_copy(approval: Approval, click: Click) -> None:
+    """Know of the card that was clicked, should it be a second one for the same question."""
     others = approval.get("otherTs", [])
-    if "ts" not in approval or click.message_ts in (approval["ts"], *others):
-        return approval
-    return records().note_approval(approval["approvalId"], {"otherTs": [*others, click.message_ts]})
+    if "ts" in approval and click.message_ts not in (approval["ts"], *others):
+        records().note_approval(approval["approvalId"], {"otherTs": [*others, click.message_ts]})
 
 
 def _slack() -> Slack:

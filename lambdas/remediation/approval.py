@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import Literal
 
 from remediation.errors import NotApproved
-from remediation.person import is_slack_user, same_principal
+from remediation.person import is_slack_user, same_principal, session_name
 from remediation.record import Approval, Denial, Remediation, TimelineEntry, Vote, from_iso, happened, iso
 from remediation.route import DecideIn, Mode, Route, Rules, mentions
 from remediation.vocabulary import ApprovalStatus
@@ -26,6 +26,9 @@ _DECISION_FACTS: Mapping[str, Literal["decidedBy", "decidedAt", "reason", "askAg
     "askAgain": "askAgain",
 }
 REASON_LIMIT = 500  # characters
+ONE_IS_ON_RECORD = (
+    "Your approval is on record; another approver's is needed, too: both in Slack, or both under IAM."
+)
 
 # The server takes no decision after the deadline; this lets the answer to the last one still arrive.
 ANSWER_GRACE = timedelta(minutes=5)
@@ -89,7 +92,7 @@ def judge_wish(
 
     An outsider learns nothing about an approval, not even whether it exists: that comes first.
     """
-    route = rules.named((remediation or {}).get("route", ""))
+    route = rules.deciding((remediation or {}).get("route", ""), approval)
     if not is_approver:
         return refuse_outsider(route)
     if approval is None or remediation is None:
@@ -126,8 +129,21 @@ def votes_after(approval: Approval, wish: Wish, now: datetime) -> tuple[list[Vot
     or both under IAM.
     """
     votes: list[Vote] = [*approval.get("approvals", []), {"by": wish.by, "at": iso(now)}]
-    same_way = [vote for vote in votes if is_slack_user(vote["by"]) == is_slack_user(wish.by)]
-    return votes, len(same_way) >= approval.get("approvalsNeeded", 1)
+    return votes, people_in(votes) >= approval.get("approvalsNeeded", 1)
+
+
+def people_in(votes: Sequence[Vote]) -> int:
+    """How many people have surely approved: those of one way of deciding, whichever has more."""
+    in_slack = sum(is_slack_user(vote["by"]) for vote in votes)
+    return max(in_slack, len(votes) - in_slack)
+
+
+def vote_entry(approval: Approval, wish: Wish, now: datetime) -> TimelineEntry:
+    """The line of the timeline for an approval that doesn't suffice yet."""
+    given, needed = people_in(approval.get("approvals", [])), approval.get("approvalsNeeded", 1)
+    is_broken = approval.get("breakGlassBy") == wish.by
+    broke = f", breaking the glass: {_quoted(wish.reason)}" if is_broken else ""
+    return happened(now, f"Approved, {given} of {needed}{broke}", wish.by)
 
 
 def ask_again_at(choice: str, now: datetime) -> str:
@@ -147,12 +163,14 @@ def decision_facts(approval: Approval) -> dict[str, str]:
 
 def decision_entry(approval: Approval, now: datetime) -> TimelineEntry:
     """The line of the timeline that says who decided what, and why."""
-    reason = approval.get("reason")
-    why = f": {reason}" if reason else ""
-    broke = ", breaking the glass" if approval.get("breakGlass") else ""
-    by = approval.get("decidedBy", "")
+    reason, by = approval.get("reason"), approval.get("decidedBy", "")
+    why = f": {_quoted(reason)}" if reason else ""
     others = [vote["by"] for vote in approval.get("approvals", []) if vote["by"] != by]
     also = f", after {' and '.join(others)}" if others else ""
+    broke_by = approval.get("breakGlassBy") if approval["status"] == ApprovalStatus.APPROVED else None
+    broke = f"; {broke_by} approved their own change" if broke_by and broke_by != by else ""
+    if broke_by and broke_by == by:
+        broke = ", breaking the glass"
     entry = happened(now, f"Decided: {approval['status']}{also}{broke}{why}", by)
     entry["at"] = approval.get("decidedAt", entry["at"])
     return entry
@@ -246,26 +264,43 @@ def _judge_denial(wish: Wish) -> Ruling:
 def _judge_approval(approval: Approval, wish: Wish, rules: Rules, remediation: Remediation) -> Ruling:
     if rules.forbid_own_approval and is_own_change(approval, wish, remediation):
         if not rules.break_glass:
-            whom = mentions(rules.named(remediation.get("route", "")).approvers)
+            whom = mentions(rules.deciding(remediation.get("route", ""), approval).approvers)
             return Ruling(
-                Answer.REFUSE, f"You made this change, and nobody approves their own. Ask another of {whom}."
+                Answer.REFUSE,
+                f"{_whose_change(wish, remediation)}, and nobody approves their own. Ask another of {whom}.",
             )
         if not wish.break_glass or not wish.reason.strip():
             return Ruling(
                 Answer.ASK_REASON,
-                "You made this change. To approve it all the same, give a reason: all approvers are told.",
+                f"{_whose_change(wish, remediation)}. To approve it all the same, give a reason: all "
+                "approvers are told.",
             )
-    if _has_approved(approval.get("approvals", []), wish.by):
-        return Ruling(Answer.REFUSE, "Your approval is on record; another approver's is needed, too.")
+    votes = [vote["by"] for vote in approval.get("approvals", [])]
+    if wish.by in votes:
+        return Ruling(Answer.REFUSE, ONE_IS_ON_RECORD)
+    if any(same_principal(by, wish.by) for by in votes):
+        return Ruling(
+            Answer.REFUSE,
+            "An approval is on record under your name, or under the role that you have assumed, whose "
+            "sessions count as one person. Another approver's is needed, too.",
+        )
     return Ruling(Answer.DECIDE)
 
 
+def _whose_change(wish: Wish, remediation: Remediation) -> str:
+    made_by = remediation["trigger"]["principalArn"]
+    if is_slack_user(wish.by) or session_name(wish.by).casefold() == session_name(made_by).casefold():
+        return "You made this change"
+    return f"This change was made under the role that you have assumed, by `{session_name(made_by)}`"
+
+
 def is_own_change(approval: Approval, wish: Wish, remediation: Remediation) -> bool:
-    """Whether someone would decide about a change of their own, by their Slack user or session name."""
+    """Whether someone would decide about a change of their own, by their Slack user, session name or role."""
     if is_slack_user(wish.by):
         return wish.by == approval.get("changedBy")
     return same_principal(wish.by, remediation["trigger"]["principalArn"])
 
 
-def _has_approved(votes: Sequence[Vote], person: str) -> bool:
-    return any(vote["by"] == person or same_principal(vote["by"], person) for vote in votes)
+def _quoted(reason: str) -> str:
+    """What a person wrote, on one line and told apart from our own words."""
+    return f"“{' '.join(reason.split())}”"

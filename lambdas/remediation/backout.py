@@ -12,7 +12,7 @@ from remediation.assessment import EXEMPT_REASON_TAG, EXEMPT_UNTIL_TAG
 from remediation.errors import EndpointChanged, EndpointGone, InvalidInput
 from remediation.person import is_slack_user
 from remediation.progress import acceptable_starts, config_in_charge, start_of
-from remediation.record import Remediation, from_iso, happened, iso, required_fact
+from remediation.record import Approval, Remediation, from_iso, happened, iso, required_fact
 from remediation.route import DecideIn, Route
 from remediation.update_options import KEEP_EVERYTHING
 from remediation.vocabulary import Outcome
@@ -23,14 +23,19 @@ PLAN = "backout"
 
 
 def judge_request(
-    remediation: Remediation | None, route: Route, *, is_approver: bool, now: datetime
+    remediation: Remediation | None,
+    approval: Approval | None,
+    route: Route,
+    *,
+    is_approver: bool,
+    now: datetime,
 ) -> Ruling:
     """What a click on Back out amounts to."""
     if not is_approver:
         return refuse_outsider(route)
-    if remediation is None:
+    if remediation is None or approval is None:
         return Ruling(Answer.REFUSE, "This question is not on record here, so nothing was changed.")
-    if route.decide_in is DecideIn.COMMAND_LINE:
+    if DecideIn.COMMAND_LINE in (route.decide_in, approval.get("decideIn")):
         return Ruling(
             Answer.REFUSE,
             "This endpoint's route takes no decision in Slack, so nothing was changed. On the command line: "

@@ -8,10 +8,10 @@ from __future__ import annotations
 from typing import Any
 
 from remediation import links
-from remediation.approval import Answer
+from remediation.approval import Answer, people_in
 from remediation.backout import ACTION_ID as BACKOUT
 from remediation.backout import judge_state
-from remediation.provenance import line_to_change
+from remediation.provenance import lines_to_change
 from remediation.record import Approval, Remediation, SurfaceEntry
 from remediation.route import DecideIn, Mode, mentions
 from remediation.slack_text import (
@@ -97,7 +97,10 @@ def question(remediation: Remediation, approval: Approval) -> Message:
     ]
     if given:
         who = ", ".join(f"{person(vote['by'])} {date_token(vote['at'])}" for vote in given)
-        blocks.append(section(f":white_check_mark: *{len(given)} of {needed} approvals:* {who}"))
+        people = people_in(given)
+        ways = " · all in Slack, or all under IAM" if people < len(given) else ""
+        blocks.append(section(f":white_check_mark: *{people} of {needed} approvals:* {who}{ways}"))
+        blocks += _broken_glass(approval)
     blocks.append(
         context(
             f":hourglass_flowing_sand: Decide by {date_token(deadline)}; with no answer nothing changes.",
@@ -108,7 +111,9 @@ def question(remediation: Remediation, approval: Approval) -> Message:
     if approval.get("decideIn") == DecideIn.COMMAND_LINE:
         blocks.append(section(_commands(remediation)))
     else:
-        blocks.append({"type": "actions", "block_id": "decision", "elements": _decision_buttons(approval)})
+        blocks.append(
+            {"type": "actions", "block_id": "decision", "elements": _decision_buttons(remediation, approval)}
+        )
     return {"text": escape(ask), "blocks": blocks}
 
 
@@ -122,6 +127,7 @@ def under_way(remediation: Remediation, approval: Approval) -> Message:
     text = f"Endpoint {remediation['endpointName']} ({_place(remediation)}): {what}."
     blocks = [*_facts(remediation, _ASKING_TITLE), *_plan(remediation), *_warning(remediation)]
     blocks.append(section(_decision_line(remediation, approval)))
+    blocks += _broken_glass(approval)
     if status is ApprovalStatus.APPROVED:
         blocks.append(section(f":arrows_counterclockwise: {stage(remediation)}"))
     blocks.append(context(_further(remediation, approval)))
@@ -160,6 +166,7 @@ def closed(remediation: Remediation, approval: Approval | None) -> Message:
         blocks.append(context(f"The unused copy {code(remediation.get('twinConfigName', ''))} was deleted."))
     if approval is not None and "decidedBy" in approval:
         blocks.append(section(_decision_line(remediation, approval)))
+        blocks += _broken_glass(approval)
     closed_at = remediation.get("closedAt")
     ended = f"Ended {date_token(closed_at)} · " if closed_at else ""
     blocks.append(context(f"{ended}{_further(remediation, approval)}"))
@@ -229,12 +236,16 @@ def _warning(remediation: Remediation) -> list[dict[str, Any]]:
     managed = remediation.get("managedBy")
     if not managed:
         return []
-    line, where = line_to_change(managed["tool"], remediation.get("keyArn", ""))
+    changing = [
+        Surface(key["surface"]) for key in remediation.get("surfaceKeys", []) if key["after"] != key["now"]
+    ]
+    lines, where = lines_to_change(managed["tool"], remediation.get("keyArn", ""), changing)
+    says = " and ".join(code(line) for line in lines)
     stack = f" (stack {code(managed['stack'])})" if managed["stack"] else ""
     return [
         section(
             f":construction: *Managed by {escape(managed['tool'])}*{stack}. Its next deployment undoes this, "
-            f"unless its {code(where)} says {code(line)}"
+            f"unless its {code(where)} says {says}"
         )
     ]
 
@@ -261,7 +272,7 @@ def _commands(remediation: Remediation) -> str:
     )
 
 
-def _decision_buttons(approval: Approval) -> list[dict[str, Any]]:
+def _decision_buttons(remediation: Remediation, approval: Approval) -> list[dict[str, Any]]:
     return [
         {
             "type": "button",
@@ -272,8 +283,8 @@ def _decision_buttons(approval: Approval) -> list[dict[str, Any]]:
             "confirm": {
                 "title": plain("Encrypt this endpoint?"),
                 "text": plain(
-                    "SageMaker replaces its instances by a blue/green update. It serves all along, "
-                    "and goes back to its old config if the update fails."
+                    f"SageMaker moves its traffic {in_words(remediation.get('updateOptions', {}))}. "
+                    "It serves all along, and goes back to its old config if the update fails."
                 ),
                 "confirm": plain("Encrypt endpoint"),
                 "deny": plain("Cancel"),
@@ -306,12 +317,16 @@ def _decision_line(remediation: Remediation, approval: Approval) -> str:
         return f":hourglass: *{status.title()}*{when}"
     votes = approval.get("approvals")
     who = " and ".join(person(vote["by"]) for vote in votes) if votes else person(by)
-    if approval.get("breakGlass"):
-        return (
-            f":rotating_light: *Break glass:* {who} approved a change of their own{when}: "
-            f"{quoted(approval.get('reason', ''))}"
-        )
     return f":white_check_mark: *Approved* by {who}{when}"
+
+
+def _broken_glass(approval: Approval) -> list[dict[str, Any]]:
+    """Who approved a change of their own, while that counts towards the decision, or made it."""
+    by = approval.get("breakGlassBy")
+    if not by or approval["status"] not in (ApprovalStatus.PENDING, ApprovalStatus.APPROVED):
+        return []
+    why = quoted(approval.get("breakGlassReason", ""))
+    return [section(f":rotating_light: *Break glass:* {person(by)} approved a change of their own: {why}")]
 
 
 def _asked_again(approval: Approval) -> str:

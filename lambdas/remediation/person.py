@@ -5,6 +5,9 @@ from __future__ import annotations
 import re
 
 _SLACK_USER = re.compile(r"[UW][A-Z0-9]+")
+# An assumed role's session; IAM Identity Center's roles are left out, whose sessions AWS names after people.
+# https://docs.aws.amazon.com/singlesignon/latest/userguide/referencingpermissionsets.html
+_ROLE_SESSION = re.compile(r"(arn:[^:]*:sts::[^:]*:assumed-role/(?!AWSReservedSSO_)[^/]+)/[^/]*")
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 
 
@@ -28,8 +31,17 @@ def email_of(principal_arn: str) -> str:
 
 
 def same_principal(one: str, other: str) -> bool:
-    """Whether two principals are one person, as far as their names say: the role may be another."""
-    if one == other:
+    """Whether two principals may be one person: by their names, or as sessions of one role.
+
+    Who assumes a role chooses the session's name, so two sessions of one role don't show two people.
+    """
+    role = _role_of(one)
+    if one == other or (role and role == _role_of(other)):
         return True
     first, second = session_name(one).casefold(), session_name(other).casefold()
     return bool(first) and first == second
+
+
+def _role_of(principal_arn: str) -> str:
+    found = _ROLE_SESSION.fullmatch(principal_arn)
+    return found[1] if found else ""

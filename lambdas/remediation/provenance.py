@@ -3,14 +3,36 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TypedDict
+
+from remediation.vocabulary import Surface
 
 _STACK_TAG = "aws:cloudformation:stack-name"
 _LOGICAL_ID_TAG = "aws:cloudformation:logical-id"
 # CDK ends the logical ids that it makes with eight digits of a hash
 _CDK_LOGICAL_ID = re.compile(r".+[0-9A-F]{8}")
 _TERRAFORM_WORDS = ("terraform", "opentofu")
+
+# Where each surface's key is named; "=" stands for the key in the tool's notation.
+_CLOUDFORMATION: Mapping[Surface, str] = {
+    Surface.INSTANCE_VOLUME: "KmsKeyId=",
+    Surface.CORE_DUMP: "ProductionVariants: [{CoreDumpConfig: {KmsKeyId=}}]",
+    Surface.DATA_CAPTURE: "DataCaptureConfig: {KmsKeyId=}",
+    Surface.ASYNC_OUTPUT: "AsyncInferenceConfig: {OutputConfig: {KmsKeyId=}}",
+}
+_CDK: Mapping[Surface, str] = {
+    Surface.INSTANCE_VOLUME: "kmsKeyId=",
+    Surface.CORE_DUMP: "productionVariants: [{coreDumpConfig: {kmsKeyId=}}]",
+    Surface.DATA_CAPTURE: "dataCaptureConfig: {kmsKeyId=}",
+    Surface.ASYNC_OUTPUT: "asyncInferenceConfig: {outputConfig: {kmsKeyId=}}",
+}
+_TERRAFORM: Mapping[Surface, str] = {
+    Surface.INSTANCE_VOLUME: "kms_key_arn =",
+    Surface.CORE_DUMP: "production_variants { core_dump_config { kms_key_id = } }",
+    Surface.DATA_CAPTURE: "data_capture_config { kms_key_id = }",
+    Surface.ASYNC_OUTPUT: "async_inference_config { output_config { kms_key_id = } }",
+}
 
 
 class ManagedBy(TypedDict):
@@ -32,12 +54,17 @@ def managed_by(*tags: Mapping[str, str]) -> ManagedBy | None:
     return None
 
 
-def line_to_change(tool: str, key_arn: str) -> tuple[str, str]:
-    """The line that names the key in a tool's own words, and where it belongs."""
+def lines_to_change(tool: str, key_arn: str, surfaces: Iterable[Surface]) -> tuple[list[str], str]:
+    """The lines that name the key on each surface, in a tool's own words, and where they belong.
+
+    The properties of the resource types `AWS::SageMaker::EndpointConfig`, CDK's ``CfnEndpointConfig`` and
+    Terraform's ``aws_sagemaker_endpoint_configuration``.
+    """
     match tool:
         case "Terraform":
-            return f'kms_key_arn = "{key_arn}"', "aws_sagemaker_endpoint_configuration"
+            lines, where, line = _TERRAFORM, "aws_sagemaker_endpoint_configuration", f'= "{key_arn}"'
         case "CDK":
-            return f'kmsKeyId: "{key_arn}"', "CfnEndpointConfig"
+            lines, where, line = _CDK, "CfnEndpointConfig", f': "{key_arn}"'
         case _:
-            return f"KmsKeyId: {key_arn}", "AWS::SageMaker::EndpointConfig"
+            lines, where, line = _CLOUDFORMATION, "AWS::SageMaker::EndpointConfig", f": {key_arn}"
+    return [lines[surface].replace("=", line) for surface in surfaces], where

@@ -148,7 +148,9 @@ class Approval(TypedDict):
     createdAt: str
     deadline: str
     decideIn: NotRequired[str]
-    mayDecide: NotRequired[list[str]]  # as the card showed them; the settings of the moment decide
+    mayDecide: NotRequired[
+        list[str]
+    ]  # as the card showed them; the settings decide while they have its route
     approvalsNeeded: NotRequired[int]
     approvals: NotRequired[list[Vote]]  # where more than one is needed
     changedBy: NotRequired[str]  # the Slack user who may not approve this, being their own change
@@ -163,8 +165,9 @@ class Approval(TypedDict):
     decidedAt: NotRequired[str]
     reason: NotRequired[str]
     askAgain: NotRequired[str]
-    breakGlass: NotRequired[bool]  # someone approved their own change, with the reason
-    announcedAt: NotRequired[str]  # when all approvers were told of that
+    breakGlassBy: NotRequired[str]  # who approved their own change, maybe as the first of two
+    breakGlassReason: NotRequired[str]
+    breakGlassToldOf: NotRequired[str]  # the one of whom all approvers were told
 
 
 class Denial(TypedDict):

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import StrEnum
 from typing import Any
+
+from remediation.record import Approval
 
 ANYONE = "*"
 _GROUP = "S"
@@ -104,7 +106,26 @@ class Rules:
 
     def named(self, name: str) -> Route:
         """The route that a remediation took; should the settings no longer have it, the default."""
-        return next((route for route in self.routes if route.name == name), self.default)
+        return self.find(name) or self.default
+
+    def find(self, name: str) -> Route | None:
+        return next((route for route in self.routes if route.name == name), None)
+
+    def deciding(self, name: str, approval: Approval | None) -> Route:
+        """The route by which a question is decided: as it is now, or as it was when people were asked.
+
+        A route that the settings have dropped must not hand its questions to the default route's approvers.
+        """
+        found = self.find(name)
+        if found or approval is None:
+            return found or self.default
+        return replace(
+            self.default,
+            name=name,
+            channel=approval.get("channel", self.default.channel),
+            approvers=tuple(approval.get("mayDecide", ())),
+            decide_in=DecideIn(approval.get("decideIn", DecideIn.SLACK)),
+        )
 
     def approvals_needed(self, tags: Mapping[str, str]) -> int:
         critical = self.two_approvers_tag or {}
@@ -139,10 +160,18 @@ def _read_route(given: Mapping[str, Any]) -> Route:
 
 def mentions(approvers: Sequence[str]) -> str:
     """Those who may decide, as Slack mentions them."""
-    return ", ".join(_mention(approver) for approver in approvers) or "nobody yet"
+    return ", ".join(_mention(approver, "anyone in this channel") for approver in approvers) or "nobody yet"
 
 
-def _mention(approver: str) -> str:
+def summons(approvers: Sequence[str]) -> str:
+    """The same, for what they must hear of: where anyone may decide, the whole channel is notified.
+
+    https://docs.slack.dev/messaging/formatting-message-text/#special-mentions
+    """
+    return ", ".join(_mention(approver, "<!channel>") for approver in approvers) or "nobody yet"
+
+
+def _mention(approver: str, anyone: str) -> str:
     if approver == ANYONE:
-        return "anyone in this channel"
+        return anyone
     return f"<!subteam^{approver}>" if approver.startswith(_GROUP) else f"<@{approver}>"

@@ -109,7 +109,8 @@ def context(*texts: str) -> dict[str, Any]:
 
 
 def mrkdwn(text: str, limit: int) -> dict[str, Any]:
-    return {"type": "mrkdwn", "text": clip(text, limit)}
+    """Formatted text; verbatim, so that Slack makes no links or mentions out of names that people wrote."""
+    return {"type": "mrkdwn", "text": clip(text, limit), "verbatim": True}
 
 
 def plain(text: str) -> dict[str, Any]:

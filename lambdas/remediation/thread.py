@@ -5,8 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from remediation.record import Approval, Remediation, TimelineEntry
-from remediation.route import mentions
-from remediation.slack_text import Message, clip, date_token, escape, person, quoted, section
+from remediation.route import summons
+from remediation.slack_text import (
+    TEXT_LIMIT,
+    Message,
+    clip,
+    code,
+    date_token,
+    escape,
+    person,
+    quoted,
+    section,
+)
 
 _LINES_LIMIT = 2900  # characters of the lines that fit into one section
 
@@ -29,21 +39,21 @@ def reminder(
     text = f"Still waiting for a decision on the endpoint {remediation['endpointName']}, until {deadline}."
     words = f":bell: Still waiting for a decision, until {date_token(deadline)}."
     if last:
-        words = f":bell: *Last reminder:* {mentions(approvers)}, this is open until {date_token(deadline)}."
+        words = f":bell: *Last reminder:* {summons(approvers)}, this is open until {date_token(deadline)}."
     return {"text": escape(text), "blocks": [section(words)]}
 
 
 def break_glass(remediation: Remediation, approval: Approval, approvers: Sequence[str]) -> Message:
     """Someone approved their own change: all approvers are told."""
-    name, by = remediation["endpointName"], approval.get("decidedBy", "")
-    text = f"Break glass: someone approved a change of their own to the endpoint {name}."
+    by = person(approval.get("breakGlassBy", ""))
+    endpoint = code(remediation["endpointName"])
     words = (
-        f":rotating_light: *Break glass* · {mentions(approvers)}: {person(by)} approved the encryption of an "
-        f"endpoint that they changed themselves: {quoted(approval.get('reason', ''))}"
+        f":rotating_light: *Break glass* · {summons(approvers)}: {by} approved the encryption of {endpoint}, "
+        f"which they changed themselves: {quoted(approval.get('breakGlassReason', ''))}"
     )
-    return {"text": escape(text), "blocks": [section(words)]}
+    return {"text": clip(words, TEXT_LIMIT), "blocks": [section(words)]}
 
 
 def _line(entry: TimelineEntry) -> str:
     by = f" · {person(entry['by'])}" if "by" in entry else ""
-    return f"{date_token(entry['at'])} {escape(entry['what'])}{by}"
+    return f"{date_token(entry['at'])} {escape(' '.join(entry['what'].split()))}{by}"

@@ -67,6 +67,9 @@ def _slack(deployment: Deployment, client: WebClient) -> Iterator[Finding]:
     yield _scopes(answer)
     for channel in deployment.output("SlackChannels").split(","):
         yield _channel(client, channel)
+    groups = deployment.outputs.get("SlackUserGroups", "")  # absent where the settings name none
+    for group in groups.split(",") if groups else ():
+        yield _group(client, group)
 
 
 def _scopes(answer: Any) -> Finding:
@@ -104,6 +107,21 @@ def _channel(client: WebClient, channel: str) -> Finding:
     if not found.get("is_member"):
         return Finding(what, f"the bot is not in {name}", f"In {name}: /invite @Sealpoint")
     return Finding(what, f"the bot is in {name}")
+
+
+def _group(client: WebClient, group: str) -> Finding:
+    what = f"User group {group}"
+    try:
+        users: Any = client.usergroups_users_list(usergroup=group).get("users")
+    except SlackApiError as error:
+        word = str(error.response.get("error", ""))
+        mend = "Its members can't decide: put the id of a group that is in use into `approvers`, and deploy."
+        return Finding(what, f"Slack says {word}", mend)
+    except (SlackClientError, OSError) as error:
+        return Finding(what, f"Slack can't be reached: {type(error).__name__}", "Try again when it can.")
+    if not users:
+        return Finding(what, "nobody is in it", "Its members may decide: put people into it, in Slack.")
+    return Finding(what, f"{len(users)} may decide through it")
 
 
 def _interactivity(deployment: Deployment, credentials: SlackCredentials | None) -> Iterator[Finding]:

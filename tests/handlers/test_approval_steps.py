@@ -17,7 +17,7 @@ from gateways.records import Records
 from gateways.secrets import SlackSecret
 from gateways.slack import Slack
 from handlers import check_encryption, close_remediation, remind_or_expire, request_approval
-from remediation.errors import RequestRefused, SlackUnavailable, Throttled
+from remediation.errors import InvalidInput, RequestRefused, SlackUnavailable, Throttled
 from remediation.record import happened
 from remediation.vocabulary import ApprovalStatus, Outcome
 from tests.handlers.conftest import ADA, CHANNEL, Bench
@@ -322,3 +322,96 @@ def test_a_slack_that_does_not_tell_who_changed_it_asks_nobody(bench: Bench) -> 
     with pytest.raises(RequestRefused, match="missing_scope"):
         ask(bench)
     assert bench.messages() == []
+
+
+# -- news stops nothing
+
+
+def test_an_older_card_that_can_not_be_edited_does_not_stop_the_newer_question(found: Bench) -> None:
+    ask(found)
+    found.make_config("other")
+    found.sagemaker.update_endpoint(EndpointName="fraud", EndpointConfigName="other")
+    found.pass_time(700)
+    found.run(check_encryption.handler, **found.check_input(remediation_id="r-2", event_id="e-2"))
+    close(found, outcome="SUPERSEDED")
+    found.slack.faults.fail("chat.update", "is_archived")
+    found.run(request_approval.handler, remediationId="r-2", taskToken="token-2")
+    assert found.approval("r-2")["status"] == "PENDING"
+    assert "supersededByLink" not in found.remediation(), "another try links it"
+    found.run(request_approval.handler, remediationId="r-2", taskToken="token-2")
+    old, _ = found.messages()
+    assert "/archives/" in json.dumps(old.blocks)
+
+
+def test_a_card_is_on_record_even_if_its_link_is_not_told(found: Bench) -> None:
+    found.slack.faults.fail("chat.getPermalink", "internal_error")
+    ask(found)
+    [card] = found.messages()
+    assert found.approval().get("ts") == card.ts
+    ask(found)
+    assert found.approval().get("permalink")
+    assert len(found.messages()) == 1
+
+
+def test_a_route_dropped_before_anyone_was_asked_asks_nobody(bench: Bench) -> None:
+    bench.set_rules({"name": "clinical", "regions": ["us-east-1"]})
+    bench.make_endpoint()
+    bench.run(check_encryption.handler, **bench.check_input())
+    bench.set_rules()
+    with pytest.raises(InvalidInput, match="no longer have the route clinical"):
+        ask(bench)
+    assert bench.messages() == []
+
+
+def test_two_approvers_are_asked_though_the_route_asks_nobody(bench: Bench) -> None:
+    route = {"name": "automatic", "regions": ["us-east-1"], "mode": "automatic"}
+    bench.set_rules(route, twoApproversTag={"critical": "true"})
+    bench.make_endpoint()
+    arn = bench.sagemaker.describe_endpoint(EndpointName="fraud")["EndpointArn"]
+    bench.sagemaker.add_tags(ResourceArn=arn, Tags=[{"Key": "critical", "Value": "true"}])
+    bench.run(check_encryption.handler, **bench.check_input())
+    ask(bench)
+    assert (bench.approval()["status"], bench.approval().get("approvalsNeeded")) == ("PENDING", 2)
+    said = [entry["what"] for entry in bench.remediation().get("timeline", [])]
+    assert "Its tags ask for two approvers, so they are asked though the route automatic asks nobody" in said
+
+
+def test_a_card_in_an_archived_channel_is_closed_by_a_notice(found: Bench) -> None:
+    ask(found)
+    found.slack.faults.fail("chat.update", "is_archived")
+    close(found, outcome="ENCRYPTED")
+    assert [name for name, *_ in found.workflow.started] == ["retirement"]
+    _, notice = found.messages()
+    assert "encrypted twin" in notice.text
+
+
+def test_an_ending_that_slack_takes_nowhere_stands(found: Bench, capsys: pytest.CaptureFixture[str]) -> None:
+    ask(found)
+    found.slack.faults.fail("chat.update", "is_archived")
+    found.slack.faults.fail("chat.postMessage", "is_archived")
+    assert close(found, outcome="ENCRYPTED")["outcome"] == "ENCRYPTED"
+    assert [name for name, *_ in found.workflow.started] == ["retirement"]
+    assert "UnexpectedError" in capsys.readouterr().out, "an alarm says it instead"
+
+
+def test_a_copy_is_closed_even_if_the_first_card_is_gone(found: Bench) -> None:
+    ask(found)
+    approval = found.approval()
+    [card] = found.messages()
+    facts = {"ts": "1.000001", "otherTs": [card.ts]}
+    found.records.note_approval(approval["approvalId"], facts)
+    close(found, outcome="EXPIRED")
+    [card] = found.messages()
+    assert "actions" not in [block["type"] for block in card.blocks]
+
+
+def test_a_glass_broken_on_a_deleted_card_is_announced(found: Bench) -> None:
+    ask(found)
+    facts = {"breakGlassBy": ADA.id, "breakGlassReason": "patients wait"}
+    found.records.note_approval(found.approval()["approvalId"], facts)
+    found.slack.faults.fail("chat.postMessage", "thread_not_found")
+    found.slack.faults.fail("chat.update", "message_not_found")
+    close(found, outcome="ENCRYPTED")
+    told = [json.dumps(one.blocks) for one in found.messages()]
+    assert any("Break glass" in one and "patients wait" in one and ADA.id in one for one in told)
+    assert found.approval().get("breakGlassToldOf") == ADA.id

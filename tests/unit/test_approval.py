@@ -15,17 +15,19 @@ from remediation.approval import (
     Ruling,
     Wish,
     ask_again_at,
+    decision_entry,
     denial_of,
     is_last_reminder,
     judge_wish,
     new_approval_id,
     require_approved,
     still_denied,
+    vote_entry,
     votes_after,
     wait_seconds,
 )
 from remediation.errors import NotApproved
-from remediation.record import Approval
+from remediation.record import Approval, Vote
 from remediation.route import DecideIn
 from remediation.vocabulary import ApprovalStatus
 from tests.unit import samples
@@ -34,6 +36,8 @@ _IN_TIME = datetime(2026, 11, 23, 12, tzinfo=UTC)
 _AT_DEADLINE = datetime(2026, 11, 24, 9, 0, 6, tzinfo=UTC)
 _APPROVED, _DENIED = ApprovalStatus.APPROVED, ApprovalStatus.DENIED
 _ANA = "arn:aws:sts::123456789012:assumed-role/Oncall/ana@example.com"  # who made the change, in another role
+_SSO = "arn:aws:sts::123456789012:assumed-role/AWSReservedSSO_Approvers_0123456789abcdef"
+_SSO_ADA, _SSO_BOB = f"{_SSO}/ada@example.com", f"{_SSO}/bob@example.com"
 _ADA = "arn:aws:sts::123456789012:assumed-role/Oncall/ada@example.com"
 
 
@@ -168,7 +172,83 @@ def test_one_person_is_not_two_by_deciding_in_two_ways() -> None:
     assert enough
 
 
+def test_sessions_of_one_role_are_one_person() -> None:
+    """Whoever assumes a role chooses its session's name."""
+    votes, _ = votes_after(samples.approval(approvalsNeeded=2), Wish(_APPROVED, _ADA), _IN_TIME)
+    approval = samples.approval(approvalsNeeded=2, approvals=votes)
+    other = judge(approval, Wish(_APPROVED, _ADA.replace("ada", "bob")))
+    assert other.answer is Answer.REFUSE
+    assert "count as one person" in other.explanation
+    sso = "arn:aws:sts::123456789012:assumed-role/AWSReservedSSO_Oncall_0123456789abcdef/bob@example.com"
+    assert judge(approval, Wish(_APPROVED, sso)).answer is Answer.DECIDE
+
+
+def test_a_change_made_under_a_role_is_not_approved_under_it() -> None:
+    made_by = samples.remediation()["trigger"]["principalArn"]
+    ruling = judge(samples.approval(), Wish(_APPROVED, made_by.replace("ana", "bob")))
+    assert ruling.answer is Answer.REFUSE
+    assert "under the role that you have assumed, by `ana@example.com`" in ruling.explanation
+
+
+@given(st.lists(st.sampled_from(["U1", "U2", "U3", _ADA, _SSO_ADA, _SSO_BOB]), max_size=8), st.integers(1, 2))
+def test_whoever_votes_in_whatever_order_no_person_counts_twice(people: list[str], needed: int) -> None:
+    approval = samples.approval(approvalsNeeded=needed)
+    for by in people:
+        wish = Wish(_APPROVED, by)
+        if judge(approval, wish).answer is not Answer.DECIDE:
+            continue
+        votes, enough = votes_after(approval, wish, _IN_TIME)
+        approval["approvals"] = votes
+        if enough:
+            approval["status"] = ApprovalStatus.APPROVED
+    voted = [vote["by"] for vote in approval.get("approvals", [])]
+    assert len(voted) == len(set(voted))
+    assert not {_ADA, _SSO_ADA} <= set(voted), "one name, two roles"
+    in_slack = sum(by.startswith("U") for by in voted)
+    reached = max(in_slack, len(voted) - in_slack) >= needed
+    assert (approval["status"] == ApprovalStatus.APPROVED) == reached
+
+
+# -- a broken glass among two approvals
+
+
+def _entry(approval: Approval) -> str:
+    return decision_entry(approval, _IN_TIME)["what"]
+
+
+def test_who_broke_the_glass_is_named_not_who_approved_after_them() -> None:
+    votes: list[Vote] = [{"by": by, "at": "2026-11-23T10:00:00Z"} for by in ("U1", "U2")]
+    facts: dict[str, Any] = {
+        "approvals": votes, "decidedBy": "U2", "breakGlassBy": "U1", "breakGlassReason": "patients wait",
+    }  # fmt: skip
+    assert _entry(samples.approval(_APPROVED, **facts)) == (
+        "Decided: APPROVED, after U1; U1 approved their own change"
+    )
+    assert "own change" not in _entry(samples.approval(_DENIED, **facts, reason="no")), "nothing was broken"
+    facts["approvals"] = votes[:1]
+    first = samples.approval(approvalsNeeded=2, **facts)
+    said = vote_entry(first, Wish(_APPROVED, "U1", reason="patients\nwait", break_glass=True), _IN_TIME)
+    assert said["what"] == "Approved, 1 of 2, breaking the glass: “patients wait”"
+
+
+def test_a_reason_is_quoted_on_one_line() -> None:
+    approval = samples.approval(_DENIED, decidedBy="U1", reason="x\n*Decided: APPROVED*\n:lock:")
+    assert _entry(approval) == "Decided: DENIED: “x *Decided: APPROVED* :lock:”"
+
+
 # -- where decisions are taken
+
+
+def test_a_route_that_is_gone_leaves_its_questions_to_those_who_were_asked() -> None:
+    """Never to the default route's approvers, and nowhere else than it said."""
+    rules = samples.rules()
+    asked = samples.approval(mayDecide=["U7", "S7"], decideIn="command-line", channel="C7")
+    route = rules.deciding("gone", asked)
+    assert (route.users, route.groups, route.anyone) == (("U7",), ("S7",), False)
+    assert (route.channel, route.decide_in) == ("C7", DecideIn.COMMAND_LINE)
+    assert rules.deciding("default", asked).users == ("U1", "U2"), "else the settings of the moment decide"
+    assert rules.deciding("gone", None).name == "default"
+    assert rules.deciding("gone", samples.approval(mayDecide=[])).approvers == ()
 
 
 def test_a_forged_click_on_a_route_outside_slack_is_refused() -> None:

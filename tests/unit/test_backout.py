@@ -15,6 +15,7 @@ _NOW = datetime(2026, 12, 1, 12, tzinfo=UTC)
 _DONE: dict[str, Any] = {
     "outcome": "ENCRYPTED", "twinConfigName": samples.TWIN, "backoutUntil": "2026-12-07T11:00:00Z",
 }  # fmt: skip
+_ASKED = samples.approval()
 
 
 @pytest.mark.parametrize(
@@ -43,24 +44,30 @@ def test_what_a_click_on_back_out_amounts_to(
     facts: dict[str, Any], user: str, answer: Answer, says: str
 ) -> None:
     remediation = samples.remediation(**{**_DONE, **facts})
-    ruling = backout.judge_request(remediation, samples.route(), is_approver=user == "U1", now=_NOW)
+    ruling = backout.judge_request(remediation, _ASKED, samples.route(), is_approver=user == "U1", now=_NOW)
     assert ruling.answer is answer
     assert says in ruling.explanation
 
 
 def test_an_outsider_does_not_learn_whether_there_is_a_record() -> None:
     known, unknown = (
-        backout.judge_request(record, samples.route(), is_approver=False, now=_NOW)
+        backout.judge_request(record, _ASKED, samples.route(), is_approver=False, now=_NOW)
         for record in (samples.remediation(**_DONE), None)
     )
     assert known == unknown
 
 
 def test_a_route_outside_slack_takes_no_click() -> None:
-    route = samples.route(decide_in=DecideIn.COMMAND_LINE)
-    ruling = backout.judge_request(samples.remediation(**_DONE), route, is_approver=True, now=_NOW)
-    assert ruling.answer is Answer.REFUSE
-    assert "ops backout fraud" in ruling.explanation
+    """Neither as the route is now, nor as it was when people were asked."""
+    for approval, where in (
+        (_ASKED, DecideIn.COMMAND_LINE),
+        (samples.approval(decideIn="command-line"), DecideIn.SLACK),
+    ):
+        route = samples.route(decide_in=where)
+        record = samples.remediation(**_DONE)
+        ruling = backout.judge_request(record, approval, route, is_approver=True, now=_NOW)
+        assert ruling.answer is Answer.REFUSE
+        assert "ops backout fraud" in ruling.explanation
 
 
 def test_every_try_starts_the_same_execution() -> None:

@@ -237,7 +237,7 @@ def _messages(endpoint: str, who: str, reason: str, person: str) -> list[Message
         for status in ApprovalStatus
         for more in (
             {},
-            {"breakGlass": True},
+            {"breakGlassBy": person, "breakGlassReason": reason},
             {"decideIn": "command-line"},
             {"askAgain": "2026-12-23T09:00:00Z"},
         )
@@ -321,6 +321,49 @@ def test_the_first_of_two_approvals_is_shown_and_the_buttons_stay() -> None:
     message = card.question(samples.remediation(), samples.approval(approvalsNeeded=2, approvals=votes))
     assert "*1 of 2 approvals:* <@U1>" in "\n".join(_texts(message["blocks"]))
     assert [button["action_id"] for button in _buttons(message)] == ["approve", "deny"]
+
+
+def test_votes_of_two_ways_are_not_counted_together() -> None:
+    ada = "arn:aws:sts::123456789012:assumed-role/Oncall/ada@example.com"
+    votes: list[Vote] = [{"by": by, "at": "2026-11-23T09:30:00Z"} for by in ("U1", ada)]
+    message = card.question(samples.remediation(), samples.approval(approvalsNeeded=2, approvals=votes))
+    shown = "\n".join(_texts(message["blocks"]))
+    assert "*1 of 2 approvals:*" in shown
+    assert "all in Slack, or all under IAM" in shown
+
+
+def test_the_card_names_who_broke_the_glass_and_no_one_else() -> None:
+    votes: list[Vote] = [{"by": by, "at": "2026-11-23T09:30:00Z"} for by in ("U1", "U2")]
+    broken: dict[str, Any] = {"breakGlassBy": "U1", "breakGlassReason": "patients wait", "approvalsNeeded": 2}
+    for approval in (
+        samples.approval(approvals=votes[:1], **broken),
+        samples.approval(ApprovalStatus.APPROVED, approvals=votes, decidedBy="U2", **broken),
+    ):
+        shown = "\n".join(_texts(card.message(samples.remediation(), approval)["blocks"]))
+        assert "*Break glass:* <@U1> approved a change of their own: “patients wait”" in shown
+    denied = samples.approval(ApprovalStatus.DENIED, approvals=votes[:1], decidedBy="U2", **broken)
+    shown = "\n".join(_texts(card.message(samples.remediation(), denied)["blocks"]))
+    assert "Break glass" not in shown
+
+
+def test_the_confirmation_says_how_this_endpoint_is_updated() -> None:
+    rolling = {"RollingUpdatePolicy": {"MaximumBatchSize": {"Type": "CAPACITY_PERCENT", "Value": 25}}}
+    record = samples.remediation(updateOptions={"DeploymentConfig": rolling})
+    [approve, _] = _buttons(card.question(record, samples.approval()))
+    assert "in rolling batches of 25%" in approve["confirm"]["text"]["text"]
+    assert "blue/green" not in json.dumps(approve)
+
+
+def test_a_surface_that_stays_needs_no_line_of_code() -> None:
+    capture = {
+        "surface": "data-capture", "path": "DataCaptureConfig.KmsKeyId", "now": "", "after": samples.KEY_ARN,
+        "problem": "no KMS key",
+    }  # fmt: skip
+    kept = {**samples.remediation().get("surfaceKeys", [])[0], "now": "k", "after": "k"}
+    managed = {"tool": "CloudFormation", "stack": "risk"}
+    record = samples.remediation(managedBy=managed, surfaceKeys=[kept, capture])
+    shown = "\n".join(_texts(card.question(record, samples.approval())["blocks"]))
+    assert f"says `DataCaptureConfig: {{KmsKeyId: {samples.KEY_ARN}}}`" in shown
 
 
 def test_a_superseded_card_leads_to_the_newer_one() -> None:

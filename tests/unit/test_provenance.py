@@ -1,8 +1,13 @@
 from __future__ import annotations
 
-import pytest
+import re
+from typing import Any
 
-from remediation.provenance import ManagedBy, line_to_change, managed_by
+import pytest
+from botocore.session import get_session
+
+from remediation.provenance import ManagedBy, lines_to_change, managed_by
+from remediation.vocabulary import Surface
 
 _STACK = "aws:cloudformation:stack-name"
 _LOGICAL = "aws:cloudformation:logical-id"
@@ -32,8 +37,30 @@ def test_the_configs_own_tags_come_first() -> None:
     }
 
 
-@pytest.mark.parametrize("tool", ["CDK", "CloudFormation", "Terraform"])
-def test_the_line_names_the_key(tool: str) -> None:
-    line, where = line_to_change(tool, "arn:aws:kms:x")
-    assert "arn:aws:kms:x" in line
+@pytest.mark.parametrize(
+    ("tool", "lines"),
+    [
+        ("CDK", ['kmsKeyId: "arn:x"', 'dataCaptureConfig: {kmsKeyId: "arn:x"}']),
+        ("CloudFormation", ["KmsKeyId: arn:x", "DataCaptureConfig: {KmsKeyId: arn:x}"]),
+        ("Terraform", ['kms_key_arn = "arn:x"', 'data_capture_config { kms_key_id = "arn:x" }']),
+    ],
+)
+def test_the_lines_are_those_of_the_surfaces_that_change(tool: str, lines: list[str]) -> None:
+    changing = [Surface.INSTANCE_VOLUME, Surface.DATA_CAPTURE]
+    found, where = lines_to_change(tool, "arn:x", changing)
+    assert found == lines
     assert where
+    assert lines_to_change(tool, "arn:x", changing[1:])[0] == lines[1:]
+
+
+@pytest.mark.parametrize("surface", Surface)
+def test_cdk_and_cloudformation_know_each_line(surface: Surface) -> None:
+    """Their properties are SageMaker's own members, which botocore's model has."""
+    shape: Any = get_session().get_service_model("sagemaker").shape_for("CreateEndpointConfigInput")
+    for tool in ("CloudFormation", "CDK"):
+        [line] = lines_to_change(tool, "K", [surface])[0]
+        inner = shape
+        for name in re.findall(r"[A-Za-z]{2,}", line):
+            inner = inner.members[name[0].upper() + name[1:]]
+            inner = inner.member if inner.type_name == "list" else inner
+        assert inner.type_name == "string", "a key"

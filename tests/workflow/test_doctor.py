@@ -424,6 +424,11 @@ def test_an_empty_secret_is_found_with_its_cure(loop: Loop, run: Run) -> None:
     [
         ("auth.test", "invalid_auth", ("Slack refuses it: invalid_auth", "Install the app anew")),
         ("conversations.info", "channel_not_found", ("says channel_not_found", "/invite @Sealpoint")),
+        (
+            "usergroups.users.list",
+            "no_such_subteam",
+            ("User group S0MLPLATFORM: Slack says no_such_subteam", "`approvers`"),
+        ),
     ],
 )
 def test_what_slack_refuses_is_told_in_its_words(

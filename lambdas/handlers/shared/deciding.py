@@ -20,6 +20,7 @@ from remediation.approval import (
     is_own_change,
     judge_wish,
     settled,
+    vote_entry,
     votes_after,
 )
 from remediation.record import Approval, Remediation, Vote, from_iso, iso
@@ -55,7 +56,7 @@ def decide(
     remediation = records().find_remediation(approval["remediationId"]) if approval else None
     if remediation:
         logger.append_keys(remediation_id=remediation["remediationId"])
-    allowed = is_approver(rules().named((remediation or {}).get("route", "")))
+    allowed = is_approver(rules().deciding((remediation or {}).get("route", ""), approval))
     ruling = judge_wish(approval, wish, rules(), remediation, is_approver=allowed, now=now)
     logger.info("wish_judged", answer=ruling.answer, decision=wish.decision, by=wish.by)
     if ruling.answer is Answer.REFUSE:
@@ -70,6 +71,8 @@ def decide(
     mine = approval.get("decidedBy") == wish.by or any(
         vote["by"] == wish.by for vote in approval.get("approvals", [])
     )
+    if ruling.answer is Answer.DECIDE and mine and approval["status"] == ApprovalStatus.PENDING:
+        records().note(remediation["remediationId"], {}, vote_entry(approval, wish, now))
     if ruling.answer in (Answer.DECIDE, Answer.REPEAT) and approval["status"] == wish.decision:
         _note_decision(approval, now)
         # an earlier answer may have been lost: whoever decides again, the workflow is told again
@@ -92,13 +95,13 @@ def _recorded(approval: Approval, wish: Wish, remediation: Remediation, now: dat
         facts["askAgain"] = ask_again_at(wish.ask_again, now)
         return records().settle(approval["approvalId"], wish.decision, facts) or approval
     if wish.break_glass and is_own_change(approval, wish, remediation):
-        facts["breakGlass"] = True
+        facts |= {"breakGlassBy": wish.by, "breakGlassReason": wish.reason}
     if approval.get("approvalsNeeded", 1) == 1:
         return records().settle(approval["approvalId"], wish.decision, facts) or approval
     votes, enough = votes_after(approval, wish, now)
     status = wish.decision if enough else ApprovalStatus.PENDING
     if not enough:
-        del facts["decidedBy"], facts["decidedAt"]
+        facts = {name: fact for name, fact in facts.items() if name.startswith("breakGlass")}
     return records().vote(approval["approvalId"], votes, status, facts) or approval
 
 

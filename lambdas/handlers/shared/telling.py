@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 from gateways.environment import rules
 from gateways.records import records
 from gateways.slack import LONGEST_PAUSE_SECONDS, Slack, slack_secret
-from handlers.shared.observability import logger
+from handlers.shared.observability import count, logger
 from remediation import card, thread
-from remediation.errors import RemediationError, RequestRefused
-from remediation.record import Approval, Remediation, iso
+from remediation.errors import MessageGone, RemediationError, RequestRefused
+from remediation.record import Approval, Remediation
 
 _TIMEOUT_SECONDS = 5
 
@@ -28,6 +26,7 @@ def show(remediation_id: str) -> None:
         backing_out = remediation.get("backoutId") and not remediation.get("backoutOutcome")
         if approval is not None and ("outcome" not in remediation or backing_out):
             slack = Slack(slack_secret(), timeout=_TIMEOUT_SECONDS)
+            announce_broken_glass(slack, remediation, approval)
             slack.rewrite(approval, card.message(remediation, approval))
             tell_thread(slack, remediation, approval)
     except RemediationError as error:
@@ -35,15 +34,21 @@ def show(remediation_id: str) -> None:
 
 
 def announce_broken_glass(slack: Slack, remediation: Remediation, approval: Approval) -> None:
-    """Tell all approvers, once, in the card's thread. May raise what Slack's methods do."""
-    if not approval.get("breakGlass") or "announcedAt" in approval:
+    """Tell all approvers, once: in the card's thread and its channel. May raise what Slack's methods do."""
+    by = approval.get("breakGlassBy")
+    if not by or approval.get("breakGlassToldOf") == by:
         return
-    if "ts" not in approval or "channel" not in approval:
-        return
-    approvers = rules().named(remediation.get("route", "")).approvers
+    approvers = rules().deciding(remediation.get("route", ""), approval).approvers
     message = thread.break_glass(remediation, approval, approvers)
-    slack.post(approval["channel"], message, thread_ts=approval["ts"])
-    records().note_approval(approval["approvalId"], {"announcedAt": iso(datetime.now(UTC))})
+    try:
+        if "ts" not in approval or "channel" not in approval:
+            raise MessageGone("The card is not posted.")
+        slack.post(approval["channel"], message, thread_ts=approval["ts"], broadcast=True)
+    except (RequestRefused, MessageGone) as error:
+        # a thread that takes no reply, such as a deleted card's or a locked one
+        logger.warning("thread_not_told", error_message=str(error))
+        slack.post(channel_of(remediation), message)
+    records().note_approval(approval["approvalId"], {"breakGlassToldOf": by})
 
 
 def tell_thread(slack: Slack, remediation: Remediation, approval: Approval) -> None:
@@ -53,12 +58,47 @@ def tell_thread(slack: Slack, remediation: Remediation, approval: Approval) -> N
     if told >= len(timeline) or "ts" not in approval or "channel" not in approval:
         return
     try:
-        announce_broken_glass(slack, remediation, approval)
         slack.post(approval["channel"], thread.timeline(timeline[told:]), thread_ts=approval["ts"])
     except RequestRefused as error:
-        # a thread that takes no reply, such as a locked one: the record has it all
+        # a locked thread takes no reply: the record has it all
         logger.warning("thread_not_told", error_message=str(error))
     records().note(remediation["remediationId"], {"toldEntries": len(timeline)})
+
+
+def tell_ending(remediation: Remediation, approval: Approval | None, *, or_post: bool) -> str:
+    """Show how it ended on its card, or else, if `or_post`, in a notice in its route's channel.
+
+    What Slack refuses for good is logged and counted: the outcome stands, and what follows from it.
+
+    Returns
+    -------
+    str
+        The ts of the notice; empty if none was posted.
+
+    Raises
+    ------
+    SlackUnavailable
+    """
+    slack, message = patient_slack(), card.closed(remediation, approval)
+    try:
+        if approval is not None:
+            announce_broken_glass(slack, remediation, approval)
+            if _rewritten(slack, approval, message):
+                tell_thread(slack, remediation, approval)
+                return ""
+        return slack.post(channel_of(remediation), message)[1] if or_post else ""
+    except RequestRefused as error:
+        logger.error("ending_not_told", error_message=str(error))
+        count("UnexpectedError")
+        return ""
+
+
+def _rewritten(slack: Slack, approval: Approval, message: card.Message) -> bool:
+    try:
+        return slack.rewrite(approval, message)
+    except RequestRefused as error:  # such as in an archived channel: the card can't be changed any more
+        logger.warning("card_not_updated", error_word=type(error).__name__, error_message=str(error))
+        return False
 
 
 def channel_of(remediation: Remediation) -> str:
