@@ -110,7 +110,7 @@ def problems(said: str) -> list[str]:
 def test_all_is_well(run: Run, calls: Calls) -> None:
     code, said = run("doctor")
     assert code == 0, said
-    assert said.count("✓") == 18
+    assert said.count("✓") == 19
     assert "All is well." in said
     assert "xoxb" not in said
     assert set(calls.made) == set(doctor.PERMISSIONS)  # as `--help` and the README have them
@@ -160,7 +160,7 @@ def test_a_region_without_a_stack_is_found_and_the_others_go_on(run: Run) -> Non
     assert "there is no Sealpoint-eu-west-1 in eu-west-1" in problem
     assert "`make deploy`" in problem
     assert "Sealpoint-us-east-1 in us-east-1" in said
-    assert said.count("✓") == 18 + 1  # the trail is one of all regions
+    assert said.count("✓") == 19 + 1  # the trail is one of all regions
     assert said.count("the trail management-events logs them") == 2
     assert said.endswith("To mend: 1 in eu-west-1.\n")
 
@@ -224,7 +224,7 @@ def test_settings_that_can_not_be_read_are_named(
 def the_only_problem(run: Run) -> str:
     code, said = run("doctor")
     assert code == 1
-    assert said.count("✓") == 17
+    assert said.count("✓") == 18
     assert said.endswith("To mend: 1 in us-east-1.\n")
     (problem,) = problems(said)
     return problem
