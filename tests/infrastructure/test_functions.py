@@ -47,7 +47,10 @@ def test_how_a_function_runs(template: Template, handler: str) -> None:
     assert function["Runtime"] == "python3.14"
     assert function["Architectures"] == ["arm64"]
     assert function["MemorySize"] == 1024
-    longer = {"slack_interactions": 10, "delete_unused_twin": 300, "retire_old_config": 300}
+    longer = {
+        "slack_interactions": 10, "delete_unused_twin": 300, "retire_old_config": 300,
+        "request_approval": 120, "close_remediation": 120, "close_backout": 120,
+    }  # fmt: skip
     assert function["Timeout"] == longer.get(handler, 30)
     assert function["TracingConfig"] == {"Mode": "Active"}
     assert "ReservedConcurrentExecutions" not in function
