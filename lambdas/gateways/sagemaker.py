@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
@@ -39,7 +40,7 @@ class SageMaker:
         self._client = client or boto3.client(
             "sagemaker", config=config.merge(Config(parameter_validation=False))
         )
-        self._received: dict[str, Any] = {}
+        self._received = threading.local()  # the body that a thread was just sent
         self._to_send: Mapping[str, Any] | None = None
         events = self._client.meta.events
         for operation in ("DescribeEndpoint", "DescribeEndpointConfig"):
@@ -55,7 +56,7 @@ class SageMaker:
                 if _is_validation(error, _NO_ENDPOINT):
                     return None
                 raise
-        return self._received
+        return self._received.body
 
     def describe_config(self, name: str) -> dict[str, Any] | None:
         """The body of DescribeEndpointConfig; None if there is none, or none to be seen yet (DESIGN §4.6)."""
@@ -66,7 +67,7 @@ class SageMaker:
                 if _is_validation(error, _NO_CONFIG):
                     return None
                 raise
-        return self._received
+        return self._received.body
 
     def require_config(self, name: str) -> dict[str, Any]:
         """Like `describe_config`.
@@ -188,7 +189,7 @@ class SageMaker:
 
     def _keep_body(self, response_dict: Mapping[str, Any], **_: Any) -> None:
         body = response_dict["body"]
-        self._received = json.loads(body) if body else {}
+        self._received.body = json.loads(body) if body else {}
 
     def _put_body(self, params: dict[str, Any], **_: Any) -> None:
         params["body"] = json.dumps(self._to_send).encode()

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from gateways.assessor import Assessor
 from gateways.environment import optional_json, required, required_list, required_seconds, rules
 from gateways.kms import kms
 from gateways.records import records
@@ -14,7 +15,7 @@ from gateways.workflow import workflow
 from handlers.shared.observability import count, logger, step
 from remediation import assessment
 from remediation.approval import still_denied
-from remediation.errors import InvalidInput, RequestRefused
+from remediation.errors import InvalidInput
 from remediation.plan import DecisionFacts, Facts, facts_of, surface_entries
 from remediation.progress import config_in_charge
 from remediation.provenance import managed_by
@@ -49,7 +50,7 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
 
     key_arn = required("KMS_KEY_ARN")
     required_surfaces = tuple(Surface(surface) for surface in required_list("REQUIRED_SURFACES"))
-    assessed = _assessed(config, key_arn)
+    assessed = Assessor(kms(), required_list("ENCRYPTED_BY"), key_arn).assess(config)
     if assessment.verdict(assessed, required_surfaces) is Verdict.ENCRYPTED:
         _let_go_elsewhere(name, remediation_id, source, now)
         entries = surface_entries(assessed, (), key_arn)
@@ -110,32 +111,6 @@ def _how_it_is_decided(
     if managed := managed_by(config_tags, endpoint_tags):
         facts["managedBy"] = managed
     return facts
-
-
-def _assessed(config: dict[str, Any], key_arn: str) -> tuple[assessment.SurfaceAssessment, ...]:
-    accepted = _accepted_keys(key_arn)
-    ids = {key.key_id for key in assessment.surface_keys(config) if key.key_id}
-    to_look_up = ids - accepted.arns if accepted.need_lookup else set[str]()
-    return assessment.assess(config, accepted, {key_id: _looked_up(key_id) for key_id in to_look_up})
-
-
-def _accepted_keys(key_arn: str) -> assessment.AcceptedKeys:
-    """The keys that count; ours always does. Aliases and key ids on the list are resolved to ARNs."""
-    setting = required_list("ENCRYPTED_BY")
-    if setting in (("any",), ("customer-managed",)):
-        return assessment.AcceptedKeys(assessment.Accepted(setting[0]), frozenset({key_arn}))
-    arns = {key.arn for listed in setting if (key := _looked_up(listed))}
-    return assessment.AcceptedKeys(assessment.Accepted.LISTED, frozenset({key_arn, *arns}))
-
-
-def _looked_up(key_id: str) -> assessment.KmsKey | None:
-    """What KMS says of a key; None where it refuses to, which makes the key one that doesn't count."""
-    try:
-        key = kms().describe_key(key_id)
-    except RequestRefused as error:
-        logger.warning("key_not_shown", key_id=key_id, error_message=str(error))
-        return None
-    return assessment.KmsKey(key["Arn"], key.get("KeyManager", "")) if key else None
 
 
 def _ended(verdict: Verdict, outcome: Outcome, reason: str) -> dict[str, Any]:

@@ -1,0 +1,97 @@
+"""Calls at a pace: AWS's quotas are the account's, and its own deployments come first (DESIGN §4.16)."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from typing import Literal, TypeVar
+
+from remediation.errors import Throttled
+
+PacedCall = Literal["ListEndpoints", "DescribeEndpoint", "DescribeEndpointConfig"]
+
+# Calls a second, for an account and region. They can't be raised.
+# https://docs.aws.amazon.com/general/latest/gr/sagemaker.html
+QUOTAS: Mapping[PacedCall, float] = {
+    "ListEndpoints": 2,
+    "DescribeEndpoint": 5,
+    "DescribeEndpointConfig": 5,
+}
+_FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 1.0, 30.0
+_TRIES = 8
+_T = TypeVar("_T")
+
+
+class Pace:
+    """Lets calls through one by one, evenly; safe to share between threads.
+
+    Parameters
+    ----------
+    rate
+        Calls a second; None for as many as come.
+    """
+
+    def __init__(
+        self,
+        rate: float | None,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._interval = 1 / rate if rate else 0.0
+        self._clock = clock
+        self._sleep = sleep
+        self._next = float("-inf")
+        self._pause = _FIRST_PAUSE_SECONDS
+        self._lock = threading.Lock()
+        self.throttled = 0
+
+    def call(self, do: Callable[[], _T]) -> _T:
+        """Do it when its turn comes; after a throttle, everyone's turn comes later.
+
+        Raises
+        ------
+        Throttled
+            It was, eight times in a row.
+        """
+        for _ in range(_TRIES - 1):
+            self._await_turn()
+            try:
+                answer = do()
+            except Throttled:
+                self._back_off()
+                continue
+            self._pause = _FIRST_PAUSE_SECONDS
+            return answer
+        self._await_turn()
+        return do()
+
+    def _await_turn(self) -> None:
+        with self._lock:
+            now = self._clock()
+            turn = max(now, self._next)
+            self._next = turn + self._interval
+        if turn > now:
+            self._sleep(turn - now)
+
+    def _back_off(self) -> None:
+        """Someone else needs the quota: wait longer each time, before anything else is asked."""
+        with self._lock:
+            self.throttled += 1
+            self._next = max(self._next, self._clock() + self._pause)
+            self._pause = min(2 * self._pause, _LONGEST_PAUSE_SECONDS)
+
+
+class Paces:
+    """One pace for each paced call of a region, at a share of its quota; no share: as fast as calls come."""
+
+    def __init__(self, share: float | None) -> None:
+        self._paces = {call: Pace(quota * share if share else None) for call, quota in QUOTAS.items()}
+
+    def __getitem__(self, call: PacedCall) -> Pace:
+        return self._paces[call]
+
+    @property
+    def throttled(self) -> int:
+        return sum(pace.throttled for pace in self._paces.values())
