@@ -13,8 +13,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 from rich.markup import escape
 
-from ops import backout, decide, doctor, guardrail, history, slack_app
-from ops.deployment import Deployment, NotDeployed, configured_regions
+from ops import audit, backout, decide, doctor, guardrail, history, slack_app
+from ops.deployment import Deployment, NotDeployed, all_regions, configured_regions
 from remediation.approval import ASK_AGAIN_DAYS
 from remediation.errors import RemediationError
 from remediation.record import iso
@@ -39,6 +39,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             if given.command == "doctor":
                 return doctor.run(deployments, console, os.environ.get("SLACK_API_URL", ""))
             return _guardrail(deployments, given)
+        if given.command == "audit":
+            return _audit(given)
         deployment = Deployment(given.region, given.stack)
         if given.command == "backout":
             return backout.run(deployment, given.endpoint, console, confirmed=given.yes)
@@ -86,6 +88,25 @@ def _history(deployment: Deployment, endpoint: str | None, wanted: str, console:
         case _:
             console.print(history.as_table(evidence))
     return 0
+
+
+def _audit(given: argparse.Namespace) -> int:
+    wanted = given.regions or configured_regions() or [None]
+    if given.all_regions:
+        wanted = all_regions(Deployment(wanted[0], given.stack))
+    return audit.run(
+        [Deployment(region, given.stack) for region in dict.fromkeys(wanted)],
+        given.format,
+        share=given.share,
+        fail_on_unencrypted=given.fail_on == "unencrypted",
+    )
+
+
+def _share(text: str) -> float:
+    share = float(text)
+    if not 0 < share <= 1:
+        raise argparse.ArgumentTypeError(f"a share of AWS's quotas, above 0 and up to 1, not {text}")
+    return share
 
 
 def _guardrail(deployments: list[Deployment], given: argparse.Namespace) -> int:
@@ -138,6 +159,28 @@ def _parser() -> argparse.ArgumentParser:
         epilog="Exit code 0: all is well, 1: something is to be mended, 2: Sealpoint was found in no region. "
         f"It needs these permissions: {', '.join(doctor.PERMISSIONS)}.",
     )
+    audited = commands.add_parser(
+        "audit",
+        help="which endpoints are encrypted and which are not, in every region",
+        epilog="Exit code 0: done, 1: with --fail-on, something was found, 2: something could not be looked "
+        "at. "
+        f"It needs these permissions: {', '.join(audit.PERMISSIONS)}.",
+    )
+    audited.add_argument(
+        "--format", choices=audit.FORMATS, default="table", help="html: a page to print for an auditor"
+    )
+    audited.add_argument(
+        "--fail-on", choices=["unencrypted"], help="exit with 1 if there is such an endpoint"
+    )
+    audited.add_argument(
+        "--share",
+        type=_share,
+        default=0.5,
+        help="of AWS's quotas, so that your own deployments have the rest (0.5)",
+    )
+    audited.add_argument(
+        "--all-regions", action="store_true", help="every region where SageMaker hosts and you are"
+    )
     prevented = commands.add_parser(
         "guardrail",
         help="print the policy that stops endpoint configs without a KMS key, and how to test it first",
@@ -167,7 +210,7 @@ def _parser() -> argparse.ArgumentParser:
     described = commands.add_parser("manifest", help="print the manifest to create the Slack app from")
     for command in (shown, undone, approved, denied, described):
         command.add_argument("--region", help="the AWS region, if not the environment's")
-    for command in (examined, prevented):
+    for command in (examined, prevented, audited):
         command.add_argument(
             "--region",
             action="append",
@@ -175,7 +218,7 @@ def _parser() -> argparse.ArgumentParser:
             metavar="REGION",
             help="an AWS region, once for each; if not those of cdk.json here, or the environment's",
         )
-    for command in (shown, undone, approved, denied, examined, prevented, described):
+    for command in (shown, undone, approved, denied, examined, prevented, audited, described):
         command.add_argument("--stack", help="the stack's name, if not <namePrefix>-<region>")
     return parser
 

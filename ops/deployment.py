@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import boto3
+from botocore.config import Config
 from botocore.credentials import ReadOnlyCredentials
 from botocore.exceptions import BotoCoreError, ClientError
 
 from gateways.aws import CLIENT_CONFIG, error_message
 from gateways.records import Records
 from gateways.workflow import Workflow
+
+_SESSIONS = threading.Lock()
+_NO_STACK = "does not exist"
 
 
 class NotDeployed(Exception):
@@ -79,9 +84,26 @@ class Deployment:
             raise NotDeployed("No AWS credentials were found: sign in, or set AWS_PROFILE.")
         return found.get_frozen_credentials()
 
-    def client(self, service: Any, region: str | None = None) -> Any:
+    def client(self, service: Any, region: str | None = None, *, config: Config = CLIENT_CONFIG) -> Any:
         """A client for a service in this region, or in another one."""
-        return self._session.client(service, region_name=region, config=CLIENT_CONFIG)
+        with _SESSIONS:  # boto3's sessions make clients for one thread at a time
+            return self._session.client(service, region_name=region, config=config)
+
+    @property
+    def is_deployed(self) -> bool:
+        """Whether there is such a stack.
+
+        Raises
+        ------
+        NotDeployed
+            It can't be told.
+        """
+        try:
+            return bool(self.outputs)
+        except NotDeployed as error:
+            if isinstance(error.__cause__, ClientError) and _NO_STACK in error_message(error.__cause__):
+                return False
+            raise
 
     @cached_property
     def outputs(self) -> dict[str, str]:
@@ -102,6 +124,26 @@ class Deployment:
             raise NotDeployed(f"AWS could not be asked for the stack {self.stack_name}: {error}") from error
         outputs = stacks["Stacks"][0].get("Outputs", [])
         return {output.get("OutputKey", ""): output.get("OutputValue", "") for output in outputs}
+
+
+def all_regions(deployment: Deployment) -> list[str]:
+    """The regions in which SageMaker hosts, of the caller's partition, that the account has enabled."""
+    partition = deployment.caller_arn.split(":")[1]
+    hosting = boto3.Session().get_available_regions("sagemaker", partition)
+    enabled = {region["RegionName"] for region in deployment.client("ec2").describe_regions()["Regions"]}
+    return sorted(set(hosting) & enabled)
+
+
+def required_surfaces() -> list[str]:
+    """The setting `requiredSurfaces` of this folder."""
+    return list(_settings().get("requiredSurfaces", ["instance-volume"]))
+
+
+def encrypted_by(region: str) -> tuple[str, ...]:
+    """The setting `encryptedBy` of this folder, for one region: an ARN is of one, another name of any."""
+    setting = _settings().get("encryptedBy", "any")
+    keys = [setting] if isinstance(setting, str) else setting
+    return tuple(key for key in keys if not key.startswith("arn:") or f":{region}:" in key)
 
 
 def configured_regions() -> list[str]:

@@ -15,6 +15,7 @@ from typing import Any
 from rich.markup import escape as markup_escape
 from rich.table import Table
 
+from ops.spreadsheet import harmless
 from remediation.record import Remediation, in_order
 from remediation.vocabulary import Outcome
 
@@ -26,8 +27,6 @@ _COLUMNS = (
     "eventTime", "sourceConfigName", "keyArn", "decision", "decidedBy", "decidedAt", "decisionReason",
     "twinConfigName", "updateRequestedAt", "outcome", "reason", "closedAt",
 )  # fmt: skip
-# What a spreadsheet would run as a formula instead of showing it (OWASP, CSV injection).
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _STYLES = {"ENCRYPTED": "green", "ALREADY_ENCRYPTED": "green", "FAILED": "red", "ROLLED_BACK": "yellow"}
 
 
@@ -81,7 +80,7 @@ def as_csv(history: Iterable[Evidence]) -> str:
             "eventName": trigger["eventName"],
             "eventTime": trigger["eventTime"],
         }
-        writer.writerow({column: _harmless(str(row.get(column, ""))) for column in _COLUMNS})
+        writer.writerow({column: harmless(str(row.get(column, ""))) for column in _COLUMNS})
     return text.getvalue()
 
 
@@ -192,7 +191,3 @@ def _decider(record: Remediation) -> str:
 def _moment(text: str) -> str:
     """`2026-11-23 09:00:05` of `2026-11-23T09:00:05Z`."""
     return text.replace("T", " ").removesuffix("Z")
-
-
-def _harmless(cell: str) -> str:
-    return f"'{cell}" if cell.startswith(_FORMULA) else cell

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 import time
 from collections.abc import Callable, Mapping
 from typing import Literal, TypeVar
 
-from remediation.errors import Throttled
+from remediation.errors import ServiceUnavailable, Throttled
 
 PacedCall = Literal["ListEndpoints", "DescribeEndpoint", "DescribeEndpointConfig"]
 
@@ -19,7 +20,7 @@ QUOTAS: Mapping[PacedCall, float] = {
     "DescribeEndpointConfig": 5,
 }
 _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 1.0, 30.0
-_TRIES = 8
+_TRIES, _TRIES_UNREACHED = 8, 3
 _T = TypeVar("_T")
 
 
@@ -39,6 +40,7 @@ class Pace:
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
+        self.rate = rate
         self._interval = 1 / rate if rate else 0.0
         self._clock = clock
         self._sleep = sleep
@@ -52,20 +54,22 @@ class Pace:
 
         Raises
         ------
-        Throttled
-            It was, eight times in a row.
+        Throttled, ServiceUnavailable
+            It was so eight, or three, times in a row.
         """
-        for _ in range(_TRIES - 1):
+        for tries in itertools.count(1):
             self._await_turn()
             try:
                 answer = do()
-            except Throttled:
-                self._back_off()
-                continue
-            self._pause = _FIRST_PAUSE_SECONDS
-            return answer
-        self._await_turn()
-        return do()
+            except (Throttled, ServiceUnavailable) as error:
+                is_throttle = isinstance(error, Throttled)
+                if tries >= (_TRIES if is_throttle else _TRIES_UNREACHED):
+                    raise
+                self._back_off(throttled=is_throttle)
+            else:
+                self._pause = _FIRST_PAUSE_SECONDS
+                return answer
+        raise AssertionError  # the count has no end
 
     def _await_turn(self) -> None:
         with self._lock:
@@ -75,10 +79,10 @@ class Pace:
         if turn > now:
             self._sleep(turn - now)
 
-    def _back_off(self) -> None:
-        """Someone else needs the quota: wait longer each time, before anything else is asked."""
+    def _back_off(self, *, throttled: bool) -> None:
+        """Someone else needs the quota, or the service a rest: wait longer each time, whoever asks next."""
         with self._lock:
-            self.throttled += 1
+            self.throttled += throttled
             self._next = max(self._next, self._clock() + self._pause)
             self._pause = min(2 * self._pause, _LONGEST_PAUSE_SECONDS)
 

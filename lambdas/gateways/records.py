@@ -47,6 +47,7 @@ _EVENT_KEPT = timedelta(days=14)
 # Evidence is kept from its start, and its end may come this much later.
 _LONGEST_REMEDIATION = timedelta(days=60)
 _INDEX = "byEndpoint"
+_IN_SHORT = ("endpointName", "remediationId", "startedAt", "outcome")
 # Longer than the function lives that holds it.
 _LOCK_LEASE = timedelta(minutes=6)
 # An outsider may click for ever; the evidence of it has an end.
@@ -106,6 +107,16 @@ class Records:
         """The records of an endpoint, or of all of them, newest first."""
         found = [cast("Remediation", _python(item)) for item in self._indexed(endpoint_name)]
         return sorted(found, key=lambda record: record["startedAt"], reverse=True)
+
+    def latest(self) -> dict[str, Remediation]:
+        """The newest record of each endpoint, by its name; in short: its id, its start and its outcome."""
+        newest: dict[str, Remediation] = {}
+        for item in self._indexed(None, only=_IN_SHORT):
+            record = cast("Remediation", _python(item))
+            known = newest.get(record["endpointName"])
+            if known is None or known["startedAt"] < record["startedAt"]:
+                newest[record["endpointName"]] = record
+        return newest
 
     def note(
         self, remediation_id: str, facts: Mapping[str, Any], entry: TimelineEntry | None = None
@@ -325,8 +336,11 @@ class Records:
             return {}
         return {"expiresAt": int((start + self._retention + _LONGEST_REMEDIATION).timestamp())}
 
-    def _indexed(self, endpoint_name: str | None) -> Iterator[dict[str, Any]]:
+    def _indexed(self, endpoint_name: str | None, *, only: Sequence[str] = ()) -> Iterator[dict[str, Any]]:
         asked: Any = {"TableName": self._table, "IndexName": _INDEX}
+        if only:
+            asked["ProjectionExpression"] = ", ".join(f"#{name}" for name in only)
+            asked["ExpressionAttributeNames"] = {f"#{name}": name for name in only}
         operation = "scan" if endpoint_name is None else "query"
         if endpoint_name is not None:
             asked["KeyConditionExpression"] = "endpointName = :name"

@@ -162,7 +162,7 @@ class Account(Deployment):
         self.outputs = dict(outputs or {})
         self._stubbed: dict[tuple[str, str], tuple[Any, Stubber]] = {}
 
-    def client(self, service: Any, region: str | None = None) -> Any:
+    def client(self, service: Any, region: str | None = None, **_: Any) -> Any:
         return self._of(service, region or HERE)[0]
 
     def answers(

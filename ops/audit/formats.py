@@ -1,0 +1,163 @@
+"""What an audit found, as a table for people, and as JSON and CSV for programs."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+from rich.markup import escape
+from rich.table import Table
+
+from ops.audit.controls import concerned
+from ops.audit.result import Audit
+from ops.spreadsheet import harmless
+from remediation.assessment import SurfaceAssessment
+from remediation.audit import AuditedEndpoint
+from remediation.record import iso
+from remediation.vocabulary import Verdict
+
+FORMATS = ("table", "json", "csv", "html")
+
+_STYLES = {Verdict.UNENCRYPTED: "bold red", Verdict.EXEMPT: "yellow", Verdict.ENCRYPTED: "green"}
+# Words in a tag's key that say who to ask about an endpoint.
+_OWNER_WORDS = ("owner", "team", "contact", "email", "project", "cost", "service", "application", "managed")
+_COLUMNS = (
+    "region", "endpoint", "verdict", "status", "config", "instanceTypes", "createdAt", "modifiedAt",
+    "openSurfaces", "keys", "owners", "sharesConfigWith", "exemption", "remediationId", "remediationOutcome",
+    "controls",
+)  # fmt: skip
+
+
+def as_table(audit: Audit) -> Table:
+    """Worst first."""
+    table = Table(
+        "Verdict", "Endpoint", "Region", "Surfaces", "Runs on", "Age", "Owner", "Config", "Remediation"
+    )
+    for one in audit.endpoints:
+        others = len(audit.shared.get((one.region, one.config.name), ())) - 1
+        table.add_row(
+            f"[{_STYLES.get(one.verdict, 'default')}]{one.verdict}[/]",
+            escape(one.name),
+            one.region,
+            escape("\n".join(surface_words(surface) for surface in one.config.surfaces)),
+            escape(", ".join(one.config.instance_types)),
+            age(one.created_at, audit.made_at),
+            escape("\n".join(f"{key}={value}" for key, value in owners(one).items())),
+            escape(one.config.name) + (f"\n(and of {others} more)" if others > 0 else ""),
+            escape("\n".join(part for part in (one.exemption, remediation_words(audit, one)) if part)),
+        )
+    return table
+
+
+def as_json(audit: Audit) -> str:
+    return json.dumps(
+        {
+            "accountId": audit.account_id,
+            "madeAt": iso(audit.made_at),
+            "regions": audit.regions,
+            "requiredSurfaces": audit.required,
+            "isWhole": not audit.problems,
+            "problems": [
+                {"region": problem.region, "what": problem.what, "says": problem.says}
+                for problem in audit.problems
+            ],
+            "endpoints": [_object(audit, one) for one in audit.endpoints],
+        },
+        indent=2,
+    )
+
+
+def as_csv(audit: Audit) -> str:
+    """One line for each endpoint, and a header; lists are joined by a semicolon."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, _COLUMNS)
+    writer.writeheader()
+    for one in audit.endpoints:
+        row = _object(audit, one)
+        surfaces = row.pop("surfaces")
+        remediation = row.pop("remediation") or {}
+        row.pop("tags")
+        row |= {
+            "openSurfaces": [surface["surface"] for surface in surfaces if surface["problem"]],
+            "keys": [f"{surface['surface']}={surface['key']}" for surface in surfaces if surface["key"]],
+            "owners": [f"{key}={value}" for key, value in owners(one).items()],
+            "remediationId": remediation.get("id", ""),
+            "remediationOutcome": remediation.get("outcome", ""),
+            "controls": [control["name"] for control in row["controls"]],
+        }
+        writer.writerow({column: harmless(_cell(row[column])) for column in _COLUMNS})
+    return text.getvalue()
+
+
+def surface_words(surface: SurfaceAssessment) -> str:
+    """One surface and its key, or what is wrong with it."""
+    name = surface.surface.replace("-", " ")
+    key = f"key {surface.key_id.rpartition('/')[2]}" if surface.key_id else ""
+    return f"{name}: " + (f"{surface.problem} ({key})" if surface.problem and key else surface.problem or key)
+
+
+def owners(one: AuditedEndpoint) -> dict[str, str]:
+    """The tags that say whom to ask."""
+    return {
+        key: value
+        for key, value in sorted((one.tags or {}).items())
+        if any(word in key.lower() for word in _OWNER_WORDS)
+    }
+
+
+def age(since: datetime, now: datetime) -> str:
+    """In days; in hours on the first day."""
+    passed = now - since
+    return f"{passed.days} d" if passed.days else f"{passed.seconds // 3600} h"
+
+
+def remediation_words(audit: Audit, one: AuditedEndpoint) -> str:
+    """How the latest remediation on record ended, or that it is open."""
+    latest = audit.remediations.get((one.region, one.name))
+    return f"{latest.outcome or 'open'} ({latest.started_at[:10]})" if latest else ""
+
+
+def open_surfaces(one: AuditedEndpoint) -> Iterator[SurfaceAssessment]:
+    """The surfaces without a key that counts, of an endpoint that isn't exempt."""
+    if one.verdict is not Verdict.EXEMPT:
+        yield from (surface for surface in one.config.surfaces if surface.problem)
+
+
+def _object(audit: Audit, one: AuditedEndpoint) -> dict[str, Any]:
+    latest = audit.remediations.get((one.region, one.name))
+    controls = concerned(frozenset(surface.surface for surface in open_surfaces(one)))
+    return {
+        "region": one.region,
+        "endpoint": one.name,
+        "verdict": one.verdict,
+        "status": one.status,
+        "config": one.config.name,
+        "surfaces": [
+            {
+                "surface": surface.surface,
+                "path": ".".join(map(str, surface.path)),
+                "key": surface.key_id or "",
+                "problem": surface.problem,
+            }
+            for surface in one.config.surfaces
+        ],
+        "instanceTypes": one.config.instance_types,
+        "createdAt": iso(one.created_at),
+        "modifiedAt": iso(one.modified_at),
+        "tags": one.tags,
+        "sharesConfigWith": [
+            name for name in audit.shared.get((one.region, one.config.name), ()) if name != one.name
+        ],
+        "exemption": one.exemption,
+        "remediation": latest
+        and {"id": latest.remediation_id, "startedAt": latest.started_at, "outcome": latest.outcome},
+        "controls": [{"name": control.name, "source": control.source} for control in controls],
+    }
+
+
+def _cell(value: Any) -> str:
+    return "; ".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)

@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateways.pace import QUOTAS, Pace, Paces
+from remediation.errors import RemediationError, ServiceUnavailable, Throttled
+
+
+class Time:
+    """A clock that only sleeping moves."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def clock(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+
+def paced(rate: float | None, time: Time) -> Pace:
+    return Pace(rate, clock=time.clock, sleep=time.sleep)
+
+
+def failing(error: type[RemediationError], times: int) -> Callable[[], str]:
+    left = [error("no")] * times
+
+    def do() -> str:
+        if left:
+            raise left.pop()
+        return "done"
+
+    return do
+
+
+@given(st.floats(0.1, 50), st.lists(st.floats(0, 3), min_size=2, max_size=40))
+def test_calls_are_never_closer_than_the_rate_allows(rate: float, pauses: list[float]) -> None:
+    time = Time()
+    pace, made = paced(rate, time), list[float]()
+    for pause in pauses:
+        time.now += pause
+        pace.call(lambda: made.append(time.now))
+    assert all(later - earlier >= 1 / rate - 1e-6 for earlier, later in itertools.pairwise(made))
+
+
+def test_what_comes_evenly_does_not_wait_longer_than_the_rate() -> None:
+    time = Time()
+    pace = paced(5, time)
+    for _ in range(11):
+        pace.call(lambda: None)
+    assert time.now == pytest.approx(1002)  # pyright: ignore[reportUnknownMemberType]
+
+
+def test_without_a_rate_nobody_waits() -> None:
+    time = Time()
+    pace = paced(None, time)
+    for _ in range(1000):
+        pace.call(lambda: None)
+    assert time.now == 1000
+
+
+def test_after_a_throttle_everyone_waits_longer_each_time() -> None:
+    time = Time()
+    pace = paced(None, time)
+    assert pace.call(failing(Throttled, 3)) == "done"
+    assert time.now == 1000 + 1 + 2 + 4
+    assert pace.throttled == 3
+    assert pace.call(failing(Throttled, 1)) == "done"
+    assert time.now == 1000 + 7 + 1, "what succeeds in between ends it"
+
+
+@pytest.mark.parametrize(("error", "tries"), [(Throttled, 8), (ServiceUnavailable, 3)])
+def test_it_gives_up_in_the_end(error: type[RemediationError], tries: int) -> None:
+    assert paced(None, Time()).call(failing(error, tries - 1)) == "done"
+    with pytest.raises(error):
+        paced(None, Time()).call(failing(error, tries))
+
+
+def test_a_refusal_is_not_tried_again() -> None:
+    with pytest.raises(RemediationError):
+        paced(None, Time()).call(failing(RemediationError, 1))
+
+
+def test_a_share_is_of_each_calls_own_quota() -> None:
+    paces = Paces(0.5)
+    assert {call: paces[call].rate for call in QUOTAS} == {
+        "ListEndpoints": 1, "DescribeEndpoint": 2.5, "DescribeEndpointConfig": 2.5,
+    }  # fmt: skip
