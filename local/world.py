@@ -25,7 +25,7 @@ from botocore.config import Config
 from moto.stepfunctions.parser.backend.execution import Execution
 from slack_sdk.signature import SignatureVerifier
 
-from local import interpreter
+from local import interpreter, resource_tags
 from local.clock import Clock
 from local.cloud import Cloud, Deployment
 from local.events import EventBus, assumed_role, cloudtrail_event, execution_ended_event
@@ -102,6 +102,7 @@ class World:
 
         self.roles: dict[str, list[Policy]] = {}  # by ARN; what is put here counts from now on
         simulator.install(self.roles)
+        resource_tags.install(self.sagemaker)
         self.runner = FunctionRunner(
             clock,
             {

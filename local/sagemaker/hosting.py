@@ -110,6 +110,12 @@ class SageMakerHosting:
         with self._lock:
             self._region(region).tags_of(resource_arn, self._clock.now()).update(tags)
 
+    def tagged_endpoints(self, region_name: str) -> list[tuple[str, dict[str, str]]]:
+        """The ARNs of a region's endpoints and their tags, as the Resource Groups Tagging API knows them."""
+        with self._lock:
+            region, now = self._region(region_name), self._clock.now()
+            return [(endpoint.arn, dict(region.tags[endpoint.arn])) for endpoint in region.endpoints(now)]
+
     def answer(self, incoming: Incoming) -> Answer:
         """Answer one request.
 

@@ -27,6 +27,7 @@ import gateways.sagemaker
 import gateways.slack
 import gateways.workflow
 from gateways.records import Records
+from local import resource_tags
 from local.clock import Clock
 from local.sagemaker import SageMakerHosting
 from local.slack import Channel, SlackStandIn, User, UserGroup
@@ -180,6 +181,7 @@ def bench(monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
         users=[ADA, GRACE, MALLORY],
         user_groups=[UserGroup(id="S0TEAM", handle="team", users=[GRACE.id])],
     )
+    resource_tags.install(hosting)
     with hosting.serve() as sagemaker_server, slack.serve() as slack_server, mock_aws(config=_KEEP):
         for name, value in {
             "AWS_DEFAULT_REGION": REGION,

@@ -10,8 +10,10 @@ from typing import Any
 
 import pytest
 
+from gateways.resource_tags import ResourceTags
 from ops import deployment
 from ops.__main__ import main
+from remediation.errors import RequestRefused
 from tests.handlers.conftest import KEY_ARN, REGION, Bench
 
 Run = Callable[..., tuple[int, str, str]]
@@ -166,6 +168,47 @@ def test_the_latest_remediation_is_named_where_sealpoint_is_deployed(
     bench.run(close_remediation.handler, **bench.check_input("open", "r-1"), outcome="DENIED")
     found = _found(run("--format", "json")[1])["open"]["remediation"]
     assert (found["id"], found["outcome"]) == ("r-1", "DENIED")
+
+
+def test_owners_and_exemptions_come_from_the_tags_of_all_endpoints_at_once(bench: Bench, run: Run) -> None:
+    def tag(name: str, **tags: str) -> None:
+        bench.make_endpoint(name)
+        arn = bench.sagemaker.describe_endpoint(EndpointName=name)["EndpointArn"]
+        listed = [
+            {"Key": key.replace("__", ":").replace("_", "-"), "Value": value} for key, value in tags.items()
+        ]
+        bench.sagemaker.add_tags(ResourceArn=arn, Tags=listed)
+
+    tag("Owned", team="fraud", colour="red")
+    tag("exempt", sealpoint__exempt_until="2999-12-31", sealpoint__exempt_reason="synthetic data")
+    tag("late", sealpoint__exempt_until="2020-01-01")
+    bench.hosting.calls.clear()
+    code, out, _ = run("--format", "json")
+    found = _found(out)
+    assert code == 0
+    assert {name: one["verdict"] for name, one in found.items()} == {
+        "Owned": "UNENCRYPTED", "late": "UNENCRYPTED", "exempt": "EXEMPT",
+    }  # fmt: skip
+    assert found["Owned"]["tags"] == {"team": "fraud", "colour": "red"}
+    assert found["exempt"]["exemption"] == "Exempt until 2999-12-31: synthetic data."
+    assert found["exempt"]["controls"] == []
+    assert "ended on 2020-01-01" in found["late"]["exemption"]
+    assert "ListTags" not in {call.operation for call in bench.hosting.calls}
+    assert "team=fraud" in run()[1]
+
+
+def test_tags_that_can_not_be_read_are_told_and_the_rest_is_judged(
+    bench: Bench, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: ResourceTags) -> dict[str, dict[str, str]]:
+        raise RequestRefused("Resource Groups Tagging refused GetResources: AccessDeniedException: no")
+
+    monkeypatch.setattr(ResourceTags, "of_endpoints", refuse)
+    bench.make_endpoint("open")
+    code, out, err = run("--format", "json")
+    assert code == 2
+    assert _found(out)["open"]["tags"] is None
+    assert "tags, and so exemptions: Resource Groups Tagging refused" in err
 
 
 def test_the_table_and_the_csv_say_the_same(bench: Bench, run: Run) -> None:
