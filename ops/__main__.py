@@ -6,14 +6,14 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 
 from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 from rich.markup import escape
 
-from ops import audit, backout, decide, doctor, guardrail, history, slack_app
+from ops import audit, backout, decide, doctor, guardrail, history, remediate, slack_app
 from ops.deployment import Deployment, NotDeployed, all_regions, configured_regions
 from remediation.approval import ASK_AGAIN_DAYS
 from remediation.errors import RemediationError
@@ -33,29 +33,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = _parser().parse_args(arguments)
     console = Console(highlight=False, emoji=False)  # an ARN's `:secret:` is no picture
     try:
-        if given.command in ("doctor", "guardrail"):
-            regions = dict.fromkeys(given.regions or configured_regions() or [None])
-            deployments = [Deployment(region, given.stack) for region in regions]
-            if given.command == "doctor":
-                return doctor.run(deployments, console, os.environ.get("SLACK_API_URL", ""))
-            return _guardrail(deployments, given)
-        if given.command == "audit":
-            return _audit(given)
-        deployment = Deployment(given.region, given.stack)
-        if given.command == "backout":
-            return backout.run(deployment, given.endpoint, console, confirmed=given.yes)
-        if given.command in ("approve", "deny"):
-            return decide.run(deployment, _decision(given), console)
-        if given.command == "manifest":
-            manifest = slack_app.manifest(deployment.output("SlackInteractionsUrl"))
-            sys.stdout.write(json.dumps(manifest, indent=2) + "\n")
-            return 0
-        return _history(deployment, given.endpoint, given.format, console)
+        return _run(given, console)
     except (
         NotDeployed,
         backout.NothingToBackOutOf,
         decide.NotDecided,
         guardrail.TooLong,
+        remediate.NoSuchEndpoint,
         RemediationError,
     ) as error:
         Console(stderr=True, emoji=False).print(escape(str(error)), style="red", soft_wrap=True)
@@ -68,6 +52,31 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         Console(stderr=True, emoji=False).print("Stopped. What was requested goes on by itself.")
         return _FAILED
+
+
+def _run(given: argparse.Namespace, console: Console) -> int:
+    if given.command in _OF_ALL_REGIONS:
+        return _OF_ALL_REGIONS[given.command](given, console)
+    deployment = Deployment(given.region, given.stack)
+    match given.command:
+        case "backout":
+            return backout.run(deployment, given.endpoint, console, confirmed=given.yes)
+        case "remediate":
+            return remediate.run(deployment, given.endpoint, console, to_the_end=given.follow)
+        case "approve" | "deny":
+            return decide.run(deployment, _decision(given), console)
+        case "manifest":
+            manifest = slack_app.manifest(deployment.output("SlackInteractionsUrl"))
+            sys.stdout.write(json.dumps(manifest, indent=2) + "\n")
+            return 0
+        case _:
+            return _history(deployment, given.endpoint, given.format, console)
+
+
+def _deployments(given: argparse.Namespace) -> list[Deployment]:
+    """In the regions that are given, or else in those of cdk.json, or in the environment's."""
+    regions = given.regions or configured_regions() or [None]
+    return [Deployment(region, given.stack) for region in dict.fromkeys(regions)]
 
 
 def _history(deployment: Deployment, endpoint: str | None, wanted: str, console: Console) -> int:
@@ -90,12 +99,12 @@ def _history(deployment: Deployment, endpoint: str | None, wanted: str, console:
     return 0
 
 
-def _audit(given: argparse.Namespace) -> int:
-    wanted = given.regions or configured_regions() or [None]
+def _audit(given: argparse.Namespace, _console: Console) -> int:
+    deployments = _deployments(given)
     if given.all_regions:
-        wanted = all_regions(Deployment(wanted[0], given.stack))
+        deployments = [Deployment(region, given.stack) for region in all_regions(deployments[0])]
     return audit.run(
-        [Deployment(region, given.stack) for region in dict.fromkeys(wanted)],
+        deployments,
         given.format,
         share=given.share,
         fail_on_unencrypted=given.fail_on == "unencrypted",
@@ -109,15 +118,26 @@ def _share(text: str) -> float:
     return share
 
 
-def _guardrail(deployments: list[Deployment], given: argparse.Namespace) -> int:
+def _guardrail(given: argparse.Namespace, _console: Console) -> int:
     return guardrail.run(
-        deployments,
+        _deployments(given),
         given.kind,
         excepted=given.excepted,
         keys=given.keys,
         allow_local_nvme=given.allow_local_nvme,
         console=Console(stderr=True, highlight=False, emoji=False),
     )
+
+
+def _doctor(given: argparse.Namespace, console: Console) -> int:
+    return doctor.run(_deployments(given), console, os.environ.get("SLACK_API_URL", ""))
+
+
+_OF_ALL_REGIONS: Mapping[str, Callable[[argparse.Namespace, Console], int]] = {
+    "audit": _audit,
+    "doctor": _doctor,
+    "guardrail": _guardrail,
+}
 
 
 def _decision(given: argparse.Namespace) -> decide.Decision:
@@ -141,6 +161,14 @@ def _parser() -> argparse.ArgumentParser:
     undone = commands.add_parser("backout", help="return an encrypted endpoint to its earlier config")
     undone.add_argument("endpoint", help="the endpoint's name")
     undone.add_argument("--yes", action="store_true", help="don't ask")
+    started = commands.add_parser(
+        "remediate",
+        help="start the workflow for an endpoint by hand, and follow it",
+        epilog="Exit code 0: encrypted now, or already, or exempt, 1: it ended otherwise, 2: it could not be "
+        f"started. It needs these permissions: {', '.join(remediate.PERMISSIONS)}.",
+    )
+    started.add_argument("endpoint", help="the endpoint's name")
+    started.add_argument("--no-follow", action="store_false", dest="follow", help="only start it")
     approved = commands.add_parser("approve", help="let an endpoint be encrypted, as its card asks")
     approved.add_argument("--reason", help="required with --break-glass")
     approved.add_argument(
@@ -208,7 +236,7 @@ def _parser() -> argparse.ArgumentParser:
         help="let configs pass whose instance types have local NVMe storage, on which AWS long refused a key",
     )
     described = commands.add_parser("manifest", help="print the manifest to create the Slack app from")
-    for command in (shown, undone, approved, denied, described):
+    for command in (shown, undone, started, approved, denied, described):
         command.add_argument("--region", help="the AWS region, if not the environment's")
     for command in (examined, prevented, audited):
         command.add_argument(
@@ -218,7 +246,7 @@ def _parser() -> argparse.ArgumentParser:
             metavar="REGION",
             help="an AWS region, once for each; if not those of cdk.json here, or the environment's",
         )
-    for command in (shown, undone, approved, denied, examined, prevented, audited, described):
+    for command in (shown, undone, started, approved, denied, examined, prevented, audited, described):
         command.add_argument("--stack", help="the stack's name, if not <namePrefix>-<region>")
     return parser
 

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
 from datetime import UTC, datetime
 
 from rich.console import Console
 from rich.markup import escape
 
+from ops import follow
 from ops.deployment import Deployment
 from remediation import backout
 from remediation.approval import Answer
 from remediation.record import Remediation, happened
 from remediation.vocabulary import Outcome
-
-_LOOK_EVERY_SECONDS = 5
 
 
 class NothingToBackOutOf(Exception):
@@ -60,22 +57,6 @@ def request(deployment: Deployment, remediation: Remediation, now: datetime) -> 
     return backout_id
 
 
-def follow(
-    deployment: Deployment, backout_id: str, console: Console, sleep: Callable[[float], None] = time.sleep
-) -> Remediation:
-    """Print the backout's timeline as it grows, until it has ended; returns its record."""
-    shown = 0
-    while True:
-        record = deployment.records.find_remediation(backout_id)
-        timeline = record.get("timeline", []) if record else []
-        for entry in timeline[shown:]:
-            console.print(f"[dim]{entry['at']}[/] {escape(entry['what'])}", soft_wrap=True)
-        shown = len(timeline)
-        if record and "outcome" in record:
-            return record
-        sleep(_LOOK_EVERY_SECONDS)
-
-
 def run(deployment: Deployment, endpoint_name: str, console: Console, *, confirmed: bool) -> int:
     """The command; returns its exit code: 0 if the endpoint is on its earlier config."""
     remediation = find(deployment, endpoint_name)
@@ -90,8 +71,7 @@ def run(deployment: Deployment, endpoint_name: str, console: Console, *, confirm
         return 1
     backout_id = request(deployment, remediation, datetime.now(UTC))
     console.print(f"Backout {backout_id} is under way; stopping this command does not stop it.")
-    record = follow(deployment, backout_id, console)
+    record = follow.until_ended(deployment, backout_id, console)
     back = record.get("outcome") == Outcome.BACKED_OUT
-    words = f"{record.get('outcome', '')} {record.get('reason', '')}".strip()
-    console.print(f"{'✓' if back else '✗'} {escape(words)}", style="bold green" if back else "bold red")
+    follow.say_how_it_ended(record, console, well=back)
     return 0 if back else 1

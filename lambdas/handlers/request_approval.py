@@ -105,8 +105,8 @@ def _route(remediation: Remediation) -> Route:
     approval = records().approval(remediation.get("approvalId", ""))
     if approval is None and rules().find(name) is None:
         raise InvalidInput(
-            f"The settings no longer have the route {name} that this endpoint took, so nobody was asked. Its "
-            "next change starts it anew, or so can you, with its name alone."
+            f"The settings no longer have the route {name} that this endpoint took, so nobody was asked. "
+            f"Start it anew: `python -m ops remediate {remediation['endpointName']}`."
         )
     return rules().deciding(name, approval)
 

@@ -289,9 +289,11 @@ def _judge_approval(approval: Approval, wish: Wish, rules: Rules, remediation: R
 
 def _whose_change(wish: Wish, remediation: Remediation) -> str:
     made_by = remediation["trigger"]["principalArn"]
+    asked = remediation["trigger"]["kind"] == "manual"
     if is_slack_user(wish.by) or session_name(wish.by).casefold() == session_name(made_by).casefold():
-        return "You made this change"
-    return f"This change was made under the role that you have assumed, by `{session_name(made_by)}`"
+        return "You asked for this yourself" if asked else "You made this change"
+    what = "This was asked for" if asked else "This change was made"
+    return f"{what} under the role that you have assumed, by `{session_name(made_by)}`"
 
 
 def is_own_change(approval: Approval, wish: Wish, remediation: Remediation) -> bool:

@@ -46,6 +46,9 @@ _SURFACE_WORDS = {
     Surface.ASYNC_OUTPUT: "Async output",
 }
 
+# What the trigger's principal did
+_CAME_BY = {"event": "Changed by", "manual": "Asked for by", "sweep": "Found by"}
+
 _OUTCOME_WORDS = {
     Outcome.ENCRYPTED: (":lock:", "Encrypted: the endpoint is in service on its encrypted twin."),
     Outcome.ALREADY_ENCRYPTED: (":lock:", "Already encrypted."),
@@ -189,7 +192,7 @@ def _facts(remediation: Remediation, title: str, *, changed: bool = True) -> lis
     told = [
         f"*Endpoint*\n{code(remediation['endpointName'])}",
         f"*Account · region*\n{code(trigger['accountId'])} · {code(trigger['region'])}",
-        f"*Changed by*\n{_changed_by(remediation)}",
+        f"*{_CAME_BY[trigger['kind']]}*\n{_changed_by(remediation)}",
         f"*Runs on* ({escape(status)})\n{_variants(remediation)}",
     ]
     blocks = [header(title), fields(*(clip(field, FIELD_LIMIT) for field in told))]
@@ -422,6 +425,8 @@ def _surface_line(key: SurfaceEntry, *, changed: bool) -> str:
 
 def _changed_by(remediation: Remediation) -> str:
     trigger = remediation["trigger"]
+    if trigger["kind"] == "sweep":
+        return "the scheduled sweep"
     slack_user = remediation.get("changedBySlackUser")
     principal = trigger["principalArn"].rpartition(":")[2]
     who = f"{person(slack_user)}, {code(principal)}" if slack_user else code(principal)

@@ -5,11 +5,16 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
+from rich.console import Console
 
 from ops import __main__ as ops
-from ops import backout
+from ops import follow
+from remediation.errors import ServiceUnavailable, Throttled
+from tests.unit import samples
 from tests.workflow.loop import Loop
 
 pytestmark = pytest.mark.xdist_group("world")
@@ -22,6 +27,7 @@ def run(loop: Loop, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixtur
     """Run a command; its exit code, what it printed, and what it complained of."""
     for name, value in {
         "AWS_ENDPOINT_URL": loop.world.cloud.url,
+        "AWS_ENDPOINT_URL_SAGEMAKER": loop.world.sagemaker_url,
         "AWS_REGION": loop.world.region,
         "AWS_DEFAULT_REGION": loop.world.region,
         "AWS_ACCESS_KEY_ID": "AKIAOPERATOR",
@@ -29,7 +35,7 @@ def run(loop: Loop, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixtur
         "COLUMNS": "200",
     }.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr(backout, "_LOOK_EVERY_SECONDS", 0.02)
+    monkeypatch.setattr(follow, "LOOK_EVERY_SECONDS", 0.02)
 
     def run(*arguments: str) -> tuple[int, str, str]:
         capfd.readouterr()
@@ -71,6 +77,75 @@ def test_backout_from_the_command_line(loop: Loop, run: Run) -> None:
     assert loop.status() == ("InService", loop.config)
     assert loop.record()["backoutRequestedBy"].startswith("arn:")
     assert "Returned to" in json.dumps(loop.card().blocks)
+
+
+def test_remediate_is_followed_to_its_end(loop: Loop, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    execution = loop.make_endpoint()
+    loop.deny()
+    assert loop.outcome(execution) == "DENIED"
+    deeds = [
+        loop.world.settle,
+        lambda: loop.click("approve", card=loop.cards()[-1]),
+        *[loop.world.clock.advance_to_next_timer] * 30,
+    ]
+
+    def live_on(_: float) -> None:
+        """While it waits to look again: someone approves, and time passes."""
+        deeds.pop(0)()
+        loop.world.settle()
+
+    monkeypatch.setattr(follow, "time", SimpleNamespace(sleep=live_on))
+    code, said, _ = run("remediate", loop.name)
+    started = loop.execution()
+    assert loop.outcome(started) == "ENCRYPTED"
+    assert code == 0
+    assert f"Remediation {started.name} is under way" in said
+    assert f"python -m ops approve {started.name}" in said
+    assert f"/archives/{loop.world.channel_id}/" in said
+    assert "Decided: APPROVED" in said
+    assert "✓ ENCRYPTED" in said
+    assert loop.record(started)["trigger"]["principalArn"].startswith("arn:")
+    assert "*Asked for by*" in json.dumps(loop.cards()[-1].blocks)
+
+
+def test_remediate_says_what_else_became_of_it(loop: Loop, run: Run) -> None:
+    code, _, complaint = run("remediate", "no-such-endpoint")
+    assert code == 2
+    assert f"There is no endpoint no-such-endpoint in {loop.world.region}" in complaint
+    first = loop.make_endpoint()
+    code, said, _ = run("remediate", loop.name)
+    assert code == 1
+    assert f"SUPERSEDED Remediation {first.name} already covers this change." in said
+    loop.click("approve")
+    assert loop.outcome(first) == "ENCRYPTED"
+    code, said, _ = run("remediate", loop.name)
+    assert code == 0
+    assert "ALREADY_ENCRYPTED" in said
+
+
+def test_remediate_may_be_only_started(loop: Loop, run: Run) -> None:
+    loop.encrypt()
+    code, said, _ = run("remediate", loop.name, "--no-follow")
+    assert code == 0
+    assert "ALREADY" not in said
+    assert loop.outcome(loop.execution()) == "ALREADY_ENCRYPTED"
+
+
+def test_following_goes_on_where_a_read_is_throttled() -> None:
+    record = samples.remediation(outcome="ENCRYPTED", timeline=[{"at": "2026-11-23T09:00:00Z", "what": "x"}])
+    answers: list[Any] = [Throttled("slow down"), None, ServiceUnavailable("away"), record]
+
+    def read(_: str) -> Any:
+        answer = answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    deployment: Any = SimpleNamespace(records=SimpleNamespace(find_remediation=read))
+    pauses: list[float] = []
+    followed = follow.until_ended(deployment, "r-1", Console(), sleep=pauses.append)
+    assert followed is record
+    assert len(pauses) == 3
 
 
 def test_a_backout_of_nothing_says_why(loop: Loop, run: Run) -> None:
