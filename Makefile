@@ -76,6 +76,10 @@ bench-cold: cdk.out/manifest.json # from cold to an answered click, on Lambda's 
 bench-cost: cdk.out/manifest.json # docs/cost.md: what is billed, counted
 	@PYTHONPATH=lambdas $(BIN)/python -m bench.cost
 
+.PHONY: bench-audit
+bench-audit: setup # how long an audit takes beside what AWS's quotas allow: some eight minutes
+	@PYTHONPATH=lambdas $(BIN)/python -m bench.audit
+
 .PHONY: browser
 browser: setup # a Chromium for the browser tests: the system's, or Debian's, or Playwright's own
 	@$(BIN)/python -m tests.browser.chromium

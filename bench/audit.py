@@ -21,10 +21,12 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 import boto3
+from moto.server import ThreadedMotoServer
 from rich.console import Console
 from rich.table import Table
 
 from gateways.pace import QUOTAS
+from local import resource_tags
 from local.clock import Clock
 from local.sagemaker import SageMakerHosting
 from ops.audit.collect import CONCURRENCY, Plan, collect
@@ -87,10 +89,10 @@ def main() -> None:
 
 def measure(regions: list[str], endpoints: int, *, quotas: bool) -> Measured:
     """One audit, in a process of its own, so that its memory is its own."""
-    with _server(regions, endpoints, quotas=quotas) as (url, server):
+    with _server(regions, endpoints, quotas=quotas) as (urls, server):
         ours, theirs = multiprocessing.Pipe()
         auditor = multiprocessing.get_context("spawn").Process(
-            target=_audit, args=(theirs, url, regions, quotas)
+            target=_audit, args=(theirs, urls, regions, quotas)
         )
         auditor.start()
         seconds, wrong, peak_mb = ours.recv()
@@ -113,10 +115,10 @@ def _floor(endpoints: int, *, quotas: bool) -> float:
     return 2 * endpoints * _LATENCY_SECONDS / CONCURRENCY
 
 
-def _audit(told: Connection, url: str, regions: list[str], quotas: bool) -> None:
+def _audit(told: Connection, urls: tuple[str, str], regions: list[str], quotas: bool) -> None:
     os.environ |= {
-        "AWS_ENDPOINT_URL_SAGEMAKER": url,
-        "AWS_ENDPOINT_URL_RESOURCE_GROUPS_TAGGING_API": url,
+        "AWS_ENDPOINT_URL_SAGEMAKER": urls[0],
+        "AWS_ENDPOINT_URL": urls[1],
         "AWS_ACCESS_KEY_ID": "AKIABENCH",
         "AWS_SECRET_ACCESS_KEY": "bench",
     }
@@ -146,7 +148,9 @@ def _wrong(audit: Audit) -> int:
 
 
 @contextmanager
-def _server(regions: list[str], endpoints: int, *, quotas: bool) -> Iterator[tuple[str, Connection]]:
+def _server(
+    regions: list[str], endpoints: int, *, quotas: bool
+) -> Iterator[tuple[tuple[str, str], Connection]]:
     ours, theirs = multiprocessing.Pipe()
     server = multiprocessing.get_context("spawn").Process(
         target=_serve, args=(theirs, regions, endpoints, quotas)
@@ -161,13 +165,16 @@ def _server(regions: list[str], endpoints: int, *, quotas: bool) -> Iterator[tup
 
 def _serve(told: Connection, regions: list[str], endpoints: int, quotas: bool) -> None:
     hosting = SageMakerHosting(clock=Clock(speed=1), account_id="123456789012")
+    resource_tags.install(hosting)
+    tagging = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    tagging.start()
     with hosting.serve() as server:
         for region in regions:
             _fill(server.url, region, endpoints)
         hosting.faults.quotas_enforced = quotas
         hosting.faults.latency_seconds = _LATENCY_SECONDS
         hosting.calls.clear()
-        told.send(server.url)
+        told.send((server.url, "http://{}:{}".format(*tagging.get_host_and_port())))
         while told.recv() == "report":
             calls = Counter(call.operation for call in hosting.calls)
             told.send((calls, sum(call.error_code == _THROTTLED for call in hosting.calls)))

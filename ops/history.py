@@ -9,12 +9,12 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
-from importlib.resources import files
 from typing import Any
 
 from rich.markup import escape as markup_escape
 from rich.table import Table
 
+from ops.html import page, table
 from ops.spreadsheet import harmless
 from remediation.record import Remediation, in_order
 from remediation.vocabulary import Outcome
@@ -42,11 +42,11 @@ class Evidence:
 
 
 def as_table(history: Sequence[Evidence]) -> Table:
-    table = Table("Started (UTC)", "Endpoint", "Region", "What", "Outcome", "Decided by", "Reason")
+    shown = Table("Started (UTC)", "Endpoint", "Region", "What", "Outcome", "Decided by", "Reason")
     for evidence in history:
         record = evidence.record
         outcome = _outcome(record)
-        table.add_row(
+        shown.add_row(
             markup_escape(_moment(record["startedAt"])),
             markup_escape(record["endpointName"]),
             markup_escape(record["trigger"]["region"]),
@@ -55,7 +55,7 @@ def as_table(history: Sequence[Evidence]) -> Table:
             markup_escape(_decider(record)),
             markup_escape(record.get("reason", "")),
         )
-    return table
+    return shown
 
 
 def as_json(history: Iterable[Evidence]) -> str:
@@ -86,18 +86,11 @@ def as_csv(history: Iterable[Evidence]) -> str:
 
 def as_report(history: Sequence[Evidence], *, made_at: str, where: str) -> str:
     """One HTML page that needs nothing else, to print or to file."""
-    style = files("ops").joinpath("report.css").read_text()
     counted = Counter(_outcome(evidence.record) for evidence in history)
-    summary = _rows(("Outcome", "Remediations"), sorted((word, str(n)) for word, n in counted.items()))
+    summary = table(("Outcome", "Remediations"), sorted((word, str(n)) for word, n in counted.items()))
     parts = "\n".join(_section(evidence) for evidence in history)
-    return (
-        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{_TITLE}</title>\n<style>\n{style}</style>\n</head>\n<body>\n<h1>{_TITLE}</h1>\n"
-        f'<p class="where">{escape(where)}<br>made {escape(_moment(made_at))} UTC</p>\n'
-        + (f"{summary}\n{parts}\n" if history else "<p>Nothing is on record.</p>\n")
-        + "</body>\n</html>\n"
-    )
+    body = f"{summary}\n{parts}" if history else "<p>Nothing is on record.</p>"
+    return page(_TITLE, [where, f"made {_moment(made_at)} UTC"], body)
 
 
 def _section(evidence: Evidence) -> str:
@@ -119,8 +112,8 @@ def _section(evidence: Evidence) -> str:
     return (
         f'<section>\n<h2>{escape(record["endpointName"])} <span class="{escape(outcome.lower())}">'
         f"{escape(outcome)}</span></h2>\n<dl>{facts}</dl>\n"
-        + (_rows(("Encryption surface", "before", after), surfaces) if surfaces else "")
-        + (_rows(("UTC", "what happened", "by"), timeline) if timeline else "")
+        + (table(("Encryption surface", "before", after), surfaces) if surfaces else "")
+        + (table(("UTC", "what happened", "by"), timeline) if timeline else "")
         + f"{kept}\n</section>"
     )
 
@@ -168,12 +161,6 @@ def _kept(snapshot: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
 
 def _pretty(body: Any) -> str:
     return escape(json.dumps(body, indent=2, sort_keys=True))
-
-
-def _rows(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    top = "".join(f"<th>{escape(cell)}</th>" for cell in head)
-    body = "".join(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in rows)
-    return f"<table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table>"
 
 
 def _outcome(record: Remediation) -> str:

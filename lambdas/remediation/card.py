@@ -192,7 +192,7 @@ def _facts(remediation: Remediation, title: str, *, changed: bool = True) -> lis
     told = [
         f"*Endpoint*\n{code(remediation['endpointName'])}",
         f"*Account · region*\n{code(trigger['accountId'])} · {code(trigger['region'])}",
-        f"*{_CAME_BY[trigger['kind']]}*\n{_changed_by(remediation)}",
+        f"*{_CAME_BY.get(trigger['kind'], 'Changed by')}*\n{_changed_by(remediation)}",
         f"*Runs on* ({escape(status)})\n{_variants(remediation)}",
     ]
     blocks = [header(title), fields(*(clip(field, FIELD_LIMIT) for field in told))]

@@ -14,6 +14,7 @@ from ops import deployment as settings
 from ops.audit import formats
 from ops.audit.collect import CONCURRENCY, Plan, collect
 from ops.audit.progress import Bars
+from ops.audit.report import as_report
 from ops.audit.result import Audit
 from ops.deployment import Deployment, NotDeployed
 from remediation.vocabulary import Surface, Verdict
@@ -81,6 +82,8 @@ def _show(audit: Audit, wanted: str) -> None:
             sys.stdout.write(formats.as_json(audit) + "\n")
         case "csv":
             sys.stdout.write(formats.as_csv(audit))
+        case "html":
+            sys.stdout.write(as_report(audit))
         case _:
             Console(highlight=False, emoji=False).print(formats.as_table(audit))
 

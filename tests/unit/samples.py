@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from ops.audit.result import Audit
+from remediation.assessment import SurfaceAssessment
+from remediation.audit import AuditedConfig, AuditedEndpoint, sharing, worst_first
 from remediation.record import Approval, Remediation
 from remediation.route import DecideIn, Mode, Route, Rules
-from remediation.vocabulary import ApprovalStatus
+from remediation.vocabulary import ApprovalStatus, Surface, Verdict
 
 KEY_ARN = "arn:aws:kms:us-east-1:123456789012:key/1111aaaa-2222-bbbb-3333-cccc4444dddd"
 SOURCE = "fraud-config"
@@ -111,3 +115,41 @@ def approval(status: ApprovalStatus = ApprovalStatus.PENDING, **facts: Any) -> A
         **facts,
     }
     return record
+
+
+MADE_AT = datetime(2026, 11, 24, 6, tzinfo=UTC)
+
+
+def audited(
+    name: str = "fraud",
+    *,
+    region: str = "us-east-1",
+    config: str = "",
+    problems: Mapping[Surface, str] | None = None,
+    **changes: Any,
+) -> AuditedEndpoint:
+    """An endpoint as an audit saw it; `problems` says of each of its surfaces what is wrong, if anything."""
+    problems = {Surface.INSTANCE_VOLUME: ""} if problems is None else problems
+    surfaces = tuple(
+        SurfaceAssessment(surface, ("KmsKeyId",), None if problem else KEY_ARN, problem)
+        for surface, problem in problems.items()
+    )
+    verdict = Verdict.UNENCRYPTED if problems.get(Surface.INSTANCE_VOLUME) else Verdict.ENCRYPTED
+    facts: dict[str, Any] = {
+        "region": region, "name": name,
+        "arn": f"arn:aws:sagemaker:{region}:123456789012:endpoint/{name.lower()}",
+        "status": "InService", "created_at": MADE_AT - timedelta(days=40),
+        "modified_at": MADE_AT - timedelta(days=4), "tags": {"team": "fraud"}, "exemption": "",
+        "config": AuditedConfig(config or f"{name}-config", surfaces, verdict, ("ml.m6i.large",)),
+        "verdict": verdict,
+    }  # fmt: skip
+    return AuditedEndpoint(**facts | changes)
+
+
+def audit(*endpoints: AuditedEndpoint, **changes: Any) -> Audit:
+    facts: dict[str, Any] = {
+        "account_id": "123456789012", "made_at": MADE_AT, "regions": ("us-east-1", "eu-west-1"),
+        "required": (Surface.INSTANCE_VOLUME,), "endpoints": worst_first(endpoints),
+        "shared": sharing(endpoints), "remediations": {}, "problems": [],
+    }  # fmt: skip
+    return Audit(**facts | changes)
