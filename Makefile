@@ -94,8 +94,9 @@ build/security/.ready: tests/security/requirements.lock
 	@touch $@
 
 .PHONY: pictures
-pictures: browser cdk.out/manifest.json # docs/card.png and docs/cards/, from the card as it is now
+pictures: browser cdk.out/manifest.json # docs/card.png, docs/cards/ and docs/audit/, as they are now
 	@PYTHONPATH=lambdas $(BIN)/python -m tests.browser.card_pictures
+	@PYTHONPATH=lambdas $(BIN)/python -m tests.browser.audit_pictures
 
 .PHONY: docs
 docs: cdk.out/manifest.json # docs/architecture.svg and docs/permissions.md, from the template as it is now

@@ -7,6 +7,7 @@ beside its floor: what the quotas, or the concurrency and the latency, set.
 
 from __future__ import annotations
 
+import logging
 import multiprocessing
 import os
 import resource
@@ -164,6 +165,7 @@ def _server(
 
 
 def _serve(told: Connection, regions: list[str], endpoints: int, quotas: bool) -> None:
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)  # it names every request
     hosting = SageMakerHosting(clock=Clock(speed=1), account_id="123456789012")
     resource_tags.install(hosting)
     tagging = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)

@@ -5,10 +5,12 @@ import os
 import re
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from ops import deployment
 from stacks.decision_settings import SAMPLE_APPROVERS, SAMPLE_CHANNEL
 from stacks.settings import DEFAULTS, Settings, SettingsError
 from tests.infrastructure.conftest import ROOT
@@ -297,3 +299,9 @@ def test_a_sample_in_a_route_is_refused_at_deployment() -> None:
     routes = [{"name": "x", "tags": {"a": "b"}, "slackChannel": SAMPLE_CHANNEL}]
     (problem,) = problems({**GOOD, "routes": routes}, "true")
     assert SAMPLE_CHANNEL in problem
+
+
+def test_the_command_line_takes_the_same_defaults(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)  # no cdk.json here
+    assert deployment.required_surfaces() == DEFAULTS["requiredSurfaces"]
+    assert deployment.encrypted_by("us-east-1") == (DEFAULTS["encryptedBy"],)

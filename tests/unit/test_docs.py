@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ops import doctor
+from ops import audit, doctor, remediate
 from ops.__main__ import main
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -36,6 +36,11 @@ def test_the_readmes_cost_table_is_the_measured_one() -> None:
 
 def test_the_readme_names_the_permissions_that_doctor_needs() -> None:
     assert all(f"`{permission}`" in README for permission in doctor.PERMISSIONS)
+
+
+@pytest.mark.parametrize("permission", {*audit.PERMISSIONS, *remediate.PERMISSIONS})
+def test_the_readme_names_what_audit_and_remediate_need(permission: str) -> None:
+    assert f"`{permission}`" in README
 
 
 def test_the_readme_names_every_command(capsys: pytest.CaptureFixture[str]) -> None:
