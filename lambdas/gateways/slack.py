@@ -115,6 +115,7 @@ class Slack:
                     return True
             except RequestRefused as error:
                 logger.warning("group_not_shown", group=group, error_message=str(error))
+                _group_members[group] = (time.monotonic(), frozenset())  # a click has no time to ask again
             except SlackUnavailable as error:
                 unreached = error
         if unreached is not None:

@@ -415,3 +415,18 @@ def test_a_glass_broken_on_a_deleted_card_is_announced(found: Bench) -> None:
     told = [json.dumps(one.blocks) for one in found.messages()]
     assert any("Break glass" in one and "patients wait" in one and ADA.id in one for one in told)
     assert found.approval().get("breakGlassToldOf") == ADA.id
+
+
+def test_a_glass_that_no_channel_takes_stops_neither_the_card_nor_the_thread(
+    found: Bench, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ask(found)
+    facts = {"breakGlassBy": ADA.id, "breakGlassReason": "patients wait"}
+    found.records.note_approval(found.approval()["approvalId"], facts)
+    found.slack.faults.fail("chat.postMessage", "restricted_action", times=2)
+    close(found, outcome="ENCRYPTED")
+    [card] = found.messages()
+    assert "Encrypted" in card.text
+    assert any(one.thread_ts for one in found.slack.messages(CHANNEL))
+    assert "UnexpectedError" in capsys.readouterr().out
+    assert "breakGlassToldOf" not in found.approval()

@@ -26,7 +26,7 @@ def show(remediation_id: str) -> None:
         backing_out = remediation.get("backoutId") and not remediation.get("backoutOutcome")
         if approval is not None and ("outcome" not in remediation or backing_out):
             slack = Slack(slack_secret(), timeout=_TIMEOUT_SECONDS)
-            announce_broken_glass(slack, remediation, approval)
+            _announced(slack, remediation, approval)
             slack.rewrite(approval, card.message(remediation, approval))
             tell_thread(slack, remediation, approval)
     except RemediationError as error:
@@ -59,8 +59,8 @@ def tell_thread(slack: Slack, remediation: Remediation, approval: Approval) -> N
         return
     try:
         slack.post(approval["channel"], thread.timeline(timeline[told:]), thread_ts=approval["ts"])
-    except RequestRefused as error:
-        # a locked thread takes no reply: the record has it all
+    except (RequestRefused, MessageGone) as error:
+        # a locked thread takes no reply, nor does a deleted card's: the record has it all
         logger.warning("thread_not_told", error_message=str(error))
     records().note(remediation["remediationId"], {"toldEntries": len(timeline)})
 
@@ -80,17 +80,25 @@ def tell_ending(remediation: Remediation, approval: Approval | None, *, or_post:
     SlackUnavailable
     """
     slack, message = patient_slack(), card.closed(remediation, approval)
+    if approval is not None:
+        _announced(slack, remediation, approval)
+        if _rewritten(slack, approval, message):
+            tell_thread(slack, remediation, approval)
+            return ""
     try:
-        if approval is not None:
-            announce_broken_glass(slack, remediation, approval)
-            if _rewritten(slack, approval, message):
-                tell_thread(slack, remediation, approval)
-                return ""
         return slack.post(channel_of(remediation), message)[1] if or_post else ""
     except RequestRefused as error:
         logger.error("ending_not_told", error_message=str(error))
         count("UnexpectedError")
         return ""
+
+
+def _announced(slack: Slack, remediation: Remediation, approval: Approval) -> None:
+    try:
+        announce_broken_glass(slack, remediation, approval)
+    except RequestRefused as error:
+        logger.error("glass_not_announced", error_message=str(error))
+        count("UnexpectedError")
 
 
 def _rewritten(slack: Slack, approval: Approval, message: card.Message) -> bool:
