@@ -38,7 +38,7 @@ def test_the_readme_names_the_permissions_that_doctor_needs() -> None:
     assert all(f"`{permission}`" in README for permission in doctor.PERMISSIONS)
 
 
-@pytest.mark.parametrize("permission", {*audit.PERMISSIONS, *remediate.PERMISSIONS})
+@pytest.mark.parametrize("permission", sorted({*audit.PERMISSIONS, *remediate.PERMISSIONS}))
 def test_the_readme_names_what_audit_and_remediate_need(permission: str) -> None:
     assert f"`{permission}`" in README
 
