@@ -194,7 +194,10 @@ class Functions(Construct):
         self.await_in_service = self._function(
             "AwaitInService",
             "Sees whether the endpoint can be updated yet",
-            environment=update_deadline | secret | rules,
+            environment=update_deadline
+            | secret
+            | rules
+            | {"CONCURRENT_UPDATES": str(settings.concurrent_updates)},
             records=("GetItem", "UpdateItem"),
             statements=[describe_endpoint, *read_secret],
         )

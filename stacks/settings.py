@@ -17,6 +17,7 @@ from stacks.settings_reader import Reader
 
 # Lambda hands out CPU with memory, and a cold start must fit Slack's three seconds: below this it doesn't.
 MEMORY_MB = range(512, 10240 + 1)
+CONCURRENT_UPDATES = range(1, 50 + 1)
 BACKOUT_DAYS = range(90 + 1)
 EXEMPT_DAYS = range(1, 365 + 1)
 RETENTION_YEARS = range(1, 30 + 1)
@@ -38,6 +39,7 @@ DEFAULTS: Mapping[str, Any] = {
     "requiredSurfaces": ["instance-volume"],
     "encryptedBy": "any",
     "deploymentConfig": {},
+    "concurrentUpdates": 5,
     "backoutDays": 14,
     "exemptDaysAfterBackout": 30,
     "retireOldConfig": True,
@@ -102,6 +104,8 @@ class Settings:
         Which keys count: ``("any",)``, ``("customer-managed",)``, or keys as KMS names them.
     deployment_config
         SageMaker's DeploymentConfig for endpoints that have none; None leaves them to SageMaker's default.
+    concurrent_updates
+        How many endpoints are moved to their twins at once, in each region.
     backout_days
         How long an encrypted endpoint's card offers the way back, and its old config is kept for it.
     permissions_boundary
@@ -115,6 +119,7 @@ class Settings:
     required_surfaces: tuple[str, ...]
     encrypted_by: tuple[str, ...]
     deployment_config: Mapping[str, Any] | None
+    concurrent_updates: int
     backout_days: int
     exempt_days_after_backout: int
     retire_old_config: bool
@@ -159,6 +164,7 @@ class Settings:
             required_surfaces=_required_surfaces(reader),
             encrypted_by=_encrypted_by(reader),
             deployment_config=_deployment_config(reader),
+            concurrent_updates=reader.whole_number("concurrentUpdates", CONCURRENT_UPDATES),
             backout_days=reader.whole_number("backoutDays", BACKOUT_DAYS),
             exempt_days_after_backout=reader.whole_number("exemptDaysAfterBackout", EXEMPT_DAYS),
             retire_old_config=reader.yes_or_no("retireOldConfig"),

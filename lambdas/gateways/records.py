@@ -47,6 +47,9 @@ _EVENT_KEPT = timedelta(days=14)
 # Evidence is kept from its start, and its end may come this much later.
 _LONGEST_REMEDIATION = timedelta(days=60)
 _INDEX = "byEndpoint"
+_TURNS = {"pk": "updates", "sk": "turns"}
+# CreateEndpointConfig and UpdateEndpoint are one a second for the account (DESIGN §4.16)
+_BETWEEN_TURNS = timedelta(seconds=2)
 _IN_SHORT = ("endpointName", "remediationId", "startedAt", "outcome")
 # Longer than the function lives that holds it.
 _LOCK_LEASE = timedelta(minutes=6)
@@ -253,6 +256,63 @@ class Records:
         finally:
             with suppress(RemediationError):  # what was done under it stands; its lease ends by itself
                 self._delete(key, "#owner = :me", {":me": owner}, {"#owner": "owner"})
+
+    # -- turns
+
+    def take_turn(self, remediation_id: str, now: datetime, *, at_once: int, lease: timedelta) -> bool:
+        """Whether an endpoint may be updated now: not with more than `at_once` others, nor right after one.
+
+        The turn is kept until `leave_turn`, or for as long as its lease, should nobody be left to leave it.
+        """
+        values = {
+            ":until": iso(now + lease), ":next": iso(now + _BETWEEN_TURNS), ":now": iso(now), ":most": at_once,
+        }  # fmt: skip
+        mine = "attribute_exists(holders.#me)"
+        free = "attribute_exists(holders) AND size(holders) < :most AND nextAt <= :now"
+        take = ("SET holders.#me = :until, nextAt = :next", f"{mine} OR ({free})", values)
+        if self._turn(remediation_id, *take):
+            return True
+        turns = self._get(_TURNS)
+        if turns is None:
+            self._update(_TURNS, {"holders": {}, "nextAt": iso(now)}, "attribute_not_exists(pk)")
+        elif not any(self._free_expired(turns, now)):
+            return False
+        return self._turn(remediation_id, *take)
+
+    def leave_turn(self, remediation_id: str) -> None:
+        """Let the next one be updated."""
+        self._turn(remediation_id, "REMOVE holders.#me", "attribute_exists(holders.#me)", {})
+
+    def others_taking_turns(self, remediation_id: str) -> int:
+        """How many other endpoints are being updated."""
+        turns = self._get(_TURNS) or {}
+        return len({*turns.get("holders", {})} - {remediation_id})
+
+    def _free_expired(self, turns: Mapping[str, Any], now: datetime) -> list[bool]:
+        """Take their turns from those whose lease is over."""
+        return [
+            self._turn(holder, "REMOVE holders.#me", "holders.#me = :until", {":until": until})
+            for holder, until in turns["holders"].items()
+            if until < iso(now)
+        ]
+
+    def _turn(self, holder: str, update: str, condition: str, values: Mapping[str, Any]) -> bool:
+        extra: Any = {"ExpressionAttributeValues": _plain_item(values)} if values else {}
+        with translated("DynamoDB"):
+            try:
+                self._client.update_item(
+                    TableName=self._table,
+                    Key=_plain_item(_TURNS),
+                    UpdateExpression=update,
+                    ConditionExpression=condition,
+                    ExpressionAttributeNames={"#me": holder},
+                    **extra,
+                )
+            except ClientError as error:
+                if error_code(error) != _CONDITION_FAILED:
+                    raise
+                return False
+        return True
 
     # -- approvals
 

@@ -1,17 +1,24 @@
-"""AwaitInService: a new endpoint is still Creating when its event arrives; only InService can be updated."""
+"""AwaitInService: a new endpoint is still Creating when its event arrives; only InService can be updated.
+
+Then it waits for its turn: endpoints are updated a few at a time.
+"""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from gateways.environment import required_seconds
+from gateways.environment import required, required_seconds
 from gateways.records import records
 from gateways.sagemaker import sagemaker
 from handlers.shared import telling
 from handlers.shared.observability import logger, step
-from remediation.progress import acceptable_starts, judge_readiness
-from remediation.record import from_iso, happened, iso, required_fact
+from remediation.errors import DeadlinePassed
+from remediation.progress import LONGEST_QUEUE, acceptable_starts, judge_readiness, wait_seconds
+from remediation.record import Remediation, from_iso, happened, iso, required_fact
+
+# An update that is still under way after this lost its execution: the next one doesn't wait for it.
+_LEASE_MARGIN = timedelta(hours=1)
 
 
 @step
@@ -22,16 +29,46 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     if "waitingSince" not in remediation:
         entry = happened(now, "Waiting until the endpoint can be updated")
         remediation = records().note(remediation["remediationId"], {"waitingSince": iso(now)}, entry)
-    since = from_iso(required_fact(remediation, "waitingSince"))
-    overdue = now - since >= timedelta(seconds=required_seconds("UPDATE_DEADLINE_SECONDS"))
+    deadline = timedelta(seconds=required_seconds("UPDATE_DEADLINE_SECONDS"))
+    overdue = now - from_iso(required_fact(remediation, "waitingSince")) >= deadline
     endpoint = sagemaker().describe_endpoint(remediation["endpointName"])
     wait = judge_readiness(endpoint, acceptable_starts(remediation), attempt, overdue=overdue)
-    if wait is None:
+    if wait is not None:
+        _show(remediation, f"the endpoint is {endpoint['EndpointStatus']}" if endpoint else "")
+        logger.info("endpoint_not_in_service_yet", wait_seconds=wait.seconds)
+        return {"waitSeconds": wait.seconds, "attempt": attempt + 1}
+    if "backsOut" in remediation or _has_its_turn(remediation, now, deadline + _LEASE_MARGIN):
         return {"ready": True}
-    seen = f"the endpoint is {endpoint['EndpointStatus']}" if endpoint else ""
+    return {"waitSeconds": wait_seconds(attempt), "attempt": attempt + 1}
+
+
+def _has_its_turn(remediation: Remediation, now: datetime, lease: timedelta) -> bool:
+    """Whether it may be updated now; a backout waits for nobody.
+
+    Raises
+    ------
+    DeadlinePassed
+        Others were updated for two days.
+    """
+    remediation_id, at_once = remediation["remediationId"], int(required("CONCURRENT_UPDATES"))
+    if records().take_turn(remediation_id, now, at_once=at_once, lease=lease):
+        return True
+    queued_since = remediation.get("queuedSince") or iso(now)
+    if now - from_iso(queued_since) >= LONGEST_QUEUE:
+        raise DeadlinePassed(
+            f"Its turn to be updated did not come in {LONGEST_QUEUE.days} days, so nothing was changed: only "
+            f"{at_once} endpoints are updated at once."
+        )
+    # the endpoint was ready now: what it is given to settle begins again
+    records().note(remediation_id, {"queuedSince": queued_since, "waitingSince": iso(now)})
+    others = records().others_taking_turns(remediation_id)
+    _show(remediation, f"its turn comes after others, {others} of which are being updated")
+    logger.info("turn_not_come_yet", others=others)
+    return False
+
+
+def _show(remediation: Remediation, seen: str) -> None:
     if seen != remediation.get("progressSeen"):
         records().note(remediation["remediationId"], {"progressSeen": seen})
         if "backsOut" not in remediation:
             telling.show(remediation["remediationId"])
-    logger.info("endpoint_not_in_service_yet", wait_seconds=wait.seconds)
-    return {"waitSeconds": wait.seconds, "attempt": attempt + 1}

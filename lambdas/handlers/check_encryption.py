@@ -17,7 +17,7 @@ from remediation import assessment
 from remediation.approval import still_denied
 from remediation.errors import InvalidInput
 from remediation.plan import DecisionFacts, Facts, facts_of, surface_entries
-from remediation.progress import config_in_charge
+from remediation.progress import LONGEST_QUEUE, config_in_charge
 from remediation.provenance import managed_by
 from remediation.record import Claim, Remediation, happened, iso, start_record
 from remediation.route import Mode
@@ -123,6 +123,7 @@ def _claim(remediation: Remediation, now: datetime) -> str:
     # a question that Slack keeps waiting gets its whole time from when it is posted
     lease = 2 * rules().named(remediation.get("route", "")).deadline
     lease += 2 * timedelta(seconds=required_seconds("UPDATE_DEADLINE_SECONDS"))  # settling, then updating
+    lease += LONGEST_QUEUE
     wanted: Claim = {
         "endpointName": remediation["endpointName"],
         "remediationId": me,

@@ -47,6 +47,8 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     entry = happened(now, f"Ended {outcome}. {reason}".strip())
     remediation = records().close(event["remediationId"], facts, entry)
     records().release(remediation["endpointName"], remediation["remediationId"])
+    if "waitingSince" in remediation:  # it may have its turn to be updated
+        records().leave_turn(remediation["remediationId"])
     if not already_closed:
         _count(remediation, now)
     if remediation.get("outcome") == Outcome.ENCRYPTED:

@@ -97,6 +97,10 @@ def live_capture_problem(endpoint: Endpoint, key_arn: str) -> str:
     )
 
 
+# Endpoints are updated a few at a time; longer than this nobody waits for a turn.
+LONGEST_QUEUE = timedelta(days=2)
+
+
 def wait_seconds(attempt: int) -> int:
     """How long to wait after the `attempt`-th look (from 0): quick at first, then backing off."""
     return int(min(_FIRST_WAIT_SECONDS * _WAIT_GROWTH ** min(attempt, 50), _LONGEST_WAIT_SECONDS))

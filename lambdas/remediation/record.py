@@ -101,6 +101,7 @@ class Remediation(TypedDict):
     askAgain: NotRequired[str]  # a denial's: a date, or empty for when the config changes
 
     waitingSince: NotRequired[str]
+    queuedSince: NotRequired[str]  # for its turn to be updated
     twinConfigName: NotRequired[str]
     twinRequestedAt: NotRequired[str]  # absent where a twin of an earlier remediation is reused
     twinDeletedAt: NotRequired[str]

@@ -195,6 +195,7 @@ def bench(monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
             "ENCRYPTED_BY": "any",
             "RECORD_RETENTION_DAYS": "2196",
             "BACKOUT_DAYS": "14",
+            "CONCURRENT_UPDATES": "2",
             "EXEMPT_DAYS": "30",
             "RETIRE_OLD_CONFIG": "true",
             "BACKOUT_WORKFLOW_ARN": "arn:aws:states:us-east-1:123456789012:stateMachine:backout",

@@ -40,6 +40,7 @@ GOOD: dict[str, Any] = {
         }
     },
     "backoutDays": 7,
+    "concurrentUpdates": 7,
     "exemptDaysAfterBackout": 10,
     "retireOldConfig": False,
     "recordRetentionYears": 10,
@@ -77,6 +78,7 @@ def test_good_settings_are_read_as_they_are() -> None:
     assert settings.required_surfaces == ("instance-volume", "data-capture")
     assert settings.encrypted_by == ("alias/phi", KEY_ARN)
     assert settings.deployment_config == GOOD["deploymentConfig"]
+    assert settings.concurrent_updates == 7
     assert (settings.backout_days, settings.exempt_days_after_backout) == (7, 10)
     assert settings.retire_old_config is False
     assert settings.record_retention_years == 10
@@ -180,6 +182,7 @@ def test_one_sample_approver_among_real_ones_is_refused_too() -> None:
         ),
         ("backoutDays", 91, "a whole number from 0 to 90"),
         ("exemptDaysAfterBackout", 0, "a whole number from 1 to 365"),
+        ("concurrentUpdates", 51, "a whole number from 1 to 50"),
         ("retireOldConfig", "yes", "true or false"),
         ("recordRetentionYears", 0, "a whole number from 1 to 30"),
         ("functionMemoryMb", 128, "a whole number from 512 to 10240"),
