@@ -21,20 +21,15 @@ What must happen at most once hangs on a condition that DynamoDB checks, never o
 from __future__ import annotations
 
 import json
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
-from decimal import Decimal
 from functools import cache
 from typing import TYPE_CHECKING, Any, cast
 
-import boto3
-from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
-from botocore.exceptions import ClientError
-
-from gateways.aws import CLIENT_CONFIG, error_code, translated
 from gateways.environment import required, required_days
-from remediation.errors import EndpointBusy, EndpointChanged, RemediationError, RequestRefused, Throttled
+from gateways.table import Table
+from remediation.errors import EndpointBusy, EndpointChanged, RemediationError, RequestRefused
 from remediation.record import Approval, Claim, Denial, Remediation, TimelineEntry, Vote, from_iso, iso
 from remediation.vocabulary import ApprovalStatus, Outcome
 
@@ -47,21 +42,11 @@ _EVENT_KEPT = timedelta(days=14)
 # Evidence is kept from its start, and its end may come this much later.
 _LONGEST_REMEDIATION = timedelta(days=60)
 _INDEX = "byEndpoint"
-_TURNS = {"pk": "updates", "sk": "turns"}
-# CreateEndpointConfig and UpdateEndpoint are one a second for the account (DESIGN §4.16)
-_BETWEEN_TURNS = timedelta(seconds=2)
 _IN_SHORT = ("endpointName", "remediationId", "startedAt", "outcome")
 # Longer than the function lives that holds it.
 _LOCK_LEASE = timedelta(minutes=6)
 # An outsider may click for ever; the evidence of it has an end.
 _MOST_ATTEMPTS = 50
-_NOT_CONTENT = frozenset({"pk", "sk", "expiresAt"})
-
-_CONDITION_FAILED = "ConditionalCheckFailedException"
-_TRANSACTION_CANCELLED = "TransactionCanceledException"
-
-_serialize = TypeSerializer().serialize
-_deserialize = TypeDeserializer().deserialize
 
 
 class Records:
@@ -76,9 +61,8 @@ class Records:
     def __init__(
         self, table_name: str, client: DynamoDBClient | None = None, *, retention: timedelta | None = None
     ) -> None:
-        self._table = table_name
+        self._table = Table(table_name, client)
         self._retention = retention
-        self._client = client or boto3.client("dynamodb", config=CLIENT_CONFIG)
 
     # -- remediations
 
@@ -86,7 +70,7 @@ class Records:
         """Put a new remediation on record; the one on record if this execution has already done so."""
         key = _remediation_key(remediation["remediationId"])
         item = remediation | self._expiry(from_iso(remediation["startedAt"]))
-        if self._put(key, item, "attribute_not_exists(pk)"):
+        if self._table.put(key, item, "attribute_not_exists(pk)"):
             return remediation
         return self.remediation(remediation["remediationId"])
 
@@ -104,18 +88,21 @@ class Records:
         return found
 
     def find_remediation(self, remediation_id: str) -> Remediation | None:
-        return cast("Remediation | None", self._get(_remediation_key(remediation_id)))
+        return cast("Remediation | None", self._table.get(_remediation_key(remediation_id)))
 
     def history(self, endpoint_name: str | None = None) -> list[Remediation]:
         """The records of an endpoint, or of all of them, newest first."""
-        found = [cast("Remediation", _python(item)) for item in self._indexed(endpoint_name)]
+        member = "" if endpoint_name is None else "endpointName"
+        found = [
+            cast("Remediation", item) for item in self._table.indexed(_INDEX, member, endpoint_name or "")
+        ]
         return sorted(found, key=lambda record: record["startedAt"], reverse=True)
 
     def latest(self) -> dict[str, Remediation]:
         """The newest record of each endpoint, by its name; in short: its id, its start and its outcome."""
         newest: dict[str, Remediation] = {}
-        for item in self._indexed(None, only=_IN_SHORT):
-            record = cast("Remediation", _python(item))
+        for item in self._table.indexed(_INDEX, only=_IN_SHORT):
+            record = cast("Remediation", item)
             known = newest.get(record["endpointName"])
             if known is None or known["startedAt"] < record["startedAt"]:
                 newest[record["endpointName"]] = record
@@ -125,7 +112,7 @@ class Records:
         self, remediation_id: str, facts: Mapping[str, Any], entry: TimelineEntry | None = None
     ) -> Remediation:
         """Add facts to a remediation's record, and what happened to its timeline; returns all of it."""
-        noted = self._update(_remediation_key(remediation_id), facts, "attribute_exists(pk)", entry=entry)
+        noted = self._noted(remediation_id, facts, "attribute_exists(pk)", entry=entry)
         if noted is None:
             raise RequestRefused(f"No remediation {remediation_id} is on record.")
         return cast("Remediation", noted)
@@ -134,8 +121,8 @@ class Records:
         self, remediation_id: str, approval_id: str, deadline: str, entry: TimelineEntry
     ) -> Remediation:
         """Put the approval's id on record, once: of two tries at the same moment, one names it."""
-        named = self._update(
-            _remediation_key(remediation_id),
+        named = self._noted(
+            remediation_id,
             {"approvalId": approval_id, "deadline": deadline},
             "attribute_exists(pk) AND attribute_not_exists(approvalId)",
             entry=entry,
@@ -146,8 +133,8 @@ class Records:
         self, remediation_id: str, facts: Mapping[str, Any], entry: TimelineEntry
     ) -> Remediation | None:
         """Copy a decision into the evidence, once; None if it is there already."""
-        noted = self._update(
-            _remediation_key(remediation_id),
+        noted = self._noted(
+            remediation_id,
             facts,
             "attribute_exists(pk) AND attribute_not_exists(decision)",
             entry=entry,
@@ -157,7 +144,7 @@ class Records:
     def close(self, remediation_id: str, facts: Mapping[str, Any], entry: TimelineEntry) -> Remediation:
         """Record how a remediation ended. The outcome recorded first stands; returns the record."""
         condition = "attribute_exists(pk) AND attribute_not_exists(outcome)"
-        closed = self._update(_remediation_key(remediation_id), facts, condition, entry=entry)
+        closed = self._noted(remediation_id, facts, condition, entry=entry)
         return cast("Remediation", closed) if closed else self.remediation(remediation_id)
 
     def request_backout(
@@ -166,17 +153,16 @@ class Records:
         """Put a backout on record, once; `instead_of` is an earlier one that ended without success."""
         condition = "outcome = :encrypted AND (attribute_not_exists(backoutId) OR backoutId = :other)"
         values = {":encrypted": Outcome.ENCRYPTED, ":other": instead_of or "(none)"}
-        key = _remediation_key(remediation_id)
-        return self._update(key, facts, condition, values, entry=entry) is not None
+        return self._noted(remediation_id, facts, condition, values, entry=entry) is not None
 
     def keep_snapshot(self, remediation_id: str, snapshot: Mapping[str, Any], now: datetime) -> None:
         """Keep the original config, its tags and the endpoint, whole. The first snapshot stays."""
         key = {"pk": f"remediation#{remediation_id}", "sk": "snapshot"}
         texts = {name: json.dumps(body) for name, body in snapshot.items()}
-        self._put(key, texts | self._expiry(now), "attribute_not_exists(pk)")
+        self._table.put(key, texts | self._expiry(now), "attribute_not_exists(pk)")
 
     def snapshot(self, remediation_id: str) -> dict[str, Any]:
-        found = self._get({"pk": f"remediation#{remediation_id}", "sk": "snapshot"}) or {}
+        found = self._table.get({"pk": f"remediation#{remediation_id}", "sk": "snapshot"}) or {}
         return {name: json.loads(text) for name, text in found.items()}
 
     # -- events
@@ -185,9 +171,9 @@ class Records:
         """The remediation that an event started: this one, unless the event came before."""
         key = {"pk": f"event#{event_id}", "sk": "start"}
         item = {"remediationId": remediation_id, "expiresAt": int((now + _EVENT_KEPT).timestamp())}
-        if self._put(key, item, "attribute_not_exists(pk)"):
+        if self._table.put(key, item, "attribute_not_exists(pk)"):
             return remediation_id
-        found = self._get(key) or {}
+        found = self._table.get(key) or {}
         return str(found.get("remediationId", remediation_id))
 
     # -- claims
@@ -200,13 +186,13 @@ class Records:
         key = _claim_key(claim["endpointName"])
         condition = "attribute_not_exists(pk) OR remediationId = :other OR leaseUntil < :now"
         values = {":other": instead_of or "(nobody)", ":now": iso(now)}
-        if self._put(key, claim, condition, values):
+        if self._table.put(key, claim, condition, values):
             return claim
         holder = self.holder(claim["endpointName"])
         return holder or self.claim(claim, now, instead_of=instead_of)
 
     def holder(self, endpoint_name: str) -> Claim | None:
-        return cast("Claim | None", self._get(_claim_key(endpoint_name)))
+        return cast("Claim | None", self._table.get(_claim_key(endpoint_name)))
 
     def require_claim(self, endpoint_name: str, remediation_id: str) -> None:
         """Raise `EndpointChanged` unless the remediation still holds the endpoint."""
@@ -216,7 +202,7 @@ class Records:
 
     def release(self, endpoint_name: str, remediation_id: str) -> None:
         """Let the endpoint go, if this remediation holds it."""
-        self._delete(_claim_key(endpoint_name), "remediationId = :me", {":me": remediation_id})
+        self._table.delete(_claim_key(endpoint_name), "remediationId = :me", {":me": remediation_id})
 
     # -- denials
 
@@ -225,11 +211,10 @@ class Records:
         key = _denial_key(denial["endpointName"])
         # no `startedAt`, so it is in no index; it goes when it can't matter any more
         ends = {"expiresAt": int(from_iso(until).timestamp())} if (until := denial["until"]) else {}
-        with translated("DynamoDB"):
-            self._client.put_item(TableName=self._table, Item=_plain_item({**key, **denial, **ends}))
+        self._table.put(key, {**denial, **ends})
 
     def denial(self, endpoint_name: str) -> Denial | None:
-        return cast("Denial | None", self._get(_denial_key(endpoint_name)))
+        return cast("Denial | None", self._table.get(_denial_key(endpoint_name)))
 
     # -- locks
 
@@ -249,105 +234,35 @@ class Records:
         item = {"owner": owner, "leaseUntil": iso(expires), "expiresAt": int(expires.timestamp())}
         values = {":me": owner, ":now": iso(now)}
         condition = "attribute_not_exists(pk) OR #owner = :me OR leaseUntil < :now"
-        if not self._put(key, item, condition, values, {"#owner": "owner"}):
+        if not self._table.put(key, item, condition, values, {"#owner": "owner"}):
             raise EndpointBusy(f"The config {config_name} is being moved to or retired at this moment.")
         try:
             yield
         finally:
             with suppress(RemediationError):  # what was done under it stands; its lease ends by itself
-                self._delete(key, "#owner = :me", {":me": owner}, {"#owner": "owner"})
-
-    # -- turns
-
-    def take_turn(self, remediation_id: str, now: datetime, *, at_once: int, lease: timedelta) -> bool:
-        """Whether an endpoint may be updated now: not with more than `at_once` others, nor right after one.
-
-        The turn is kept until `leave_turn`, or for as long as its lease, should nobody be left to leave it.
-        """
-        values = {
-            ":until": iso(now + lease), ":next": iso(now + _BETWEEN_TURNS), ":now": iso(now), ":most": at_once,
-        }  # fmt: skip
-        mine = "attribute_exists(holders.#me)"
-        free = "attribute_exists(holders) AND size(holders) < :most AND nextAt <= :now"
-        take = ("SET holders.#me = :until, nextAt = :next", f"{mine} OR ({free})", values)
-        if self._turn(remediation_id, *take):
-            return True
-        turns = self._get(_TURNS)
-        if turns is None:
-            self._update(_TURNS, {"holders": {}, "nextAt": iso(now)}, "attribute_not_exists(pk)")
-        elif not any(self._free_expired(turns, now)):
-            return False
-        return self._turn(remediation_id, *take)
-
-    def leave_turn(self, remediation_id: str) -> None:
-        """Let the next one be updated."""
-        self._turn(remediation_id, "REMOVE holders.#me", "attribute_exists(holders.#me)", {})
-
-    def others_taking_turns(self, remediation_id: str) -> int:
-        """How many other endpoints are being updated."""
-        turns = self._get(_TURNS) or {}
-        return len({*turns.get("holders", {})} - {remediation_id})
-
-    def _free_expired(self, turns: Mapping[str, Any], now: datetime) -> list[bool]:
-        """Take their turns from those whose lease is over."""
-        return [
-            self._turn(holder, "REMOVE holders.#me", "holders.#me = :until", {":until": until})
-            for holder, until in turns["holders"].items()
-            if until < iso(now)
-        ]
-
-    def _turn(self, holder: str, update: str, condition: str, values: Mapping[str, Any]) -> bool:
-        extra: Any = {"ExpressionAttributeValues": _plain_item(values)} if values else {}
-        with translated("DynamoDB"):
-            try:
-                self._client.update_item(
-                    TableName=self._table,
-                    Key=_plain_item(_TURNS),
-                    UpdateExpression=update,
-                    ConditionExpression=condition,
-                    ExpressionAttributeNames={"#me": holder},
-                    **extra,
-                )
-            except ClientError as error:
-                if error_code(error) != _CONDITION_FAILED:
-                    raise
-                return False
-        return True
+                self._table.delete(key, "#owner = :me", {":me": owner}, {"#owner": "owner"})
 
     # -- approvals
 
     def open_approval(self, approval: Approval) -> bool:
         """Put a question on record; False if the endpoint was claimed by a newer change meanwhile."""
         expiry = self._expiry(from_iso(approval["createdAt"]))
-        put = {"Item": _plain_item(_approval_key(approval["approvalId"]) | dict(approval) | expiry)}
-        check = {
-            "Key": _plain_item(_claim_key(approval["endpointName"])),
+        still_mine = {
             "ConditionExpression": "remediationId = :me",
-            "ExpressionAttributeValues": _plain_item({":me": approval["remediationId"]}),
+            "ExpressionAttributeValues": {":me": approval["remediationId"]},
         }
-        transaction: Any = [
-            {"ConditionCheck": {"TableName": self._table, **check}},
-            {"Put": {"TableName": self._table, "ConditionExpression": "attribute_not_exists(pk)", **put}},
-        ]
-        with translated("DynamoDB"):
-            try:
-                self._client.transact_write_items(TransactItems=transaction)
-            except ClientError as error:
-                if error_code(error) != _TRANSACTION_CANCELLED:
-                    raise
-                reasons: Any = error.response.get("CancellationReasons") or [{}]
-                if reasons[0].get("Code") == "ConditionalCheckFailed":
-                    return False
-                # another write to the same items at this moment, or too many of them
-                raise Throttled("DynamoDB cancelled the transaction; it is tried again.") from error
-        return True
+        put = {"Item": {**approval, **expiry}, "ConditionExpression": "attribute_not_exists(pk)"}
+        return self._table.together(
+            ("ConditionCheck", _claim_key(approval["endpointName"]), still_mine),
+            ("Put", _approval_key(approval["approvalId"]), put),
+        )
 
     def approval(self, approval_id: str) -> Approval | None:
-        return cast("Approval | None", self._get(_approval_key(approval_id)))
+        return cast("Approval | None", self._table.get(_approval_key(approval_id)))
 
     def note_approval(self, approval_id: str, facts: Mapping[str, Any]) -> Approval:
         """Add facts to an approval (never its status); returns all of it."""
-        noted = self._update(_approval_key(approval_id), facts, "attribute_exists(pk)")
+        noted = self._table.update(_approval_key(approval_id), facts, "attribute_exists(pk)")
         if noted is None:
             raise RequestRefused("No such approval is on record.")
         return cast("Approval", noted)
@@ -362,12 +277,12 @@ class Records:
         )
         values = {":pending": ApprovalStatus.PENDING} | ({":before": before} if before else {})
         changed = {**facts, "approvals": [dict(vote) for vote in votes], "status": status}
-        voted = self._update(_approval_key(approval_id), changed, condition, values)
+        voted = self._table.update(_approval_key(approval_id), changed, condition, values)
         return cast("Approval", voted) if voted else self.approval(approval_id)
 
     def note_attempt(self, approval_id: str, attempt: Vote) -> None:
         """Put a refused try on record; past the first many, the log alone has it."""
-        self._update(
+        self._table.update(
             _approval_key(approval_id),
             {},
             "attribute_exists(pk) AND (attribute_not_exists(attempts) OR size(attempts) < :most)",
@@ -381,7 +296,7 @@ class Records:
         Of two people who decide in the same moment, one wins.
         """
         condition = "attribute_exists(pk) AND #status = :pending"
-        settled = self._update(
+        settled = self._table.update(
             _approval_key(approval_id),
             {**facts, "status": status},
             condition,
@@ -389,113 +304,26 @@ class Records:
         )
         return cast("Approval", settled) if settled else self.approval(approval_id)
 
-    # -- DynamoDB's ways
+    # -- how it is kept
 
     def _expiry(self, start: datetime) -> dict[str, Any]:
         if self._retention is None:
             return {}
         return {"expiresAt": int((start + self._retention + _LONGEST_REMEDIATION).timestamp())}
 
-    def _indexed(self, endpoint_name: str | None, *, only: Sequence[str] = ()) -> Iterator[dict[str, Any]]:
-        asked: Any = {"TableName": self._table, "IndexName": _INDEX}
-        if only:
-            asked["ProjectionExpression"] = ", ".join(f"#{name}" for name in only)
-            asked["ExpressionAttributeNames"] = {f"#{name}": name for name in only}
-        operation = "scan" if endpoint_name is None else "query"
-        if endpoint_name is not None:
-            asked["KeyConditionExpression"] = "endpointName = :name"
-            asked["ExpressionAttributeValues"] = _plain_item({":name": endpoint_name})
-        with translated("DynamoDB"):
-            for page in self._client.get_paginator(operation).paginate(**asked):  # type: ignore[call-overload]
-                yield from page["Items"]
-
-    def _get(self, key: Mapping[str, str]) -> dict[str, Any] | None:
-        with translated("DynamoDB"):
-            answer = self._client.get_item(TableName=self._table, Key=_plain_item(key), ConsistentRead=True)
-        item = answer.get("Item")
-        return _python(item) if item else None
-
-    def _put(
+    def _noted(
         self,
-        key: Mapping[str, str],
-        item: Mapping[str, Any],
-        condition: str,
-        values: Mapping[str, Any] | None = None,
-        names: Mapping[str, str] | None = None,
-    ) -> bool:
-        extra: Any = {"ExpressionAttributeValues": _plain_item(values)} if values else {}
-        extra |= {"ExpressionAttributeNames": names} if names else {}
-        with translated("DynamoDB"):
-            try:
-                self._client.put_item(
-                    TableName=self._table,
-                    Item=_plain_item({**key, **item}),
-                    ConditionExpression=condition,
-                    **extra,
-                )
-            except ClientError as error:
-                if error_code(error) != _CONDITION_FAILED:
-                    raise
-                return False
-        return True
-
-    def _delete(
-        self,
-        key: Mapping[str, str],
-        condition: str,
-        values: Mapping[str, Any],
-        names: Mapping[str, str] | None = None,
-    ) -> None:
-        """Delete an item, if the condition holds."""
-        extra: Any = {"ExpressionAttributeNames": names} if names else {}
-        with translated("DynamoDB"):
-            try:
-                self._client.delete_item(
-                    TableName=self._table,
-                    Key=_plain_item(key),
-                    ConditionExpression=condition,
-                    ExpressionAttributeValues=_plain_item(values),
-                    **extra,
-                )
-            except ClientError as error:
-                if error_code(error) != _CONDITION_FAILED:
-                    raise
-
-    def _update(
-        self,
-        key: Mapping[str, str],
+        remediation_id: str,
         facts: Mapping[str, Any],
         condition: str,
         values: Mapping[str, Any] | None = None,
-        entry: TimelineEntry | None = None,
         *,
-        appended: tuple[str, Mapping[str, Any]] | None = None,
+        entry: TimelineEntry | None,
     ) -> dict[str, Any] | None:
-        names = {f"#{name}": name for name in facts}
-        assignments = [f"#{name} = :set_{name}" for name in facts]
-        settings = {f":set_{name}": value for name, value in facts.items()} | dict(values or {})
-        if entry is not None:
-            appended = ("timeline", entry)
-        if appended is not None:  # never rewritten
-            names["#list"], one = appended[0], dict(appended[1])
-            assignments.append("#list = list_append(if_not_exists(#list, :nothing), :one)")
-            settings |= {":nothing": [], ":one": [one]}
-        with translated("DynamoDB"):
-            try:
-                answer = self._client.update_item(
-                    TableName=self._table,
-                    Key=_plain_item(key),
-                    UpdateExpression=f"SET {', '.join(assignments)}",
-                    ConditionExpression=condition,
-                    ExpressionAttributeNames=names,
-                    ExpressionAttributeValues=_plain_item(settings),
-                    ReturnValues="ALL_NEW",
-                )
-            except ClientError as error:
-                if error_code(error) != _CONDITION_FAILED:
-                    raise
-                return None
-        return _python(answer.get("Attributes", {}))
+        appended = ("timeline", entry) if entry else None
+        return self._table.update(
+            _remediation_key(remediation_id), facts, condition, values, appended=appended
+        )
 
 
 @cache
@@ -517,23 +345,3 @@ def _denial_key(endpoint_name: str) -> dict[str, str]:
 
 def _claim_key(endpoint_name: str) -> dict[str, str]:
     return {"pk": f"endpoint#{endpoint_name}", "sk": "claim"}
-
-
-def _plain_item(item: Mapping[str, Any]) -> dict[str, Any]:
-    # StrEnum members are text to everyone but DynamoDB's serializer
-    return {name: _serialize(str(value) if isinstance(value, str) else value) for name, value in item.items()}
-
-
-def _python(item: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: _number(_deserialize(value)) for name, value in item.items() if name not in _NOT_CONTENT}
-
-
-def _number(value: Any) -> Any:
-    """Decimals as the ints they are; the records hold no fractions."""
-    if isinstance(value, Decimal):
-        return int(value)
-    if isinstance(value, list):
-        return [_number(member) for member in value]
-    if isinstance(value, dict):
-        return {name: _number(member) for name, member in value.items()}
-    return value

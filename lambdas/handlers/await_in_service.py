@@ -11,6 +11,7 @@ from typing import Any
 from gateways.environment import required, required_seconds
 from gateways.records import records
 from gateways.sagemaker import sagemaker
+from gateways.turns import turns
 from handlers.shared import telling
 from handlers.shared.observability import logger, step
 from remediation.errors import DeadlinePassed
@@ -51,7 +52,7 @@ def _has_its_turn(remediation: Remediation, now: datetime, lease: timedelta) -> 
         Others were updated for two days.
     """
     remediation_id, at_once = remediation["remediationId"], int(required("CONCURRENT_UPDATES"))
-    if records().take_turn(remediation_id, now, at_once=at_once, lease=lease):
+    if turns().take(remediation_id, now, at_once=at_once, lease=lease):
         return True
     queued_since = remediation.get("queuedSince") or iso(now)
     if now - from_iso(queued_since) >= LONGEST_QUEUE:
@@ -61,7 +62,7 @@ def _has_its_turn(remediation: Remediation, now: datetime, lease: timedelta) -> 
         )
     # the endpoint was ready now: what it is given to settle begins again
     records().note(remediation_id, {"queuedSince": queued_since, "waitingSince": iso(now)})
-    others = records().others_taking_turns(remediation_id)
+    others = turns().others(remediation_id)
     _show(remediation, f"its turn comes after others, {others} of which are being updated")
     logger.info("turn_not_come_yet", others=others)
     return False

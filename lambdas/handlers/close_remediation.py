@@ -7,6 +7,7 @@ from typing import Any
 
 from gateways.environment import required, required_days
 from gateways.records import records
+from gateways.turns import turns
 from gateways.workflow import workflow
 from handlers.shared.observability import count, logger, measure, step
 from handlers.shared.telling import tell_ending
@@ -48,7 +49,7 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     remediation = records().close(event["remediationId"], facts, entry)
     records().release(remediation["endpointName"], remediation["remediationId"])
     if "waitingSince" in remediation:  # it may have its turn to be updated
-        records().leave_turn(remediation["remediationId"])
+        turns().leave(remediation["remediationId"])
     if not already_closed:
         _count(remediation, now)
     if remediation.get("outcome") == Outcome.ENCRYPTED:

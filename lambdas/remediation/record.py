@@ -69,6 +69,9 @@ class Remediation(TypedDict):
     startedAt: str
     timeline: NotRequired[list[TimelineEntry]]
 
+    digestId: NotRequired[str]  # of the digest that asks about it, where it has no card of its own
+    findingKey: NotRequired[str]  # its place in that digest
+
     verdict: NotRequired[str]
     endpointArn: NotRequired[str]
     endpointStatus: NotRequired[str]
@@ -156,6 +159,7 @@ class Approval(TypedDict):
     approvals: NotRequired[list[Vote]]  # where more than one is needed
     changedBy: NotRequired[str]  # the Slack user who may not approve this, being their own change
     runbookUrl: NotRequired[str]
+    digestId: NotRequired[str]  # it is asked in a digest, and has no card before it ends
     channel: NotRequired[str]
     ts: NotRequired[str]
     permalink: NotRequired[str]
@@ -190,6 +194,45 @@ class Claim(TypedDict):
     planHash: str
     leaseUntil: str
     supersedes: NotRequired[str]  # the remediation that held the endpoint before, to be ended
+
+
+class Digest(TypedDict):
+    """One card for all that one sweep found on one route."""
+
+    digestId: str
+    sweepId: str
+    route: str
+    mode: str  # a route's `Mode`
+    decideIn: str
+    mayDecide: list[str]
+    accountId: str
+    region: str
+    runbookUrl: str
+    createdAt: str
+    deadline: str
+    channel: NotRequired[str]
+    ts: NotRequired[str]
+    permalink: NotRequired[str]
+    shown: NotRequired[str]  # a hash of what the card says
+    remindedAt: NotRequired[str]
+    closedAt: NotRequired[str]
+
+
+class Finding(TypedDict):
+    """An endpoint that a sweep found unencrypted, and how far its remediation is."""
+
+    endpointName: str
+    remediationId: str
+    sourceConfigName: str
+    surfaces: list[str]  # those that lack a key that counts
+    instanceTypes: list[str]
+    startedAt: NotRequired[str]  # its remediation's
+    approvalId: NotRequired[str]  # it can be decided
+    approvals: NotRequired[int]  # given, where more than one is needed
+    decision: NotRequired[str]
+    decidedBy: NotRequired[str]
+    outcome: NotRequired[str]
+    reason: NotRequired[str]
 
 
 TRIGGER_FIELDS = ("kind", "eventId", "eventName", "eventTime", "principalArn", "accountId", "region")

@@ -19,12 +19,14 @@ import pytest
 import time_machine
 from moto import mock_aws
 
+import gateways.digests
 import gateways.environment
 import gateways.iam
 import gateways.kms
 import gateways.records
 import gateways.sagemaker
 import gateways.slack
+import gateways.turns
 import gateways.workflow
 from gateways.records import Records
 from local import resource_tags
@@ -259,6 +261,8 @@ def _forget_clients() -> None:
     gateways.iam.iam.cache_clear()
     gateways.kms.kms.cache_clear()
     gateways.records.records.cache_clear()
+    gateways.turns.turns.cache_clear()
+    gateways.digests.digests.cache_clear()
     gateways.sagemaker.sagemaker.cache_clear()
     gateways.sagemaker.sagemaker_tried_once.cache_clear()
     gateways.slack.slack_secret.cache_clear()

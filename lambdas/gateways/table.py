@@ -1,0 +1,244 @@
+"""The records table in DynamoDB's own ways: plain values in and out, each write under a condition.
+
+What must happen at most once hangs on a condition that DynamoDB checks, never on a read before a write.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import boto3
+from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
+from botocore.exceptions import ClientError
+
+from gateways.aws import CLIENT_CONFIG, error_code, translated
+from remediation.errors import Throttled
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+Key = Mapping[str, str]
+Values = Mapping[str, Any]
+
+_NOT_CONTENT = frozenset({"pk", "sk", "expiresAt"})
+_CONDITION_FAILED = "ConditionalCheckFailedException"
+_TRANSACTION_CANCELLED = "TransactionCanceledException"
+
+_serialize = TypeSerializer().serialize
+_deserialize = TypeDeserializer().deserialize
+
+
+class Table:
+    """Every call may raise `Throttled`, `ServiceUnavailable` or `RequestRefused`."""
+
+    def __init__(self, name: str, client: DynamoDBClient | None = None) -> None:
+        self.name = name
+        self._client = client or boto3.client("dynamodb", config=CLIENT_CONFIG)
+
+    def get(self, key: Key) -> dict[str, Any] | None:
+        """An item without its keys, as it is now."""
+        with translated("DynamoDB"):
+            answer = self._client.get_item(TableName=self.name, Key=_item(key), ConsistentRead=True)
+        item = answer.get("Item")
+        return _content(item) if item else None
+
+    def put(
+        self,
+        key: Key,
+        item: Values,
+        condition: str = "",
+        values: Values | None = None,
+        names: Mapping[str, str] | None = None,
+    ) -> bool:
+        """Put an item; False if the condition does not hold."""
+        extra: Any = {"ConditionExpression": condition} if condition else {}
+        extra |= {"ExpressionAttributeValues": _item(values)} if values else {}
+        extra |= {"ExpressionAttributeNames": names} if names else {}
+        with translated("DynamoDB"):
+            try:
+                self._client.put_item(TableName=self.name, Item=_item({**key, **item}), **extra)
+            except ClientError as error:
+                if error_code(error) != _CONDITION_FAILED:
+                    raise
+                return False
+        return True
+
+    def delete(
+        self, key: Key, condition: str, values: Values, names: Mapping[str, str] | None = None
+    ) -> None:
+        """Delete an item, if the condition holds."""
+        extra: Any = {"ExpressionAttributeNames": names} if names else {}
+        with translated("DynamoDB"):
+            try:
+                self._client.delete_item(
+                    TableName=self.name,
+                    Key=_item(key),
+                    ConditionExpression=condition,
+                    ExpressionAttributeValues=_item(values),
+                    **extra,
+                )
+            except ClientError as error:
+                if error_code(error) != _CONDITION_FAILED:
+                    raise
+
+    def update(
+        self,
+        key: Key,
+        facts: Values,
+        condition: str,
+        values: Values | None = None,
+        *,
+        appended: tuple[str, Values] | None = None,
+    ) -> dict[str, Any] | None:
+        """Set facts, append an entry to a list; the item then, or None if the condition does not hold."""
+        names = {f"#{name}": name for name in facts}
+        assignments = [f"#{name} = :set_{name}" for name in facts]
+        settings = {f":set_{name}": value for name, value in facts.items()} | dict(values or {})
+        if appended is not None:  # never rewritten
+            names["#list"], one = appended[0], dict(appended[1])
+            assignments.append("#list = list_append(if_not_exists(#list, :nothing), :one)")
+            settings |= {":nothing": [], ":one": [one]}
+        return self.change(key, f"SET {', '.join(assignments)}", condition, settings, names)
+
+    def change(
+        self, key: Key, expression: str, condition: str, values: Values, names: Mapping[str, str]
+    ) -> dict[str, Any] | None:
+        """Carry out an update expression; the item then, or None if the condition does not hold."""
+        extra: Any = {"ExpressionAttributeValues": _item(values)} if values else {}
+        with translated("DynamoDB"):
+            try:
+                answer = self._client.update_item(
+                    TableName=self.name,
+                    Key=_item(key),
+                    UpdateExpression=expression,
+                    ConditionExpression=condition,
+                    ExpressionAttributeNames=names,
+                    ReturnValues="ALL_NEW",
+                    **extra,
+                )
+            except ClientError as error:
+                if error_code(error) != _CONDITION_FAILED:
+                    raise
+                return None
+        return _content(answer.get("Attributes", {}))
+
+    def together(self, *writes: tuple[str, Key, Mapping[str, Any]]) -> bool:
+        """Do all writes, or none; False if the condition of the first does not hold.
+
+        Parameters
+        ----------
+        writes
+            Each one's kind (``Put``, ``Update``, ``ConditionCheck``), its item's key, and its other members;
+            the values in ``Item`` and ``ExpressionAttributeValues`` are plain.
+
+        Raises
+        ------
+        Throttled
+            Another write to the same items was under way, or another condition does not hold.
+        """
+        transaction: Any = [{kind: self._write(kind, key, members)} for kind, key, members in writes]
+        with translated("DynamoDB"):
+            try:
+                self._client.transact_write_items(TransactItems=transaction)
+            except ClientError as error:
+                if error_code(error) != _TRANSACTION_CANCELLED:
+                    raise
+                reasons: Any = error.response.get("CancellationReasons") or [{}]
+                if reasons[0].get("Code") == "ConditionalCheckFailed":
+                    return False
+                raise Throttled("DynamoDB cancelled the transaction; it is tried again.") from error
+        return True
+
+    def items(
+        self, pk: str, *, begins_with: str = "", after: str = "", most: int | None = None
+    ) -> Iterator[tuple[str, dict[str, Any]]]:
+        """The items of one partition, each with its `sk`, and in the order of that.
+
+        Parameters
+        ----------
+        after
+            Only those whose `sk` comes after this one.
+        most
+            How many at most; None for all.
+        """
+        values = {":pk": pk, ":begins": begins_with}
+        asked: Any = {"TableName": self.name, "ConsistentRead": True}
+        asked["KeyConditionExpression"] = "pk = :pk AND begins_with(sk, :begins)"
+        asked["ExpressionAttributeValues"] = _item(values)
+        if after:
+            asked["ExclusiveStartKey"] = _item({"pk": pk, "sk": after})
+        left = most
+        while left is None or left > 0:
+            with translated("DynamoDB"):
+                page = self._client.query(**asked, **({} if left is None else {"Limit": left}))
+            found = [(item["sk"]["S"], _content(item)) for item in page["Items"]]
+            yield from found
+            left = None if left is None else left - len(found)
+            if "LastEvaluatedKey" not in page:
+                return
+            asked["ExclusiveStartKey"] = page["LastEvaluatedKey"]
+
+    def indexed(
+        self,
+        index: str,
+        member: str = "",
+        value: str = "",
+        *,
+        only: Sequence[str] = (),
+        newest: bool = False,
+    ) -> Iterator[dict[str, Any]]:
+        """The items of an index: those whose `member` has a value, or all.
+
+        Parameters
+        ----------
+        only
+            Just these members of each item.
+        newest
+            Just the last one, in the index's order.
+        """
+        asked: Any = {"TableName": self.name, "IndexName": index}
+        if only:
+            asked["ProjectionExpression"] = ", ".join(f"#{name}" for name in only)
+            asked["ExpressionAttributeNames"] = {f"#{name}": name for name in only}
+        if member:
+            asked["KeyConditionExpression"] = f"{member} = :value"
+            asked["ExpressionAttributeValues"] = _item({":value": value})
+        if newest:
+            asked |= {"ScanIndexForward": False, "PaginationConfig": {"MaxItems": 1, "PageSize": 1}}
+        operation = "query" if member else "scan"
+        with translated("DynamoDB"):
+            for page in self._client.get_paginator(operation).paginate(**asked):  # type: ignore[call-overload]
+                yield from (_content(item) for item in page["Items"])
+
+    def _write(self, kind: str, key: Key, members: Mapping[str, Any]) -> dict[str, Any]:
+        values = members.get("ExpressionAttributeValues")
+        write = {**members, "TableName": self.name}
+        if values:
+            write["ExpressionAttributeValues"] = _item(values)
+        if kind == "Put":
+            return write | {"Item": _item({**key, **members["Item"]})}
+        return write | {"Key": _item(key)}
+
+
+def _item(values: Values) -> dict[str, Any]:
+    # StrEnum members are text to everyone but DynamoDB's serializer
+    return {
+        name: _serialize(str(value) if isinstance(value, str) else value) for name, value in values.items()
+    }
+
+
+def _content(item: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: _number(_deserialize(value)) for name, value in item.items() if name not in _NOT_CONTENT}
+
+
+def _number(value: Any) -> Any:
+    """Decimals as the ints they are; the table holds no fractions."""
+    if isinstance(value, Decimal):
+        return int(value)
+    if isinstance(value, list):
+        return [_number(member) for member in value]
+    if isinstance(value, dict):
+        return {name: _number(member) for name, member in value.items()}
+    return value

@@ -1,0 +1,101 @@
+"""One question about many endpoints: what a sweep found on one route, and how far each finding is."""
+
+from __future__ import annotations
+
+import uuid
+from collections import Counter
+from collections.abc import Collection, Iterable
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from remediation.record import Digest, Finding, Remediation, from_iso, iso
+from remediation.route import Route
+from remediation.vocabulary import ApprovalStatus, Outcome
+
+ACTION_ID = "review"  # of the card's button
+
+# Remediations, digests and their names are told apart by these, whoever makes them and how often.
+_NAMESPACE = uuid.UUID("5ea1b01a-7d1e-4e57-9d1e-5ea1b01a7d1e")
+_LOOK_WHILE_MOVING = timedelta(minutes=1)
+_LOOK_AT_REST = timedelta(minutes=15)
+
+
+class Stage(StrEnum):
+    """How far a finding is."""
+
+    CHECKING = "CHECKING"  # its remediation looks whether it can be asked about
+    WAITING = "WAITING"  # for a decision
+    APPROVED = "APPROVED"  # and on its way
+    DENIED = "DENIED"
+    ENDED = "ENDED"  # with another outcome
+
+
+def digest_id(sweep_id: str, route: str) -> str:
+    """The same however often the step that asks is run."""
+    return str(uuid.uuid5(_NAMESPACE, f"{sweep_id}/route/{route}"))
+
+
+def remediation_id(sweep_id: str, endpoint_name: str) -> str:
+    return str(uuid.uuid5(_NAMESPACE, f"{sweep_id}/endpoint/{endpoint_name}"))
+
+
+def finding_key(endpoint_name: str, surfaces: Collection[str]) -> str:
+    """Findings in the order of their keys come worst first: those with more open surfaces, then by name."""
+    return f"{99 - len(surfaces):02d}#{endpoint_name}"
+
+
+def stage(finding: Finding) -> Stage:
+    if (outcome := finding.get("outcome")) is not None:
+        return Stage.DENIED if outcome == Outcome.DENIED else Stage.ENDED
+    match finding.get("decision"):
+        case ApprovalStatus.APPROVED:
+            return Stage.APPROVED
+        case ApprovalStatus.DENIED:
+            return Stage.DENIED
+        case _:
+            return Stage.WAITING if "approvalId" in finding else Stage.CHECKING
+
+
+def stages(findings: Iterable[Finding]) -> Counter[Stage]:
+    return Counter(stage(finding) for finding in findings)
+
+
+def is_over(findings: Iterable[Finding]) -> bool:
+    """Whether every finding's remediation has ended."""
+    return all("outcome" in finding for finding in findings)
+
+
+def new_digest(
+    sweep_id: str, route: Route, *, account_id: str, region: str, runbook_url: str, now: datetime
+) -> Digest:
+    return {
+        "digestId": digest_id(sweep_id, route.name),
+        "sweepId": sweep_id,
+        "route": route.name,
+        "mode": route.mode,
+        "decideIn": route.decide_in,
+        "mayDecide": list(route.approvers),
+        "accountId": account_id,
+        "region": region,
+        "runbookUrl": runbook_url,
+        "createdAt": iso(now),
+        "deadline": iso(now + route.deadline),
+    }
+
+
+def asked_in(remediation: Remediation) -> tuple[str, str] | None:
+    """The digest that asks about a remediation, and its place in there."""
+    digest, key = remediation.get("digestId"), remediation.get("findingKey")
+    return (digest, key) if digest and key else None
+
+
+def reminder_is_due(digest: Digest, counted: Counter[Stage], reminder: timedelta, now: datetime) -> bool:
+    if not reminder or not counted[Stage.WAITING] or now >= from_iso(digest["deadline"]):
+        return False
+    return now >= from_iso(digest.get("remindedAt", digest["createdAt"])) + reminder
+
+
+def seconds_to_next_look(counted: Counter[Stage]) -> int:
+    """How long until the card is brought up to date again: what people decide shows at once anyway."""
+    moving = counted[Stage.CHECKING] or counted[Stage.APPROVED]
+    return int((_LOOK_WHILE_MOVING if moving else _LOOK_AT_REST).total_seconds())
