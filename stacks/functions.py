@@ -32,6 +32,8 @@ _STEP_TIMEOUT = cdk.Duration.seconds(30)
 _TELLING_TIMEOUT = cdk.Duration.minutes(2)
 # Describes every endpoint that changed since the twin was made, some 5 a second.
 _SCAN_TIMEOUT = cdk.Duration.minutes(5)
+# A batch of a hundred endpoints takes well under a minute, unless others use up AWS's quotas meanwhile.
+_BATCH_TIMEOUT = cdk.Duration.minutes(15)
 # Slack gives up after 3 seconds; a little more lets the decision that was made reach the workflow.
 _CLICK_TIMEOUT = cdk.Duration.seconds(10)
 # A rollout may take up to its MaximumExecutionTimeoutInSeconds, 8 hours at most, and creating the endpoint
@@ -60,12 +62,14 @@ class WorkflowArns:
     remediation: str
     backout: str
     retirement: str
+    sweep: str
+    digest: str
 
 
 class Functions(Construct):
     """All functions of one region."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0915  # a list: one function after the other
         self,
         scope: Construct,
         construct_id: str,
@@ -113,6 +117,10 @@ class Functions(Construct):
         )
         keys_that_count = settings.keys_that_count(cdk.Stack.of(self).region) or (encryption.key.key_arn,)
 
+        # what an endpoint is judged by, and its plan made of
+        judging = key | surfaces | {"ENCRYPTED_BY": ",".join(keys_that_count), **policy}
+        look_up_keys = [] if keys_that_count == (ANY_KEY,) else [_allow("kms:DescribeKey", self._any_key())]
+
         read_secret = [
             _allow("secretsmanager:GetSecretValue", slack_secret.secret.secret_arn),
             _allow(
@@ -142,18 +150,14 @@ class Functions(Construct):
         self.check_encryption = self._function(
             "CheckEncryption",
             "Reads the key on the endpoint's config, keeps a copy of it and claims the endpoint",
-            environment=key
-            | rules
-            | update_deadline
-            | surfaces
-            | {"ENCRYPTED_BY": ",".join(keys_that_count), **policy},
+            environment=judging | rules | update_deadline,
             records=("GetItem", "PutItem", "UpdateItem", "DeleteItem"),
             statements=[
                 describe_endpoint,
                 describe_config,
                 _allow("sagemaker:ListTags", [endpoints, configs]),  # its exemption, and for the record
                 answer_workflow,  # of a question that this change overtakes
-                *([] if keys_that_count == (ANY_KEY,) else [_allow("kms:DescribeKey", self._any_key())]),
+                *look_up_keys,
             ],
         )
         self.request_approval = self._function(
@@ -169,7 +173,7 @@ class Functions(Construct):
             "SlackInteractions",
             "Takes clicks from Slack: verified, judged, recorded, then told to the workflow",
             environment=secret | rules | {"BACKOUT_WORKFLOW_ARN": workflow_arns.backout},
-            records=("GetItem", "UpdateItem"),
+            records=("GetItem", "UpdateItem", "Query"),  # a digest's findings
             statements=[
                 *read_secret,
                 answer_workflow,
@@ -337,6 +341,63 @@ class Functions(Construct):
                 # whatever its people named it; what is deleted is on record, whole
                 _allow("sagemaker:DeleteEndpointConfig", configs),
             ],
+        )
+
+        # -- the sweep, and the digest that asks about many
+
+        share = {"QUOTA_SHARE": str(settings.sweep_quota_share)}
+        self.list_endpoints = self._function(
+            "ListEndpoints",
+            "Begins a sweep, and lists its endpoints as batches to be looked at",
+            environment=share,
+            records=("GetItem", "PutItem"),
+            timeout=_SCAN_TIMEOUT,
+            statements=[list_endpoints],
+        )
+        self.assess_endpoints = self._function(
+            "AssessEndpoints",
+            "Looks at a batch of a sweep's endpoints, and keeps what someone has to be asked about",
+            environment=share | judging | rules,
+            records=("GetItem", "PutItem"),
+            timeout=_BATCH_TIMEOUT,
+            statements=[
+                describe_endpoint,
+                describe_config,
+                _allow("sagemaker:ListTags", endpoints),
+                _allow("dynamodb:Query", f"{records.table_arn}/index/*"),
+                *look_up_keys,
+            ],
+        )
+        self.start_remediations = self._function(
+            "StartRemediations",
+            "Starts a remediation for each endpoint that a sweep found",
+            environment=rules
+            | {
+                "DIGEST_ABOVE": str(settings.digest_above),
+                "REMEDIATION_WORKFLOW_ARN": workflow_arns.remediation,
+                "DIGEST_WORKFLOW_ARN": workflow_arns.digest,
+            },
+            records=("Query", "GetItem", "PutItem", "UpdateItem"),
+            timeout=_TELLING_TIMEOUT,
+            statements=[
+                _allow("states:StartExecution", [workflow_arns.remediation, workflow_arns.digest]),
+            ],
+        )
+        self.close_sweep = self._function(
+            "CloseSweep",
+            "Adds up what a sweep has seen, and tells what was not looked at",
+            timeout=_TELLING_TIMEOUT,
+            environment=secret | rules,
+            records=("Query", "GetItem", "PutItem", "DeleteItem"),
+            statements=[*read_secret],
+        )
+        self.show_digest = self._function(
+            "ShowDigest",
+            "Posts a digest's card, keeps it up to date and reminds people of it",
+            timeout=_TELLING_TIMEOUT,
+            environment=secret | rules,
+            records=("Query", "GetItem", "UpdateItem"),
+            statements=[*read_secret],
         )
 
     def _function(

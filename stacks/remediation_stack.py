@@ -23,8 +23,11 @@ from stacks.operations_key import OperationsKey
 from stacks.records import Records
 from stacks.settings import Settings
 from stacks.slack_secret import SlackSecret
+from stacks.sweep import DigestWatch, Sweep, SweepSchedule
 from stacks.trigger import Trigger
 from stacks.workflow import Workflow
+
+_MACHINES = ("remediation", "backout", "retirement", "sweep", "digest")
 
 
 class RemediationStack(cdk.Stack):
@@ -43,7 +46,7 @@ class RemediationStack(cdk.Stack):
             iam.PermissionsBoundary.of(self).apply(self._managed_policy(settings.permissions_boundary))
         # The functions answer and start state machines, which invoke the functions: the names are fixed
         # beforehand, so that neither has to exist before the other.
-        names = {part: f"{self.stack_name}-{part}" for part in ("remediation", "backout", "retirement")}
+        names = {part: f"{self.stack_name}-{part}" for part in _MACHINES}
         workflow_arns = WorkflowArns(
             **{
                 part: self.format_arn(
@@ -77,6 +80,8 @@ class RemediationStack(cdk.Stack):
         workflow = Workflow(self, "Workflow", **parts, name=names["remediation"])
         backout = Backout(self, "Backout", **parts, name=names["backout"])
         retirement = Retirement(self, "Retirement", **parts, name=names["retirement"])
+        sweep = Sweep(self, "Sweep", **parts, name=names["sweep"])
+        digest = DigestWatch(self, "Digest", **parts, name=names["digest"])
         trigger = Trigger(
             self,
             "Trigger",
@@ -87,6 +92,17 @@ class RemediationStack(cdk.Stack):
         trigger.close_what_ended_unclosed(
             "BackoutEndedUnclosed", backout.state_machine, functions.close_backout
         )
+        trigger.close_what_ended_unclosed(
+            "SweepEndedUnclosed", sweep.state_machine, functions.close_sweep, called="sweepId"
+        )
+        if settings.sweep_schedule:
+            SweepSchedule(
+                self,
+                "SweepSchedule",
+                sweep=sweep.state_machine,
+                expression=settings.sweep_schedule,
+                undelivered=trigger.undelivered,
+            )
         approvals = ApprovalsApi(
             self,
             "Approvals",
@@ -99,6 +115,8 @@ class RemediationStack(cdk.Stack):
                 "Remediation": workflow.state_machine,
                 "Backout": backout.state_machine,
                 "Retirement": retirement.state_machine,
+                "Sweep": sweep.state_machine,
+                "Digest": digest.state_machine,
             },
             "undelivered": trigger.undelivered,
             "api": approvals.api,
@@ -117,6 +135,7 @@ class RemediationStack(cdk.Stack):
             "RemediationStateMachineArn": workflow.state_machine.state_machine_arn,
             "BackoutStateMachineArn": backout.state_machine.state_machine_arn,
             "RetirementStateMachineArn": retirement.state_machine.state_machine_arn,
+            "SweepStateMachineArn": sweep.state_machine.state_machine_arn,
             "EventRuleNames": ",".join(trigger.rule_names),
             "UndeliveredQueueUrl": trigger.undelivered.queue_url,
             "SlackInteractionsUrl": approvals.interactions_url,

@@ -18,6 +18,8 @@ from stacks.settings_reader import Reader
 # Lambda hands out CPU with memory, and a cold start must fit Slack's three seconds: below this it doesn't.
 MEMORY_MB = range(512, 10240 + 1)
 CONCURRENT_UPDATES = range(1, 50 + 1)
+QUOTA_SHARE = range(1, 100 + 1)  # percent
+DIGEST_ABOVE = range(1, 100 + 1)  # endpoints
 BACKOUT_DAYS = range(90 + 1)
 EXEMPT_DAYS = range(1, 365 + 1)
 RETENTION_YEARS = range(1, 30 + 1)
@@ -40,6 +42,9 @@ DEFAULTS: Mapping[str, Any] = {
     "encryptedBy": "any",
     "deploymentConfig": {},
     "concurrentUpdates": 5,
+    "sweepSchedule": "rate(1 day)",
+    "sweepQuotaShare": 50,
+    "digestAbove": 10,
     "backoutDays": 14,
     "exemptDaysAfterBackout": 30,
     "retireOldConfig": True,
@@ -61,6 +66,10 @@ ANY_KEY, CUSTOMER_MANAGED_KEY = "any", "customer-managed"
 _REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-\d")
 # <prefix>-<region>-remediation has to fit the 80 characters of a state machine's name
 _NAME_PREFIX = re.compile(r"(?=.{1,40}$)[A-Za-z](-?[A-Za-z0-9])*")
+# At least an hour apart. https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html
+_SCHEDULE = re.compile(
+    r"rate\(([1-9]\d* (hours|days)|1 (hour|day))\)|cron\([\d,*/?LW#A-Z-]+( [\d,*/?LW#A-Z-]+){5}\)|"
+)
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 # https://docs.aws.amazon.com/IAM/latest/APIReference/API_Policy.html
 _POLICY = re.compile(r"(arn:aws[a-z-]*:iam::(\d{12}|aws):policy/)?([\w+=,.@-]+/)*[\w+=,.@-]{1,128}|")
@@ -106,6 +115,12 @@ class Settings:
         SageMaker's DeploymentConfig for endpoints that have none; None leaves them to SageMaker's default.
     concurrent_updates
         How many endpoints are moved to their twins at once, in each region.
+    sweep_schedule
+        EventBridge Scheduler's expression for when every endpoint is looked at; empty: never.
+    sweep_quota_share
+        How much of AWS's quotas a sweep takes, in percent.
+    digest_above
+        More findings of one sweep than this are asked about in one card.
     backout_days
         How long an encrypted endpoint's card offers the way back, and its old config is kept for it.
     permissions_boundary
@@ -120,6 +135,9 @@ class Settings:
     encrypted_by: tuple[str, ...]
     deployment_config: Mapping[str, Any] | None
     concurrent_updates: int
+    sweep_schedule: str
+    sweep_quota_share: int
+    digest_above: int
     backout_days: int
     exempt_days_after_backout: int
     retire_old_config: bool
@@ -165,6 +183,13 @@ class Settings:
             encrypted_by=_encrypted_by(reader),
             deployment_config=_deployment_config(reader),
             concurrent_updates=reader.whole_number("concurrentUpdates", CONCURRENT_UPDATES),
+            sweep_schedule=reader.text(
+                "sweepSchedule",
+                _SCHEDULE,
+                "'rate(1 day)' (hours or days), 'cron(0 6 * * ? *)' (in UTC), or '' for no sweep",
+            ),
+            sweep_quota_share=reader.whole_number("sweepQuotaShare", QUOTA_SHARE),
+            digest_above=reader.whole_number("digestAbove", DIGEST_ABOVE),
             backout_days=reader.whole_number("backoutDays", BACKOUT_DAYS),
             exempt_days_after_backout=reader.whole_number("exemptDaysAfterBackout", EXEMPT_DAYS),
             retire_old_config=reader.yes_or_no("retireOldConfig"),

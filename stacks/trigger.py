@@ -104,13 +104,21 @@ class Trigger(Construct):
         self.close_what_ended_unclosed("ExecutionEndedUnclosed", state_machine, close_remediation)
 
     def close_what_ended_unclosed(
-        self, rule_id: str, state_machine: sfn.StateMachine, close: LambdaFunction
+        self,
+        rule_id: str,
+        state_machine: sfn.StateMachine,
+        close: LambdaFunction,
+        *,
+        called: str = "remediationId",
     ) -> None:
-        """An execution that was aborted or failed still lets its endpoint go and updates its card."""
+        """An execution that was aborted or failed still lets its endpoint go and updates its card.
+
+        Its name is handed to the function as `called`.
+        """
         rule = events.Rule(
             self,
             rule_id,
-            description="Closes the remediation of an execution that failed, timed out or was aborted",
+            description="Closes what an execution has left open that failed, timed out or was aborted",
             event_pattern=events.EventPattern(
                 source=["aws.states"],
                 detail_type=["Step Functions Execution Status Change"],
@@ -123,7 +131,7 @@ class Trigger(Construct):
         self.rule_names.append(rule.rule_name)
         status = events.EventField.from_path("$.detail.status")
         ending = {
-            "remediationId": events.EventField.from_path("$.detail.name"),
+            called: events.EventField.from_path("$.detail.name"),
             "executionArn": events.EventField.from_path("$.detail.executionArn"),
             "outcome": "FAILED",
             "reason": f"the execution ended as {status}",

@@ -32,7 +32,10 @@ from stacks.state_machine import (
 _WHO = (
     '"remediationId": $states.context.Execution.Name, "executionArn": $states.context.Execution.Id, '
     '"endpointName": $states.context.Execution.Input.endpointName, '
-    '"trigger": $states.context.Execution.Input.trigger'
+    '"trigger": $states.context.Execution.Input.trigger, '
+    # of a sweep that asks about many endpoints in one digest
+    '"digestId": $states.context.Execution.Input.digestId, '
+    '"findingKey": $states.context.Execution.Input.findingKey'
 )
 # One expression each, so that a member that is absent is left out instead of being an error: an input that
 # isn't as documented is CheckEncryption's to refuse, in words.

@@ -5,6 +5,7 @@ pk                           sk                      what
 ===========================  ======================  ====================================================
 ``sweep``                    ``lock``                the sweep that is under way, as a lease
 ``sweep#<id>``               ``batch#<number>``      endpoints that were listed, and what was seen of them
+``sweep#<id>``               ``told``                people know that it is not whole
 ``digest#<id>``              ``digest``              the card for what a sweep found on a route
 ``digest#<id>``              ``finding#<key>``       one endpoint, worst first in the order of the keys
 ===========================  ======================  ====================================================
@@ -58,6 +59,14 @@ class Digests:
 
     def batches(self, sweep_id: str) -> list[dict[str, Any]]:
         return [batch for _, batch in self._table.items(f"sweep#{sweep_id}", begins_with=_BATCH)]
+
+    def was_told(self, sweep_id: str) -> bool:
+        """Whether people know that the sweep is not whole."""
+        return self._table.get(_told_key(sweep_id)) is not None
+
+    def note_told(self, sweep_id: str, now: datetime) -> None:
+        expires = {"expiresAt": int((now + _BATCHES_KEPT).timestamp())}
+        self._table.put(_told_key(sweep_id), {"toldAt": iso(now), **expires})
 
     # -- digests
 
@@ -120,6 +129,10 @@ class Digests:
 @cache
 def digests() -> Digests:
     return Digests(Table(required("RECORDS_TABLE_NAME")), retention=required_days("RECORD_RETENTION_DAYS"))
+
+
+def _told_key(sweep_id: str) -> dict[str, str]:
+    return {"pk": f"sweep#{sweep_id}", "sk": "told"}
 
 
 def _digest_key(digest_id: str) -> dict[str, str]:

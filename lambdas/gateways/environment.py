@@ -37,6 +37,11 @@ def required_days(name: str) -> timedelta:
     return timedelta(days=int(required(name)))
 
 
+def required_share(name: str) -> float:
+    """A share of AWS's quotas, given in percent."""
+    return int(required(name)) / 100
+
+
 @cache
 def rules() -> Rules:
     """The settings about decisions."""

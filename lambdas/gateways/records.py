@@ -98,6 +98,11 @@ class Records:
         ]
         return sorted(found, key=lambda record: record["startedAt"], reverse=True)
 
+    def newest(self, endpoint_name: str) -> Remediation | None:
+        """The newest record of one endpoint."""
+        found = self._table.indexed(_INDEX, "endpointName", endpoint_name, newest=True)
+        return cast("Remediation | None", next(found, None))
+
     def latest(self) -> dict[str, Remediation]:
         """The newest record of each endpoint, by its name; in short: its id, its start and its outcome."""
         newest: dict[str, Remediation] = {}

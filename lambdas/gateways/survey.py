@@ -5,7 +5,9 @@ from __future__ import annotations
 import threading
 from collections.abc import Collection, Iterator, Mapping
 from concurrent.futures import Future
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from gateways.assessor import Assessor
 from gateways.pace import Paces
@@ -13,6 +15,17 @@ from gateways.sagemaker import SageMaker
 from remediation.audit import AuditedConfig, AuditedEndpoint, audit_config, audit_endpoint, config_of
 from remediation.errors import EndpointConfigNotFound
 from remediation.vocabulary import Surface
+
+_Body = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """An endpoint as it was read and judged; `config` is empty where the survey keeps none."""
+
+    endpoint: _Body
+    config: _Body
+    judged: AuditedEndpoint
 
 
 class Survey:
@@ -26,6 +39,8 @@ class Survey:
         Without retries of its own: the pace has them.
     tags
         Of the endpoints that have any, by ARN in lower case; None where they could not be read.
+    keep_configs
+        Whether whole configs are kept beside what was judged of them: ten thousand take memory.
     """
 
     def __init__(
@@ -37,6 +52,7 @@ class Survey:
         *,
         tags: Mapping[str, Mapping[str, str]] | None,
         now: datetime,
+        keep_configs: bool = False,
     ) -> None:
         self._sagemaker = sagemaker
         self._assessor = assessor
@@ -44,7 +60,8 @@ class Survey:
         self._paces = paces
         self._tags = tags
         self._now = now
-        self._configs: dict[str, Future[AuditedConfig]] = {}
+        self._keep_configs = keep_configs
+        self._configs: dict[str, Future[tuple[AuditedConfig, _Body]]] = {}
         self._lock = threading.Lock()
 
     def names(self) -> Iterator[list[str]]:
@@ -60,7 +77,12 @@ class Survey:
         return self._paces["ListEndpoints"].call(lambda: self._sagemaker.endpoints_page(token))
 
     def look_at(self, name: str) -> AuditedEndpoint | None:
-        """An endpoint, judged; None if it is there no longer.
+        """An endpoint, judged; None if it is there no longer. Raises what `look_closely` does."""
+        look = self.look_closely(name)
+        return look.judged if look else None
+
+    def look_closely(self, name: str) -> Look | None:
+        """An endpoint, with what it was judged by; None if it is there no longer.
 
         Raises
         ------
@@ -70,11 +92,11 @@ class Survey:
         body = self._paces["DescribeEndpoint"].call(lambda: self._sagemaker.describe_endpoint(name))
         if body is None:
             return None
-        config = self._config(config_of(body))
+        config, config_body = self._config(config_of(body))
         tags = None if self._tags is None else self._tags.get(str(body["EndpointArn"]).lower(), {})
-        return audit_endpoint(body, config, tags, self._now)
+        return Look(body, config_body, audit_endpoint(body, config, tags, self._now))
 
-    def _config(self, name: str) -> AuditedConfig:
+    def _config(self, name: str) -> tuple[AuditedConfig, _Body]:
         """A config, read by whoever asks for it first; the others wait for that."""
         with self._lock:
             known = self._configs.get(name)
@@ -87,8 +109,9 @@ class Survey:
                 raise
         return mine.result()
 
-    def _read_config(self, name: str) -> AuditedConfig:
+    def _read_config(self, name: str) -> tuple[AuditedConfig, _Body]:
         body = self._paces["DescribeEndpointConfig"].call(lambda: self._sagemaker.describe_config(name))
         if body is None:
             raise EndpointConfigNotFound(f"Its config {name} is not there: it was deleted while in use.")
-        return audit_config(body, self._assessor.assess(body), self._required)
+        judged = audit_config(body, self._assessor.assess(body), self._required)
+        return judged, body if self._keep_configs else {}

@@ -171,9 +171,11 @@ class Table:
             asked["ExclusiveStartKey"] = _item({"pk": pk, "sk": after})
         left = most
         while left is None or left > 0:
+            if left is not None:
+                asked["Limit"] = left
             with translated("DynamoDB"):
-                page = self._client.query(**asked, **({} if left is None else {"Limit": left}))
-            found = [(item["sk"]["S"], _content(item)) for item in page["Items"]]
+                page = self._client.query(**asked)
+            found = [(str(_deserialize(item["sk"])), _content(item)) for item in page["Items"]]
             yield from found
             left = None if left is None else left - len(found)
             if "LastEvaluatedKey" not in page:

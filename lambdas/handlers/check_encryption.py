@@ -6,23 +6,21 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from gateways.assessor import Assessor
-from gateways.environment import optional_json, required, required_list, required_seconds, rules
-from gateways.kms import kms
+from gateways.environment import required, required_seconds, rules
 from gateways.records import records
 from gateways.sagemaker import sagemaker
 from gateways.workflow import workflow
 from handlers.shared.observability import count, logger, step
+from handlers.shared.planning import assessor, planned, required_surfaces
 from remediation import assessment
 from remediation.approval import still_denied
 from remediation.errors import InvalidInput
-from remediation.plan import DecisionFacts, Facts, facts_of, surface_entries
+from remediation.plan import DecisionFacts, surface_entries
 from remediation.progress import LONGEST_QUEUE, config_in_charge
 from remediation.provenance import managed_by
 from remediation.record import Claim, Remediation, happened, iso, start_record
 from remediation.route import Mode
-from remediation.update_options import update_options
-from remediation.vocabulary import ApprovalStatus, Outcome, Surface, Verdict
+from remediation.vocabulary import ApprovalStatus, Outcome, Verdict
 
 # Beyond the deadlines, what the workflow may still need: a busy endpoint, retries, closing.
 _LEASE_MARGIN = timedelta(hours=6)
@@ -48,12 +46,10 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     config = sagemaker().require_config(config_in_charge(endpoint))
     source = str(config["EndpointConfigName"])
 
-    key_arn = required("KMS_KEY_ARN")
-    required_surfaces = tuple(Surface(surface) for surface in required_list("REQUIRED_SURFACES"))
-    assessed = Assessor(kms(), required_list("ENCRYPTED_BY"), key_arn).assess(config)
-    if assessment.verdict(assessed, required_surfaces) is Verdict.ENCRYPTED:
+    assessed = assessor().assess(config)
+    if assessment.verdict(assessed, required_surfaces()) is Verdict.ENCRYPTED:
         _let_go_elsewhere(name, remediation_id, source, now)
-        entries = surface_entries(assessed, (), key_arn)
+        entries = surface_entries(assessed, (), required("KMS_KEY_ARN"))
         found = {"verdict": Verdict.ENCRYPTED, "sourceConfigName": source, "surfaceKeys": entries}
         records().note(remediation_id, found, happened(now, f"Found {source} encrypted"))
         reason = f"Its config {source} names a KMS key wherever one is required."
@@ -66,16 +62,7 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
 
     tags = sagemaker().list_tags(config["EndpointConfigArn"])
     records().keep_snapshot(remediation_id, {"config": config, "endpoint": endpoint, "tags": tags}, now)
-    options, policy_note = update_options(endpoint, config, optional_json("DEPLOYMENT_CONFIG"))
-    facts: Facts = facts_of(
-        endpoint,
-        config,
-        key_arn=key_arn,
-        assessed=assessed,
-        changes=assessment.to_change(assessed, required_surfaces),
-        update_options=options,
-        notes=[note for note in (exemption.note, policy_note) if note],
-    )
+    facts = planned(endpoint, config, assessed, notes=[exemption.note])
     decided = _how_it_is_decided(remediation, endpoint_tags, tags)
     # run again after a lost answer, it has found the same
     again = remediation.get("sourceConfigName") == source

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from gateways.environment import optional_list, required, required_list, rules
@@ -47,7 +47,8 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     if new:
         records().note(remediation["remediationId"], {"notes": [*noted, *new]})
     route, now = rules().named(remediation.get("route", "")), datetime.now(UTC)
-    return {"waitSeconds": wait_seconds(now, now + route.deadline, route.reminder)}
+    reminder = timedelta() if "digestId" in remediation else route.reminder  # the digest has its own
+    return {"waitSeconds": wait_seconds(now, now + route.deadline, reminder)}
 
 
 def _left_alone_where_shut_out(

@@ -5,15 +5,17 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+from gateways.digests import digests
 from gateways.environment import required, required_days
 from gateways.records import records
 from gateways.turns import turns
 from gateways.workflow import workflow
 from handlers.shared.observability import count, logger, measure, step
-from handlers.shared.telling import tell_ending
+from handlers.shared.telling import post_ending, tell_ending
 from remediation import card
 from remediation.approval import decision_entry, decision_facts, denial_of
 from remediation.closing import ending
+from remediation.errors import SlackUnavailable
 from remediation.record import Approval, Remediation, from_iso, happened, iso, salvaged_record
 from remediation.vocabulary import ApprovalStatus, Outcome
 
@@ -50,12 +52,21 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     records().release(remediation["endpointName"], remediation["remediationId"])
     if "waitingSince" in remediation:  # it may have its turn to be updated
         turns().leave(remediation["remediationId"])
+    digests().follow(remediation, _ending_of(remediation))
     if not already_closed:
         _count(remediation, now)
     if remediation.get("outcome") == Outcome.ENCRYPTED:
         _retire_later(remediation, int(days.total_seconds()))
     _tell(remediation, approval)
     return {name: value for name in _OUTPUT if (value := remediation.get(name))}
+
+
+def _ending_of(remediation: Remediation) -> dict[str, str]:
+    """What a digest that asked about it shows."""
+    facts = {"outcome": remediation.get("outcome", ""), "reason": remediation.get("reason", "")}
+    if "decision" in remediation:
+        facts |= {"decision": remediation["decision"], "decidedBy": remediation.get("decidedBy", "")}
+    return facts
 
 
 def _settled(remediation: Remediation, now: datetime) -> Approval | None:
@@ -84,10 +95,25 @@ def _retire_later(remediation: Remediation, wait_seconds: int) -> None:
 
 
 def _tell(remediation: Remediation, approval: Approval | None) -> None:
+    if "digestId" in remediation and approval is not None and "ts" not in approval:
+        _tell_in_digest(remediation, approval)
+        return
     asked = approval is not None and "ts" in approval
-    must_be_told = asked or card.must_be_told(remediation)
+    must_be_told = asked or ("digestId" not in remediation and card.must_be_told(remediation))
     if ts := tell_ending(remediation, approval, or_post=must_be_told and "noticeTs" not in remediation):
         records().note(remediation["remediationId"], {"noticeTs": ts})
+
+
+def _tell_in_digest(remediation: Remediation, approval: Approval) -> None:
+    """What was to be changed gets a card of its own, in the digest's thread; the digest shows the rest."""
+    digest = digests().find(remediation.get("digestId", ""))
+    if approval["status"] != ApprovalStatus.APPROVED or digest is None:
+        return
+    if "ts" not in digest or "channel" not in digest:
+        raise SlackUnavailable("The digest's card is not posted yet.")
+    ts = post_ending(remediation, approval, digest["channel"], digest["ts"])
+    if ts:
+        records().note_approval(approval["approvalId"], {"channel": digest["channel"], "ts": ts})
 
 
 def _count(remediation: Remediation, now: datetime) -> None:

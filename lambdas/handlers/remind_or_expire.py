@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from gateways.environment import rules
@@ -27,12 +27,13 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     deadline = from_iso(approval["deadline"])
     if approval["status"] == ApprovalStatus.PENDING and now < deadline:
         route = rules().deciding(remediation.get("route", ""), approval)
-        last = is_last_reminder(now, deadline, route.reminder)
+        reminder = timedelta() if "digestId" in approval else route.reminder  # the digest has its own
+        last = is_last_reminder(now, deadline, reminder)
         if last:
             count("ApprovalAboutToExpire")
-        if route.reminder:
+        if reminder:
             _remind(remediation, approval, route, last=last)
-        return {"waitSeconds": wait_seconds(now, deadline, route.reminder)}
+        return {"waitSeconds": wait_seconds(now, deadline, reminder)}
     settled = records().settle(approval["approvalId"], ApprovalStatus.EXPIRED, {"decidedAt": iso(now)})
     decision = settled["status"] if settled else ApprovalStatus.EXPIRED
     logger.info("approval_not_heard", decision=decision)

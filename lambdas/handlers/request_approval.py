@@ -8,6 +8,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+from gateways.digests import digests
 from gateways.environment import rules
 from gateways.records import records
 from gateways.slack import Slack
@@ -37,9 +38,12 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     if approval is None:
         workflow().answer(event["taskToken"], ApprovalStatus.SUPERSEDED)
         return {}
-    if "ts" not in approval:
-        approval = _posted(remediation, approval, route, slack)
-    _link_from_older(remediation, _linked(approval, slack), slack)
+    if "digestId" in approval:
+        _asked_in_digest(remediation, approval)
+    else:
+        if "ts" not in approval:
+            approval = _posted(remediation, approval, route, slack)
+        _link_from_older(remediation, _linked(approval, slack), slack)
     if approval["status"] != ApprovalStatus.PENDING:
         # decided before this try began, or by the route itself
         records().note_decision(
@@ -47,6 +51,17 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
         )
         workflow().answer(event["taskToken"], approval["status"])
     return {}
+
+
+def _asked_in_digest(remediation: Remediation, approval: Approval) -> None:
+    """The digest's card asks about it: from now on it can be decided there."""
+    facts = {"approvalId": approval["approvalId"]}
+    if approval["status"] != ApprovalStatus.PENDING:
+        facts["decision"] = approval["status"]
+    digests().follow(remediation, facts)
+    logger.info("approval_requested_in_digest", digest_id=approval.get("digestId"))
+    if approval["status"] == ApprovalStatus.PENDING:
+        count("ApprovalRequested")
 
 
 def _posted(remediation: Remediation, approval: Approval, route: Route, slack: Slack) -> Approval:
@@ -133,7 +148,8 @@ def _approval(remediation: Remediation, route: Route, task_token: str, now: date
     found = records().approval(approval_id)
     if found is not None:
         facts: dict[str, str] = {"taskToken": task_token}
-        if "ts" not in found and found["status"] == ApprovalStatus.PENDING:
+        seen = "ts" in found or "digestId" in found
+        if not seen and found["status"] == ApprovalStatus.PENDING:
             facts["deadline"] = deadline  # it begins when people can see the question
         return records().note_approval(approval_id, facts)
     approval: Approval = {
@@ -151,6 +167,8 @@ def _approval(remediation: Remediation, route: Route, task_token: str, now: date
         "changedBy": remediation.get("changedBySlackUser", ""),
         "runbookUrl": rules().runbook_url,
     }
+    if "digestId" in remediation:
+        approval["digestId"] = remediation["digestId"]
     if approval["status"] == ApprovalStatus.APPROVED:
         approval["decidedBy"], approval["decidedAt"] = f"route/{route.name}", iso(now)
     return approval if records().open_approval(approval) else None

@@ -26,10 +26,8 @@ def ending(event: Mapping[str, Any], remediation: Remediation) -> tuple[Outcome,
     """
     if seen := remediation.get("updateOutcome"):
         return Outcome(seen), remediation.get("updateReason", "")
-    error = event.get("error")
-    if error:
-        word = str(error.get("Error", ""))
-        return outcome_of(word), _cause(word, str(error.get("Cause", "")))[:_REASON_LIMIT]
+    if error := event.get("error"):
+        return outcome_of(str(error.get("Error", ""))), error_in_words(event)
     outcome = str(event.get("outcome", ""))
     if outcome not in Outcome.__members__:
         return (
@@ -37,6 +35,14 @@ def ending(event: Mapping[str, Any], remediation: Remediation) -> tuple[Outcome,
             f"The workflow ended with {outcome or 'no outcome'}, which is none that exists.",
         )
     return Outcome(outcome), str(event.get("reason") or "")[:_REASON_LIMIT]
+
+
+def error_in_words(event: Mapping[str, Any]) -> str:
+    """What a step of the workflow failed with, as people read it; empty where none did."""
+    error = event.get("error")
+    if not error:
+        return ""
+    return _cause(str(error.get("Error", "")), str(error.get("Cause", "")))[:_REASON_LIMIT]
 
 
 def _cause(word: str, cause: str) -> str:

@@ -18,6 +18,8 @@ ACTION_ID = "review"  # of the card's button
 _NAMESPACE = uuid.UUID("5ea1b01a-7d1e-4e57-9d1e-5ea1b01a7d1e")
 _LOOK_WHILE_MOVING = timedelta(minutes=1)
 _LOOK_AT_REST = timedelta(minutes=15)
+# Waiting for a turn takes two days at most, the update itself less than one.
+_LONGEST_AFTER_DEADLINE = timedelta(days=7)
 
 
 class Stage(StrEnum):
@@ -60,9 +62,10 @@ def stages(findings: Iterable[Finding]) -> Counter[Stage]:
     return Counter(stage(finding) for finding in findings)
 
 
-def is_over(findings: Iterable[Finding]) -> bool:
-    """Whether every finding's remediation has ended."""
-    return all("outcome" in finding for finding in findings)
+def is_over(digest: Digest, findings: Iterable[Finding], now: datetime) -> bool:
+    """Whether every finding's remediation has ended, or is of no hope: one that was stopped may not tell."""
+    given_up = now >= from_iso(digest["deadline"]) + _LONGEST_AFTER_DEADLINE
+    return given_up or all("outcome" in finding for finding in findings)
 
 
 def new_digest(

@@ -222,11 +222,12 @@ class Finding(TypedDict):
     """An endpoint that a sweep found unencrypted, and how far its remediation is."""
 
     endpointName: str
+    endpointArn: str
     remediationId: str
     sourceConfigName: str
     surfaces: list[str]  # those that lack a key that counts
     instanceTypes: list[str]
-    startedAt: NotRequired[str]  # its remediation's
+    begunAt: NotRequired[str]  # its remediation; not `startedAt`, by which records are found
     approvalId: NotRequired[str]  # it can be decided
     approvals: NotRequired[int]  # given, where more than one is needed
     decision: NotRequired[str]
@@ -277,13 +278,17 @@ def start_record(event: dict[str, Any], now: datetime) -> Remediation:
             f"not {trigger.get('kind')!r}."
         )
     fields = {name: _text(trigger.get(name), f"trigger.{name}") for name in TRIGGER_FIELDS}
-    return {
+    record: Remediation = {
         "remediationId": _required(event, "remediationId"),
         "executionArn": _required(event, "executionArn"),
         "endpointName": _required(event, "endpointName"),
         "trigger": fields,  # type: ignore[typeddict-item]  # its fields were read by name just above
         "startedAt": iso(now),
     }
+    if "digestId" in event:  # a sweep asks about it among others
+        record["digestId"] = _required(event, "digestId")
+        record["findingKey"] = _required(event, "findingKey")
+    return record
 
 
 def salvaged_record(event: Mapping[str, Any], now: datetime) -> Remediation:
@@ -292,13 +297,16 @@ def salvaged_record(event: Mapping[str, Any], now: datetime) -> Remediation:
     trigger: Any = (
         {name: _if_text(given.get(name)) for name in TRIGGER_FIELDS} if isinstance(given, dict) else {}
     )
-    return {
+    record: Remediation = {
         "remediationId": _required(event, "remediationId"),
         "executionArn": _if_text(event.get("executionArn")),
         "endpointName": _if_text(event.get("endpointName")) or UNKNOWN_ENDPOINT,
         "trigger": dict.fromkeys(TRIGGER_FIELDS, "") | trigger,
         "startedAt": iso(now),
     }
+    if (digest := _if_text(event.get("digestId"))) and (key := _if_text(event.get("findingKey"))):
+        record["digestId"], record["findingKey"] = digest, key
+    return record
 
 
 def required_fact(remediation: Remediation, name: str) -> str:

@@ -1,4 +1,4 @@
-"""What every function logs and counts with: one id, the remediation's, from the event to the outcome."""
+"""What every function logs and counts with: one id, mostly a remediation's, from the event to the outcome."""
 
 from __future__ import annotations
 
@@ -25,6 +25,11 @@ def measure(name: str, seconds: float) -> None:
     _add(name, MetricUnit.Seconds, seconds, {})
 
 
+def gauge(name: str, number: int) -> None:
+    """How many there are, as seen by who counted them all."""
+    _add(name, MetricUnit.Count, number, {})
+
+
 def count_error(error: Exception) -> None:
     """Count what an alarm is about: Slack out of reach, and errors that nobody foresaw."""
     if isinstance(error, SlackUnavailable):
@@ -39,6 +44,9 @@ def _add(name: str, unit: MetricUnit, value: float, dimension: Mapping[str, str]
         pass
 
 
+# what a step is about, as its event names it, and as the logs do
+_IDS = {"remediationId": "remediation_id", "sweepId": "sweep_id", "digestId": "digest_id"}
+
 Handler = Callable[[dict[str, Any], Any], dict[str, Any]]
 
 
@@ -50,7 +58,7 @@ def step(handler: Handler) -> Handler:
 
     @functools.wraps(handler)
     def run(event: dict[str, Any], context: Any) -> dict[str, Any]:
-        logger.append_keys(remediation_id=event.get("remediationId", ""))
+        logger.append_keys(**{ours: event[theirs] for theirs, ours in _IDS.items() if theirs in event})
         try:
             return handler(event, context)
         except RemediationError as error:

@@ -93,6 +93,21 @@ def tell_ending(remediation: Remediation, approval: Approval | None, *, or_post:
         return ""
 
 
+def post_ending(remediation: Remediation, approval: Approval, channel: str, thread_ts: str) -> str:
+    """Show how it ended on a card of its own, in a thread; returns its ts, empty if Slack refuses it.
+
+    Raises
+    ------
+    SlackUnavailable
+    """
+    try:
+        return patient_slack().post(channel, card.closed(remediation, approval), thread_ts=thread_ts)[1]
+    except RequestRefused as error:
+        logger.error("ending_not_told", error_message=str(error))
+        count("UnexpectedError")
+        return ""
+
+
 def _announced(slack: Slack, remediation: Remediation, approval: Approval) -> None:
     try:
         announce_broken_glass(slack, remediation, approval)

@@ -1,0 +1,55 @@
+"""ShowDigest: posts a digest's card, keeps it up to date and reminds people of it, until all has ended."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from gateways.digests import digests
+from gateways.environment import rules
+from gateways.slack import Slack
+from handlers.shared.digesting import show
+from handlers.shared.observability import count_error, logger, step
+from handlers.shared.telling import patient_slack
+from remediation import digest_card
+from remediation.approval import is_last_reminder
+from remediation.digest import (
+    is_over,
+    reminder_is_due,
+    seconds_to_next_look,
+    stages,
+)
+from remediation.errors import RemediationError
+from remediation.record import Digest, Finding, from_iso, iso
+from remediation.route import Route
+
+
+@step
+def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
+    now, slack = datetime.now(UTC), patient_slack()
+    digest = digests().require(event["digestId"])
+    findings = [finding for _, finding in digests().findings(digest["digestId"])]
+    route = rules().named(digest["route"])
+    if "ts" not in digest:
+        channel, ts = slack.post(route.channel, digest_card.message(digest, findings))
+        digest = digests().note(digest["digestId"], {"channel": channel, "ts": ts})
+        logger.info("digest_posted", channel=channel, ts=ts, findings=len(findings))
+    show(digest["digestId"], slack)
+    if is_over(digest, findings, now):
+        digests().note(digest["digestId"], {"closedAt": iso(now)})
+        return {}
+    if reminder_is_due(digest, stages(findings), route.reminder, now):
+        _remind(digest, findings, route, slack, now)
+    return {"waitSeconds": seconds_to_next_look(stages(findings))}
+
+
+def _remind(digest: Digest, findings: list[Finding], route: Route, slack: Slack, now: datetime) -> None:
+    """A reminder that can't be posted is no reason to stop."""
+    last = is_last_reminder(now, from_iso(digest["deadline"]), route.reminder)
+    message = digest_card.reminder(digest, findings, route.approvers, last=last)
+    try:
+        slack.post(digest["channel"], message, thread_ts=digest["ts"], broadcast=last)
+        digests().note(digest["digestId"], {"remindedAt": iso(now)})
+    except RemediationError as error:
+        logger.warning("not_reminded", error_word=type(error).__name__, error_message=str(error))
+        count_error(error)

@@ -1,0 +1,190 @@
+"""What no event announced: a sweep over every endpoint, and the digest that asks about many at once."""
+
+# pyright: reportArgumentType=false
+# jsii's classes don't match jsii's own protocols by pyright's rules (their parameter names differ); what is
+# passed where is checked by jsii itself, on every synthesis.
+
+from __future__ import annotations
+
+import aws_cdk as cdk
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_scheduler as scheduler
+from aws_cdk import aws_scheduler_targets as targets
+from aws_cdk import aws_sqs as sqs
+from aws_cdk import aws_stepfunctions as sfn
+from constructs import Construct
+
+from stacks.acknowledgements import acknowledge, acknowledge_policy
+from stacks.functions import Functions
+from stacks.log_groups import LogGroups
+from stacks.state_machine import AWS_BUSY, ERROR, EXECUTION_NAME, SLACK_DOWN, Machine, when
+
+# The hour at which it begins is nobody's business, and every region's at once would be a burst.
+_FLEXIBLE_WINDOW = cdk.Duration.minutes(15)
+_RETRY_FOR = cdk.Duration.hours(6)
+_RETRIES = 20
+
+_SWEEP_ID = f'"sweepId": {EXECUTION_NAME.removeprefix("{% ").removesuffix(" %}")}'
+# One expression each, so that a member that is absent is left out instead of being an error.
+_WHERE_TO_GO_ON = (
+    f"{{% {{ {_SWEEP_ID}, "
+    '"nextToken": $states.input.nextToken, "batchesListed": $states.input.batchesListed } %}'
+)
+_ENDING = f'{{% {{ {_SWEEP_ID}, "error": $states.input.error }} %}}'
+# The batches have been looked at: what is handed on stays small.
+_LISTED_SO_FAR = (
+    '{% { "nextToken": $states.input.nextToken, "batchesListed": $states.input.batchesListed } %}'
+)
+
+
+class Sweep(Machine):
+    """The state machine that looks at every endpoint and asks about those that nobody was asked about."""
+
+    def __init__(
+        self, scope: Construct, construct_id: str, *, log_groups: LogGroups, functions: Functions, name: str
+    ) -> None:
+        super().__init__(scope, construct_id)
+        self.state_machine = self.create(
+            name,
+            "Looks at every SageMaker endpoint, and starts a remediation for what no event announced",
+            self._definition(functions),
+            log_groups,
+        )
+
+    def _definition(self, functions: Functions) -> sfn.IChainable:
+        close = self._close(functions)
+        list_endpoints = self.task(
+            "ListEndpoints",
+            functions.list_endpoints,
+            "Begin the sweep, unless another one is under way; then list a thousand endpoints at a time",
+            payload=_WHERE_TO_GO_ON,
+            retries=[AWS_BUSY],
+        )
+        another = sfn.Choice.jsonata(self, "AnotherSweep?", comment="One at a time: nobody is asked twice")
+        assess = self._assess(functions)
+        more = sfn.Choice.jsonata(self, "MoreEndpoints?", comment="Until every endpoint was listed")
+        start = self.task(
+            "StartRemediations",
+            functions.start_remediations,
+            "Start the ordinary workflow for what was found: a card each, or a digest that asks about many",
+            payload={"sweepId": EXECUTION_NAME},
+            retries=[AWS_BUSY],
+        )
+        more_to_start = sfn.Choice.jsonata(self, "MoreToStart?", comment="A few at a time")
+        pace = self.wait("PaceStarts", "As Slack allows")
+
+        for step in (list_endpoints, start):
+            step.add_catch(close, errors=["States.ALL"], outputs=ERROR)
+        assess.add_catch(close, errors=["States.ALL"], outputs=ERROR)
+        list_endpoints.next(another)
+        another.when(
+            when("$exists($states.input.underWay)"),
+            sfn.Succeed.jsonata(self, "LeftToTheOther", comment="The sweep that is under way does it all"),
+        ).otherwise(assess)
+        assess.next(more)
+        more.when(when("$exists($states.input.nextToken)"), list_endpoints).otherwise(start)
+        start.next(more_to_start)
+        more_to_start.when(when("$exists($states.input.waitSeconds)"), pace).otherwise(close)
+        pace.next(start)
+        return list_endpoints
+
+    def _assess(self, functions: Functions) -> sfn.DistributedMap:
+        """Every batch in an execution of its own; one that fails is told at the end, and stops no other."""
+        assess = sfn.DistributedMap.jsonata(
+            self,
+            "AssessBatches",
+            comment="Look at a hundred endpoints at a time: one batch after the other, since all share AWS's "
+            "quotas",
+            items=sfn.ProvideItems.jsonata("{% $states.input.batches %}"),
+            item_selector={"sweepId": EXECUTION_NAME, "batch": "{% $states.context.Map.Item.Value %}"},
+            max_concurrency=1,
+            tolerated_failure_percentage=100,
+            map_execution_type=sfn.StateMachineType.STANDARD,
+            outputs=_LISTED_SO_FAR,
+        )
+        return assess.item_processor(
+            self.task(
+                "AssessEndpoints",
+                functions.assess_endpoints,
+                "Read each endpoint and its config, as the audit does; keep those that are to be asked about",
+                payload="{% $states.input %}",
+                retries=[AWS_BUSY],
+            )
+        )
+
+    def _close(self, functions: Functions) -> sfn.IChainable:
+        close = self.task(
+            "CloseSweep",
+            functions.close_sweep,
+            "Add up what was seen, let the next sweep begin, and tell what was not looked at",
+            payload=_ENDING,
+            retries=[AWS_BUSY, SLACK_DOWN],
+        )
+        comment = "Reported by an alarm; the failed execution is closed once more by a rule of its own"
+        close.add_catch(self.failure("SweepNotClosed", comment), errors=["States.ALL"], outputs=ERROR)
+        return close
+
+
+class DigestWatch(Machine):
+    """The state machine that posts a digest's card and keeps it up to date; its name is the digest's id."""
+
+    def __init__(
+        self, scope: Construct, construct_id: str, *, log_groups: LogGroups, functions: Functions, name: str
+    ) -> None:
+        super().__init__(scope, construct_id)
+        show = self.task(
+            "ShowDigest",
+            functions.show_digest,
+            "Post the card, or bring it up to date and remind people, while anything in it is open",
+            payload={"digestId": EXECUTION_NAME},
+            retries=[AWS_BUSY, SLACK_DOWN],
+        )
+        comment = "Reported by an alarm; its endpoints can be decided on the command line"
+        show.add_catch(self.failure("DigestNotShown", comment), errors=["States.ALL"], outputs=ERROR)
+        still_open = sfn.Choice.jsonata(self, "StillOpen?", comment="Until every remediation has ended")
+        wait = self.wait("WaitForDecisions", "What is decided in Slack shows at once anyway")
+        show.next(still_open)
+        still_open.when(when("$exists($states.input.waitSeconds)"), wait)
+        still_open.otherwise(sfn.Succeed.jsonata(self, "DigestOver", comment="The card says how it ended"))
+        wait.next(show)
+        self.state_machine = self.create(
+            name, "Shows one card for many unencrypted endpoints, until all are decided", show, log_groups
+        )
+
+
+class SweepSchedule(Construct):
+    """When a sweep begins."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        sweep: sfn.StateMachine,
+        expression: str,
+        undelivered: sqs.Queue,
+    ) -> None:
+        """`expression` is EventBridge Scheduler's: ``rate(1 day)``, ``cron(0 6 * * ? *)``, in UTC."""
+        super().__init__(scope, construct_id)
+        role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("scheduler.amazonaws.com"))
+        schedule = scheduler.Schedule(
+            self,
+            "Schedule",
+            description="Begins a sweep over every endpoint",
+            schedule=scheduler.ScheduleExpression.expression(expression),
+            time_window=scheduler.TimeWindow.flexible(_FLEXIBLE_WINDOW),
+            target=targets.StepFunctionsStartExecution(
+                sweep,
+                role=role,
+                input=scheduler.ScheduleTargetInput.from_object({}),
+                dead_letter_queue=undelivered,
+                retry_attempts=_RETRIES,
+                max_event_age=_RETRY_FOR,
+            ),
+        )
+        acknowledge_policy(role, {})
+        acknowledge(
+            schedule,
+            "CKV_AWS_297",
+            reason="Its input is an empty object: there is nothing to keep from AWS's own key.",
+        )
