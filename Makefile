@@ -8,10 +8,10 @@ export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 .DEFAULT_GOAL := help
 
-.PHONY: help setup demo test unit faults check format synth bootstrap deploy destroy lock clean
+.PHONY: help setup demo demo-fleet test unit faults check format synth bootstrap deploy destroy lock clean
 
 help: ## what there is to make
-	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 setup: $(VENV)/.ready node_modules/.ready ## the Python and Node tools, as pinned
 
@@ -41,6 +41,13 @@ SOURCES := app.py cdk.json $(shell find stacks lambdas -name '*.py') lambdas/req
 
 cdk.out/manifest.json: $(SOURCES) | setup
 	@$(MAKE) --no-print-directory synth
+
+demo-fleet: build/fleet/manifest.json ## three regions swept, of which one does not answer
+	@PYTHONPATH=lambdas $(BIN)/python -m local.fleet
+
+build/fleet/manifest.json: $(SOURCES) | setup
+	@rm -rf build/fleet
+	@$(BIN)/python -m local.synthesize build/fleet '{"regions": ["us-east-1", "eu-west-1", "ap-south-1"]}'
 
 deploy: setup ## into the AWS account of your credentials, every region of cdk.json
 	@node_modules/.bin/cdk deploy --all --context deploying=true --require-approval broadening

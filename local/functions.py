@@ -64,7 +64,8 @@ class FunctionRunner:
     Parameters
     ----------
     environment
-        Variables that every function gets on top of its own: where the local services are.
+        Variables that every function gets in place of its own: where the local services are, and that they
+        have no quotas to keep.
     roles
         The policies of each role, by its ARN, as they are at an invocation: no call goes beyond them.
 
@@ -128,8 +129,8 @@ class FunctionRunner:
             "AWS_ACCESS_KEY_ID": access_key_of(function.name),
             "AWS_SECRET_ACCESS_KEY": "local",
             "AWS_EC2_METADATA_DISABLED": "true",
-            **self._environment,
             **function.environment,
+            **self._environment,
         }
 
     def inject(self, function: str, call: str, kind: str) -> None:

@@ -58,6 +58,7 @@ _REPORTED_CALLS = frozenset({"CreateEndpoint", "UpdateEndpoint"})
 _STOPPED = frozenset({"FAILED", "ABORTED", "TIMED_OUT"})
 _deserialize = TypeDeserializer().deserialize
 _LOOK_EVERY_SECONDS = 0.005
+_ANY_PACE = "1000000"
 _STEADY_LOOKS = 6  # looks in a row at which nothing moves, before the world counts as settled
 
 
@@ -109,6 +110,8 @@ class World:
                 "AWS_ENDPOINT_URL": self.cloud.url,
                 "AWS_ENDPOINT_URL_SAGEMAKER": self._sagemaker_server.url,
                 "SLACK_API_URL": self._slack_server.api_url,
+                # a pace is kept in real time, and SageMaker's stand-in has no quotas unless it is told to
+                "QUOTA_SHARE": _ANY_PACE,
             },
             self.roles,
         )
@@ -129,6 +132,8 @@ class World:
         for deployment, api in zip(self.deployments, self.apis, strict=True):
             deployment.publish_outputs(api.url)
         self.slack.interactivity_url = f"{self.apis[0].url}/slack/interactions"
+        if len(self.apis) > 1:
+            self.slack.route_interactivity(self._app_acted_on)
         self._reporter = threading.Thread(target=self._deliver_reports, daemon=True)
         self._reporter.start()
 
@@ -178,10 +183,11 @@ class World:
 
     # -- what happened
 
-    def items(self, kind: str) -> list[dict[str, Any]]:
-        """The records table's items whose key begins with `kind`, as plain values."""
-        client = self.client("dynamodb")
-        asked = {"TableName": self.home.output("RecordsTableName"), "ConsistentRead": True}
+    def items(self, kind: str, deployment: Deployment | None = None) -> list[dict[str, Any]]:
+        """The items of a records table, the home region's or another's, whose key begins with `kind`."""
+        where = deployment or self.home
+        client = self.client("dynamodb", where.region)
+        asked = {"TableName": where.output("RecordsTableName"), "ConsistentRead": True}
         pages = client.get_paginator("scan").paginate(**asked)
         found = [
             {name: _deserialize(value) for name, value in item.items()}
@@ -231,6 +237,15 @@ class World:
             if "stateEnteredEventDetails" in event
         ]
 
+    def _app_acted_on(self, payload: Mapping[str, Any]) -> str | None:
+        """Each region has a Slack app of its own: that of the question that someone acts on."""
+        acted_on = json.dumps([payload.get("actions"), (payload.get("view") or {}).get("private_metadata")])
+        for deployment, api in zip(self.deployments, self.apis, strict=True):
+            questions = [*self.items("approval", deployment), *self.items("digest", deployment)]
+            if any(item["pk"].partition("#")[2] in acted_on for item in questions):
+                return f"{api.url}/slack/interactions"
+        return self.slack.interactivity_url
+
     # -- making it happen
 
     def report(self, call: ApiCall) -> None:
@@ -256,11 +271,16 @@ class World:
         }  # fmt: skip
         return self.start_with({"endpointName": endpoint_name, "trigger": trigger})
 
-    def start_with(self, machine_input: Any, machine: str = "RemediationStateMachineArn") -> Execution:
-        """Start an execution of one of the home region's state machines, which a stack output names."""
-        name = str(uuid.uuid4())
-        started = self.client("stepfunctions").start_execution(
-            stateMachineArn=self.home.output(machine), name=name, input=json.dumps(machine_input)
+    def start_with(
+        self,
+        machine_input: Any,
+        machine: str = "RemediationStateMachineArn",
+        deployment: Deployment | None = None,
+    ) -> Execution:
+        """Start an execution of a state machine, which a stack output names, in any of the regions."""
+        where, name = deployment or self.home, str(uuid.uuid4())
+        started = self.client("stepfunctions", where.region).start_execution(
+            stateMachineArn=where.output(machine), name=name, input=json.dumps(machine_input)
         )
         return self.executions[started["executionArn"]]
 

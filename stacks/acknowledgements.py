@@ -9,11 +9,11 @@ A reason stands beside the resource that it is about, and goes into the template
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any, cast
 
 import aws_cdk as cdk
-from aws_cdk import aws_iam as iam
 from cdk_nag import AwsSolutionsChecks, HIPAASecurityChecks, NIST80053R5Checks
 from constructs import IConstruct
 
@@ -56,15 +56,17 @@ def _skip_in_checkov(resource: cdk.CfnResource, rule: str, reason: str) -> None:
     resource.add_metadata("checkov", {"skip": [*before, {"id": rule, "comment": reason}]})
 
 
-def acknowledge_policy(role: iam.Role, wildcards: Mapping[str, str]) -> None:
-    """Say why a role's policy is as it is.
+def acknowledge_policy(
+    owner: IConstruct, wildcards: Mapping[str, str], *, policy_id: str = "DefaultPolicy"
+) -> None:
+    """Say why a policy, mostly a role's own, is as it is.
 
     Parameters
     ----------
     wildcards
         For each resource pattern in the policy, why it is no narrower.
     """
-    policy = role.node.find_child("DefaultPolicy")
+    policy = owner.node.find_child(policy_id)
     acknowledge(
         policy,
         "IAMNoInlinePolicy",
@@ -86,5 +88,7 @@ def _flat(value: Any) -> str:
             return f"<{name}.{attribute}>"
         case {"Fn::Join": [separator, parts]}:
             return str(separator).join(_flat(part) for part in parts)
+        case {"Fn::Select": _}:
+            return json.dumps(value, separators=(",", ":"))
         case _:
             raise ValueError(f"cdk-nag's id for {value!r} isn't known.")

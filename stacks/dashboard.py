@@ -88,8 +88,26 @@ class Dashboard(Construct):
                         right=[api.metric_latency(label="longest, ms", statistic="Maximum")],
                     ),
                     _graph(
+                        "Endpoints, as each sweep counted them",
+                        [
+                            counted(self, "EndpointsListed", statistic="Maximum", label="all"),
+                            counted(self, "EndpointsUnencrypted", statistic="Maximum", label="unencrypted"),
+                        ],
+                        period=_DAY,
+                    ),
+                ],
+                [
+                    _graph(
                         "Function errors, each try counted",
                         [one.function.metric_errors(label=one.name) for one in functions],
+                    ),
+                    _graph(
+                        "Sweeps, a day",
+                        [
+                            counted(self, "SweepWhole", label="whole"),
+                            counted(self, "SweepNotWhole", label="not whole"),
+                        ],
+                        period=_DAY,
                     ),
                 ],
                 [

@@ -22,6 +22,7 @@ from stacks.encryption_key import EncryptionKey, via_service
 from stacks.lambda_asset import RUNTIME, lambda_code
 from stacks.log_groups import LogGroups
 from stacks.metrics import NAMESPACE
+from stacks.records import HISTORY_INDEX
 from stacks.settings import ANY_KEY, VOLUME, Settings
 from stacks.slack_secret import SlackSecret
 
@@ -364,7 +365,7 @@ class Functions(Construct):
                 describe_endpoint,
                 describe_config,
                 _allow("sagemaker:ListTags", endpoints),
-                _allow("dynamodb:Query", f"{records.table_arn}/index/*"),
+                _allow("dynamodb:Query", f"{records.table_arn}/index/{HISTORY_INDEX}"),
                 *look_up_keys,
             ],
         )

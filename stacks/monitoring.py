@@ -93,6 +93,12 @@ class Monitoring(Construct):
             "Nobody has decided about an endpoint, and soon nobody can",
             counted(self, "ApprovalAboutToExpire"),
         )
+        self._alarm(
+            "SweepNotWhole",
+            "sweep-not-whole",
+            "A sweep could not look at every endpoint: some may be unencrypted, and nobody knows",
+            counted(self, "SweepNotWhole"),
+        )
         # The workflow's steps fail and are tried again on every throttle; what stops them for good ends as
         # FAILED, above. These are the ones that nothing tries again, and what nobody foresaw.
         untried = (
@@ -100,6 +106,7 @@ class Monitoring(Construct):
             functions.decisions,
             functions.close_remediation,
             functions.close_backout,
+            functions.close_sweep,
         )
         self._alarm(
             "FunctionErrors",

@@ -50,6 +50,22 @@ class Sweep(Machine):
             self._definition(functions),
             log_groups,
         )
+        name_in_arns = cdk.Arn.split(
+            self.state_machine.state_machine_arn, cdk.ArnFormat.COLON_RESOURCE_NAME
+        ).resource_name
+        stack = cdk.Stack.of(self)
+        executions = stack.format_arn(
+            service="states",
+            resource="execution",
+            resource_name=name_in_arns,
+            arn_format=cdk.ArnFormat.COLON_RESOURCE_NAME,
+        )
+        why = "A batch's execution is named by Step Functions; they are this state machine's own."
+        acknowledge_policy(
+            self.state_machine,
+            {f"{executions}:*": why, f"{executions}/*:*": why},
+            policy_id="DistributedMapPolicy",
+        )
 
     def _definition(self, functions: Functions) -> sfn.IChainable:
         close = self._close(functions)
@@ -98,19 +114,21 @@ class Sweep(Machine):
             items=sfn.ProvideItems.jsonata("{% $states.input.batches %}"),
             item_selector={"sweepId": EXECUTION_NAME, "batch": "{% $states.context.Map.Item.Value %}"},
             max_concurrency=1,
-            tolerated_failure_percentage=100,
             map_execution_type=sfn.StateMachineType.STANDARD,
             outputs=_LISTED_SO_FAR,
         )
-        return assess.item_processor(
-            self.task(
-                "AssessEndpoints",
-                functions.assess_endpoints,
-                "Read each endpoint and its config, as the audit does; keep those that are to be asked about",
-                payload="{% $states.input %}",
-                retries=[AWS_BUSY],
-            )
+        look = self.task(
+            "AssessEndpoints",
+            functions.assess_endpoints,
+            "Read each endpoint and its config, as the audit does; keep those that are to be asked about",
+            payload="{% $states.input %}",
+            retries=[AWS_BUSY],
         )
+        not_looked_at = sfn.Pass.jsonata(
+            self, "BatchNotLookedAt", comment="The sweep goes on, and tells of this batch at its end"
+        )
+        look.add_catch(not_looked_at, errors=["States.ALL"])
+        return assess.item_processor(look)
 
     def _close(self, functions: Functions) -> sfn.IChainable:
         close = self.task(

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from local.synthesize import synthesize as synthesized
+
+__all__ = ["synthesized"]
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -38,15 +38,3 @@ def assembly(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def routed_assembly(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The same with `ROUTES`, a broken glass allowed, and two approvers for critical endpoints."""
     return synthesized(tmp_path_factory.mktemp("routed") / "cdk.out", **SPECIAL_SETTINGS)
-
-
-def synthesized(folder: Path, **changes: Any) -> Path:
-    """The cloud assembly of `cdk.json` with some settings changed."""
-    context = json.loads((ROOT / "cdk.json").read_text())["context"]
-    context["sealpoint"] |= changes
-    environment = {**os.environ, "CDK_OUTDIR": str(folder), "CDK_CONTEXT_JSON": json.dumps(context)}
-    made = subprocess.run(  # our own interpreter on our own app
-        [sys.executable, "app.py"], cwd=ROOT, env=environment, check=False, capture_output=True, text=True
-    )
-    assert made.returncode == 0, made.stderr
-    return folder

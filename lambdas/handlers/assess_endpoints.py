@@ -5,6 +5,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from gateways.digests import digests
@@ -47,7 +48,7 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     )
     seen = Seen()
     with ThreadPoolExecutor(_THREADS) as pool:
-        looks = pool.map(lambda name: _look(survey, name), names)
+        looks = pool.map(partial(_look, survey), names)
         for name, look in zip(names, looks, strict=True):
             try:
                 _take_in(seen, sweep_id, look, now)

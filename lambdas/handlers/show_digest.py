@@ -31,9 +31,7 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     findings = [finding for _, finding in digests().findings(digest["digestId"])]
     route = rules().named(digest["route"])
     if "ts" not in digest:
-        channel, ts = slack.post(route.channel, digest_card.message(digest, findings))
-        digest = digests().note(digest["digestId"], {"channel": channel, "ts": ts})
-        logger.info("digest_posted", channel=channel, ts=ts, findings=len(findings))
+        digest = _posted(digest, findings, route, slack)
     show(digest["digestId"], slack)
     if is_over(digest, findings, now):
         digests().note(digest["digestId"], {"closedAt": iso(now)})
@@ -43,8 +41,16 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     return {"waitSeconds": seconds_to_next_look(stages(findings))}
 
 
+def _posted(digest: Digest, findings: list[Finding], route: Route, slack: Slack) -> Digest:
+    channel, ts = slack.post(route.channel, digest_card.message(digest, findings))
+    logger.info("digest_posted", channel=channel, ts=ts, findings=len(findings))
+    return digests().note(digest["digestId"], {"channel": channel, "ts": ts})
+
+
 def _remind(digest: Digest, findings: list[Finding], route: Route, slack: Slack, now: datetime) -> None:
     """A reminder that can't be posted is no reason to stop."""
+    if "ts" not in digest or "channel" not in digest:
+        return
     last = is_last_reminder(now, from_iso(digest["deadline"]), route.reminder)
     message = digest_card.reminder(digest, findings, route.approvers, last=last)
     try:

@@ -164,6 +164,12 @@ def _dynamodb(action: str) -> _Needs:
     return _on(f"dynamodb:{action}", _table)
 
 
+def _table_or_index(given: Parameters, caller: Caller) -> str:
+    """A query of an index needs permission on that, not on its table."""
+    index = given.get("IndexName")
+    return f"{_table(given, caller)}/index/{index}" if index else _table(given, caller)
+
+
 _IN_TRANSACTION = {
     "ConditionCheck": "ConditionCheckItem", "Put": "PutItem", "Update": "UpdateItem", "Delete": "DeleteItem",
 }  # fmt: skip
@@ -194,6 +200,7 @@ _NEEDS: dict[str, _Needs] = {
     "dynamodb.PutItem": _dynamodb("PutItem"),
     "dynamodb.UpdateItem": _dynamodb("UpdateItem"),
     "dynamodb.DeleteItem": _dynamodb("DeleteItem"),
+    "dynamodb.Query": _on("dynamodb:Query", _table_or_index),
     "dynamodb.TransactWriteItems": _transact_write_items,
     "kms.DescribeKey": _kms("DescribeKey"),
     "kms.GetKeyPolicy": _kms("GetKeyPolicy"),

@@ -102,6 +102,7 @@ class Interactivity:
         base_url: Callable[[], str],
     ) -> None:
         self.url: str | None = None
+        self.url_for: Callable[[Json], str | None] | None = None  # where there are several apps
         self.interactions: list[Interaction] = []
         self._store = store
         self._now = now
@@ -289,10 +290,11 @@ class Interactivity:
             "X-Slack-Request-Timestamp": timestamp,
             "X-Slack-Signature": signature(self._signing_secret, timestamp, body),
         }
-        if self.url is None:
+        url = self.url_for(payload) if self.url_for else self.url
+        if url is None:
             delivery = Delivery(None, "", 0.0, _NOT_CONFIGURED)
         else:
-            delivery = _post(self.url, body, headers, self._answer_within)
+            delivery = _post(url, body, headers, self._answer_within)
         self.interactions.append(Interaction(payload, delivery))
         return delivery
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import TYPE_CHECKING
 
 from werkzeug.wrappers import Request, Response
@@ -19,6 +19,7 @@ from local.slack.web_api import WebApi
 if TYPE_CHECKING:
     from local.clock import Clock
     from local.slack.people import Channel, User, UserGroup
+    from local.slack.store import Json
 
 _ANSWER_WITHIN_SECONDS = 3.0
 _WEB_API = "/api/"
@@ -103,6 +104,10 @@ class SlackStandIn:
     @interactivity_url.setter
     def interactivity_url(self, url: str | None) -> None:
         self._interactivity.url = url
+
+    def route_interactivity(self, url_for: Callable[[Json], str | None]) -> None:
+        """Have the app's address chosen for each interaction's payload, as if there were several apps."""
+        self._interactivity.url_for = url_for
 
     # -- what happened
 

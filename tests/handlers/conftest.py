@@ -198,6 +198,11 @@ def bench(monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
             "RECORD_RETENTION_DAYS": "2196",
             "BACKOUT_DAYS": "14",
             "CONCURRENT_UPDATES": "2",
+            "QUOTA_SHARE": "1000000",  # no pace: time stands still here
+            "DIGEST_ABOVE": "2",
+            "REMEDIATION_WORKFLOW_ARN": "arn:aws:states:us-east-1:123456789012:stateMachine:remediation",
+            "DIGEST_WORKFLOW_ARN": "arn:aws:states:us-east-1:123456789012:stateMachine:digest",
+            "AWS_REGION": REGION,
             "EXEMPT_DAYS": "30",
             "RETIRE_OLD_CONFIG": "true",
             "BACKOUT_WORKFLOW_ARN": "arn:aws:states:us-east-1:123456789012:stateMachine:backout",
@@ -236,6 +241,7 @@ def bench(monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
         workflow = FakeStepFunctions()
         for module in (
             "check_encryption", "request_approval", "slack_interactions", "close_remediation",
+            "start_remediations",
             "shared.deciding",
         ):  # fmt: skip
             monkeypatch.setattr(f"handlers.{module}.workflow", lambda: workflow)

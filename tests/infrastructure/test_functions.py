@@ -21,7 +21,8 @@ HANDLERS = (
     "remind_or_expire",
     "await_in_service", "create_encrypted_config", "update_endpoint", "poll_endpoint", "delete_unused_twin",
     "close_remediation", "begin_backout", "restore_config", "exempt_endpoint", "close_backout",
-    "retire_old_config",
+    "retire_old_config", "list_endpoints", "assess_endpoints", "start_remediations", "close_sweep",
+    "show_digest",
 )  # fmt: skip
 
 
@@ -50,6 +51,8 @@ def test_how_a_function_runs(template: Template, handler: str) -> None:
     longer = {
         "slack_interactions": 10, "delete_unused_twin": 300, "retire_old_config": 300,
         "request_approval": 120, "close_remediation": 120, "close_backout": 120,
+        "list_endpoints": 300, "assess_endpoints": 900, "start_remediations": 120, "close_sweep": 120,
+        "show_digest": 120,
     }  # fmt: skip
     assert function["Timeout"] == longer.get(handler, 30)
     assert function["TracingConfig"] == {"Mode": "Active"}
@@ -239,13 +242,17 @@ def test_a_volumes_key_is_used_through_sagemaker_only(elsewhere: Elsewhere, temp
 
 
 def test_other_resources_are_this_stacks_own(template: Template) -> None:
+    table = f"{template.outputs['RecordsTableName']}.Arn"
     own = {
-        "dynamodb": {f"{template.outputs['RecordsTableName']}.Arn"},
+        "dynamodb": {table},
         "secretsmanager": {template.outputs["SlackSecretArn"]},
         "sqs": {f"{queue}.Arn" for queue in template.resources("AWS::SQS::Queue")},
     }
     machine = "arn:aws:states:us-east-1:123456789012:stateMachine:Sealpoint-us-east-1-"
-    started = {"slack_interactions": "backout", "close_remediation": "retirement"}
+    started = {
+        "slack_interactions": {"backout"}, "close_remediation": {"retirement"},
+        "start_remediations": {"remediation", "digest"},
+    }  # fmt: skip
     for handler in HANDLERS:
         log_group = template.functions()[handler]["LoggingConfig"]["LogGroup"]
         for action, statements in granted(template, handler).items():
@@ -254,9 +261,11 @@ def test_other_resources_are_this_stacks_own(template: Template) -> None:
             if service == "logs":
                 assert resources == {f"{log_group}.Arn"}
             elif action == "states:StartExecution":
-                assert resources == {machine + started[handler]}
+                assert resources == {machine + name for name in started[handler]}
             elif action == "states:SendTaskSuccess":
                 assert resources == {machine + "remediation"}
+            elif (handler, action) == ("assess_endpoints", "dynamodb:Query"):
+                assert resources == {f"{table}/index/byEndpoint"}
             elif service in own:
                 assert resources == own[service]
 
@@ -268,6 +277,10 @@ def test_other_resources_are_this_stacks_own(template: Template) -> None:
 _CHECKED_AS = {"transact_write_items": {"ConditionCheckItem", "PutItem"}}
 
 
+# the gateways that keep what they know in the records table, through its own gateway
+_ON_THE_TABLE = {"records", "turns", "digests"}
+
+
 class _Gateway:
     """A gateway's class: for each of its methods, the IAM actions of the AWS calls that it leads to."""
 
@@ -276,14 +289,15 @@ class _Gateway:
         (cls,) = [n for n in tree.body if isinstance(n, ast.ClassDef) and n.name == class_name]
         self._methods = {m.name: m for m in cls.body if isinstance(m, ast.FunctionDef)}
         self._service = service
+        self._table = _Gateway("table", "Table", service) if module in _ON_THE_TABLE else None
 
     def actions(self, method: str) -> set[str]:
-        return {f"{self._service}:{action}" for action in self._calls(method, frozenset())}
+        return {f"{self._service}:{action}" for action in self.calls(method, frozenset())}
 
     def __contains__(self, method: str) -> bool:
         return method in self._methods and not method.startswith("_")
 
-    def _calls(self, method: str, seen: frozenset[str]) -> set[str]:
+    def calls(self, method: str, seen: frozenset[str]) -> set[str]:
         if method in seen or method not in self._methods:
             return set()
         found: set[str] = set()
@@ -293,8 +307,12 @@ class _Gateway:
                     found.add(_camel(str(name)))
                 case ast.Attribute(value=ast.Attribute(attr="_client"), attr=name) if name != "get_paginator":
                     found |= _CHECKED_AS.get(name, {_camel(name)})
+                case ast.Call(func=ast.Attribute(value=ast.Attribute(attr="_table"), attr=name)) if (
+                    self._table
+                ):
+                    found |= self._table.calls(name, frozenset())
                 case ast.Call(func=ast.Attribute(value=ast.Name(id="self"), attr=name)):
-                    found |= self._calls(name, seen | {method})
+                    found |= self.calls(name, seen | {method})
                 case _:
                     pass
         return found
@@ -314,6 +332,8 @@ def sources(handler: str) -> list[Path]:
 def actions_in_code(handler: str) -> set[str]:
     gateways = {
         "records": _Gateway("records", "Records", "dynamodb"),
+        "turns": _Gateway("turns", "Turns", "dynamodb"),
+        "digests": _Gateway("digests", "Digests", "dynamodb"),
         "sagemaker": _Gateway("sagemaker", "SageMaker", "sagemaker"),
         "sagemaker_tried_once": _Gateway("sagemaker", "SageMaker", "sagemaker"),
         "workflow": _Gateway("workflow", "Workflow", "states"),

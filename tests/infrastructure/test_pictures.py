@@ -63,7 +63,7 @@ def test_one_more_permission_is_one_more_dot(assembly: Path, tmp_path: Path) -> 
 
 
 def test_the_flow_shows_states_that_there_are_and_the_whole_main_path(template: Template) -> None:
-    machines = ("remediation", "backout", "retirement")
+    machines = ("remediation", "backout", "retirement", "sweep", "digest")
     there_are = {name for machine in machines for name in template.definition(machine)["States"]}
     shown = {words.removesuffix(" ⟲") for words in _texts(ROOT / "docs/flow.svg")}
     named = {words for words in shown if re.fullmatch(r"([A-Z][a-z]+){2,}", words)}

@@ -41,6 +41,9 @@ GOOD: dict[str, Any] = {
     },
     "backoutDays": 7,
     "concurrentUpdates": 7,
+    "sweepSchedule": "cron(0 6 ? * MON-FRI *)",
+    "sweepQuotaShare": 25,
+    "digestAbove": 3,
     "exemptDaysAfterBackout": 10,
     "retireOldConfig": False,
     "recordRetentionYears": 10,
@@ -79,6 +82,8 @@ def test_good_settings_are_read_as_they_are() -> None:
     assert settings.encrypted_by == ("alias/phi", KEY_ARN)
     assert settings.deployment_config == GOOD["deploymentConfig"]
     assert settings.concurrent_updates == 7
+    assert settings.sweep_schedule == "cron(0 6 ? * MON-FRI *)"
+    assert (settings.sweep_quota_share, settings.digest_above) == (25, 3)
     assert (settings.backout_days, settings.exempt_days_after_backout) == (7, 10)
     assert settings.retire_old_config is False
     assert settings.record_retention_years == 10
@@ -183,6 +188,12 @@ def test_one_sample_approver_among_real_ones_is_refused_too() -> None:
         ("backoutDays", 91, "a whole number from 0 to 90"),
         ("exemptDaysAfterBackout", 0, "a whole number from 1 to 365"),
         ("concurrentUpdates", 51, "a whole number from 1 to 50"),
+        ("sweepSchedule", "daily", "'rate(1 day)' (hours or days)"),
+        ("sweepSchedule", "rate(5 minutes)", "'rate(1 day)' (hours or days)"),
+        ("sweepSchedule", "rate(1 days)", "'rate(1 day)' (hours or days)"),
+        ("sweepSchedule", "cron(0 6 * *)", "'cron(0 6 * * ? *)' (in UTC)"),
+        ("sweepQuotaShare", 0, "a whole number from 1 to 100"),
+        ("digestAbove", 0, "a whole number from 1 to 100"),
         ("retireOldConfig", "yes", "true or false"),
         ("recordRetentionYears", 0, "a whole number from 1 to 30"),
         ("functionMemoryMb", 128, "a whole number from 512 to 10240"),

@@ -19,7 +19,7 @@ def test_the_outputs_are_those_that_others_hold_on_to(template: Template) -> Non
         "RemediationStateMachineArn", "SlackInteractionsUrl", "RecordsTableName", "SlackSecretArn",
         "KmsKeyArn", "AlarmTopicArn", "BackoutStateMachineArn", "DecisionsUrl",
         "SlackChannels", "RetirementStateMachineArn", "EventRuleNames", "UndeliveredQueueUrl",
-        "RestoreConfigRoleArn",
+        "RestoreConfigRoleArn", "SweepStateMachineArn",
     }  # fmt: skip
     (api_id,) = template.resources("AWS::ApiGatewayV2::Api")
     assert outputs["SlackInteractionsUrl"] == (
@@ -30,7 +30,7 @@ def test_the_outputs_are_those_that_others_hold_on_to(template: Template) -> Non
     assert [outputs["UndeliveredQueueUrl"]] == list(template.resources("AWS::SQS::Queue"))
     assert set(outputs["EventRuleNames"].split(",")) == set(template.resources("AWS::Events::Rule"))
     machines = template.resources("AWS::StepFunctions::StateMachine")
-    for part in ("Remediation", "Backout", "Retirement"):
+    for part in ("Remediation", "Backout", "Retirement", "Sweep"):
         name = machines[outputs[f"{part}StateMachineArn"]]["Properties"]["StateMachineName"]
         assert name == f"Sealpoint-us-east-1-{part.lower()}"
 

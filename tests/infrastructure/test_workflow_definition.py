@@ -27,7 +27,7 @@ READY = {"ready": True}
 LOOK_AGAIN = {"waitSeconds": 20, "attempt": 1}
 
 
-MACHINES = ("remediation", "backout", "retirement")
+MACHINES = ("remediation", "backout", "retirement", "sweep", "digest")
 
 
 @pytest.fixture(scope="module")

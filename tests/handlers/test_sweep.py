@@ -1,0 +1,275 @@
+"""ListEndpoints, AssessEndpoints, StartRemediations and CloseSweep, and a remediation in a digest."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from gateways.digests import digests
+from handlers import (
+    assess_endpoints,
+    check_encryption,
+    close_remediation,
+    close_sweep,
+    list_endpoints,
+    remind_or_expire,
+    request_approval,
+    start_remediations,
+)
+from remediation.digest import digest_id, remediation_id
+from remediation.errors import Throttled
+from remediation.record import iso
+from tests.handlers.conftest import ADA, CHANNEL, KEY_ARN, Bench
+
+SWEEP = "s-1"
+DIGEST = digest_id(SWEEP, "default")
+
+
+def sweep(bench: Bench, sweep_id: str = SWEEP) -> dict[str, Any]:
+    """List, look at every batch, and close."""
+    listed = bench.run(list_endpoints.handler, sweepId=sweep_id)
+    for batch in listed["batches"]:
+        bench.run(assess_endpoints.handler, sweepId=sweep_id, batch=batch)
+    return bench.run(close_sweep.handler, sweepId=sweep_id)
+
+
+def start_all(bench: Bench, sweep_id: str = SWEEP) -> list[int]:
+    """Start until nothing is left to start; how many seconds it paused each time."""
+    pauses: list[int] = []
+    while "waitSeconds" in (answer := bench.run(start_remediations.handler, sweepId=sweep_id)):
+        pauses.append(answer["waitSeconds"])
+    return pauses
+
+
+def started(bench: Bench, machine: str = "remediation") -> list[Any]:
+    return [details for name, *details in bench.workflow.started if name == machine]
+
+
+# -- what is found
+
+
+def test_an_unencrypted_endpoint_is_found_and_an_encrypted_one_is_not(bench: Bench) -> None:
+    bench.make_endpoint("fraud")
+    bench.make_endpoint("safe", KmsKeyId=KEY_ARN)
+    swept = sweep(bench)
+    assert (swept["whole"], swept["listed"], swept["unencrypted"], swept["found"]) == (True, 2, 1, 1)
+    [(_, finding)] = digests().findings(DIGEST)
+    assert finding["endpointName"] == "fraud"
+    assert finding["surfaces"] == ["instance-volume"]
+    assert finding["instanceTypes"] == ["ml.m5.large"]
+
+
+def test_an_exempt_endpoint_is_not_asked_about(bench: Bench) -> None:
+    bench.make_endpoint("fraud")
+    arn = bench.sagemaker.describe_endpoint(EndpointName="fraud")["EndpointArn"]
+    bench.sagemaker.add_tags(ResourceArn=arn, Tags=[{"Key": "sealpoint:exempt-until", "Value": "2999-01-01"}])
+    assert sweep(bench)["found"] == 0
+
+
+def test_what_is_asked_about_already_is_not_asked_again(bench: Bench) -> None:
+    bench.make_endpoint("fraud")
+    bench.run(check_encryption.handler, **bench.check_input())
+    swept = sweep(bench)
+    assert (swept["unencrypted"], swept["found"], swept["covered"]) == (1, 0, 1)
+
+
+def test_a_question_about_an_older_config_covers_nothing(bench: Bench) -> None:
+    bench.make_endpoint("fraud")
+    bench.run(check_encryption.handler, **bench.check_input())
+    bench.make_config("fraud-2", DataCaptureConfig=CAPTURE)
+    bench.sagemaker.update_endpoint(EndpointName="fraud", EndpointConfigName="fraud-2")
+    bench.pass_time(700)
+    assert sweep(bench)["found"] == 1, "its event was lost"
+
+
+def test_a_denial_covers_while_it_holds(bench: Bench) -> None:
+    bench.make_endpoint("fraud")
+    bench.run(check_encryption.handler, **bench.check_input())
+    plan = bench.remediation().get("planHash", "")
+    now = bench.clock_now()
+    bench.records.keep_denial(
+        {
+            "endpointName": "fraud", "planHash": plan, "by": ADA.id, "at": iso(now), "reason": "later",
+            "until": "",
+        }
+    )  # fmt: skip
+    bench.run(close_remediation.handler, **bench.check_input(), outcome="DENIED", reason="")
+    assert sweep(bench)["covered"] == 1
+
+
+def test_an_endpoint_whose_config_is_gone_is_told_and_stops_nothing(bench: Bench) -> None:
+    bench.make_endpoint("fraud")
+    bench.make_endpoint("churn")
+    bench.sagemaker.delete_endpoint_config(EndpointConfigName="churn-config")
+    bench.hosting.violations.clear()  # someone else's
+    swept = sweep(bench)
+    assert (swept["whole"], swept["found"], swept["lookedAt"]) == (False, 1, 1)
+    (told,) = bench.messages()
+    assert "not whole" in told.text
+    assert "churn: Its config churn-config is not there" in str(told.blocks)
+
+
+def test_a_sweep_that_failed_is_told_once_and_lets_the_next_one_begin(bench: Bench) -> None:
+    bench.run(list_endpoints.handler, sweepId=SWEEP)
+    error = {"Error": "ServiceUnavailable", "Cause": '{"errorMessage": "SageMaker answered 503"}'}
+    for _ in range(2):
+        closed = bench.run(close_sweep.handler, sweepId=SWEEP, error=error)
+        assert closed["reason"] == "SageMaker answered 503"
+    assert len(bench.messages()) == 1
+    assert "underWay" not in bench.run(list_endpoints.handler, sweepId="s-2")
+
+
+# -- one at a time, page by page
+
+
+def test_one_sweep_at_a_time(bench: Bench) -> None:
+    bench.make_endpoint("fraud")
+    assert "batches" in bench.run(list_endpoints.handler, sweepId=SWEEP)
+    assert bench.run(list_endpoints.handler, sweepId="s-2") == {"underWay": SWEEP}
+    assert "batches" in bench.run(list_endpoints.handler, sweepId=SWEEP), "run again, it goes on"
+    bench.run(close_sweep.handler, sweepId=SWEEP)
+    assert "batches" in bench.run(list_endpoints.handler, sweepId="s-2")
+
+
+def test_a_thousand_endpoints_are_listed_at_a_time(bench: Bench) -> None:
+    bench.make_config("shared")
+    for number in range(1101):
+        bench.sagemaker.create_endpoint(EndpointName=f"e-{number}", EndpointConfigName="shared")
+    listed = bench.run(list_endpoints.handler, sweepId=SWEEP)
+    assert [len(batch["names"]) for batch in listed["batches"]] == [100] * 10
+    rest = bench.run(
+        list_endpoints.handler,
+        sweepId=SWEEP,
+        nextToken=listed["nextToken"],
+        batchesListed=listed["batchesListed"],
+    )
+    assert [len(batch["names"]) for batch in rest["batches"]] == [100, 1]
+    assert "nextToken" not in rest
+    numbers = [batch["number"] for batch in [*listed["batches"], *rest["batches"]]]
+    assert numbers == sorted(set(numbers))
+
+
+def test_an_account_without_endpoints_is_whole(bench: Bench) -> None:
+    assert sweep(bench)["whole"] is True
+    assert start_all(bench) == []
+
+
+def test_a_list_that_is_throttled_for_good_is_tried_again_by_the_workflow(bench: Bench) -> None:
+    bench.hosting.faults.throttle("ListEndpoints", times=50)
+    with pytest.raises(Throttled):
+        bench.run(list_endpoints.handler, sweepId=SWEEP)
+
+
+# -- what is started
+
+
+def test_few_findings_get_a_card_each_at_slacks_pace(bench: Bench) -> None:
+    bench.make_endpoint("fraud")
+    bench.make_endpoint("churn")
+    sweep(bench)
+    assert start_all(bench) == [3, 3]
+    inputs = [details[1] for details in started(bench)]
+    assert sorted(one["endpointName"] for one in inputs) == ["churn", "fraud"]
+    assert not any("digestId" in one for one in inputs)
+    assert started(bench, "digest") == []
+    trigger = inputs[0]["trigger"]
+    assert (trigger["kind"], trigger["accountId"], trigger["region"]) == (
+        "sweep",
+        "123456789012",
+        "us-east-1",
+    )
+
+
+def test_many_findings_are_asked_about_in_one_digest(bench: Bench) -> None:
+    for name in ("fraud", "churn", "risk"):
+        bench.make_endpoint(name)
+    sweep(bench)
+    assert start_all(bench) == [1]
+    assert [one[1]["digestId"] for one in started(bench)] == [DIGEST] * 3
+    assert [name for name, _ in started(bench, "digest")] == [DIGEST]
+    assert len({name for name, _ in started(bench)}) == 3
+
+
+def test_a_step_that_is_run_again_starts_nothing_twice(bench: Bench) -> None:
+    """Killed after it has started an execution, and before that was on record."""
+    bench.make_endpoint("fraud")
+    sweep(bench)
+    start_all(bench)
+    again = bench.run(start_remediations.handler, sweepId=SWEEP)
+    assert again == {}
+    assert [name for name, _ in started(bench)] == [remediation_id(SWEEP, "fraud")]
+
+
+# -- a remediation in a digest
+
+
+@pytest.fixture
+def in_digest(bench: Bench) -> dict[str, Any]:
+    """The state machine's input for one of three findings that a digest asks about."""
+    for name in ("fraud", "churn", "risk"):
+        bench.make_endpoint(name)
+    sweep(bench)
+    start_all(bench)
+    name, given = next(one for one in started(bench) if one[1]["endpointName"] == "fraud")
+    return {**given, "remediationId": name, "executionArn": "arn:x:1"}
+
+
+def finding(name: str = "fraud") -> dict[str, Any]:
+    return next(dict(one) for _, one in digests().findings(DIGEST) if one["endpointName"] == name)
+
+
+def ask(bench: Bench, given: dict[str, Any]) -> None:
+    bench.run(check_encryption.handler, **given)
+    bench.run(request_approval.handler, remediationId=given["remediationId"], taskToken="token-1")
+
+
+def test_it_is_asked_in_the_digest_and_nowhere_else(bench: Bench, in_digest: dict[str, Any]) -> None:
+    ask(bench, in_digest)
+    assert bench.messages() == []
+    approval = bench.approval(in_digest["remediationId"])
+    assert (approval["status"], approval.get("digestId")) == ("PENDING", DIGEST)
+    assert finding()["approvalId"] == approval["approvalId"]
+
+
+def test_it_is_not_reminded_of_by_itself(bench: Bench, in_digest: dict[str, Any]) -> None:
+    ask(bench, in_digest)
+    bench.pass_time(8 * 3600)
+    waits = bench.run(remind_or_expire.handler, remediationId=in_digest["remediationId"])["waitSeconds"]
+    assert waits == 15 * 3600, "until an hour before its deadline"
+    assert bench.messages() == []
+
+
+def test_how_it_ended_is_shown_in_the_digests_thread(bench: Bench, in_digest: dict[str, Any]) -> None:
+    ask(bench, in_digest)
+    digests().note(DIGEST, {"channel": CHANNEL, "ts": "1.1"})
+    approval = bench.approval(in_digest["remediationId"])
+    bench.records.settle(approval["approvalId"], "APPROVED", {"decidedBy": ADA.id})  # type: ignore[arg-type]
+    bench.run(close_remediation.handler, **in_digest, outcome="ENCRYPTED", reason="")
+    assert (finding()["outcome"], finding()["decidedBy"]) == ("ENCRYPTED", ADA.id)
+    approval = bench.approval(in_digest["remediationId"])
+    assert approval.get("ts"), "its way back is on a card of its own"
+
+
+def test_what_nobody_approved_is_shown_by_the_digest_alone(bench: Bench, in_digest: dict[str, Any]) -> None:
+    ask(bench, in_digest)
+    bench.run(close_remediation.handler, **in_digest, outcome="EXPIRED", reason="")
+    assert finding()["outcome"] == "EXPIRED"
+    assert bench.slack.messages(CHANNEL) == []
+
+
+def test_a_remediation_that_failed_before_it_was_asked_about_ends_in_the_digest(
+    bench: Bench, in_digest: dict[str, Any]
+) -> None:
+    error = {"Error": "KeyUnusable", "Cause": '{"errorMessage": "the key is disabled"}'}
+    bench.run(close_remediation.handler, **in_digest, error=error)
+    assert (finding()["outcome"], finding()["reason"]) == ("FAILED", "the key is disabled")
+    assert bench.slack.messages(CHANNEL) == []
+
+
+CAPTURE = {
+    "EnableCapture": True,
+    "InitialSamplingPercentage": 50,
+    "DestinationS3Uri": "s3://captures/x",
+    "CaptureOptions": [{"CaptureMode": "Input"}],
+}

@@ -1,0 +1,204 @@
+"""What a sweep adds up to, what is covered already, and how far a digest's findings are."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from remediation.digest import (
+    Stage,
+    digest_id,
+    finding_key,
+    is_over,
+    new_digest,
+    remediation_id,
+    reminder_is_due,
+    seconds_to_next_look,
+    stage,
+)
+from remediation.record import Claim, Denial, Digest, Finding, Remediation, iso
+from remediation.route import DecideIn, Mode, Route
+from remediation.sweep import PROBLEMS_KEPT, Seen, add_up, incomplete, is_covered
+from remediation.vocabulary import Outcome
+
+NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
+ROUTE = Route("all", "C0", ("U0ADA",), timedelta(hours=24), timedelta(hours=8), Mode.REQUIRED, DecideIn.SLACK)
+
+
+def batch(listed: int, **seen: Any) -> dict[str, Any]:
+    nothing = Seen().as_item()
+    return {"listed": listed, **nothing, "lookedAt": listed, **seen}
+
+
+def test_batches_are_added_up() -> None:
+    swept = add_up(
+        [
+            batch(100, verdicts={"ENCRYPTED": 90, "UNENCRYPTED": 10}, found={"all": 7, "phi": 1}, covered=2),
+            batch(3, verdicts={"UNENCRYPTED": 3}, found={"all": 3}),
+        ]
+    )
+    assert swept.is_whole
+    assert swept.listed == 103
+    assert swept.seen.verdicts == Counter({"ENCRYPTED": 90, "UNENCRYPTED": 13})
+    assert swept.seen.found == Counter({"all": 10, "phi": 1})
+
+
+def test_a_batch_that_nobody_looked_at_makes_a_sweep_not_whole() -> None:
+    swept = add_up([batch(100), {"listed": 40}])
+    assert not swept.is_whole
+    assert swept.seen.not_looked_at == 40
+    assert "40 endpoints of one batch" in swept.seen.problems[0]
+
+
+def test_an_endpoint_that_could_not_be_read_makes_a_sweep_not_whole() -> None:
+    assert not add_up([batch(100, notLookedAt=1, problems=["fraud: refused"])]).is_whole
+    assert not add_up([], "Throttled").is_whole
+
+
+@given(st.lists(st.tuples(st.text(), st.text(max_size=2000))))
+def test_problems_are_counted_and_some_are_kept(problems: list[tuple[str, str]]) -> None:
+    seen = Seen()
+    for name, says in problems:
+        seen.failed(name, says)
+    assert seen.not_looked_at == len(problems)
+    assert len(seen.problems) == min(len(problems), PROBLEMS_KEPT)
+    assert len(json.dumps(seen.as_item())) < 30_000, "beside a hundred names in one item"
+
+
+@given(st.lists(st.text(max_size=3000), max_size=20), st.text(max_size=3000))
+def test_what_is_said_of_a_sweep_fits_into_slack(problems: list[str], error: str) -> None:
+    message = incomplete(
+        add_up([batch(9, notLookedAt=len(problems), problems=problems)], error),
+        region="us-east-1",
+        sweep_id="s",
+    )
+    assert len(message["text"]) <= 1000
+    for block in message["blocks"]:
+        if block["type"] == "section":
+            assert 0 < len(block["text"]["text"]) <= 3000
+
+
+def claim(plan: str = "plan", *, until: datetime = NOW + timedelta(hours=1)) -> Claim:
+    return {"endpointName": "fraud", "remediationId": "r-1", "planHash": plan, "leaseUntil": iso(until)}
+
+
+def record(**members: Any) -> Remediation:
+    return {"remediationId": "r-1", "endpointName": "fraud", **members}  # type: ignore[typeddict-item]
+
+
+DENIAL: Denial = {
+    "endpointName": "fraud", "planHash": "plan", "by": "U0ADA", "at": iso(NOW), "reason": "later",
+    "until": iso(NOW + timedelta(days=30)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("known", "covered"),
+    [
+        ({}, False),
+        ({"claim": claim(), "holder": record()}, True),
+        ({"claim": claim("older plan"), "holder": record()}, False),
+        ({"claim": claim(), "holder": record(outcome="FAILED")}, False),
+        ({"claim": claim(until=NOW - timedelta(hours=1)), "holder": record()}, False),
+        ({"claim": claim()}, False),
+        ({"denial": DENIAL}, True),
+        ({"denial": {**DENIAL, "planHash": "older plan"}}, False),
+        ({"denial": {**DENIAL, "until": iso(NOW)}}, False),
+        ({"newest": record(outcome="UNSUPPORTED", foundPlanHash="plan")}, True),
+        ({"newest": record(outcome="OBSERVED", foundPlanHash="plan")}, True),
+        ({"newest": record(outcome="UNSUPPORTED", foundPlanHash="older plan")}, False),
+        ({"newest": record(outcome="EXPIRED", foundPlanHash="plan")}, False),
+        ({"newest": record(outcome="ROLLED_BACK", foundPlanHash="plan")}, False),
+    ],
+)
+def test_what_covers_a_plan(known: dict[str, Any], covered: bool) -> None:
+    nobody: dict[str, Any] = {"claim": None, "holder": None, "denial": None, "newest": None}
+    assert is_covered("plan", **{**nobody, **known}, now=NOW) is covered
+
+
+# -- digests
+
+
+def finding(**members: Any) -> Finding:
+    return {  # type: ignore[typeddict-item]
+        "endpointName": "fraud", "endpointArn": "arn:aws:sagemaker:us-east-1:1:endpoint/fraud",
+        "remediationId": "r-1", "sourceConfigName": "c", "surfaces": ["instance-volume"],
+        "instanceTypes": ["ml.m5.large"], **members,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("members", "expected"),
+    [
+        ({}, Stage.CHECKING),
+        ({"begunAt": iso(NOW)}, Stage.CHECKING),
+        ({"approvalId": "a"}, Stage.WAITING),
+        ({"approvalId": "a", "approvals": 1}, Stage.WAITING),
+        ({"approvalId": "a", "decision": "APPROVED"}, Stage.APPROVED),
+        ({"approvalId": "a", "decision": "DENIED"}, Stage.DENIED),
+        ({"approvalId": "a", "decision": "DENIED", "outcome": "DENIED"}, Stage.DENIED),
+        ({"approvalId": "a", "decision": "APPROVED", "outcome": "ENCRYPTED"}, Stage.ENDED),
+        ({"outcome": "FAILED"}, Stage.ENDED),
+        ({"approvalId": "a", "outcome": "EXPIRED"}, Stage.ENDED),
+    ],
+)
+def test_how_far_a_finding_is(members: dict[str, Any], expected: Stage) -> None:
+    assert stage(finding(**members)) is expected
+
+
+def digest() -> Digest:
+    return new_digest("s-1", ROUTE, account_id="1", region="us-east-1", runbook_url="", now=NOW)
+
+
+def test_a_digest_is_over_when_all_have_ended_or_long_after_its_deadline() -> None:
+    open_one, ended = finding(approvalId="a"), finding(outcome=Outcome.EXPIRED)
+    assert is_over(digest(), [ended, ended], NOW)
+    assert not is_over(digest(), [ended, open_one], NOW + timedelta(days=7))
+    assert is_over(digest(), [ended, open_one], NOW + timedelta(days=8))
+
+
+def test_reminders_are_as_far_apart_as_the_route_says() -> None:
+    waiting, nothing = Counter({Stage.WAITING: 3}), Counter[Stage]()
+    after = digest()
+    assert not reminder_is_due(after, waiting, ROUTE.reminder, NOW + timedelta(hours=7, minutes=59))
+    assert reminder_is_due(after, waiting, ROUTE.reminder, NOW + timedelta(hours=8))
+    after["remindedAt"] = iso(NOW + timedelta(hours=8))
+    assert not reminder_is_due(after, waiting, ROUTE.reminder, NOW + timedelta(hours=15))
+    assert reminder_is_due(after, waiting, ROUTE.reminder, NOW + timedelta(hours=16))
+    assert not reminder_is_due(after, nothing, ROUTE.reminder, NOW + timedelta(hours=16))
+    assert not reminder_is_due(after, waiting, timedelta(), NOW + timedelta(hours=16))
+    assert not reminder_is_due(after, waiting, ROUTE.reminder, NOW + timedelta(hours=24))
+
+
+def test_a_card_is_looked_at_more_often_while_something_moves() -> None:
+    assert seconds_to_next_look(Counter({Stage.WAITING: 3})) == 900
+    assert seconds_to_next_look(Counter({Stage.WAITING: 3, Stage.APPROVED: 1})) == 60
+    assert seconds_to_next_look(Counter({Stage.CHECKING: 1})) == 60
+
+
+def test_ids_are_the_same_however_often_they_are_made() -> None:
+    assert digest_id("s-1", "all") == digest_id("s-1", "all")
+    ids = {
+        digest_id("s-1", "all"),
+        digest_id("s-2", "all"),
+        digest_id("s-1", "phi"),
+        remediation_id("s-1", "all"),
+    }
+    assert len(ids) == 4
+
+
+@given(
+    st.lists(st.tuples(st.from_regex(r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}", fullmatch=True), st.integers(0, 4)))
+)
+def test_findings_are_worst_first_in_the_order_of_their_keys(found: list[tuple[str, int]]) -> None:
+    keys = sorted(finding_key(name, ["x"] * surfaces) for name, surfaces in found)
+    expected = [f"{99 - surfaces}#{name}" for name, surfaces in found]
+    assert keys == sorted(expected)
+    counts = [99 - int(key.partition("#")[0]) for key in keys]
+    assert counts == sorted(counts, reverse=True)
