@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,12 +48,12 @@ class Answers:
     Attributes
     ----------
     chosen
-        What is decided about each finding, worst first.
+        What is decided, by the ids of approvals: as they came, and so maybe not of this digest.
     problems
         By block, why nothing of it can be recorded.
     """
 
-    chosen: tuple[tuple[Finding, ApprovalStatus], ...]
+    chosen: Mapping[str, ApprovalStatus]
     reason: str
     ask_again: str
     problems: Mapping[str, str]
@@ -111,26 +111,26 @@ def subject(metadata: Any) -> tuple[str, int] | None:
     return (found[1], int(found[2])) if found else None
 
 
-def decisions(values: Mapping[str, str], findings: Iterable[Finding]) -> Answers:
-    """What someone chose; of the ids that came back, only those of the digest's own approvals count."""
+def decisions(values: Mapping[str, str]) -> Answers:
+    """What someone chose, from a page's answers by block; of no more than a page has."""
     own = {block.partition(_OWN_ID)[0]: block for block in values if _OWN_ID in block}
     given = {name: values[block] for name, block in own.items()}
     for_all = given.get(_ALL, _LATER)
-    chosen: list[tuple[Finding, ApprovalStatus]] = []
-    for finding in findings:
-        choice = values.get(finding["approvalId"], _LATER) if "approvalId" in finding else _LATER
-        decision = _DECISIONS.get(for_all if choice == _AS_ABOVE else choice)
-        if decision is not None:
-            chosen.append((finding, decision))
+    asked = [block for block in values if _OWN_ID not in block][:PAGE_SIZE]
+    chosen = {
+        approval_id: decision
+        for approval_id in asked
+        if (decision := _DECISIONS.get(_one_for_all(values[approval_id], for_all)))
+    }
     reason, ask_again = given.get(_REASON, "").strip(), given.get(_ASK_AGAIN, "")
     problems: dict[str, str] = {}
     if not chosen and _ALL in own:
         problems[own[_ALL]] = "Choose something, for all or for one of them."
-    if not reason and any(decision is ApprovalStatus.DENIED for _, decision in chosen) and _REASON in own:
+    if not reason and ApprovalStatus.DENIED in chosen.values() and _REASON in own:
         problems[own[_REASON]] = "To leave endpoints as they are, give a reason."
     if ask_again not in ASK_AGAIN_DAYS:
         ask_again = DEFAULT_ASK_AGAIN
-    return Answers(tuple(chosen), reason, ask_again, problems)
+    return Answers(chosen, reason, ask_again, problems)
 
 
 def recorded(decided: Mapping[str, int], refused: Mapping[str, Sequence[str]]) -> str:
@@ -159,6 +159,10 @@ def not_turned(answers: Answers) -> str:
 
 
 # -- what a page is made of
+
+
+def _one_for_all(choice: str, for_all: str) -> str:
+    return for_all if choice == _AS_ABOVE else choice
 
 
 def _own_ids(number: int, to_decide: Sequence[Finding]) -> dict[str, str]:

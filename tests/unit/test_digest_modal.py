@@ -99,8 +99,8 @@ def test_each_choice_counts_and_all_is_for_the_others(
 ) -> None:
     found = _some(3)
     values = _filled_in(digest_modal.page(samples.digest(), found, 1), {**chosen, "reason": "later"})
-    answers = digest_modal.decisions(values, found)
-    assert answers.chosen == tuple((found[number], decision) for number, decision in decided.items())
+    answers = digest_modal.decisions(values)
+    assert answers.chosen == {f"approval-{number}": decision for number, decision in decided.items()}
     assert bool(answers.problems) == (not chosen)
 
 
@@ -108,19 +108,23 @@ def test_leaving_any_as_it_is_wants_a_reason_in_its_place() -> None:
     found = _some(3)
     view = digest_modal.page(samples.digest(), found, 1)
     values = _filled_in(view, {"approval-0": "leave", "reason": "  "})
-    [(block, why)] = digest_modal.decisions(values, found).problems.items()
+    [(block, why)] = digest_modal.decisions(values).problems.items()
     assert block in _inputs(view)
     assert block.startswith("reason#")
     assert why == "To leave endpoints as they are, give a reason."
-    assert digest_modal.decisions({**values, "approval-0": "encrypt"}, found).problems == {}
+    assert digest_modal.decisions({**values, "approval-0": "encrypt"}).problems == {}
 
 
-def test_only_the_digests_own_approvals_are_decided() -> None:
-    values = {"another-approval": "encrypt", "approval-1": "encrypt", "": "encrypt", "all#1": "encrypt"}
-    checking = samples.finding(7)
-    del checking["approvalId"]  # type: ignore[misc]
-    answers = digest_modal.decisions(values, [samples.finding(1), checking])
-    assert [finding["endpointName"] for finding, _ in answers.chosen] == ["fraud-1"]
+def test_no_more_is_decided_than_a_page_has() -> None:
+    values = {f"approval-{number}": "encrypt" for number in range(500)}
+    assert len(digest_modal.decisions(values).chosen) == 20
+
+
+@given(
+    st.dictionaries(st.text(max_size=9) | st.sampled_from(["all#1", "reason#1", "ask-again#1"]), st.text())
+)
+def test_no_answers_crash_it(values: dict[str, str]) -> None:
+    assert not digest_modal.decisions(values).chosen.keys() - values.keys()
 
 
 def test_what_was_chosen_for_one_page_is_not_found_chosen_on_the_next() -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -30,6 +31,9 @@ from remediation.errors import RemediationError
 from remediation.record import Approval, Remediation, Vote, from_iso, iso
 from remediation.route import Route
 from remediation.vocabulary import ApprovalStatus
+
+# Some six calls of AWS each: twenty of them have to fit Slack's three seconds.
+_AT_ONCE = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +99,37 @@ def decide(
     if ruling.answer is Answer.DECIDE and not mine:
         tell = settled(approval)  # decided by someone else in the same moment
     return Decided(ruling, tell, approval, remediation, allowed)
+
+
+def decide_each(
+    wishes: Sequence[tuple[str, Wish]],
+    now: datetime,
+    *,
+    in_digest: str,
+    is_approver: Callable[[Route], bool],
+) -> list[Decided | RemediationError]:
+    """Decide on several questions of a digest at once, each by its approval's id and on its own.
+
+    An id of anything else is as one that is not on record.
+
+    Returns
+    -------
+    list
+        In the order of the wishes, what became of each, or why it could not be recorded now.
+    """
+    records(), digests(), workflow()  # boto3 makes clients safely in one thread only
+
+    def one(wished: tuple[str, Wish]) -> Decided | RemediationError:
+        approval_id, wish = wished
+        try:
+            approval = records().approval(approval_id)
+            mine = approval if approval and approval.get("digestId") == in_digest else None
+            return decide(mine, wish, now, is_approver=is_approver)
+        except RemediationError as error:
+            return error
+
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        return list(pool.map(one, wishes))
 
 
 def _recorded(approval: Approval, wish: Wish, remediation: Remediation, now: datetime) -> Approval:

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from gateways.digests import digests
 from gateways.environment import rules
-from gateways.records import records
 from gateways.slack import Slack
 from handlers.shared import digesting
 from handlers.shared.approvers import is_approver
-from handlers.shared.deciding import Decided, decide
+from handlers.shared.deciding import Decided, decide_each
 from handlers.shared.observability import count, count_error, logger
 from remediation import digest_modal, modal
 from remediation.approval import Answer, Wish, refuse_outsider
@@ -25,10 +23,8 @@ from remediation.record import Digest, Finding
 from remediation.route import Route
 from remediation.vocabulary import ApprovalStatus
 
-# A page of decisions, some six calls of AWS each, has to fit Slack's three seconds.
-_AT_ONCE = 8
 _UNKNOWN = "This list is not on record here."
-_NOT_NOW = "it could not be recorded now. Try again."
+_NOT_NOW = "It could not be recorded now. Try again."
 _RECORDED_AS = {
     ApprovalStatus.APPROVED: "to be encrypted",
     ApprovalStatus.DENIED: "left as they are",
@@ -56,12 +52,11 @@ def turn_page(turn: PageTurn, slack: Slack) -> None:
     if digest is None or refusal:
         view = modal.explanation(refusal or _UNKNOWN)
     else:
-        findings = _findings(digest)
-        answers = digest_modal.decisions(turn.values, findings)
+        answers = digest_modal.decisions(turn.values)
         number, said = turn.number, ""
         if answers.chosen:
             number, said = turn.shown, digest_modal.not_turned(answers)
-        view = digest_modal.page(digest, findings, number, said=said)
+        view = digest_modal.page(digest, _findings(digest), number, said=said)
     try:
         slack.update_modal(turn.view_id, turn.view_hash, view)
     except ModalChanged as error:  # a second click on the same button, or the modal is closed: it shows
@@ -75,14 +70,14 @@ def submit(submitted: PageSubmission, now: datetime, slack: Slack) -> dict[str, 
     refusal = _refusal(route, submitted.user_id, slack, in_channel=digest is not None)
     if digest is None:
         return _in_its_place(modal.explanation(refusal or _UNKNOWN))
-    answers = digest_modal.decisions(submitted.values, _findings(digest))
+    answers = digest_modal.decisions(submitted.values)
     if answers.problems and not refusal:
         return {"response_action": "errors", "errors": dict(answers.problems)}
-    results = _decided(submitted.user_id, answers, route, now, slack, allowed=not refusal)
+    results = _decided(submitted, answers, route, now, slack, allowed=not refusal)
     if refusal:  # each try is on record by now
         return _in_its_place(modal.explanation(refusal))
-    counts, refused = _told(answers, results, submitted.user_id)
     digest, findings = digesting.read(submitted.digest_id)
+    counts, refused = _told(results, findings, submitted.user_id)
     try:
         digesting.rewrite(digest, findings, slack)
     except RemediationError as error:  # the decisions stand, and the digest's workflow looks after its card
@@ -115,54 +110,46 @@ def _refusal(route: Route, user: str, slack: Slack, *, in_channel: bool) -> str:
 
 
 def _decided(
-    user: str, answers: Answers, route: Route, now: datetime, slack: Slack, *, allowed: bool
-) -> Sequence[Decided | RemediationError]:
-    """What became of each choice, in the same order."""
+    submitted: PageSubmission, answers: Answers, route: Route, now: datetime, slack: Slack, *, allowed: bool
+) -> dict[str, Decided | RemediationError]:
+    """What became of each choice, by its approval's id."""
 
     def may_decide(other: Route) -> bool:
-        return allowed if other == route else is_approver(other, user, slack, in_channel=True)
+        return allowed if other == route else is_approver(other, submitted.user_id, slack, in_channel=True)
 
-    def one(chosen: tuple[Finding, ApprovalStatus]) -> Decided | RemediationError:
-        finding, decision = chosen
-        denies = decision is ApprovalStatus.DENIED
-        wish = Wish(
-            decision,
-            user,
-            reason=answers.reason if denies else "",
-            ask_again=answers.ask_again if denies else "",
-        )
-        try:
-            approval = records().approval(finding.get("approvalId", ""))
-            return decide(approval, wish, now, is_approver=may_decide)
-        except RemediationError as error:
-            return error
-
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
-        return list(pool.map(one, answers.chosen))
+    wishes: list[tuple[str, Wish]] = []
+    for approval_id, decision in answers.chosen.items():
+        wish = Wish(decision, submitted.user_id)
+        if decision is ApprovalStatus.DENIED:
+            wish = Wish(decision, submitted.user_id, reason=answers.reason, ask_again=answers.ask_again)
+        wishes.append((approval_id, wish))
+    results = decide_each(wishes, now, in_digest=submitted.digest_id, is_approver=may_decide)
+    return dict(zip(answers.chosen, results, strict=True))
 
 
 def _told(
-    answers: Answers, results: Sequence[Decided | RemediationError], user: str
+    results: Mapping[str, Decided | RemediationError], findings: Sequence[Finding], user: str
 ) -> tuple[dict[str, int], dict[str, list[str]]]:
     """How many were recorded as what, and the endpoints of the others by why not."""
+    names = {finding.get("approvalId", ""): finding["endpointName"] for finding in findings}
     counts: Counter[str] = Counter()
     refused: dict[str, list[str]] = {}
-    for (finding, _), result in zip(answers.chosen, results, strict=True):
+    for approval_id, result in results.items():
+        name = names.get(approval_id, "?")
         if isinstance(result, RemediationError):
-            remediation_id, word = finding["remediationId"], type(result).__name__
             logger.error(
                 "decision_not_recorded",
-                remediation_id=remediation_id,
-                error_word=word,
+                endpoint_name=name,
+                error_word=type(result).__name__,
                 error_message=str(result),
             )
             count_error(result)
-            refused.setdefault(_NOT_NOW, []).append(finding["endpointName"])
+            refused.setdefault(_NOT_NOW, []).append(name)
         elif result.approval is not None and _is_recorded(result, user):
             counts[_RECORDED_AS[ApprovalStatus(result.approval["status"])]] += 1
         else:
-            refused.setdefault(result.tell, []).append(finding["endpointName"])
-    return dict(counts), refused
+            refused.setdefault(result.tell, []).append(name)
+    return dict(counts), {why: sorted(of) for why, of in refused.items()}
 
 
 def _is_recorded(decided: Decided, user: str) -> bool:
