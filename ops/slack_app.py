@@ -15,6 +15,7 @@ SCOPES_OF_METHODS = {
     "chat.update": {"chat:write"},
     "chat.getPermalink": set[str](),
     "views.open": set[str](),
+    "views.update": set[str](),
     "users.lookupByEmail": {"users:read.email", "users:read"},  # Slack grants the former with the latter only
     "usergroups.users.list": {"usergroups:read"},
     "auth.test": set[str](),

@@ -19,7 +19,14 @@ from slack_sdk.signature import SignatureVerifier
 from gateways.environment import required
 from gateways.secrets import SlackCredentials, SlackSecret
 from remediation.card import Message
-from remediation.errors import MessageGone, NoSuchUser, RemediationError, RequestRefused, SlackUnavailable
+from remediation.errors import (
+    MessageGone,
+    ModalChanged,
+    NoSuchUser,
+    RemediationError,
+    RequestRefused,
+    SlackUnavailable,
+)
 from remediation.record import Approval
 
 logger = Logger(child=True)
@@ -37,6 +44,7 @@ _STALE_CREDENTIALS = frozenset({"invalid_auth", "token_revoked", "token_expired"
 _NO_ANSWER = (SlackClientError, OSError, HTTPException, ValueError)
 _MESSAGE_GONE = "message_not_found"
 _NO_SUCH_USER = "users_not_found"
+_MODAL_CHANGED = frozenset({"hash_conflict", "not_found"})  # of views.update
 # Slack's answer about a group's members is believed for so long, so that a click rarely waits for it
 _MEMBERS_KEPT_SECONDS = 60
 # How long a call of the workflow's may wait where Slack asks for it; beyond, the workflow itself does.
@@ -97,6 +105,16 @@ class Slack:
     def open_modal(self, trigger_id: str, view: Mapping[str, Any]) -> None:
         """Open a modal for the person whose click the trigger is of; a trigger lives three seconds."""
         self._call(lambda client: client.views_open(trigger_id=trigger_id, view=dict(view)))
+
+    def update_modal(self, view_id: str, view_hash: str, view: Mapping[str, Any]) -> None:
+        """Show something else in an open modal.
+
+        Raises
+        ------
+        ModalChanged
+            It shows something else already than what `view_hash` is of, or was closed.
+        """
+        self._call(lambda client: client.views_update(view_id=view_id, hash=view_hash, view=dict(view)))
 
     def user_by_email(self, email: str) -> str:
         """The id of the user with an email; empty if Slack knows none."""
@@ -254,6 +272,8 @@ def _translated(error: SlackApiError) -> RemediationError:
         return MessageGone("The message is no longer in Slack.")
     if word == _NO_SUCH_USER:
         return NoSuchUser("Slack knows no such user.")
+    if word in _MODAL_CHANGED:
+        return ModalChanged("The modal was closed, or shows something else already.")
     metadata: Any = error.response.get("response_metadata") or {}
     messages = metadata.get("messages")
     return RequestRefused(f"Slack refused: {word}" + (f" ({'; '.join(messages)})" if messages else "") + ".")

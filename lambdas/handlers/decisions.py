@@ -48,6 +48,7 @@ def _handle(event: dict[str, Any], now: datetime) -> dict[str, Any]:
     approval = records().approval(remediation.get("approvalId", "")) if remediation else None
     if approval is None:
         return _answer(404, "UNKNOWN", f"No question of a remediation {remediation_id} is on record.")
+    logger.append_keys(remediation_id=remediation_id)
     # IAM said already that the principal may decide: the route is theirs to call
     decided = decide(approval, wish, now, is_approver=lambda _: True)
     telling.show(remediation_id)

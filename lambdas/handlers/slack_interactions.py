@@ -15,12 +15,26 @@ from gateways.environment import required, rules
 from gateways.records import records
 from gateways.slack import Slack, is_from_slack, slack_secret
 from gateways.workflow import workflow
+from handlers.shared import reviewing
+from handlers.shared.approvers import is_approver
 from handlers.shared.deciding import Decided, decide
 from handlers.shared.observability import count, count_error, logger
 from handlers.shared.telling import announce_broken_glass
 from remediation import backout, card, modal
 from remediation.approval import DECISIONS, Answer, Wish
-from remediation.click import Click, MalformedRequest, Ping, Submission, body_text, header, parse
+from remediation.click import (
+    Click,
+    Interaction,
+    MalformedRequest,
+    PageSubmission,
+    PageTurn,
+    Ping,
+    Review,
+    Submission,
+    body_text,
+    header,
+    parse,
+)
 from remediation.errors import RemediationError
 from remediation.record import Approval, happened, iso
 from remediation.route import Route
@@ -50,17 +64,7 @@ def _handle(event: dict[str, Any], now: datetime) -> dict[str, Any]:
         if not genuine:
             logger.warning("request_not_from_slack")
             return _answer(401, "The request is not signed by Slack.")
-        match parse(body):
-            case Click(action_id=backout.ACTION_ID) as click:
-                _back_out(click, now)
-            case Click() as click:
-                _decide(click, now)
-            case Submission() as submission:
-                return _submit(submission, now)
-            case Ping():
-                return _answer(200, "pong")
-            case None:
-                pass
+        return _carry_out(parse(body), now)
     except MalformedRequest as error:
         logger.warning("malformed_request", error_message=str(error))
         return _answer(400, str(error))
@@ -69,19 +73,39 @@ def _handle(event: dict[str, Any], now: datetime) -> dict[str, Any]:
         logger.error("click_not_handled", error_word=type(error).__name__, error_message=str(error))
         count_error(error)
         return _answer(503, "Try again.")
+
+
+def _carry_out(interaction: Interaction | None, now: datetime) -> dict[str, Any]:
+    match interaction:
+        case Click(action_id=backout.ACTION_ID) as click:
+            _back_out(click, now)
+        case Click() as click:
+            _decide(click, now)
+        case Submission() as submission:
+            return _submit(submission, now)
+        case Review() as review:
+            reviewing.open_list(review, _slack())
+        case PageTurn() as turn:
+            reviewing.turn_page(turn, _slack())
+        case PageSubmission() as submitted:
+            return _in_modal(reviewing.submit(submitted, now, _slack()))
+        case Ping():
+            return _answer(200, "pong")
+        case None:  # a click that decides nothing
+            pass
     return _answer(200, "")
 
 
 def _decide(click: Click, now: datetime) -> None:
-    approval = records().approval(click.approval_id)
+    approval = _approval(click.approval_id)
     slack = _slack()
 
-    def is_approver(route: Route) -> bool:
+    def may_decide(route: Route) -> bool:
         in_channel = approval is not None and click.channel_id == approval.get("channel", route.channel)
-        return _is_approver(route, click.user_id, slack, in_channel=in_channel)
+        return is_approver(route, click.user_id, slack, in_channel=in_channel)
 
     wish = Wish(DECISIONS[click.action_id], click.user_id)
-    decided = decide(approval, wish, now, is_approver=is_approver)
+    decided = decide(approval, wish, now, is_approver=may_decide)
     if decided.ruling.answer is Answer.ASK_REASON and decided.approval and decided.remediation:
         denies = wish.decision is ApprovalStatus.DENIED
         view = (modal.deny if denies else modal.break_glass)(
@@ -96,7 +120,7 @@ def _decide(click: Click, now: datetime) -> None:
 
 def _submit(submission: Submission, now: datetime) -> dict[str, Any]:
     """A modal's answer: it closes, or says in its own place what is wrong."""
-    approval = records().approval(submission.approval_id)
+    approval = _approval(submission.approval_id)
     slack = _slack()
     wish = Wish(
         _SUBMITTED[submission.callback_id],
@@ -110,7 +134,7 @@ def _submit(submission: Submission, now: datetime) -> dict[str, Any]:
         wish,
         now,
         # the modal was opened for a click in the channel
-        is_approver=lambda route: _is_approver(
+        is_approver=lambda route: is_approver(
             route, submission.user_id, slack, in_channel=approval is not None
         ),
     )
@@ -127,19 +151,20 @@ def _submit(submission: Submission, now: datetime) -> dict[str, Any]:
     return _answer(200, "")
 
 
-def _is_approver(route: Route, user: str, slack: Slack, *, in_channel: bool) -> bool:
-    if user in route.users or (route.anyone and in_channel):
-        return True
-    return bool(route.groups) and slack.is_in_any_group(user, route.groups)
+def _approval(approval_id: str) -> Approval | None:
+    approval = records().approval(approval_id)
+    if approval:
+        logger.append_keys(remediation_id=approval["remediationId"])
+    return approval
 
 
 def _back_out(click: Click, now: datetime) -> None:
     slack = _slack()
-    approval = records().approval(click.approval_id)
+    approval = _approval(click.approval_id)
     remediation = records().remediation(approval["remediationId"]) if approval else None
     route = rules().deciding((remediation or {}).get("route", ""), approval)
     in_channel = approval is not None and click.channel_id == approval.get("channel")
-    allowed = _is_approver(route, click.user_id, slack, in_channel=in_channel)
+    allowed = is_approver(route, click.user_id, slack, in_channel=in_channel)
     ruling = backout.judge_request(remediation, approval, route, is_approver=allowed, now=now)
     logger.info("backout_judged", answer=ruling.answer, user_id=click.user_id)
     if approval is None or remediation is None or ruling.answer is Answer.REFUSE:

@@ -33,18 +33,11 @@ from remediation.slack_text import (
     section,
 )
 from remediation.update_options import in_words
-from remediation.vocabulary import ApprovalStatus, Outcome, Surface
+from remediation.vocabulary import SURFACE_WORDS, ApprovalStatus, Outcome, Surface
 
 _VARIANTS_SHOWN = 6
 _ASKING_TITLE = ":unlock: Endpoint without a KMS key"
 _ENCRYPTED_TITLE = ":lock: Endpoint encrypted"
-
-_SURFACE_WORDS = {
-    Surface.INSTANCE_VOLUME: "Instance volume",
-    Surface.CORE_DUMP: "Core dumps",
-    Surface.DATA_CAPTURE: "Data capture",
-    Surface.ASYNC_OUTPUT: "Async output",
-}
 
 # What the trigger's principal did
 _CAME_BY = {"event": "Changed by", "manual": "Asked for by", "sweep": "Found by"}
@@ -412,7 +405,7 @@ def _backout_button(approval: Approval) -> dict[str, Any]:
 
 
 def _surface_line(key: SurfaceEntry, *, changed: bool) -> str:
-    name = _SURFACE_WORDS[Surface(key["surface"])]
+    name = SURFACE_WORDS[Surface(key["surface"])]
     before = code(key["now"]) if key["now"] else "no KMS key"
     if key["now"] and key["problem"]:
         before += f" ({escape(key['problem'])})"

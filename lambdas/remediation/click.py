@@ -14,11 +14,12 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qs
 
-from remediation import backout, modal
+from remediation import backout, digest, digest_modal, modal
 from remediation.approval import DECISIONS
 
 _ACTIONS = {*DECISIONS, backout.ACTION_ID}
-_APPROVAL_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")  # an approval's, or a digest's
+_PAGE = re.compile(r"[0-9]{1,5}")
 _TS = re.compile(r"[0-9]{1,16}\.[0-9]{1,9}")
 
 
@@ -49,8 +50,44 @@ class Submission:
 
 
 @dataclass(frozen=True, slots=True)
+class Review:
+    """Someone wants to see the list behind a digest's card."""
+
+    digest_id: str
+    user_id: str
+    channel_id: str
+    trigger_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class PageTurn:
+    """Someone wants to see another page of a digest's list; `values` is what they have chosen so far."""
+
+    digest_id: str
+    number: int  # of the page they want
+    shown: int  # of the page they see
+    user_id: str
+    view_id: str
+    view_hash: str
+    values: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class PageSubmission:
+    """Someone submitted a page of a digest's list."""
+
+    digest_id: str
+    number: int
+    user_id: str
+    values: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
 class Ping:
     """`ops doctor` asks whether a signed request is taken here."""
+
+
+Interaction = Click | Submission | Review | PageTurn | PageSubmission | Ping
 
 
 def header(event: Mapping[str, Any], name: str) -> str | None:
@@ -75,7 +112,7 @@ def body_text(event: Mapping[str, Any]) -> str:
         raise MalformedRequest("The body is not UTF-8 text.") from None
 
 
-def parse(body: str) -> Click | Submission | Ping | None:
+def parse(body: str) -> Interaction | None:
     """What is in a request's form; None for a click that decides nothing, such as a link's.
 
     Raises
@@ -94,40 +131,86 @@ def parse(body: str) -> Click | Submission | Ping | None:
             raise MalformedRequest("Only clicks on buttons and modals are taken here.")
 
 
-def _submission(payload: Mapping[str, Any]) -> Submission:
-    view: Any = payload.get("view")
-    callback_id = view.get("callback_id") if isinstance(view, dict) else None
+def _submission(payload: Mapping[str, Any]) -> Submission | PageSubmission:
+    view = _view(payload)
+    user_id = _id_of(payload, "user")
+    callback_id = view.get("callback_id")
+    if callback_id == digest_modal.CALLBACK_ID:
+        digest_id, number = _page(view)
+        return PageSubmission(digest_id, number, user_id, modal.answers(view.get("state")))
     if callback_id not in (modal.DENY, modal.BREAK_GLASS):
         raise MalformedRequest("There is no such modal.")
     return Submission(
         callback_id=callback_id,
-        approval_id=_approval_id(view.get("private_metadata")),
-        user_id=_id_of(payload, "user"),
+        approval_id=_known_id(view.get("private_metadata")),
+        user_id=user_id,
         values=modal.values(view.get("state")),
     )
 
 
-def _click(payload: Mapping[str, Any]) -> Click | None:
+def _click(payload: Mapping[str, Any]) -> Click | Review | PageTurn | None:
     action = _first_action(payload)
-    action_id = action.get("action_id")
+    action_id, user_id = action.get("action_id"), _id_of(payload, "user")
+    if action_id in (digest_modal.PREVIOUS, digest_modal.NEXT):
+        return _page_turn(payload, action, user_id)
+    if action_id == digest.ACTION_ID:
+        channel_id = _id_of(payload, "channel")
+        return Review(_known_id(action.get("value")), user_id, channel_id, _trigger_id(payload))
     if not isinstance(action_id, str) or action_id not in _ACTIONS:
         if "url" in action:
             return None
         raise MalformedRequest("There is no such button.")
-    trigger_id = payload.get("trigger_id")
     return Click(
         action_id=action_id,
-        approval_id=_approval_id(action.get("value")),
-        user_id=_id_of(payload, "user"),
+        approval_id=_known_id(action.get("value")),
+        user_id=user_id,
         channel_id=_id_of(payload, "channel"),
         message_ts=_message_ts(payload),
-        trigger_id=trigger_id if isinstance(trigger_id, str) else "",
+        trigger_id=_trigger_id(payload),
     )
 
 
-def _approval_id(value: Any) -> str:
-    if not isinstance(value, str) or not _APPROVAL_ID.fullmatch(value):
-        raise MalformedRequest("The request has no approval's id.")
+def _page_turn(payload: Mapping[str, Any], action: Mapping[str, Any], user_id: str) -> PageTurn:
+    view, wanted = _view(payload), action.get("value")
+    if not isinstance(wanted, str) or not _PAGE.fullmatch(wanted):
+        raise MalformedRequest("The button names no page.")
+    digest_id, shown = _page(view)
+    return PageTurn(
+        digest_id=digest_id,
+        number=int(wanted),
+        shown=shown,
+        user_id=user_id,
+        view_id=_text(view.get("id")),
+        view_hash=_text(view.get("hash")),
+        values=modal.answers(view.get("state")),
+    )
+
+
+def _page(view: Mapping[str, Any]) -> tuple[str, int]:
+    found = digest_modal.subject(view.get("private_metadata"))
+    if found is None:
+        raise MalformedRequest("The modal names no page of a digest.")
+    return found
+
+
+def _view(payload: Mapping[str, Any]) -> dict[str, Any]:
+    view = payload.get("view")
+    if not isinstance(view, dict):
+        raise MalformedRequest("The payload has no view.")
+    return view
+
+
+def _trigger_id(payload: Mapping[str, Any]) -> str:
+    return _text(payload.get("trigger_id"))
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _known_id(value: Any) -> str:
+    if not isinstance(value, str) or not _ID.fullmatch(value):
+        raise MalformedRequest("The request has no approval's or digest's id.")
     return value
 
 

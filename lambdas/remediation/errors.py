@@ -70,6 +70,10 @@ class MessageGone(RemediationError):
     """A card was deleted from its channel."""
 
 
+class ModalChanged(RemediationError):
+    """A modal was closed, or shows something else already."""
+
+
 class NoSuchUser(RemediationError):
     """Slack knows nobody by that email."""
 

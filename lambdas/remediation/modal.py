@@ -14,27 +14,16 @@ from remediation.slack_text import clip, code, plain, section
 DENY, BREAK_GLASS = "deny", "break-glass"
 REASON_BLOCK, REASON_INPUT = "reason", "reason"
 ASK_AGAIN_BLOCK, ASK_AGAIN_INPUT = "ask-again", "ask-again"
-_DEFAULT_ASK_AGAIN = "30"
+DEFAULT_ASK_AGAIN = "30"
 _WORDS_LIMIT = 2500
 
 
 def deny(approval_id: str, endpoint_name: str) -> dict[str, Any]:
     """Why the endpoint is to stay as it is, and when to ask again."""
-    choices = {choice: _choice(choice, days) for choice, days in ASK_AGAIN_DAYS.items()}
     blocks = [
         section(f"{code(endpoint_name)} stays as it is, without a KMS key. Your reason goes on record."),
-        _reason("Why leave it as it is?"),
-        {
-            "type": "input",
-            "block_id": ASK_AGAIN_BLOCK,
-            "label": plain("Ask again"),
-            "element": {
-                "type": "static_select",
-                "action_id": ASK_AGAIN_INPUT,
-                "options": list(choices.values()),
-                "initial_option": choices[_DEFAULT_ASK_AGAIN],
-            },
-        },
+        reason_input(REASON_BLOCK, "Why leave it as it is?"),
+        ask_again_input(ASK_AGAIN_BLOCK),
     ]
     return _modal(DENY, approval_id, "Leave it as it is", "Leave as is", blocks)
 
@@ -46,7 +35,7 @@ def break_glass(approval_id: str, endpoint_name: str) -> dict[str, Any]:
             f"You changed {code(endpoint_name)} yourself, and nobody approves a change of their own "
             "unless it can't wait. *All approvers are told*, with your reason."
         ),
-        _reason("Why can't it wait for someone else?"),
+        reason_input(REASON_BLOCK, "Why can't it wait for someone else?"),
     ]
     return _modal(BREAK_GLASS, approval_id, "Break glass", "Encrypt endpoint", blocks)
 
@@ -76,6 +65,13 @@ def values(state: Any) -> dict[str, str]:
     return found
 
 
+def answers(state: Any) -> dict[str, str]:
+    """The same, with an empty text for every block that was left empty."""
+    blocks: Any = state.get("values") if isinstance(state, Mapping) else None
+    given = {str(block_id): "" for block_id in blocks} if isinstance(blocks, Mapping) else {}
+    return given | values(state)
+
+
 def _modal(
     callback_id: str, approval_id: str, title: str, submit: str, blocks: list[dict[str, Any]]
 ) -> dict[str, Any]:
@@ -90,21 +86,45 @@ def _modal(
     }
 
 
-def _reason(label: str) -> dict[str, Any]:
+def reason_input(block_id: str, label: str, *, optional: bool = False) -> dict[str, Any]:
+    least = {} if optional else {"min_length": 3}
     return {
         "type": "input",
-        "block_id": REASON_BLOCK,
+        "block_id": block_id,
+        "optional": optional,
         "label": plain(label),
         "element": {
             "type": "plain_text_input",
             "action_id": REASON_INPUT,
             "multiline": True,
-            "min_length": 3,
             "max_length": REASON_LIMIT,
+            **least,
         },
     }
 
 
-def _choice(value: str, days: int | None) -> dict[str, Any]:
-    words = "when its config changes" if days is None else f"in {days} days, or when its config changes"
-    return {"text": plain(words), "value": value}
+def ask_again_input(block_id: str) -> dict[str, Any]:
+    choices = {choice: _ask_again_words(days) for choice, days in ASK_AGAIN_DAYS.items()}
+    return select_input(block_id, ASK_AGAIN_INPUT, "Ask again", choices, DEFAULT_ASK_AGAIN)
+
+
+def select_input(
+    block_id: str, action_id: str, label: str, choices: Mapping[str, str], chosen: str
+) -> dict[str, Any]:
+    """A menu of `choices`, words by value, with one chosen at first."""
+    options = {value: {"text": plain(words), "value": value} for value, words in choices.items()}
+    return {
+        "type": "input",
+        "block_id": block_id,
+        "label": plain(label),
+        "element": {
+            "type": "static_select",
+            "action_id": action_id,
+            "options": list(options.values()),
+            "initial_option": options[chosen],
+        },
+    }
+
+
+def _ask_again_words(days: int | None) -> str:
+    return "when its config changes" if days is None else f"in {days} days, or when its config changes"

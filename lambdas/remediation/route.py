@@ -8,7 +8,7 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Any
 
-from remediation.record import Approval
+from remediation.record import Approval, Digest
 
 ANYONE = "*"
 _GROUP = "S"
@@ -111,20 +111,20 @@ class Rules:
     def find(self, name: str) -> Route | None:
         return next((route for route in self.routes if route.name == name), None)
 
-    def deciding(self, name: str, approval: Approval | None) -> Route:
-        """The route by which a question is decided: as it is now, or as it was when people were asked.
+    def deciding(self, name: str, asked: Approval | Digest | None) -> Route:
+        """The route by which a question, or a digest of them, is decided: as it is, or was when it was asked.
 
         A route that the settings have dropped must not hand its questions to the default route's approvers.
         """
         found = self.find(name)
-        if found or approval is None:
+        if found or asked is None:
             return found or self.default
         return replace(
             self.default,
             name=name,
-            channel=approval.get("channel", self.default.channel),
-            approvers=tuple(approval.get("mayDecide", ())),
-            decide_in=DecideIn(approval.get("decideIn", DecideIn.SLACK)),
+            channel=asked.get("channel", self.default.channel),
+            approvers=tuple(asked.get("mayDecide", ())),
+            decide_in=DecideIn(asked.get("decideIn", DecideIn.SLACK)),
         )
 
     def approvals_needed(self, tags: Mapping[str, str]) -> int:

@@ -14,6 +14,14 @@ class Surface(StrEnum):
     ASYNC_OUTPUT = "async-output"
 
 
+SURFACE_WORDS = {
+    Surface.INSTANCE_VOLUME: "Instance volume",
+    Surface.CORE_DUMP: "Core dumps",
+    Surface.DATA_CAPTURE: "Data capture",
+    Surface.ASYNC_OUTPUT: "Async output",
+}
+
+
 class Verdict(StrEnum):
     """What an endpoint's config says about its encryption at rest."""
 

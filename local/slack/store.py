@@ -293,6 +293,12 @@ class Store:
         with self._changed:
             return list(self._views.get(user, []))
 
+    def view(self, view_id: str) -> View | None:
+        """An open modal, whoever's it is."""
+        with self._changed:
+            views = [view for stack in self._views.values() for view in stack]
+            return next((view for view in views if view.id == view_id), None)
+
     def external_ids(self) -> set[str]:
         with self._changed:
             views = [view for stack in self._views.values() for view in stack]

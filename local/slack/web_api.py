@@ -85,6 +85,7 @@ class WebApi:
             "chat.postEphemeral": self._post_ephemeral,
             "chat.getPermalink": self._get_permalink,
             "views.open": self._open_view,
+            "views.update": self._update_view,
             "users.lookupByEmail": self._lookup_by_email,
             "usergroups.users.list": self._list_group_users,
             "conversations.info": self._channel_info,
@@ -197,6 +198,18 @@ class WebApi:
         except LookupError as error:
             raise SlackError(str(error)) from None
         return {"view": self._store.open_view(user, content).as_slack()}
+
+    def _update_view(self, arguments: Json) -> Json:
+        given = _decoded(arguments.get("view"), "invalid_arguments")
+        if given is None:
+            raise SlackError("invalid_arguments", ["missing required field: view"])
+        content = checked_view(given)
+        view = self._store.view(_required_text(arguments, "view_id"))
+        if view is None:
+            raise SlackError("not_found")
+        if arguments.get("hash") not in (None, "", view.hash):
+            raise SlackError("hash_conflict")
+        return {"view": self._store.update_view(view, content).as_slack()}
 
     def _lookup_by_email(self, arguments: Json) -> Json:
         email = _required_text(arguments, "email").lower()

@@ -258,6 +258,19 @@ def test_a_refused_modal_leaves_the_trigger_usable(client: WebClient, slack: Sla
     assert client.views_open(trigger_id=trigger, view=MODAL)["ok"]
 
 
+def test_an_open_modal_is_updated_unless_it_shows_something_else_already(
+    client: WebClient, slack: SlackStandIn, ts: str
+) -> None:
+    view = data(client.views_open(trigger_id=click(slack, ts)["trigger_id"], view=MODAL))["view"]
+    other = {**MODAL, "private_metadata": "a-2"}
+    first = data(client.views_update(view_id=view["id"], hash=view["hash"], view=other))["view"]
+    assert (first["id"], first["private_metadata"]) == (view["id"], "a-2")
+    with pytest.raises(SlackApiError, match="hash_conflict"):
+        client.views_update(view_id=view["id"], hash=view["hash"], view=MODAL)
+    [shown] = slack.views(ADA.id)
+    assert shown.content["private_metadata"] == "a-2"
+
+
 def test_external_ids_are_unique(client: WebClient, slack: SlackStandIn, ts: str) -> None:
     named = {**MODAL, "external_id": "mine"}
     client.views_open(trigger_id=click(slack, ts)["trigger_id"], view=named)

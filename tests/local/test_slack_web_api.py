@@ -159,6 +159,8 @@ def test_ts_are_slacks_unique_and_by_the_clock(client: WebClient, clock: Clock) 
             {"trigger_id": "1", "view": {**MODAL, "callback_id": "c" * 250_000}},
             "view_too_large",
         ),
+        ("views.update", {"view_id": "V1", "view": MODAL}, "not_found"),
+        ("views.update", {"view_id": "V1"}, "invalid_arguments"),
         ("conversations.list", {}, "unknown_method"),
     ],
 )

@@ -9,7 +9,7 @@ from typing import Any
 from ops.audit.result import Audit
 from remediation.assessment import SurfaceAssessment
 from remediation.audit import AuditedConfig, AuditedEndpoint, sharing, worst_first
-from remediation.record import Approval, Remediation
+from remediation.record import Approval, Digest, Finding, Remediation
 from remediation.route import DecideIn, Mode, Route, Rules
 from remediation.vocabulary import ApprovalStatus, Surface, Verdict
 
@@ -115,6 +115,34 @@ def approval(status: ApprovalStatus = ApprovalStatus.PENDING, **facts: Any) -> A
         **facts,
     }
     return record
+
+
+def digest(**facts: Any) -> Digest:
+    record: Any = {
+        "digestId": "22222222-3333-4444-5555-666666666666", "sweepId": "sweep-1", "route": "default",
+        "mode": "required", "decideIn": "slack", "mayDecide": ["U1", "S1"], "accountId": "123456789012",
+        "region": "us-east-1", "runbookUrl": "https://example.com/runbook",
+        "createdAt": "2026-11-23T06:00:00Z", "deadline": "2026-11-24T06:00:00Z", **facts,
+    }  # fmt: skip
+    return record
+
+
+def finding(number: int = 0, **facts: Any) -> Finding:
+    """An endpoint that waits for a decision."""
+    record: Any = {
+        "endpointName": f"fraud-{number}", "remediationId": f"remediation-{number}",
+        "sourceConfigName": f"fraud-{number}-config", "surfaces": ["instance-volume"],
+        "instanceTypes": ["ml.m6i.large"], "approvalId": f"approval-{number}", **facts,
+    }  # fmt: skip
+    return record
+
+
+def approved(number: int = 0, **facts: Any) -> Finding:
+    return finding(number, **{"decision": "APPROVED", "decidedBy": "U1"} | facts)
+
+
+def denied(number: int = 0, **facts: Any) -> Finding:
+    return finding(number, **{"decision": "DENIED", "decidedBy": "U2"} | facts)
 
 
 MADE_AT = datetime(2026, 11, 24, 6, tzinfo=UTC)

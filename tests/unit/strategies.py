@@ -6,10 +6,15 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from remediation.record import Finding
+from remediation.vocabulary import ApprovalStatus, Outcome, Surface
+
 names = st.from_regex(r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}", fullmatch=True).filter(
     lambda name: len(name) <= 63
 )
 texts = st.text(max_size=300)
+# what could mention, link or format something in Slack
+nasty = st.text(alphabet=st.sampled_from("<>&`@!|*_~aé\n"), max_size=400) | st.text(max_size=400)
 key_ids = st.none() | st.just("") | st.sampled_from(["alias/mine", "arn:aws:kms:us-east-1:1:key/k"])
 
 # whatever JSON a future API may put there; names that no one uses today
@@ -63,3 +68,22 @@ def configs(draw: st.DrawFn) -> dict[str, Any]:
 def _keyed(draw: st.DrawFn) -> dict[str, Any]:
     key = draw(key_ids)
     return {} if key is None else {"KmsKeyId": key}
+
+
+@st.composite
+def _findings(draw: st.DrawFn) -> Finding:
+    found: Any = {
+        "endpointName": draw(nasty) or "x", "remediationId": draw(nasty), "sourceConfigName": draw(nasty),
+        "surfaces": draw(st.lists(st.sampled_from(Surface), unique=True)),
+        "instanceTypes": draw(st.lists(nasty, max_size=5)),
+    }  # fmt: skip
+    optional: dict[str, st.SearchStrategy[Any]] = {
+        "approvalId": st.uuids().map(str), "approvals": st.integers(0, 2), "reason": nasty,
+        "decision": st.sampled_from([ApprovalStatus.APPROVED, ApprovalStatus.DENIED]),
+        "decidedBy": st.sampled_from(["U1", "arn:aws:sts::1:assumed-role/<r>/*a*"]),
+        "outcome": st.sampled_from(Outcome),
+    }  # fmt: skip
+    return found | draw(st.fixed_dictionaries({}, optional=optional))
+
+
+findings = _findings()

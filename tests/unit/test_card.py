@@ -17,39 +17,19 @@ from remediation.slack_text import Message, clip, escape
 from remediation.vocabulary import ApprovalStatus, Outcome
 from tests.conftest import ROOT
 from tests.unit import samples
+from tests.unit.blocks import buttons, texts, within_limits
+from tests.unit.strategies import nasty
 
 _LONGEST_NAME = "v" * 63
-nasty = st.text(alphabet=st.sampled_from("<>&`@!|*_~aé\n"), max_size=400) | st.text(max_size=400)
-
-
-def _buttons(message: Message) -> list[dict[str, Any]]:
-    return [
-        element for block in message["blocks"] if block["type"] == "actions" for element in block["elements"]
-    ]
-
-
-def _texts(value: Any) -> list[str]:
-    """Every text of a message that Slack renders as mrkdwn."""
-    if isinstance(value, dict):
-        if value.get("type") == "mrkdwn":
-            return [value["text"]]
-        return [text for member in value.values() for text in _texts(member)]
-    return [text for member in value for text in _texts(member)] if isinstance(value, list) else []
-
-
-def _within_limits(message: Message) -> None:
-    assert message["text"]
-    assert len(message["text"]) <= 3000
-    assert block_kit.check_blocks(message["blocks"]) == []
 
 
 def test_the_question_offers_both_decisions_under_an_id_that_is_no_secret() -> None:
     message = card.question(samples.remediation(), samples.approval())
-    assert [(button["action_id"], button["value"]) for button in _buttons(message)] == [
+    assert [(button["action_id"], button["value"]) for button in buttons(message)] == [
         ("approve", "an-approval-that-can-not-be-guessed"),
         ("deny", "an-approval-that-can-not-be-guessed"),
     ]
-    assert "confirm" in _buttons(message)[0]
+    assert "confirm" in buttons(message)[0]
     assert "secret-token" not in json.dumps(message)
 
 
@@ -61,7 +41,7 @@ def test_the_fallback_text_carries_what_a_notification_must() -> None:
 
 def test_the_question_shows_who_changed_what_runs_and_what_gets_a_key() -> None:
     shown = "\n".join(
-        _texts(
+        texts(
             card.question(samples.remediation(notes=["Its exemption ended."]), samples.approval())["blocks"]
         )
     )
@@ -78,14 +58,14 @@ def test_the_question_shows_who_changed_what_runs_and_what_gets_a_key() -> None:
 @pytest.mark.parametrize(
     ("status", "word"), [(ApprovalStatus.APPROVED, "*Approved*"), (ApprovalStatus.DENIED, "*Denied*")]
 )
-def test_a_decided_card_keeps_the_facts_and_loses_the_buttons(status: ApprovalStatus, word: str) -> None:
+def test_a_decided_card_keeps_the_facts_and_loses_thebuttons(status: ApprovalStatus, word: str) -> None:
     asked = card.question(samples.remediation(), samples.approval())
     decided = card.under_way(
         samples.remediation(), samples.approval(status, decidedBy="U1", decidedAt="2026-11-23T10:00:00Z")
     )
-    assert _buttons(decided) == []
+    assert buttons(decided) == []
     assert decided["blocks"][:4] == asked["blocks"][:4], "facts and plan"
-    [line] = [text for text in _texts(decided["blocks"]) if word in text]
+    [line] = [text for text in texts(decided["blocks"]) if word in text]
     assert "<@U1>" in line
     assert "<!date^" in line
 
@@ -96,11 +76,11 @@ def test_every_outcome_has_a_card_without_buttons_that_says_why(outcome: Outcome
         outcome=outcome, reason="AWS says: <no capacity>", closedAt="2026-11-23T11:00:00Z"
     )
     message = card.closed(record, samples.approval(ApprovalStatus.APPROVED, decidedBy="U1"))
-    shown = "\n".join(_texts(message["blocks"]))
-    assert _buttons(message) == []
+    shown = "\n".join(texts(message["blocks"]))
+    assert buttons(message) == []
     assert "AWS says: &lt;no capacity&gt;" in shown
     assert "11111111-2222" in shown
-    _within_limits(message)
+    within_limits(message)
 
 
 _ENCRYPTED: dict[str, Any] = {
@@ -153,14 +133,14 @@ def test_the_way_back_is_offered_only_while_it_is_open(
     message = card.closed(
         samples.remediation(**_ENCRYPTED, **facts), samples.approval(ApprovalStatus.APPROVED, decidedBy="U1")
     )
-    assert [one["action_id"] for one in _buttons(message)] == (["backout"] if button else [])
-    assert says in "\n".join(_texts(message["blocks"]))
-    _within_limits(message)
+    assert [one["action_id"] for one in buttons(message)] == (["backout"] if button else [])
+    assert says in "\n".join(texts(message["blocks"]))
+    within_limits(message)
 
 
 @pytest.mark.parametrize("outcome", [one for one in Outcome if one is not Outcome.ENCRYPTED])
 def test_a_change_that_did_not_happen_is_not_shown_as_one(outcome: Outcome) -> None:
-    shown = "\n".join(_texts(card.closed(samples.remediation(outcome=outcome), None)["blocks"]))
+    shown = "\n".join(texts(card.closed(samples.remediation(outcome=outcome), None)["blocks"]))
     assert "no KMS key" in shown
     assert "→" not in shown
 
@@ -168,11 +148,11 @@ def test_a_change_that_did_not_happen_is_not_shown_as_one(outcome: Outcome) -> N
 def test_after_a_backout_no_key_is_shown() -> None:
     facts = {**_ENCRYPTED, "backoutId": "b", "backoutRequestedBy": "U1", "backoutOutcome": "BACKED_OUT"}
     message = card.closed(samples.remediation(**facts), samples.approval(ApprovalStatus.APPROVED))
-    assert "→" not in "\n".join(_texts(message["blocks"]))
+    assert "→" not in "\n".join(texts(message["blocks"]))
 
 
 def test_a_card_without_an_approval_offers_no_button() -> None:
-    assert _buttons(card.closed(samples.remediation(**_ENCRYPTED), None)) == []
+    assert buttons(card.closed(samples.remediation(**_ENCRYPTED), None)) == []
 
 
 def test_a_failure_before_anything_was_known_can_still_be_told() -> None:
@@ -183,7 +163,7 @@ def test_a_failure_before_anything_was_known_can_still_be_told() -> None:
     record["trigger"] = dict.fromkeys(record["trigger"], "")
     failed: Any = {**record, "outcome": "FAILED", "reason": "x" * 9000}
     message = card.closed(failed, None)
-    _within_limits(message)
+    within_limits(message)
     assert card.must_be_told(failed)
     assert not card.must_be_told(samples.remediation(outcome="ALREADY_ENCRYPTED"))
 
@@ -206,7 +186,7 @@ def test_ten_variants_with_the_longest_names_fit() -> None:
     record = samples.remediation(
         variants=variants, surfaceKeys=surfaces, endpointName="&" * 63, notes=["<" * 3000] * 3
     )
-    _within_limits(card.question(record, samples.approval()))
+    within_limits(card.question(record, samples.approval()))
 
 
 _PEOPLE = st.sampled_from(["U1", "U2", "arn:aws:sts::1:assumed-role/<r>/*a*"])
@@ -265,8 +245,8 @@ def test_nothing_a_user_wrote_mentions_links_or_breaks_a_limit(
     endpoint: str, who: str, reason: str, person: str
 ) -> None:
     for message in _messages(endpoint, who, reason, person):
-        _within_limits(message)
-        for text in [message["text"], *_texts(message["blocks"])]:
+        within_limits(message)
+        for text in [message["text"], *texts(message["blocks"])]:
             # the only angle brackets are ours: mentions of people who may decide, dates and links
             assert "<" not in _OURS.sub("", text), text
 
@@ -295,14 +275,14 @@ def test_slack_takes_every_modal(endpoint: str, words: str) -> None:
 def test_an_approved_card_shows_how_far_it_is(facts: dict[str, Any], says: str) -> None:
     approval = samples.approval(ApprovalStatus.APPROVED, decidedBy="U1", decidedAt="2026-11-23T10:00:00Z")
     message = card.message(samples.remediation(**facts), approval)
-    assert says in "\n".join(_texts(message["blocks"]))
-    assert _buttons(message) == []
+    assert says in "\n".join(texts(message["blocks"]))
+    assert buttons(message) == []
 
 
-def test_a_route_outside_slack_shows_the_command_instead_of_buttons() -> None:
+def test_a_route_outside_slack_shows_the_command_instead_ofbuttons() -> None:
     message = card.question(samples.remediation(), samples.approval(decideIn="command-line"))
-    assert _buttons(message) == []
-    assert "`python -m ops approve 11111111-2222" in "\n".join(_texts(message["blocks"]))
+    assert buttons(message) == []
+    assert "`python -m ops approve 11111111-2222" in "\n".join(texts(message["blocks"]))
 
 
 @pytest.mark.parametrize(
@@ -311,7 +291,7 @@ def test_a_route_outside_slack_shows_the_command_instead_of_buttons() -> None:
 )
 def test_who_manages_the_endpoint_by_code_is_told_the_line_to_change(tool: str, says: str) -> None:
     record = samples.remediation(managedBy={"tool": tool, "stack": "risk"})
-    shown = "\n".join(_texts(card.question(record, samples.approval())["blocks"]))
+    shown = "\n".join(texts(card.question(record, samples.approval())["blocks"]))
     assert f"*Managed by {tool}*" in shown
     assert says in shown
 
@@ -319,15 +299,15 @@ def test_who_manages_the_endpoint_by_code_is_told_the_line_to_change(tool: str, 
 def test_the_first_of_two_approvals_is_shown_and_the_buttons_stay() -> None:
     votes: list[Vote] = [{"by": "U1", "at": "2026-11-23T09:30:00Z"}]
     message = card.question(samples.remediation(), samples.approval(approvalsNeeded=2, approvals=votes))
-    assert "*1 of 2 approvals:* <@U1>" in "\n".join(_texts(message["blocks"]))
-    assert [button["action_id"] for button in _buttons(message)] == ["approve", "deny"]
+    assert "*1 of 2 approvals:* <@U1>" in "\n".join(texts(message["blocks"]))
+    assert [button["action_id"] for button in buttons(message)] == ["approve", "deny"]
 
 
 def test_votes_of_two_ways_are_not_counted_together() -> None:
     ada = "arn:aws:sts::123456789012:assumed-role/Oncall/ada@example.com"
     votes: list[Vote] = [{"by": by, "at": "2026-11-23T09:30:00Z"} for by in ("U1", ada)]
     message = card.question(samples.remediation(), samples.approval(approvalsNeeded=2, approvals=votes))
-    shown = "\n".join(_texts(message["blocks"]))
+    shown = "\n".join(texts(message["blocks"]))
     assert "*1 of 2 approvals:*" in shown
     assert "all in Slack, or all under IAM" in shown
 
@@ -339,17 +319,17 @@ def test_the_card_names_who_broke_the_glass_and_no_one_else() -> None:
         samples.approval(approvals=votes[:1], **broken),
         samples.approval(ApprovalStatus.APPROVED, approvals=votes, decidedBy="U2", **broken),
     ):
-        shown = "\n".join(_texts(card.message(samples.remediation(), approval)["blocks"]))
+        shown = "\n".join(texts(card.message(samples.remediation(), approval)["blocks"]))
         assert "*Break glass:* <@U1> approved a change of their own: “patients wait”" in shown
     denied = samples.approval(ApprovalStatus.DENIED, approvals=votes[:1], decidedBy="U2", **broken)
-    shown = "\n".join(_texts(card.message(samples.remediation(), denied)["blocks"]))
+    shown = "\n".join(texts(card.message(samples.remediation(), denied)["blocks"]))
     assert "Break glass" not in shown
 
 
 def test_the_confirmation_says_how_this_endpoint_is_updated() -> None:
     rolling = {"RollingUpdatePolicy": {"MaximumBatchSize": {"Type": "CAPACITY_PERCENT", "Value": 25}}}
     record = samples.remediation(updateOptions={"DeploymentConfig": rolling})
-    [approve, _] = _buttons(card.question(record, samples.approval()))
+    [approve, _] = buttons(card.question(record, samples.approval()))
     assert "in rolling batches of 25%" in approve["confirm"]["text"]["text"]
     assert "blue/green" not in json.dumps(approve)
 
@@ -362,13 +342,13 @@ def test_a_surface_that_stays_needs_no_line_of_code() -> None:
     kept = {**samples.remediation().get("surfaceKeys", [])[0], "now": "k", "after": "k"}
     managed = {"tool": "CloudFormation", "stack": "risk"}
     record = samples.remediation(managedBy=managed, surfaceKeys=[kept, capture])
-    shown = "\n".join(_texts(card.question(record, samples.approval())["blocks"]))
+    shown = "\n".join(texts(card.question(record, samples.approval())["blocks"]))
     assert f"says `DataCaptureConfig: {{KmsKeyId: {samples.KEY_ARN}}}`" in shown
 
 
 def test_a_superseded_card_leads_to_the_newer_one() -> None:
     record = samples.remediation(outcome="SUPERSEDED", supersededByLink="https://x.slack.com/archives/C/p1")
-    shown = "\n".join(_texts(card.closed(record, samples.approval(ApprovalStatus.SUPERSEDED))["blocks"]))
+    shown = "\n".join(texts(card.closed(record, samples.approval(ApprovalStatus.SUPERSEDED))["blocks"]))
     assert "<https://x.slack.com/archives/C/p1|The newer question" in shown
 
 
@@ -397,6 +377,6 @@ def test_slacks_own_models_take_every_block(endpoint: str, who: str, reason: str
 
 def test_every_emoji_is_one_that_the_pictures_show() -> None:
     known = {line.split()[0] for line in (ROOT / "local/slack/emoji.txt").read_text().splitlines()}
-    for path in ("card", "thread", "modal"):
+    for path in ("card", "thread", "modal", "digest_card", "digest_modal"):
         source = (ROOT / f"lambdas/remediation/{path}.py").read_text()
         assert set(re.findall(r":([a-z_]+):(?= )", source)) <= known

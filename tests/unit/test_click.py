@@ -10,7 +10,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from remediation.click import Click, MalformedRequest, Ping, Submission, body_text, header, parse
+from remediation.click import (
+    Click,
+    MalformedRequest,
+    PageSubmission,
+    PageTurn,
+    Ping,
+    Review,
+    Submission,
+    body_text,
+    header,
+    parse,
+)
 from tests.unit.strategies import json_values
 
 
@@ -57,6 +68,50 @@ def test_a_modal_without_answers_has_none(state: Any) -> None:
     assert parse(_submitted(state=state)) == Submission("deny", "an-id_0", "U1", {})
 
 
+def test_a_click_for_the_list_is_taken_apart() -> None:
+    action = {"action_id": "review", "value": "a-digest"}
+    assert parse(_body(actions=[action])) == Review("a-digest", "U1", "C1", "t.1")
+
+
+_CHOSEN = {
+    "values": {
+        "an-id": {"decision": {"selected_option": {"value": "encrypt"}}},
+        "reason#1": {"reason": {"type": "plain_text_input", "value": None}},
+    }
+}
+
+
+def _turn(value: Any = "3", **changes: Any) -> str:
+    view = {"id": "V1", "hash": "h.1", "private_metadata": "a-digest/2", "state": _CHOSEN, **changes}
+    payload = {
+        "type": "block_actions", "user": {"id": "U1"}, "container": {"type": "view", "view_id": "V1"},
+        "view": view, "actions": [{"action_id": "digest-next", "value": value}],
+    }  # fmt: skip
+    return urlencode({"payload": json.dumps(payload)})
+
+
+def test_a_turned_page_is_taken_apart() -> None:
+    values = {"an-id": "encrypt", "reason#1": ""}
+    assert parse(_turn()) == PageTurn("a-digest", 3, 2, "U1", "V1", "h.1", values)
+
+
+def test_a_submitted_page_is_taken_apart() -> None:
+    body = _submitted(callback_id="digest", private_metadata="a-digest/2", state=_CHOSEN)
+    assert parse(body) == PageSubmission("a-digest", 2, "U1", {"an-id": "encrypt", "reason#1": ""})
+
+
+@pytest.mark.parametrize(
+    "metadata", ["", "a-digest", "a-digest/", "a-digest/x", "a b/1", "a/1/2", None, 7, "a/999999"]
+)
+def test_a_page_of_nothing_is_refused(metadata: Any) -> None:
+    for body in (
+        _turn(private_metadata=metadata),
+        _submitted(callback_id="digest", private_metadata=metadata),
+    ):
+        with pytest.raises(MalformedRequest):
+            parse(body)
+
+
 def test_the_doctors_ping_is_known() -> None:
     assert parse(urlencode({"payload": json.dumps({"type": "sealpoint_ping"})})) == Ping()
 
@@ -74,6 +129,11 @@ def test_the_doctors_ping_is_known() -> None:
         "payload=%FF%FE",
         "payload=" + "[" * 100_000,
         _body(type="view_submission"),
+        _turn(""),
+        _turn(3),
+        _turn("-1"),
+        _body(actions=[{"action_id": "digest-next", "value": "1"}]),
+        _body(actions=[{"action_id": "review", "value": "a b"}]),
         _submitted(callback_id="approve"),
         _submitted(private_metadata="a b"),
         _body(actions=[]),
@@ -100,7 +160,7 @@ def test_no_body_crashes_the_parser(body: str) -> None:
         assert parse(body) is None or isinstance(parse(body), Ping)
 
 
-@given(st.dictionaries(st.sampled_from(["type", "user", "channel", "actions"]), json_values))
+@given(st.dictionaries(st.sampled_from(["type", "user", "channel", "actions", "view"]), json_values))
 def test_no_payload_crashes_the_parser(changes: dict[str, Any]) -> None:
     with contextlib.suppress(MalformedRequest):
         parse(_body(**changes))

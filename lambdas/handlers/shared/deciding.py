@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
+from gateways.digests import digests
 from gateways.environment import rules
 from gateways.records import records
 from gateways.workflow import workflow
@@ -19,13 +22,18 @@ from remediation.approval import (
     decision_facts,
     is_own_change,
     judge_wish,
+    people_in,
     settled,
     vote_entry,
     votes_after,
 )
+from remediation.errors import RemediationError
 from remediation.record import Approval, Remediation, Vote, from_iso, iso
 from remediation.route import Route
 from remediation.vocabulary import ApprovalStatus
+
+# Some six calls of AWS each: twenty of them have to fit Slack's three seconds.
+_AT_ONCE = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +54,7 @@ def decide(
     *,
     is_approver: Callable[[Route], bool],
 ) -> Decided:
-    """Judge a wish, and carry it out. Safe to repeat: each part is done once.
+    """Judge a wish, and carry it out. Safe to repeat: each part is done once. May run in several threads.
 
     Parameters
     ----------
@@ -54,11 +62,16 @@ def decide(
         Whether the person may decide on a route, as the way of deciding knows.
     """
     remediation = records().find_remediation(approval["remediationId"]) if approval else None
-    if remediation:
-        logger.append_keys(remediation_id=remediation["remediationId"])
     allowed = is_approver(rules().deciding((remediation or {}).get("route", ""), approval))
     ruling = judge_wish(approval, wish, rules(), remediation, is_approver=allowed, now=now)
-    logger.info("wish_judged", answer=ruling.answer, decision=wish.decision, by=wish.by)
+    logger.info(
+        "wish_judged",
+        # named here, as what is appended to the logger is every thread's
+        remediation_id=approval["remediationId"] if approval else "",
+        answer=ruling.answer,
+        decision=wish.decision,
+        by=wish.by,
+    )
     if ruling.answer is Answer.REFUSE:
         count("DecisionRefused")
         if approval:
@@ -73,6 +86,7 @@ def decide(
     )
     if ruling.answer is Answer.DECIDE and mine and approval["status"] == ApprovalStatus.PENDING:
         records().note(remediation["remediationId"], {}, vote_entry(approval, wish, now))
+        _let_digest_know(remediation, {"approvals": people_in(approval.get("approvals", []))})
     if ruling.answer in (Answer.DECIDE, Answer.REPEAT) and approval["status"] == wish.decision:
         _note_decision(approval, now)
         # an earlier answer may have been lost: whoever decides again, the workflow is told again
@@ -80,10 +94,42 @@ def decide(
         if ruling.answer is Answer.DECIDE and mine:
             count("ApprovalDecided", decision=wish.decision)
             measure("TimeToDecision", (now - from_iso(approval["createdAt"])).total_seconds())
+        _let_digest_know(remediation, {"decision": wish.decision, "decidedBy": approval.get("decidedBy", "")})
     tell = ruling.explanation
     if ruling.answer is Answer.DECIDE and not mine:
         tell = settled(approval)  # decided by someone else in the same moment
     return Decided(ruling, tell, approval, remediation, allowed)
+
+
+def decide_each(
+    wishes: Sequence[tuple[str, Wish]],
+    now: datetime,
+    *,
+    in_digest: str,
+    is_approver: Callable[[Route], bool],
+) -> list[Decided | RemediationError]:
+    """Decide on several questions of a digest at once, each by its approval's id and on its own.
+
+    An id of anything else is as one that is not on record.
+
+    Returns
+    -------
+    list
+        In the order of the wishes, what became of each, or why it could not be recorded now.
+    """
+    records(), digests(), workflow()  # boto3 makes clients safely in one thread only
+
+    def one(wished: tuple[str, Wish]) -> Decided | RemediationError:
+        approval_id, wish = wished
+        try:
+            approval = records().approval(approval_id)
+            mine = approval if approval and approval.get("digestId") == in_digest else None
+            return decide(mine, wish, now, is_approver=is_approver)
+        except RemediationError as error:
+            return error
+
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        return list(pool.map(one, wishes))
 
 
 def _recorded(approval: Approval, wish: Wish, remediation: Remediation, now: datetime) -> Approval:
@@ -109,3 +155,11 @@ def _note_decision(approval: Approval, now: datetime) -> None:
     """Copy it into the evidence, if nobody has yet."""
     facts, entry = decision_facts(approval), decision_entry(approval, now)
     records().note_decision(approval["remediationId"], facts, entry)
+
+
+def _let_digest_know(remediation: Remediation, facts: Mapping[str, Any]) -> None:
+    """The decision stands without it: the remediation's last step notes how it ended."""
+    try:
+        digests().follow(remediation, facts)
+    except RemediationError as error:
+        logger.warning("digest_not_told", error_word=type(error).__name__, error_message=str(error))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping
+from threading import RLock
 from typing import Any
 
 from aws_lambda_powertools import Logger, single_metric
@@ -14,6 +15,7 @@ from remediation.errors import RemediationError, SlackUnavailable
 # Service name, namespace and level come from the POWERTOOLS_* environment that the stack sets; the service is
 # the stack's name, which tells deployments and regions apart.
 logger = Logger()
+_LINES = logger.registered_handler.lock or RLock()
 
 
 def count(name: str, **dimension: str) -> None:
@@ -39,8 +41,9 @@ def count_error(error: Exception) -> None:
 
 
 def _add(name: str, unit: MetricUnit, value: float, dimension: Mapping[str, str]) -> None:
-    # a record for each: a record's dimensions belong to all of its metrics, and a crash takes none along
-    with single_metric(name=name, unit=unit, value=value, default_dimensions=dict(dimension)):
+    # a record for each: a record's dimensions belong to all of its metrics, and a crash takes none along;
+    # it is printed in two pieces, between which no other thread may write
+    with _LINES, single_metric(name=name, unit=unit, value=value, default_dimensions=dict(dimension)):
         pass
 
 

@@ -417,6 +417,7 @@ function drawModal(view) {
     return;
   }
   if (blocks.dataset.hash !== view.hash || blocks.dataset.view !== view.id) {
+    const kept = blocks.dataset.view === view.id ? stateOf(blocks) : {};
     blocks.dataset.view = view.id;
     blocks.dataset.hash = view.hash;
     $("modal-title").innerHTML = view.title;
@@ -425,6 +426,8 @@ function drawModal(view) {
     $("modal-submit").hidden = view.submit === null;
     blocks.innerHTML = view.html;
     for (const image of blocks.querySelectorAll("img")) whenBroken(image);
+    keepInput(blocks, kept);
+    blocks.scrollTop = 0;
   }
   localiseDates(blocks);
   showProblems(view.errors, view.notice);
@@ -432,6 +435,21 @@ function drawModal(view) {
   if (!dialog.open) {
     dialog.showModal();
     (blocks.querySelector("[autofocus]") ?? blocks.querySelector("input, select, textarea"))?.focus();
+  }
+}
+
+// As Slack does: what was typed or chosen stays in the inputs that an updated modal still has, by their ids.
+function keepInput(root, values) {
+  for (const control of root.querySelectorAll(".block-input [data-kind]")) {
+    const { kind, blockId, actionId } = control.dataset;
+    const value = values[blockId]?.[actionId];
+    if (value === undefined) continue;
+    const chosen = new Set(Array.isArray(value) ? value : [value]);
+    if (kind === "radio_buttons" || kind === "checkboxes")
+      for (const box of control.querySelectorAll("input")) box.checked = chosen.has(box.value);
+    else if (kind === "multi_static_select")
+      for (const option of control.options) option.selected = chosen.has(option.value);
+    else control.value = value ?? "";
   }
 }
 

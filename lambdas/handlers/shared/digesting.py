@@ -1,0 +1,52 @@
+"""A digest's card: what is on record, shown."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+
+from gateways.digests import digests
+from gateways.slack import Slack
+from remediation import digest_card
+from remediation.record import Digest, Finding
+from remediation.slack_text import Message
+
+# Of several people who decide in the same moment, whoever writes last may have read first.
+_TRIES = 3
+
+
+def read(digest_id: str) -> tuple[Digest, list[Finding]]:
+    """A digest as it is on record, and its findings, worst first. May raise what `Digests.require` does."""
+    return digests().require(digest_id), [finding for _, finding in digests().findings(digest_id)]
+
+
+def show(digest_id: str, slack: Slack) -> tuple[Digest, list[Finding]]:
+    """Bring the card up to what is on record, if it says something else; returns what is on record.
+
+    A card that is not posted yet is left alone. May raise what Slack's methods do.
+    """
+    found, findings = read(digest_id)
+    rewrite(found, findings, slack)
+    return found, findings
+
+
+def rewrite(digest: Digest, findings: Sequence[Finding], slack: Slack) -> None:
+    """The same, for what was just read."""
+    for _ in range(_TRIES):
+        message = digest_card.message(digest, findings)
+        fingerprint = fingerprint_of(message)
+        if "ts" not in digest or "channel" not in digest or digest.get("shown") == fingerprint:
+            return
+        slack.update(digest["channel"], digest["ts"], message)
+        now_shown = digests().require(digest["digestId"]).get("shown")
+        digests().note(digest["digestId"], {"shown": fingerprint})
+        if now_shown == digest.get("shown"):
+            return
+        # someone else wrote meanwhile, maybe from older findings: the record has the last word
+        digest, findings = read(digest["digestId"])
+
+
+def fingerprint_of(message: Message) -> str:
+    """What tells whether a card has to be rewritten."""
+    return hashlib.sha256(json.dumps(message, sort_keys=True).encode()).hexdigest()[:32]

@@ -1,0 +1,543 @@
+"""The list behind a digest's card: looked at, turned, and decided on."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import threading
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from gateways.digests import Digests, digests
+from gateways.records import Records
+from gateways.slack import Slack, forget_group_members
+from handlers import slack_interactions
+from handlers.shared import digesting
+from remediation import digest_card, digest_modal
+from remediation.digest import finding_key
+from remediation.errors import ServiceUnavailable
+from remediation.record import Finding, iso
+from tests.handlers.conftest import ADA, CHANNEL, CONTEXT, GRACE, MALLORY, Bench
+from tests.handlers.test_slack_interactions import _signed
+from tests.unit import samples
+from tests.unit.strategies import json_values
+
+_DIGEST = samples.digest()["digestId"]
+
+
+class _Desk:
+    """What people do with a digest of some endpoints, as the requests that Slack makes of it."""
+
+    def __init__(self, bench: Bench) -> None:
+        self.bench = bench
+
+    def ask(self, number: int, **facts: Any) -> None:
+        """Post a digest about so many endpoints, each with an approval that waits."""
+        now = self.bench.clock_now()
+        slack = self.bench.slack
+        mine = samples.digest(
+            mayDecide=[ADA.id, GRACE.id], createdAt=iso(now), deadline="2099-01-01T00:00:00Z", **facts
+        )
+        digests().open(mine, now)
+        for one in range(number):
+            self._ask_about(one, decide_in=mine["decideIn"])
+        findings = [finding for _, finding in digests().findings(_DIGEST)]
+        client = Slack(slack_interactions.slack_secret())
+        channel, ts = client.post(CHANNEL, digest_card.message(mine, findings))
+        assert slack.message(channel, ts)
+        digests().note(_DIGEST, {"channel": channel, "ts": ts})
+
+    def _ask_about(self, one: int, *, decide_in: str) -> None:
+        bench, now = self.bench, self.bench.clock_now()
+        name, remediation_id = f"endpoint-{one:03}", f"remediation-{one:03}"
+        key = finding_key(name, ["instance-volume"])
+        record = samples.remediation(
+            remediationId=remediation_id, endpointName=name, digestId=_DIGEST, findingKey=key,
+            approvalId=f"approval-{one:03}", startedAt=iso(now),
+        )  # fmt: skip
+        bench.records.start(record)
+        bench.records.claim(
+            {
+                "endpointName": name, "remediationId": remediation_id, "planHash": "f" * 64,
+                "leaseUntil": "2099-01-01T00:00:00Z",
+            },
+            now,
+        )  # fmt: skip
+        approval = samples.approval(
+            approvalId=f"approval-{one:03}", remediationId=remediation_id, endpointName=name,
+            taskToken=f"token-{one:03}", createdAt=iso(now), deadline=iso(now).replace("2026", "2027"),
+            mayDecide=[ADA.id, GRACE.id], decideIn=decide_in, digestId=_DIGEST,
+        )  # fmt: skip
+        assert bench.records.open_approval(approval)
+        finding = samples.finding(
+            one, endpointName=name, remediationId=remediation_id, approvalId=f"approval-{one:03}"
+        )
+        digests().add_finding(_DIGEST, key, finding, now)
+
+    def review(self, user: str = ADA.id, digest_id: str = _DIGEST, **changes: Any) -> int:
+        payload = {
+            "type": "block_actions", "user": {"id": user}, "channel": {"id": CHANNEL},
+            "container": {"message_ts": "1.1"}, "trigger_id": self.bench.slack.new_trigger(user),
+            "actions": [{"action_id": "review", "value": digest_id}], **changes,
+        }  # fmt: skip
+        return self.send(payload)[0]
+
+    def turn(self, to: int, user: str = ADA.id, chosen: Mapping[str, str] | None = None, **view: Any) -> int:
+        payload = {
+            "type": "block_actions", "user": {"id": user}, "view": {**self.view(user, chosen), **view},
+            "actions": [{"action_id": "digest-next", "value": str(to)}],
+        }  # fmt: skip
+        return self.send(payload)[0]
+
+    def submit(
+        self, chosen: Mapping[str, str], user: str = ADA.id, *, of: dict[str, Any] | None = None
+    ) -> dict[str, Any]:
+        """Submit the modal that the user sees, or another; returns the answer."""
+        payload = {
+            "type": "view_submission", "user": {"id": user}, "view": of or self.view(user, chosen)
+        }  # fmt: skip
+        status, body = self.send(payload)
+        assert status == 200
+        answer: dict[str, Any] = json.loads(body)
+        return answer
+
+    def view(self, user: str = ADA.id, chosen: Mapping[str, str] | None = None) -> dict[str, Any]:
+        """The user's modal as Slack sends it, with what they chose; `all` and such by their first part."""
+        [view] = self.bench.slack.views(user)
+        values: dict[str, Any] = {}
+        for block in view.content["blocks"]:
+            if block["type"] != "input":
+                continue
+            element, block_id = block["element"], block["block_id"]
+            mine = (chosen or {}).get(block_id, (chosen or {}).get(block_id.partition("#")[0]))
+            if element["type"] == "static_select":
+                value = mine or element["initial_option"]["value"]
+                state: dict[str, Any] = {"selected_option": {"value": value}}
+            else:
+                state = {"value": mine}
+            values[block_id] = {element["action_id"]: state}
+        return {
+            "id": view.id, "hash": view.hash, "callback_id": view.content["callback_id"],
+            "private_metadata": view.content["private_metadata"], "state": {"values": values},
+        }  # fmt: skip
+
+    def send(self, payload: dict[str, Any]) -> tuple[int, str]:
+        body = urlencode({"payload": json.dumps(payload)})
+        headers = _signed(body, self.bench.clock.now())
+        answer = self.bench.run(slack_interactions.handler, headers=headers, body=body)
+        return answer["statusCode"], answer["body"]
+
+    def findings(self) -> list[Finding]:
+        return [finding for _, finding in digests().findings(_DIGEST)]
+
+    def statuses(self) -> list[str]:
+        found = [self.bench.records.approval(one.get("approvalId", "")) for one in self.findings()]
+        return [approval["status"] for approval in found if approval]
+
+    def card(self) -> str:
+        [card] = self.bench.messages()
+        return json.dumps(card.blocks, ensure_ascii=False)
+
+
+@pytest.fixture
+def desk(bench: Bench) -> _Desk:
+    return _Desk(bench)
+
+
+def _said(answer: dict[str, Any]) -> str:
+    assert answer["response_action"] == "update"
+    return str(answer["view"]["blocks"][0]["text"]["text"])
+
+
+def test_twenty_decisions_from_one_submission_are_twenty_records_under_the_approvers_name(
+    desk: _Desk,
+) -> None:
+    desk.ask(21)
+    assert desk.review() == 200
+    answer = desk.submit({"all": "encrypt", "approval-003": "leave", "reason": "it moves", "ask-again": "7"})
+    assert "*Recorded:* 19 to be encrypted, 1 left as they are." in _said(answer)
+    assert answer["view"]["private_metadata"] == f"{_DIGEST}/2", "where something waits"
+    statuses = ["DENIED" if one == 3 else "APPROVED" for one in range(20)]
+    assert desk.statuses() == [*statuses, "PENDING"]
+    assert sorted(desk.bench.workflow.answers) == [
+        (f"token-{number:03}", status) for number, status in enumerate(statuses)
+    ]
+    for number, status in enumerate(statuses):
+        record = desk.bench.remediation(f"remediation-{number:03}")
+        assert (record.get("decision"), record.get("decidedBy")) == (status, ADA.id)
+        [entry] = record.get("timeline", [])
+        assert entry.get("by") == ADA.id
+        assert desk.findings()[number].get("decidedBy") == ADA.id
+    denied = desk.bench.remediation("remediation-003")
+    assert denied.get("decisionReason") == "it moves"
+    assert denied.get("askAgain") == iso(desk.bench.clock_now() + timedelta(days=7))
+    assert "decisionReason" not in desk.bench.remediation("remediation-004"), "it was for the denial"
+    assert "1 waits for a decision · 19 approved · 1 left as it is" in desk.card()
+
+
+def test_the_list_opens_where_something_waits(desk: _Desk) -> None:
+    desk.ask(45)
+    for key, finding in digests().findings(_DIGEST)[:25]:
+        digests().note_finding(_DIGEST, key, {"decision": "APPROVED", "decidedBy": finding["endpointName"]})
+    assert desk.review() == 200
+    assert desk.view()["private_metadata"] == f"{_DIGEST}/2"
+
+
+def test_pages_are_turned_in_the_same_modal(desk: _Desk) -> None:
+    desk.ask(45)
+    desk.review()
+    assert desk.turn(3) == 200
+    assert desk.view()["private_metadata"] == f"{_DIGEST}/3"
+    assert desk.turn(99) == 200
+    assert desk.view()["private_metadata"] == f"{_DIGEST}/3"
+
+
+def test_a_page_with_choices_that_are_not_recorded_is_not_turned(desk: _Desk) -> None:
+    desk.ask(45)
+    desk.review()
+    assert desk.turn(2, chosen={"approval-001": "encrypt"}) == 200
+    assert desk.view()["private_metadata"] == f"{_DIGEST}/1"
+    assert "is not recorded yet" in json.dumps(desk.bench.slack.views(ADA.id)[0].content)
+
+
+def test_the_second_click_of_two_on_next_turns_no_further_page(desk: _Desk) -> None:
+    desk.ask(45)
+    desk.review()
+    old = desk.view()
+    assert desk.turn(2) == 200
+    assert desk.turn(2, hash=old["hash"]) == 200
+    assert desk.turn(2, id="V0CLOSED") == 200
+    assert desk.view()["private_metadata"] == f"{_DIGEST}/2"
+
+
+def test_slack_that_refuses_a_page_shows_as_a_lost_click(desk: _Desk) -> None:
+    desk.ask(45)
+    desk.review()
+    desk.bench.slack.faults.fail("views.update", "internal_error")
+    assert desk.turn(2) == 503
+
+
+def test_an_outsider_looks_at_nothing_and_is_told_whom_to_ask(desk: _Desk) -> None:
+    desk.ask(2)
+    assert desk.review(MALLORY.id) == 200
+    assert desk.bench.slack.views(MALLORY.id) == []
+    [told] = desk.bench.slack.ephemerals(MALLORY.id)
+    assert f"<@{ADA.id}>" in told.text
+
+
+def test_an_outsiders_submission_decides_nothing_and_is_on_record(desk: _Desk) -> None:
+    """They were an approver when they opened it."""
+    desk.ask(2)
+    desk.review()
+    desk.bench.set_rules(default={"approvers": [GRACE.id]})
+    assert desk.turn(1) == 200
+    assert "Ask <@U0GRACE>" in json.dumps(desk.bench.slack.views(ADA.id)[0].content)
+    desk.bench.set_rules()
+    desk.bench.slack.close_view(ADA.id)
+    desk.review()
+    desk.bench.set_rules(default={"approvers": [GRACE.id]})
+    answer = desk.submit({"all": "encrypt"})
+    assert "Ask <@U0GRACE>" in _said(answer)
+    assert "endpoint-" not in json.dumps(answer), "an outsider learns nothing"
+    assert desk.statuses() == ["PENDING", "PENDING"]
+    approval = desk.bench.records.approval("approval-001") or {}
+    assert [attempt["by"] for attempt in approval.get("attempts", [])] == [ADA.id]
+
+
+def test_a_dropped_routes_digest_is_decided_by_those_whom_it_named(desk: _Desk) -> None:
+    desk.ask(1, route="clinical")
+    desk.bench.set_rules(default={"approvers": [MALLORY.id]})
+    assert desk.review(MALLORY.id) == 200
+    assert desk.bench.slack.views(MALLORY.id) == []
+    assert desk.review(GRACE.id) == 200
+    assert len(desk.bench.slack.views(GRACE.id)) == 1
+
+
+def test_anyone_means_anyone_who_sees_the_card(desk: _Desk) -> None:
+    desk.ask(1)
+    desk.bench.set_rules(default={"approvers": ["*"]})
+    assert desk.review(MALLORY.id, channel={"id": "C0ELSEWHERE"}) == 503, "nobody can be told there"
+    assert desk.review(MALLORY.id) == 200
+    assert "1 to be encrypted" in _said(desk.submit({"all": "encrypt"}, MALLORY.id))
+
+
+def test_a_digest_that_is_not_on_record_is_told_as_such(desk: _Desk) -> None:
+    desk.ask(1)
+    assert desk.review(digest_id="no-such") == 200
+    assert "not on record" in desk.bench.slack.ephemerals(ADA.id)[0].text
+    desk.review()
+    other = {**desk.view(), "private_metadata": "no-such/1"}
+    assert "not on record" in _said(desk.submit({}, of=other))
+
+
+def test_leaving_any_without_a_reason_is_told_in_its_place(desk: _Desk) -> None:
+    desk.ask(2)
+    desk.review()
+    answer = desk.submit({"approval-000": "encrypt", "approval-001": "leave"})
+    assert answer["response_action"] == "errors"
+    [(block, why)] = answer["errors"].items()
+    assert block in desk.view()["state"]["values"]
+    assert "give a reason" in why
+    assert desk.statuses() == ["PENDING", "PENDING"], "all or nothing, before anything is recorded"
+    assert desk.submit({})["response_action"] == "errors"
+
+
+def test_the_same_submission_again_is_harmless(desk: _Desk) -> None:
+    desk.ask(3)
+    desk.review()
+    body = desk.view(chosen={"all": "encrypt"})
+    first, again = desk.submit({}, of=body), desk.submit({}, of=body)
+    assert _said(first) == _said(again) == ":white_check_mark: *Recorded:* 3 to be encrypted."
+    for number in range(3):
+        assert len(desk.bench.remediation(f"remediation-{number:03}").get("timeline", [])) == 1
+    assert set(desk.bench.workflow.answers) == {(f"token-{number:03}", "APPROVED") for number in range(3)}
+
+
+def test_what_someone_else_decided_meanwhile_is_told_and_the_rest_recorded(desk: _Desk) -> None:
+    desk.ask(3)
+    desk.review()
+    desk.review(GRACE.id)
+    desk.submit({"approval-001": "encrypt"}, GRACE.id)
+    body = desk.view(chosen={"all": "leave", "reason": "later"})
+    said = _said(desk.submit({}, of=body))
+    assert "2 left as they are" in said
+    assert f"*Not recorded:* `endpoint-001`: This was already approved by <@{GRACE.id}>" in said
+    assert desk.statuses() == ["DENIED", "APPROVED", "DENIED"]
+
+
+def test_the_first_of_two_approvals_is_told_as_that(desk: _Desk) -> None:
+    desk.ask(1)
+    desk.bench.records.note_approval("approval-000", {"approvalsNeeded": 2})
+    desk.review()
+    said = _said(desk.submit({"all": "encrypt"}))
+    assert "1 approved, and another approver's approval is needed, too" in said
+    assert "1 approved, another is needed" in desk.card()
+    assert "approval is on record" in _said(desk.submit({"all": "encrypt"}))
+    desk.review(GRACE.id)
+    assert "1 to be encrypted" in _said(desk.submit({"all": "encrypt"}, GRACE.id))
+    assert desk.statuses() == ["APPROVED"]
+
+
+def test_after_the_deadline_nothing_is_recorded(desk: _Desk) -> None:
+    desk.ask(2)
+    desk.review()
+    desk.bench.pass_time(366 * 86_400)
+    answer = desk.submit({"all": "encrypt"})
+    assert "`endpoint-000`, `endpoint-001`: The deadline" in _said(answer)
+    assert answer["view"]["private_metadata"] == f"{_DIGEST}/1", "they see it where they decided"
+    assert desk.statuses() == ["PENDING", "PENDING"]
+
+
+def test_a_route_outside_slack_takes_no_forged_decision(desk: _Desk) -> None:
+    desk.ask(1, decideIn="command-line")
+    desk.review()
+    view = desk.view()
+    assert view["state"]["values"] == {}
+    view["state"]["values"] = {"approval-000": {"decision": {"selected_option": {"value": "encrypt"}}}}
+    assert "python -m ops approve remediation-000" in _said(desk.submit({}, of=view))
+    assert desk.statuses() == ["PENDING"]
+
+
+def test_another_digests_approvals_are_not_decided(desk: _Desk) -> None:
+    desk.ask(2)
+    desk.bench.records.note_approval("approval-001", {"digestId": "another"})
+    desk.review()
+    said = _said(desk.submit({"all": "encrypt"}))
+    assert "1 to be encrypted" in said
+    assert "`endpoint-001`: This question is not on record here" in said
+    assert desk.statuses() == ["APPROVED", "PENDING"]
+
+
+def test_one_that_can_not_be_recorded_now_holds_up_no_other(
+    desk: _Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.ask(3)
+    desk.review()
+    real = desk.bench.workflow.answer
+
+    def broken(task_token: str, decision: str) -> bool:
+        if task_token == "token-001":
+            raise ServiceUnavailable("Step Functions could not be reached.")
+        return real(task_token, decision)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(desk.bench.workflow, "answer", broken)
+        said = _said(desk.submit({"all": "encrypt"}))
+    assert "2 to be encrypted" in said
+    assert "`endpoint-001`: It could not be recorded now. Try again." in said
+    assert "1 to be encrypted" in _said(desk.submit({"approval-001": "encrypt"}))
+    assert dict(desk.bench.workflow.answers).keys() == {"token-000", "token-001", "token-002"}
+
+
+def test_a_finding_that_can_not_be_noted_undoes_no_decision(
+    desk: _Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.ask(1)
+    desk.review()
+
+    def broken(*_: Any) -> None:
+        raise ServiceUnavailable("DynamoDB could not be reached.")
+
+    monkeypatch.setattr(Digests, "follow", broken)
+    assert "1 to be encrypted" in _said(desk.submit({"all": "encrypt"}))
+    assert desk.bench.workflow.answers == [("token-000", "APPROVED")]
+
+
+def test_a_card_that_can_not_be_rewritten_now_undoes_no_decision(desk: _Desk) -> None:
+    desk.ask(1)
+    desk.review()
+    desk.bench.slack.faults.fail("chat.update", "internal_error")
+    assert "1 to be encrypted" in _said(desk.submit({"all": "encrypt"}))
+    assert desk.statuses() == ["APPROVED"]
+
+
+def test_a_group_out_of_reach_decides_nothing(desk: _Desk) -> None:
+    desk.ask(1)
+    desk.bench.set_rules(default={"approvers": ["S0TEAM"]})
+    assert desk.review(GRACE.id) == 200
+    view = desk.view(GRACE.id, {"all": "encrypt"})
+    forget_group_members()
+    desk.bench.slack.faults.fail("usergroups.users.list", "internal_error")
+    status, _ = desk.send({"type": "view_submission", "user": {"id": GRACE.id}, "view": view})
+    assert status == 503
+    assert desk.statuses() == ["PENDING"]
+
+
+def test_the_log_names_each_remediation_rightly(desk: _Desk, caplog: pytest.LogCaptureFixture) -> None:
+    desk.ask(20)
+    desk.review()
+    desk.submit({"all": "encrypt"})
+    judged = [record.__dict__ for record in caplog.records if record.message == "wish_judged"]
+    assert {record["remediation_id"] for record in judged} == {f"remediation-{n:03}" for n in range(20)}
+    assert "token-0" not in json.dumps([record.__dict__ for record in caplog.records], default=str)
+
+
+def test_decisions_are_taken_side_by_side(desk: _Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    desk.ask(8)
+    desk.review()
+    together, real = threading.Barrier(8, timeout=20), Records.settle
+
+    def settle(self: Records, *arguments: Any) -> Any:
+        together.wait()  # breaks unless eight come at once
+        return real(self, *arguments)
+
+    monkeypatch.setattr(Records, "settle", settle)
+    assert "8 to be encrypted" in _said(desk.submit({"all": "encrypt"}))
+
+
+# -- the card
+
+
+def test_the_card_is_rewritten_only_if_it_would_say_something_else(desk: _Desk) -> None:
+    desk.ask(2)
+    slack = Slack(slack_interactions.slack_secret())
+    for _ in range(2):
+        digesting.show(_DIGEST, slack)
+    key, _ = digests().findings(_DIGEST)[0]
+    digests().note_finding(_DIGEST, key, {"decision": "APPROVED", "decidedBy": ADA.id})
+    digest, findings = digesting.show(_DIGEST, slack)
+    assert digest["digestId"] == _DIGEST
+    assert [finding.get("decision") for finding in findings] == ["APPROVED", None]
+    assert [call.method for call in desk.bench.slack.calls].count("chat.update") == 2
+
+
+def test_a_card_that_is_not_posted_yet_is_left_alone(desk: _Desk) -> None:
+    digests().open(samples.digest(), desk.bench.clock_now())
+    digesting.show(_DIGEST, Slack(slack_interactions.slack_secret()))
+    assert desk.bench.slack.calls == []
+
+
+def test_whoever_writes_last_may_have_read_first(desk: _Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Someone decides, and shows it, between our reading and our writing."""
+    desk.ask(2)
+    slack, real = Slack(slack_interactions.slack_secret()), Slack.update
+    others = [0, 1]
+
+    def update(self: Slack, *arguments: Any) -> None:
+        if others:
+            key, _ = digests().findings(_DIGEST)[others.pop()]
+            digests().note_finding(_DIGEST, key, {"decision": "APPROVED", "decidedBy": GRACE.id})
+            digesting.show(_DIGEST, slack)
+        real(self, *arguments)
+
+    monkeypatch.setattr(Slack, "update", update)
+    digesting.show(_DIGEST, slack)
+    assert "2 approved" in desk.card()
+
+
+# -- whatever comes
+
+
+_almost_a_view = st.fixed_dictionaries(
+    {},
+    optional={
+        "id": st.just("V1") | json_values,
+        "hash": json_values,
+        "callback_id": st.just("digest") | json_values,
+        "private_metadata": st.just(f"{_DIGEST}/1") | st.just("other/1") | json_values,
+        "state": st.fixed_dictionaries(
+            {
+                "values": st.dictionaries(
+                    st.sampled_from(["approval-000", "approval-777", "all#1", "reason#1", "ask-again#1"])
+                    | st.text(max_size=9),
+                    st.dictionaries(
+                        st.just("decision"),
+                        st.fixed_dictionaries(
+                            {
+                                "selected_option": st.fixed_dictionaries(
+                                    {"value": st.sampled_from(["encrypt", "leave", "as-above"]) | json_values}
+                                )
+                                | json_values
+                            }
+                        )
+                        | json_values,
+                        max_size=1,
+                    )
+                    | json_values,
+                    max_size=4,
+                )
+                | json_values
+            }
+        )
+        | json_values,
+    },
+)
+
+
+@settings(
+    max_examples=60,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(
+    view=_almost_a_view | json_values,
+    kind=st.sampled_from(["view_submission", "block_actions"]),
+    value=st.just("1") | json_values,
+    user=st.sampled_from([ADA.id, MALLORY.id]),
+)
+def test_nothing_that_is_signed_breaks_it_or_decides_by_accident(
+    desk: _Desk, view: Any, kind: str, value: Any, user: str
+) -> None:
+    if digests().find(_DIGEST) is None:
+        desk.ask(1)
+    actions = [{"action_id": "digest-next", "value": value}]
+    payload = {"type": kind, "user": {"id": user}, "view": view, "actions": actions}
+    body = urlencode({"payload": json.dumps(payload)})
+    event = {"headers": _signed(body, desk.bench.clock.now()), "body": body}
+    assert slack_interactions.handler(event, CONTEXT)["statusCode"] in (200, 400, 503)
+    if desk.statuses() != ["PENDING"]:
+        assert (kind, user) == ("view_submission", ADA.id)
+        assert digest_modal.subject(view["private_metadata"]) == (_DIGEST, 1)
+        values = view["state"]["values"]
+        chosen = values["approval-000"]["decision"]["selected_option"]["value"]
+        if chosen == "as-above":
+            with contextlib.suppress(KeyError):
+                chosen = values["all#1"]["decision"]["selected_option"]["value"]
+        assert chosen in ("encrypt", "leave")
+        desk.bench.records.note_approval("approval-000", {"status": "PENDING"})
