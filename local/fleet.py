@@ -25,7 +25,7 @@ from local.clock import Clock
 from local.cloud import Deployment
 from local.slack.store import Message
 from local.world import World
-from remediation import digest, digest_modal
+from remediation import digest
 
 _SPEED = 120.0  # simulated seconds per second
 _LOOK_EVERY_SECONDS = 0.2
@@ -157,7 +157,13 @@ class FleetDemo:
         if len(findings) < region.fleet.unencrypted or any("approvalId" not in one for one in findings):
             return
         self._on_page("click", ts=message.ts, channel=message.channel, action_id=digest.ACTION_ID)
-        self._on_page("submit", values=digest_modal.all_shown(digest_modal.ENCRYPT))
+        view = self._world.slack.views(self._person)[-1]
+        (block,) = [
+            block
+            for block in view.content["blocks"]
+            if block["type"] == "input" and block["element"]["action_id"] == "all"
+        ]
+        self._on_page("submit", values={block["block_id"]: {"all": "encrypt"}})
         self._decided.add(message.ts)
 
     def _on_page(self, deed: str, **what: Any) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from gateways.digests import digests
 from gateways.environment import rules
 from gateways.slack import Slack
-from handlers.shared.digesting import show
+from handlers.shared.digesting import fingerprint_of, read, rewrite
 from handlers.shared.observability import count_error, logger, step
 from handlers.shared.telling import patient_slack
 from remediation import digest_card
@@ -19,7 +19,7 @@ from remediation.digest import (
     seconds_to_next_look,
     stages,
 )
-from remediation.errors import RemediationError
+from remediation.errors import MessageGone, RemediationError, RequestRefused
 from remediation.record import Digest, Finding, from_iso, iso
 from remediation.route import Route
 
@@ -27,12 +27,12 @@ from remediation.route import Route
 @step
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     now, slack = datetime.now(UTC), patient_slack()
-    digest = digests().require(event["digestId"])
-    findings = [finding for _, finding in digests().findings(digest["digestId"])]
+    digest, findings = read(event["digestId"])
     route = rules().named(digest["route"])
     if "ts" not in digest:
         digest = _posted(digest, findings, route, slack)
-    show(digest["digestId"], slack)
+    else:
+        _brought_up_to_date(digest, findings, slack)
     if is_over(digest, findings, now):
         digests().note(digest["digestId"], {"closedAt": iso(now)})
         return {}
@@ -41,10 +41,19 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     return {"waitSeconds": seconds_to_next_look(stages(findings))}
 
 
+def _brought_up_to_date(digest: Digest, findings: list[Finding], slack: Slack) -> None:
+    try:
+        rewrite(digest, findings, slack)
+    except (MessageGone, RequestRefused) as error:  # deleted, or in an archived channel: decisions go on
+        logger.warning("card_not_updated", error_word=type(error).__name__, error_message=str(error))
+
+
 def _posted(digest: Digest, findings: list[Finding], route: Route, slack: Slack) -> Digest:
-    channel, ts = slack.post(route.channel, digest_card.message(digest, findings))
+    message = digest_card.message(digest, findings)
+    channel, ts = slack.post(route.channel, message)
     logger.info("digest_posted", channel=channel, ts=ts, findings=len(findings))
-    return digests().note(digest["digestId"], {"channel": channel, "ts": ts})
+    shown = fingerprint_of(message)
+    return digests().note(digest["digestId"], {"channel": channel, "ts": ts, "shown": shown})
 
 
 def _remind(digest: Digest, findings: list[Finding], route: Route, slack: Slack, now: datetime) -> None:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import uuid
+from collections import Counter
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from moto.stepfunctions.parser.backend.execution import Execution
 
+from local.slack.store import Message
 from local.world import World
 from tests.workflow.loop import Loop
 
@@ -21,24 +25,173 @@ def unannounced(loop: Loop) -> Iterator[Loop]:
     loop.world.trail_is_logging = True
 
 
-def sweep(world: World) -> Execution:
+def sweep(world: World) -> dict[str, Any]:
+    return world.run(begin(world))
+
+
+def begin(world: World) -> Execution:
     return world.start_with({}, "SweepStateMachineArn")
 
 
+def make(world: World, name: str, **members: Any) -> Loop:
+    """An endpoint of which nobody hears."""
+    made = Loop(world, name)
+    made.make_config(**members)
+    made.people.create_endpoint(EndpointName=name, EndpointConfigName=made.config)
+    return made
+
+
 def test_a_sweep_finds_what_no_event_announced(unannounced: Loop) -> None:
-    world, lost = unannounced.world, unannounced
-    lost.make_config()
-    lost.people.create_endpoint(EndpointName=lost.name, EndpointConfigName=lost.config)
-    safe = Loop(world)
-    safe.make_config(KmsKeyId=KEY)
-    safe.people.create_endpoint(EndpointName=safe.name, EndpointConfigName=safe.config)
+    world = unannounced.world
+    lost, safe = (
+        make(world, f"lost-{uuid.uuid4().hex[:6]}"),
+        make(world, f"safe-{uuid.uuid4().hex[:6]}", KmsKeyId=KEY),
+    )
     world.clock.advance(700)
-    swept = world.run(sweep(world))
-    assert swept["whole"] is True
-    assert swept["found"] == 1
+    swept = sweep(world)
+    assert (swept["whole"], swept["found"]) == (True, 1)
     assert lost.buttons() == ["approve", "deny"]
+    assert "the scheduled sweep" in str(lost.card().blocks)
     assert not safe.cards()
-    again = world.run(sweep(world))
+    again = sweep(world)
     assert (again["found"], again["covered"]) == (0, 1), "it is asked about already"
     lost.click("approve")
     assert lost.outcome() == "ENCRYPTED"
+
+
+def test_a_region_that_does_not_answer_is_told_and_the_next_sweep_finds_it_again(unannounced: Loop) -> None:
+    world = unannounced.world
+    lost = make(world, unannounced.name)
+    world.clock.advance(700)
+    world.sagemaker.faults.take_region_down(world.region)
+    swept = sweep(world)
+    world.sagemaker.faults.bring_region_up(world.region)
+    assert swept["whole"] is False
+    told = world.slack.messages(world.channel_id)[-1]
+    assert f"The sweep of {world.region} is not whole" in told.text
+    assert sweep(world)["found"] == 1
+    lost.deny()
+    assert lost.outcome() == "DENIED"
+    assert sweep(world)["found"] == 0, "a denial holds for its days"
+
+
+def test_two_sweeps_at_once_ask_once(unannounced: Loop) -> None:
+    world = unannounced.world
+    lost = make(world, unannounced.name)
+    world.clock.advance(700)
+    first, second = begin(world), begin(world)
+    world.run(first)
+    world.run(second)
+    assert len(lost.cards()) == 1
+    assert len(world.executions_of(lost.name)) == 1
+    lost.deny()
+    lost.outcome()
+
+
+def test_a_sweep_that_is_stopped_lets_the_next_one_begin(unannounced: Loop) -> None:
+    world = unannounced.world
+    lost = make(world, unannounced.name)
+    world.clock.advance(700)
+    world.sagemaker.faults.take_region_down(world.region)
+    execution = begin(world)
+    world.settle()
+    world.client("stepfunctions").stop_execution(executionArn=execution.exec_arn)
+    world.settle()
+    world.sagemaker.faults.bring_region_up(world.region)
+    assert sweep(world)["found"] == 1
+    lost.deny()
+    lost.outcome()
+
+
+# -- the digest
+
+DIGEST_OF = 24
+APPROVED = 8
+
+
+@pytest.fixture
+def digest(unannounced: Loop) -> list[Loop]:
+    """Many endpoints that a sweep found, and asked about in one card."""
+    world = unannounced.world
+    found = [make(world, f"many-{uuid.uuid4().hex[:6]}-{number:03d}") for number in range(DIGEST_OF)]
+    world.clock.advance(700)
+    before = len(world.slack.messages(world.channel_id))
+    assert sweep(world)["found"] == DIGEST_OF
+    world.settle()
+    asked = world.slack.messages(world.channel_id)[before:]
+    assert len(asked) == 1, "one digest, no other message"
+    return found
+
+
+def card(world: World) -> Message:
+    """The digest's card."""
+    return [one for one in world.slack.messages(world.channel_id) if "review" in str(one.blocks)][-1]
+
+
+def decide(world: World, card: Message, some: list[Loop], decision: str, **values: str) -> None:
+    """Choose for some endpoints on the list, wherever in it they are."""
+    user = world.approvers[0].id
+    answer = world.slack.click(user, channel=card.channel, ts=card.ts, action_id="review")
+    assert answer.status == 200
+    wanted = {str(one.record()["approvalId"]) for one in some}
+    chosen: set[str] = set()
+    while True:
+        view = world.slack.views(user)[-1]
+        inputs = {
+            block["block_id"]: block["element"]["action_id"]
+            for block in view.content["blocks"]
+            if block["type"] == "input"
+        }
+        here = wanted & inputs.keys()
+        state = {block: {action: decision} for block, action in inputs.items() if block in here}
+        state |= {block: {action: values[action]} for block, action in inputs.items() if action in values}
+        if here:
+            assert world.slack.submit_view(user, values=state).status == 200
+            chosen |= here
+        if chosen == wanted:
+            break
+        world.slack.click_in_view(user, view_id=view.id, action_id="digest-next")
+    world.slack.close_view(user)
+    world.settle()
+
+
+def test_many_findings_make_one_card_and_each_decision_is_its_own(digest: list[Loop]) -> None:
+    world = digest[0].world
+    again = sweep(world)
+    assert (again["found"], again["covered"]) == (0, DIGEST_OF), "a second sweep asks nothing twice"
+    approved, denied, left = digest[:APPROVED], digest[APPROVED : APPROVED + 2], digest[APPROVED + 2 :]
+    posted = card(world)
+    decide(world, posted, approved, "encrypt")
+    decide(world, posted, denied, "leave", reason="they move next week")
+    most = 0
+    while any(one.execution().output is None for one in approved):
+        world.settle()
+        updating = sum(one.status()[0] == "Updating" for one in approved)
+        most = max(most, updating)
+        assert updating <= 5, "no more at once than the setting says"
+        assert world.clock.advance_to_next_timer()
+    world.settle()
+    assert most > 1
+    for one in approved:
+        record = one.record()
+        assert (record["outcome"], record["decidedBy"]) == ("ENCRYPTED", world.approvers[0].id)
+        assert one.status()[0] == "InService"
+        assert one.status()[1] == record["twinConfigName"]
+    assert Counter(one.outcome() for one in denied) == {"DENIED": 2}
+    assert all("outcome" not in one.record() for one in left)
+    thread = [one for one in world.slack.messages(world.channel_id) if one.thread_ts == posted.ts]
+    with_way_back = [one for one in thread if "backout" in str(one.blocks)]
+    assert len(with_way_back) == APPROVED
+    assert Counter(one.outcome() for one in left) == {"EXPIRED": DIGEST_OF - APPROVED - 2}
+    watch = next(
+        one
+        for one in world.executions.values()
+        if one.state_machine.arn.endswith("-digest") and one.output is None
+    )
+    world.run(watch)
+    over = card_after(world, posted)
+    assert "review" not in str(over.blocks), "nothing in it is open any more"
+
+
+def card_after(world: World, posted: Message) -> Message:
+    return next(one for one in world.slack.messages(world.channel_id) if one.ts == posted.ts)
