@@ -6,8 +6,9 @@ import threading
 import time
 from collections.abc import Generator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
-_POLL_SECONDS = 0.005  # how often a waiter on a driven clock looks again, in real time
+_POLL_SECONDS = 0.005  # how often a waiter on a running clock looks again: its speed may change meanwhile
 _FAR_FUTURE_SECONDS = 10 * 365 * 86_400  # the interpreter's "no time-out": not a timer anyone waits for
 
 
@@ -27,7 +28,7 @@ class Clock:
         self._lock = threading.Lock()
         self._real_origin = time.monotonic()
         self._origin = time.time() if start is None else start
-        self._timers: dict[object, float] = {}
+        self._waiters: dict[threading.Event, _Waiter] = {}
         self._pauses = 0
         self._speed_when_running = speed
 
@@ -59,41 +60,89 @@ class Clock:
         """Jump forwards; whoever waited for a moment that is now past wakes up."""
         with self._lock:
             self._origin += seconds
+            self._wake_those_due()
 
     def sleep(self, seconds: float) -> None:
-        self.wait(threading.Event(), seconds)
+        self.wait(ClockEvent(self), seconds)
 
-    def wait(self, event: threading.Event, seconds: float | None = None) -> bool:
+    def wait(self, event: ClockEvent, seconds: float) -> bool:
         """Wait until `event` is set or `seconds` of simulated time have passed; True if it was set."""
-        if seconds is None:
-            return event.wait()
-        timer = object()
+        wake = threading.Event()
+        driven = not self._speed_when_running
         with self._lock:
-            deadline = self._now() + seconds
-            if seconds < _FAR_FUTURE_SECONDS:
-                self._timers[timer] = deadline
+            waiter = _Waiter(self._now() + seconds, event, is_timer=seconds < _FAR_FUTURE_SECONDS)
+            self._waiters[wake] = waiter
+        event.wakes.add(wake)
         try:
             while not event.is_set():
-                remaining = deadline - self.now()
+                with self._lock:
+                    remaining = waiter.deadline - self._now()
+                    speed = self._speed
                 if remaining <= 0:
                     break
-                real = remaining / self._speed if self._speed else _POLL_SECONDS
-                # the base class's method: the event's own may be waiting on this very clock
-                threading.Event.wait(event, min(real, _POLL_SECONDS))
+                # a driven clock says when it was moved
+                wake.wait(
+                    None if driven else min(remaining / speed, _POLL_SECONDS) if speed else _POLL_SECONDS
+                )
+                wake.clear()
             return event.is_set()
         finally:
+            event.wakes.discard(wake)
             with self._lock:
-                self._timers.pop(timer, None)
+                del self._waiters[wake]
 
     def timers(self) -> list[float]:
         """The moments (Unix time) that someone is waiting for, soonest first."""
         with self._lock:
-            return sorted(self._timers.values())
+            return sorted(self._timers())
 
     def advance_to_next_timer(self) -> bool:
         """Jump to the soonest moment waited for; False if nobody is waiting."""
         with self._lock:
-            if not self._timers:
+            soonest = min(self._timers(), default=None)
+            if soonest is None:
                 return False
-            self._origin += max(0.0, min(self._timers.values()) - self._now())
+            self._origin += max(0.0, soonest - self._now())
+            self._wake_those_due()
             return True
+
+    def is_anyone_waking(self) -> bool:
+        """Whether someone's wait is over who has not come back from it yet."""
+        with self._lock:
+            now = self._now()
+            return any(waiter.deadline <= now or waiter.event.is_set() for waiter in self._waiters.values())
+
+    def _timers(self) -> list[float]:
+        return [waiter.deadline for waiter in self._waiters.values() if waiter.is_timer]
+
+    def _wake_those_due(self) -> None:
+        now = self._now()
+        for wake, waiter in self._waiters.items():
+            if waiter.deadline <= now:
+                wake.set()
+
+
+class ClockEvent(threading.Event):
+    """An event whose waits time out in a clock's time."""
+
+    def __init__(self, clock: Clock) -> None:
+        super().__init__()
+        self._clock = clock
+        self.wakes: set[threading.Event] = set()  # of those who wait
+
+    def set(self) -> None:
+        super().set()
+        for wake in tuple(self.wakes):
+            wake.set()
+
+    def wait(self, timeout: float | None = None) -> bool:
+        return self._clock.wait(self, float("inf") if timeout is None else timeout)
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiter:
+    """Someone who waits for an event, until a moment; `is_timer`: the moment is one to jump to."""
+
+    deadline: float
+    event: ClockEvent
+    is_timer: bool

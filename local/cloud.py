@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from moto.awslambda_simple.models import LambdaSimpleBackend
 from moto.core.config import default_user_config
 from moto.server import ThreadedMotoServer
 
+from local import dynamodb
 from local.functions import Function, FunctionError, FunctionRunner
 from local.http_api import Route
 from local.iam.calls import CONDITION_KEYS, Caller
@@ -37,8 +39,18 @@ class Cloud:
         # the interpreter finds moto's own services by this
         os.environ["MOTO_PORT"] = str(port)
         self.url = f"http://{_LOOPBACK}:{port}"
+        dynamodb.install()
+        self._making = threading.Lock()
+        self._clients: dict[tuple[str, str], Any] = {}
 
     def client(self, service: str, region: str) -> Any:
+        """A boto3 client; the same for all, since making one takes longer than most calls."""
+        with self._making:
+            if (service, region) not in self._clients:
+                self._clients[service, region] = self._new_client(service, region)
+            return self._clients[service, region]
+
+    def _new_client(self, service: str, region: str) -> Any:
         return boto3.client(  # pyright: ignore[reportCallIssue]  # the service's name is known at run time only
             service,  # pyright: ignore[reportArgumentType]
             region_name=region,

@@ -26,6 +26,10 @@ _RUNTIME_DISTRIBUTIONS = (
 )  # fmt: skip
 
 
+# A function has as many processes as it is needed at once, which is no help beyond a few for each core.
+_AT_ONCE = 4 * (os.cpu_count() or 1)
+
+
 class FunctionError(Exception):
     """The handler raised, or the process died: `payload` is what Lambda would answer."""
 
@@ -59,7 +63,7 @@ class _Pool:
 
 
 class FunctionRunner:
-    """Invokes functions by name; as many at once as are asked for, like Lambda.
+    """Invokes functions by name; as many at once as this machine is good for, the others after them.
 
     Parameters
     ----------
@@ -87,6 +91,7 @@ class FunctionRunner:
         self._roles = roles
         self._pools: dict[str, _Pool] = {}
         self._lock = threading.Lock()
+        self._turns = threading.Semaphore(_AT_ONCE)
         self._in_flight = 0
         self.invoked: list[str] = []  # a name for each time
         self.calls: list[tuple[str, str]] = []
@@ -152,36 +157,43 @@ class FunctionRunner:
         ------
         FunctionError
         """
-        pool = self._pools[name]
         with self._lock:
             self.invoked.append(name)
             self._in_flight += 1
-            worker = pool.idle.pop() if pool.idle else None
         try:
-            worker = worker or self._start(pool)
-            with self._clock.paused():  # a fast clock must not make a function look slow
-                answer = worker.call(
-                    {
-                        "event": event,
-                        "now": self._clock.now(),
-                        "faults": self._faults_of(name),
-                        "caller": asdict(pool.function.caller),
-                        "policies": self._roles[pool.function.caller.role_arn],
-                    }
-                )
-            with self._lock:
-                if worker.alive:
-                    pool.idle.append(worker)
-                self.calls += [(name, call) for call in answer.get("calls", ())]
-                self.allowed.update((name, action) for action in answer.get("allowed", ()))
-                self.refused += [(name, said) for said in answer.get("refused", ())]
-                self._note_faults(name, answer)
+            with self._turns:
+                answer = self._answer(self._pools[name], event)
         finally:
             with self._lock:
                 self._in_flight -= 1
         if "error" in answer:
             raise FunctionError(answer["error"])
         return answer["result"]
+
+    def _answer(self, pool: _Pool, event: Any) -> dict[str, Any]:
+        """What the runtime answers: the handler's result, or the error that it stopped with."""
+        name = pool.function.name
+        with self._lock:
+            worker = pool.idle.pop() if pool.idle else None
+        worker = worker or self._start(pool)
+        with self._clock.paused():  # a fast clock must not make a function look slow
+            answer = worker.call(
+                {
+                    "event": event,
+                    "now": self._clock.now(),
+                    "faults": self._faults_of(name),
+                    "caller": asdict(pool.function.caller),
+                    "policies": self._roles[pool.function.caller.role_arn],
+                }
+            )
+        with self._lock:
+            if worker.alive:
+                pool.idle.append(worker)
+            self.calls += [(name, call) for call in answer.get("calls", ())]
+            self.allowed.update((name, action) for action in answer.get("allowed", ()))
+            self.refused += [(name, said) for said in answer.get("refused", ())]
+            self._note_faults(name, answer)
+        return answer
 
     def _faults_of(self, name: str) -> list[dict[str, str]]:
         return [fault for function, fault in self._faults if function == name]

@@ -6,30 +6,42 @@ machine itself runs as the template has it.
 
 from __future__ import annotations
 
+import copy
 import logging
+import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, MutableMapping
 from types import SimpleNamespace
 from typing import Any
-from weakref import WeakSet
+from weakref import WeakKeyDictionary, WeakSet
 
 from jsonata.jsonata import Jsonata
 from moto.stepfunctions.parser.api import ExecutionStatus
 from moto.stepfunctions.parser.asl.component.common.retry import retrier_decl
 from moto.stepfunctions.parser.asl.component.state.exec import execute_state
+from moto.stepfunctions.parser.asl.component.state.exec.state_task import lambda_eval_utils
 from moto.stepfunctions.parser.asl.component.state.wait.wait_function.wait_function import WaitFunction
 from moto.stepfunctions.parser.asl.eval.callback import callback
 from moto.stepfunctions.parser.asl.jsonata import jsonata as moto_jsonata
+from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser
+from moto.stepfunctions.parser.asl.utils.boto_client import boto_client_for
 from moto.stepfunctions.parser.backend.execution import BaseExecutionWorkerCommunication, Execution
 from moto.stepfunctions.parser.backend.execution_worker import ExecutionWorker
 
-from local.clock import Clock
+from local.clock import Clock, ClockEvent
 
 _Replacements = list[tuple[object, str, object]]
+_Stops = MutableMapping[Any, set[ClockEvent]]  # what wakes an execution's Wait state when it is stopped
 
 _start: Callable[..., None] = Execution.start
 _stop: Callable[..., None] = ExecutionWorker.stop
 _terminated: Callable[..., None] = BaseExecutionWorkerCommunication.terminated
+_parse: Callable[[str], tuple[Any, Any]] = AmazonStateLanguageParser.parse
+_programs: dict[str, tuple[Any, Any]] = {}
+_parsing = threading.Lock()
+_new_client: Callable[..., Any] = boto_client_for
+_clients: dict[tuple[str, str, str], Any] = {}
+_making = threading.Lock()
 
 
 class Waiting:
@@ -59,13 +71,16 @@ def install(
 ) -> Waiting:
     """Let executions wait on `clock`, and report each start and end. Holds for the whole process."""
     waiting = Waiting()
+    stops: _Stops = WeakKeyDictionary()
     # it logs every error that a state machine catches, with the whole parse tree of the state
     logging.getLogger("moto.stepfunctions").setLevel(logging.CRITICAL)
     replacements: _Replacements = [
         (moto_jsonata, "_eval_jsonata", _evaluate),
-        *_waits(clock, waiting),
+        (AmazonStateLanguageParser, "parse", staticmethod(_parsed)),
+        (lambda_eval_utils, "boto_client_for", _client_for),
+        *_waits(clock, waiting, stops),
         *_starts(on_execution_start),
-        *_endings(on_execution_end),
+        *_endings(on_execution_end, stops),
     ]
     for owner, name, replacement in replacements:
         if not hasattr(owner, name):
@@ -74,18 +89,30 @@ def install(
     return waiting
 
 
+def _parsed(definition: str) -> tuple[Any, Any]:
+    """A definition's program, and its parse tree. Reading one takes as long as a dozen of its steps do."""
+    with _parsing:
+        read = _programs.get(definition) or _parse(definition)
+        _programs[definition] = read
+        program, tree = read
+        return copy.deepcopy(program), tree  # an execution writes into its own
+
+
+def _client_for(region: str, service: str, state_credentials: Any = None) -> Any:
+    """The client that tasks invoke functions with; making one takes longer than most of them do."""
+    with _making:
+        key = (region, service, os.environ["MOTO_PORT"])
+        if key not in _clients:
+            _clients[key] = _new_client(region=region, service=service, state_credentials=state_credentials)
+        return _clients[key]
+
+
 def _evaluate(expression: str) -> Any:
     return Jsonata(expression).evaluate(None)
 
 
-def _waits(clock: Clock, waiting: Waiting) -> _Replacements:
+def _waits(clock: Clock, waiting: Waiting, stops: _Stops) -> _Replacements:
     """The places where moto waits: a Wait state, a retry's pause, a time-out, a task token's answer."""
-
-    class ClockEvent(threading.Event):
-        """An event whose waits time out in the world's time."""
-
-        def wait(self, timeout: float | None = None) -> bool:
-            return super().wait() if timeout is None else clock.wait(self, timeout)
 
     class AnswerEvent(ClockEvent):
         """The event of a task token's answer."""
@@ -94,9 +121,19 @@ def _waits(clock: Clock, waiting: Waiting) -> _Replacements:
             with waiting:
                 return super().wait(timeout)
 
+    def new_event() -> ClockEvent:
+        return ClockEvent(clock)
+
+    def new_answer() -> AnswerEvent:
+        return AnswerEvent(clock)
+
     def wait_interval(_self: WaitFunction, env: Any, wait_seconds: int) -> None:
+        stopped = new_event()
         with waiting:
-            clock.wait(_Stopped(env), wait_seconds)
+            # moto itself signals only the moment in which it is stopped, which is easily missed
+            stops.setdefault(env, set()).add(stopped)
+            if env.is_running():
+                stopped.wait(wait_seconds)
 
     def sleep(seconds: float) -> None:
         with waiting:
@@ -105,8 +142,8 @@ def _waits(clock: Clock, waiting: Waiting) -> _Replacements:
     return [
         (WaitFunction, "_wait_interval", wait_interval),
         (retrier_decl, "time", SimpleNamespace(sleep=sleep)),
-        (execute_state, "threading", SimpleNamespace(Event=ClockEvent)),
-        (callback, "Event", AnswerEvent),
+        (execute_state, "threading", SimpleNamespace(Event=new_event)),
+        (callback, "Event", new_answer),
     ]
 
 
@@ -120,18 +157,7 @@ def _starts(on_execution_start: Callable[[Execution], None]) -> _Replacements:
     return [(Execution, "start", start)]
 
 
-class _Stopped(threading.Event):
-    """Set once the execution no longer runs; moto itself signals only the moment, which is easily missed."""
-
-    def __init__(self, env: Any) -> None:
-        super().__init__()
-        self._env = env
-
-    def is_set(self) -> bool:
-        return not self._env.is_running()
-
-
-def _endings(on_execution_end: Callable[[Execution], None]) -> _Replacements:
+def _endings(on_execution_end: Callable[[Execution], None], stops: _Stops) -> _Replacements:
     """The ends of executions: reported, and a stopped one really stopped."""
     stopped: WeakSet[Any] = WeakSet()
 
@@ -139,6 +165,8 @@ def _endings(on_execution_end: Callable[[Execution], None]) -> _Replacements:
         _stop(self, **why)
         if self.env is not None:
             stopped.add(self.env)
+            for event in stops.get(self.env, ()):
+                event.set()
             # moto would let the step that waits for an answer wait on
             for endpoint in list(vars(self.env.callback_pool_manager)["_pool"].values()):
                 endpoint.interrupt_all()

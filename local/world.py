@@ -374,6 +374,7 @@ class World:
             self.runner.in_flight == 0
             and self._reports_pending == 0
             and self._waiting.count >= len(self._running)
+            and not self.clock.is_anyone_waking()
         )
 
     def _state(self) -> str:

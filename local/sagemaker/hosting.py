@@ -116,6 +116,16 @@ class SageMakerHosting:
             region, now = self._region(region_name), self._clock.now()
             return [(endpoint.arn, dict(region.tags[endpoint.arn])) for endpoint in region.endpoints(now)]
 
+    def serving_instances(self, region_name: str) -> dict[str, int]:
+        """How many instances answer requests in the smallest variant of each endpoint that serves."""
+        with self._lock:
+            endpoints = self._region(region_name).endpoints(self._clock.now())
+            return {
+                endpoint.name: min(variant.current.instances for variant in endpoint.live.variants)
+                for endpoint in endpoints
+                if endpoint.live and endpoint.status not in lifecycle.LET_GO
+            }
+
     def answer(self, incoming: Incoming) -> Answer:
         """Answer one request.
 

@@ -1,0 +1,62 @@
+"""moto's DynamoDB, made fit for a thousand callers: one request after the other, and small transactions.
+
+moto handles requests side by side without a lock, and copies a whole table, item by item, before each
+transaction: one that fails takes along what others wrote meanwhile.
+"""
+
+from __future__ import annotations
+
+import copy
+import threading
+from collections import defaultdict
+from collections.abc import Callable
+from typing import Any
+
+from moto.core.serialize import BaseJSONSerializer
+from moto.dynamodb.models.dynamo_type import DynamoType
+from moto.dynamodb.models.table import Table
+from moto.dynamodb.responses import DynamoHandler
+
+_one_at_a_time = threading.RLock()
+_call_action: Callable[[DynamoHandler], Any] = DynamoHandler.call_action
+_serialize_structure: Callable[..., None] = vars(BaseJSONSerializer)["_serialize_type_structure"]
+
+
+def install() -> None:
+    """Holds for the whole process."""
+
+    def call_action(self: DynamoHandler) -> Any:
+        with _one_at_a_time:
+            return _call_action(self)
+
+    def deep_copied(self: Table, _memo: dict[int, Any]) -> Table:
+        copied = copy.copy(self)
+        # a put or a delete replaces an item; an update would change it, and no transaction of ours has one
+        copied.items = defaultdict(dict, {key: dict(items) for key, items in self.items.items()})
+        return copied
+
+    def serialize_structure(
+        self: BaseJSONSerializer, serialized: dict[str, Any], value: Any, shape: Any, key: str
+    ) -> None:
+        if shape.name == "AttributeValue":
+            serialized[key] = _as_sent(value)  # moto asks each value for all ten members that it may have
+        else:
+            _serialize_structure(self, serialized, value, shape, key)
+
+    for owner, name, replacement in (
+        (DynamoHandler, "call_action", call_action),
+        (BaseJSONSerializer, "_serialize_type_structure", serialize_structure),
+        (Table, "__deepcopy__", deep_copied),
+    ):
+        setattr(owner, name, replacement)
+
+
+def _as_sent(value: Any) -> Any:
+    """An attribute's value in DynamoDB's own JSON."""
+    if isinstance(value, DynamoType):
+        return {value.type: _as_sent(value.value)}
+    if isinstance(value, dict):
+        return {key: _as_sent(member) for key, member in value.items()}
+    if isinstance(value, list):
+        return [_as_sent(member) for member in value]
+    return value
