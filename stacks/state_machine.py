@@ -47,7 +47,6 @@ _LAMBDA_FAULTS = Retry(
         "Lambda.ServiceException",
         "Lambda.AWSLambdaException",
         "Lambda.SdkClientException",
-        "Lambda.TooManyRequestsException",
         "Lambda.ClientExecutionTimeoutException",
         "Lambda.Unknown",
         "Sandbox.Timedout",
@@ -59,9 +58,15 @@ _TIMED_OUT = Retry(
     ["States.Timeout"],
     interval_seconds=2, backoff_rate=2, max_delay_seconds=60, max_attempts=2,
 )  # fmt: skip
+# Thousands of endpoints may change at once, and SageMaker answers 5 calls a second for all of them; a new
+# account runs ten functions at once. These add up to an hour, give or take ten minutes.
+_LAMBDA_BUSY = Retry(
+    ["Lambda.TooManyRequestsException"],
+    interval_seconds=2, backoff_rate=2, max_delay_seconds=300, max_attempts=30,
+)  # fmt: skip
 AWS_BUSY = Retry(
     ["Throttled", "ServiceUnavailable"],
-    interval_seconds=5, backoff_rate=2, max_delay_seconds=120, max_attempts=8,
+    interval_seconds=5, backoff_rate=2, max_delay_seconds=300, max_attempts=30,
 )  # fmt: skip
 CONFIG_NOT_YET_SEEN = Retry(
     ["EndpointConfigNotFound", "NotYetConsistent"],
@@ -71,11 +76,12 @@ ENDPOINT_BUSY = Retry(
     ["EndpointBusy"],
     interval_seconds=30, backoff_rate=1.5, max_delay_seconds=300, max_attempts=20, jitter=False,
 )  # fmt: skip
-# An outage of an hour delays the news and loses nothing: these add up to 87 minutes. No jitter: a function
-# waits out a Retry-After of 15 s itself, and the first interval covers one of 30.
+# An outage of an hour delays the news and loses nothing, and a thousand questions at once find room in a
+# channel that takes one message a second: these add up to an hour and a half. Without the jitter all would
+# come back at the same moments, and few would get through. A function waits out a Retry-After of 15 s itself.
 SLACK_DOWN = Retry(
     ["SlackUnavailable"],
-    interval_seconds=30, backoff_rate=2, max_delay_seconds=300, max_attempts=20, jitter=False,
+    interval_seconds=30, backoff_rate=2, max_delay_seconds=300, max_attempts=40,
 )  # fmt: skip
 
 
@@ -141,7 +147,7 @@ class Machine(Construct):
             task_timeout=sfn.Timeout.duration(step.timeout.plus(grace)),
             retry_on_service_exceptions=False,  # ours say how long, too
         )
-        _add_retries(task, (_LAMBDA_FAULTS, _TIMED_OUT, *retries))
+        _add_retries(task, (_LAMBDA_FAULTS, _LAMBDA_BUSY, _TIMED_OUT, *retries))
         return task
 
     def question(
@@ -170,7 +176,7 @@ class Machine(Construct):
         }
         task = sfn.CustomState(self, name, state_json=state)
         self._waited_for.append(step)
-        _add_retries(task, (_LAMBDA_FAULTS, *retries))
+        _add_retries(task, (_LAMBDA_FAULTS, _LAMBDA_BUSY, *retries))
         return task
 
     def settled(
