@@ -8,7 +8,7 @@ export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 .DEFAULT_GOAL := help
 
-.PHONY: help setup demo demo-fleet test unit faults check format synth bootstrap deploy destroy lock clean
+.PHONY: help setup demo demo-fleet test unit faults soak check format synth bootstrap deploy destroy lock clean
 
 help: ## what there is to make
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -67,6 +67,9 @@ unit: setup ## the tests of the domain: seconds
 faults: setup ## every call of the workflow × everything that can go wrong with it: the whole table, some minutes
 	@FAULTS=all $(BIN)/python -m pytest -q tests/workflow/test_fault_matrix.py
 
+soak: setup ## days of everything at random, again and again: SOAK_MINUTES (60), SOAK_SEED (replays)
+	@PYTHONPATH=lambdas $(BIN)/python -m tests.workflow.soak
+
 check: setup ## format, lint and types
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
@@ -86,6 +89,14 @@ bench-cost: cdk.out/manifest.json # docs/cost.md: what is billed, counted
 .PHONY: bench-audit
 bench-audit: setup # how long an audit takes beside what AWS's quotas allow: some eight minutes
 	@PYTHONPATH=lambdas $(BIN)/python -m bench.audit
+
+.PHONY: bench-burst
+bench-burst: cdk.out/manifest.json # 1,000 events at once, under AWS's and Slack's limits
+	@PYTHONPATH=lambdas $(BIN)/python -m bench.burst
+
+.PHONY: bench-soak
+bench-soak: setup # a short soak, for docs/benchmarks.md
+	@PYTHONPATH=lambdas $(BIN)/python -m bench.soak
 
 .PHONY: browser
 browser: setup # a Chromium for the browser tests: the system's, or Debian's, or Playwright's own

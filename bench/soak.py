@@ -1,0 +1,54 @@
+"""A short soak for docs/benchmarks.md: `make bench-soak`. `make soak` runs for as long as asked."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from collections import Counter
+from pathlib import Path
+
+from bench.page import rewrite
+from tests.conftest import SPECIAL_SETTINGS, synthesized
+from tests.workflow.soak import Result, report, soaked
+
+_SEED = 2026
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory(prefix="sealpoint-soak-") as folder:
+        result = soaked(synthesized(Path(folder) / "cdk.out", **SPECIAL_SETTINGS), _SEED)
+    print(report(result))
+    rewrite("soak", _section(result))
+    if result.problems:
+        sys.exit(1)
+
+
+def _section(result: Result) -> str:
+    return f"""\
+`make bench-soak`, with the seed {result.seed} (`SOAK_SEED={result.seed} make soak` begins with the same, and
+goes on with others for `SOAK_MINUTES`).
+
+| | |
+|---|--:|
+| endpoints | {result.endpoints} |
+| simulated days | {result.days:.0f} |
+| deeds | {result.deeds.total()} |
+| remediations and backouts | {result.outcomes.total()} |
+| **problems at the end** | **{len(result.problems)}** |
+
+| what happened | times |
+|---|--:|
+{_rows(result.deeds)}
+
+| how remediations and backouts ended | times |
+|---|--:|
+{_rows(result.outcomes)}
+"""
+
+
+def _rows(counts: Counter[str]) -> str:
+    return "\n".join(f"| {name} | {count} |" for name, count in counts.most_common())
+
+
+if __name__ == "__main__":
+    main()
