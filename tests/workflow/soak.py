@@ -95,6 +95,7 @@ class Soak:
         self.people = world.client("sagemaker")
         self.names: list[str] = []  # of endpoints, those that were deleted since, too
         self.unannounced: set[str] = set()  # endpoints whose last change no event told of
+        self.keyed: set[str] = set()  # configs that were made with a KMS key
         self.ill_fated: set[str] = set()  # endpoints of which some update was to fail
         self.done: Counter[str] = Counter()
         self.seen: list[str] = []  # problems that show only while they last
@@ -148,8 +149,10 @@ class Soak:
             self.done[f"{name}, refused"] += 1  # by SageMaker or Slack, who have their reasons
 
     def _sweep(self) -> None:
-        """What the scheduled sweep does: a remediation for each endpoint that no event told of."""
+        """What the scheduled sweep does: a remediation for each such endpoint that no event told of."""
         for name in sorted(self.unannounced & self.alive()):
+            if intended(self, name)[-1] in self.keyed:
+                continue
             self.world.start(name, kind="sweep")
         self.unannounced.clear()
 
@@ -199,6 +202,8 @@ class Soak:
             "InitialInstanceCount": self.chance.randint(1, 4), "InitialVariantWeight": 1.0,
         }  # fmt: skip
         key = {"KmsKeyId": _KEY} if encrypted else {}
+        if encrypted:
+            self.keyed.add(name)
         self.people.create_endpoint_config(EndpointConfigName=name, ProductionVariants=[variant], **key)
         return name
 
@@ -540,9 +545,9 @@ def endpoints_are_where_they_should_be(days: Soak) -> list[str]:
     for name in sorted(days.alive()):
         endpoint = days.people.describe_endpoint(EndpointName=name)
         status, config = endpoint["EndpointStatus"], endpoint["EndpointConfigName"]
-        intended = _intended(days, name)
+        given = intended(days, name)
         # an update that was to fail may have been the person's own: then the one before counts, too
-        last = intended[-3:] if name in days.ill_fated else intended[-1:]
+        last = given[-3:] if name in days.ill_fated else given[-1:]
         fitting = set(last) | {twin for source, twin in twins if source in last}
         if config not in fitting:
             problems.append(f"{name} is on {config}, not on {' or '.join(sorted(fitting))}")
@@ -565,7 +570,7 @@ def outcomes_are_true(days: Soak) -> list[str]:
         ]
         config = days.people.describe_endpoint(EndpointName=name)["EndpointConfigName"]
         if (
-            latest["sourceConfigName"] == _intended(days, name)[-1]
+            latest["sourceConfigName"] == intended(days, name)[-1]
             and not moved_since
             and config != latest["twinConfigName"]
         ):
@@ -650,7 +655,7 @@ def buttons(message: Message) -> list[str]:
     return [element["action_id"] for element in elements if "url" not in element]
 
 
-def _intended(days: Soak, name: str) -> list[str]:
+def intended(days: Soak, name: str) -> list[str]:
     """The configs that people gave an endpoint, the last one last."""
     return [
         call.request["EndpointConfigName"]

@@ -1,0 +1,83 @@
+"""moto's DynamoDB under many callers at once."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from local.cloud import Cloud
+
+_TABLE = "many-callers"
+_NEVER = "attribute_exists(pk) AND attribute_not_exists(pk)"
+
+
+@pytest.fixture
+def dynamodb() -> Iterator[Any]:
+    port = os.environ.get("MOTO_PORT")
+    cloud = Cloud()
+    client = cloud.client("dynamodb", "us-east-1")
+    client.create_table(
+        TableName=_TABLE,
+        KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
+        AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in ("pk", "sk")],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    yield client
+    client.delete_table(TableName=_TABLE)
+    cloud.stop()
+    if port:  # another world's
+        os.environ["MOTO_PORT"] = port
+
+
+def test_a_cancelled_transaction_takes_nothing_along(dynamodb: Any) -> None:
+    """What moto does is to put back the whole table as it was before."""
+
+    def write(number: int) -> None:
+        item = {"pk": {"S": f"item-{number}"}, "sk": {"S": "record"}, "timeline": {"L": [{"S": "begun"}]}}
+        dynamodb.put_item(TableName=_TABLE, Item=item)
+
+    def cancelled(number: int) -> None:
+        check = {"TableName": _TABLE, "Key": {"pk": {"S": "other"}, "sk": {"S": "claim"}}}
+        put = {"TableName": _TABLE, "Item": {"pk": {"S": f"undone-{number}"}, "sk": {"S": "record"}}}
+        with pytest.raises(ClientError, match="TransactionCanceled"):
+            dynamodb.transact_write_items(
+                TransactItems=[{"Put": put}, {"ConditionCheck": {**check, "ConditionExpression": _NEVER}}]
+            )
+
+    with ThreadPoolExecutor(8) as pool:
+        done = [pool.submit(write, number) for number in range(60)]
+        done += [pool.submit(cancelled, number) for number in range(20)]
+        for one in done:
+            one.result()
+    names = {item["pk"]["S"] for item in dynamodb.scan(TableName=_TABLE)["Items"]}
+    assert names == {f"item-{number}" for number in range(60)}
+
+
+def test_an_item_comes_back_as_it_was_put(dynamodb: Any) -> None:
+    item: dict[str, Any] = {
+        "pk": {"S": "a"},
+        "sk": {"S": "b"},
+        "count": {"N": "3"},
+        "open": {"BOOL": True},
+        "none": {"NULL": True},
+        "list": {"L": [{"M": {"name": {"S": "x"}, "tags": {"L": []}}}]},
+        "map": {"M": {}},
+        "set": {"SS": ["p", "q"]},
+    }
+    dynamodb.put_item(TableName=_TABLE, Item=item)
+    key = {"pk": {"S": "a"}, "sk": {"S": "b"}}
+    assert dynamodb.get_item(TableName=_TABLE, Key=key)["Item"] == item
+    changed = dynamodb.update_item(
+        TableName=_TABLE,
+        Key=key,
+        UpdateExpression="SET #list = list_append(#list, :one)",
+        ExpressionAttributeNames={"#list": "list"},
+        ExpressionAttributeValues={":one": {"L": [{"S": "y"}]}},
+        ReturnValues="ALL_NEW",
+    )["Attributes"]
+    assert changed == {**item, "list": {"L": [*item["list"]["L"], {"S": "y"}]}}
