@@ -101,10 +101,12 @@ class EventBus:
                 return
         self.undelivered.append(Undelivered(arn, event, why))
 
-    def drain(self) -> None:
-        """Wait until asynchronous deliveries are done."""
-        for thread in self._deliveries:
-            thread.join()
+    def drain(self) -> bool:
+        """Wait until asynchronous deliveries are done; whether there were any."""
+        drained = bool(self._deliveries)
+        while self._deliveries:
+            self._deliveries.pop().join()
+        return drained
 
 
 def cloudtrail_event(

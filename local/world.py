@@ -59,7 +59,7 @@ _STOPPED = frozenset({"FAILED", "ABORTED", "TIMED_OUT"})
 _deserialize = TypeDeserializer().deserialize
 _LOOK_EVERY_SECONDS = 0.005
 _ANY_PACE = "1000000"
-_STEADY_LOOKS = 6  # looks in a row at which nothing moves, before the world counts as settled
+_STEADY_LOOKS = 3  # looks in a row at which nothing moves, before the world counts as settled
 
 
 class World:
@@ -328,9 +328,9 @@ class World:
         while steady < _STEADY_LOOKS:
             if time.monotonic() > give_up:
                 raise TimeoutError(f"the world has not settled in {real_seconds} s: {self._state()}")
-            steady = steady + 1 if self._is_still() else 0
+            # what was delivered may have set something else going
+            steady = steady + 1 if self._is_still() and not self.bus.drain() else 0
             time.sleep(_LOOK_EVERY_SECONDS)
-        self.bus.drain()
 
     def drive(self, until: Callable[[], bool], *, most_jumps: int = 500) -> None:
         """Let time jump from one moment that someone waits for to the next, until something holds.
