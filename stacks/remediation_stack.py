@@ -89,6 +89,10 @@ class RemediationStack(cdk.Stack):
             own_role_arn=functions.update_endpoint.role.role_arn,
             close_remediation=functions.close_remediation,
         )
+        # the step that deletes a twin which nothing came to use was never reached, or didn't succeed
+        trigger.close_what_ended_unclosed(
+            "TwinLeftBehind", workflow.state_machine, functions.delete_unused_twin
+        )
         trigger.close_what_ended_unclosed(
             "BackoutEndedUnclosed", backout.state_machine, functions.close_backout
         )

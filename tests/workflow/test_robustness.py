@@ -229,6 +229,28 @@ def test_a_stopped_execution_is_closed_and_told(loop: Loop) -> None:
     assert loop.outcome(again) == "DENIED"
 
 
+def test_a_stopped_executions_twin_is_deleted_if_nothing_uses_it(loop: Loop) -> None:
+    execution = loop.make_endpoint()
+    loop.world.sagemaker.faults.throttle("UpdateEndpoint")
+    loop.click("approve")
+    loop.world.settle()
+    assert len(loop.configs()) == 2, "the twin is there, and the update will be tried again"
+    loop.world.client("stepfunctions").stop_execution(executionArn=execution.exec_arn)
+    loop.world.settle()
+    assert {config["EndpointConfigName"] for config in loop.configs()} == {loop.config}
+    assert loop.record(execution)["outcome"] == "FAILED"
+
+
+def test_a_stopped_executions_twin_is_kept_while_the_endpoint_moves_to_it(loop: Loop) -> None:
+    execution = loop.make_endpoint()
+    loop.click("approve")
+    loop.world.drive(lambda: loop.status()[0] == "Updating")
+    loop.world.client("stepfunctions").stop_execution(executionArn=execution.exec_arn)
+    loop.world.settle()
+    loop.world.clock.advance(3600)
+    assert loop.status() == ("InService", loop.record(execution)["twinConfigName"])
+
+
 def test_input_that_is_not_as_documented_fails_in_words(loop: Loop) -> None:
     execution = loop.world.start_with({"endpointName": loop.name, "trigger": {"kind": "rumour"}})
     assert loop.outcome(execution) == "FAILED"
