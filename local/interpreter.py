@@ -165,8 +165,10 @@ def _endings(on_execution_end: Callable[[Execution], None], stops: _Stops) -> _R
         _stop(self, **why)
         if self.env is not None:
             stopped.add(self.env)
-            for event in stops.get(self.env, ()):
-                event.set()
+            for env, events in list(stops.items()):
+                if not env.is_running():  # it, and what runs within it
+                    for event in events:
+                        event.set()
             # moto would let the step that waits for an answer wait on
             for endpoint in list(vars(self.env.callback_pool_manager)["_pool"].values()):
                 endpoint.interrupt_all()
