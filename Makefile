@@ -78,16 +78,20 @@ check: setup ## format, lint and types
 format: setup ## put the code into shape
 	@$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format .
 
+.PHONY: bench
+bench: cdk.out/manifest.json build/custodian/.ready ## every measurement, and docs/benchmarks.md: some minutes
+	@PYTHONPATH=lambdas $(BIN)/python -m bench
+
 .PHONY: bench-cold
 bench-cold: cdk.out/manifest.json # from cold to an answered click, on Lambda's own runtime interface
 	@PYTHONPATH=lambdas $(BIN)/python -m bench.cold_start
 
 .PHONY: bench-cost
-bench-cost: cdk.out/manifest.json # docs/cost.md: what is billed, counted
+bench-cost: setup # calls, transitions and what is billed, counted: docs/cost.md and the README's table, too
 	@PYTHONPATH=lambdas $(BIN)/python -m bench.cost
 
 .PHONY: bench-audit
-bench-audit: setup # how long an audit takes beside what AWS's quotas allow: some eight minutes
+bench-audit: setup build/custodian/.ready # beside Cloud Custodian, a boto3 loop, and what AWS's quotas allow
 	@PYTHONPATH=lambdas $(BIN)/python -m bench.audit
 
 .PHONY: bench-burst
@@ -111,6 +115,12 @@ build/security/.ready: tests/security/requirements.lock
 	@build/security/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	@touch $@
 
+build/custodian/.ready: bench/custodian/requirements.lock
+	@echo "Installing Cloud Custodian, to measure beside it (once) ..."
+	@test -x build/custodian/bin/python || $(PYTHON) -m venv build/custodian
+	@build/custodian/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
 .PHONY: pictures
 pictures: browser cdk.out/manifest.json # docs/card.png, docs/cards/ and docs/audit/, as they are now
 	@PYTHONPATH=lambdas $(BIN)/python -m tests.browser.card_pictures
@@ -129,6 +139,8 @@ lock: ## pin every transitive version with its hash
 		requirements.txt -o requirements.lock
 	@build/lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
 		tests/security/requirements.txt -o tests/security/requirements.lock
+	@build/lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
+		bench/custodian/requirements.txt -o bench/custodian/requirements.lock
 
 clean: ## remove everything that was made
 	@rm -rf $(VENV) node_modules cdk.out build

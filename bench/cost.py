@@ -1,28 +1,28 @@
 """What Sealpoint costs, per 1,000 endpoint events, from counted transitions, invocations and requests.
 
-Runs each story through the whole local loop and counts what AWS bills; `make bench-cost` writes docs/cost.md.
-What can't be counted here is a stated assumption: how long an invocation lasts on AWS.
+`make bench-cost` writes docs/cost.md, the README's table and the page's section `counts` from what
+`bench.counting` finds. What can't be counted there is an assumption: how long an invocation lasts on AWS.
 """
 
 from __future__ import annotations
 
 import json
-import math
+import tempfile
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bench import page
+from bench.counting import COMMON, ROUTES, SECONDS_AN_INVOCATION, STORIES, Count, count, warm
 from local.clock import Clock
 from local.world import World
-from tests.workflow.loop import Loop
+from tests.conftest import synthesized
 
 _ROOT = Path(__file__).resolve().parent.parent
 _PAGE = _ROOT / "docs/cost.md"
-_KMS_KEY = "arn:aws:kms:us-east-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
-
-_SECONDS_AN_INVOCATION = 0.5  # an assumption: a warm step waits for a few calls; a cold start bills some more
+_README = _ROOT / "README.md"
 _EVENTS = 1000
 
 PRICES_OF = "us-east-1, November 2026, without free tiers"
@@ -51,115 +51,32 @@ PRICES: Mapping[str, Price] = {
     "GB of logs": Price(0.50, "$0.50 per GB", f"{_AWS}/cloudwatch/pricing/"),
     "trace": Price(5.00 / _MILLION, "$5.00 per million", f"{_AWS}/xray/pricing/"),
 }
-_TRANSACTION_FACTOR = 2
-_TABLE_AND_INDEX = 2
-_KB = 1024
 
-
-Counted = Counter[str]
-
-
-@dataclass(frozen=True, slots=True)
-class Story:
-    name: str
-    happens: Callable[[Loop], None]
-
-
-def _already_encrypted(loop: Loop) -> None:
-    loop.make_endpoint(KmsKeyId=_KMS_KEY)
-
-
-def _encrypted(loop: Loop) -> None:
-    loop.encrypt()
-
-
-def _encrypted_when_created(loop: Loop) -> None:
-    """Approved at once, while SageMaker still creates the endpoint."""
-    execution = loop.make_endpoint(in_service=False)
-    loop.click("approve")
-    loop.outcome(execution)
-
-
-def _denied(loop: Loop) -> None:
-    execution = loop.make_endpoint()
-    loop.deny()
-    loop.outcome(execution)
-
-
-def _expired(loop: Loop) -> None:
-    loop.outcome(loop.make_endpoint())
-
-
-def _rolled_back(loop: Loop) -> None:
-    execution = loop.make_endpoint()
-    loop.world.sagemaker.faults.roll_back_next_update("CapacityError", endpoint=loop.name)
-    loop.click("approve")
-    loop.outcome(execution)
-
-
-STORIES = (
-    Story("already encrypted", _already_encrypted),
-    Story("found, approved, encrypted", _encrypted),
-    Story("the same, approved while the endpoint is created", _encrypted_when_created),
-    Story("found, denied", _denied),
-    Story("found, reminded twice, expired", _expired),
-    Story("found, approved, rolled back", _rolled_back),
-)
+_SHOWN = ("transition", "invocation", "write unit", "read unit")
+_SERVICES = {
+    "SageMaker": "SageMaker", "DynamoDB": "DynamoDB", "StepFunctions": "Step Functions", "KMS": "KMS",
+    "SecretsManager": "Secrets Manager", "iam": "IAM", "Slack": "Slack",
+}  # fmt: skip
 
 
 def main() -> None:
-    world = World(_ROOT / "cdk.out", Clock(speed=0))
-    try:
-        memory = world.runner.functions[0].memory_mb
-        counts = {story.name: _counted(world, story, memory) for story in STORIES}
-    finally:
-        world.stop()
-    template = json.loads(next((_ROOT / "cdk.out").glob("*.template.json")).read_text())
-    _PAGE.write_text(_page(counts, template, memory))
-    print(_PAGE.read_text())
+    with tempfile.TemporaryDirectory() as folder:
+        assembly = synthesized(Path(folder) / "cdk.out", routes=ROUTES)
+        template = json.loads(next(assembly.glob("*.template.json")).read_text())
+        world = World(assembly, Clock(speed=0))
+        try:
+            memory_mb = world.runner.functions[0].memory_mb
+            warm(world)
+            counts = {story.name: count(world, story) for story in STORIES}
+        finally:
+            world.stop()
+    _PAGE.write_text(_page(counts, template, memory_mb))
+    page.rewrite("cost", _table({story.name: counts[story.name] for story in COMMON}), page=_README)
+    page.rewrite("counts", _section(counts))
+    print(_section(counts))
 
 
-def _counted(world: World, story: Story, memory_mb: int) -> Counted:
-    """What one event leads to, up to its outcome."""
-    calls, logged, invoked = len(world.runner.calls), len(world.runner.logs()), len(world.runner.invoked)
-    loop = Loop(world)
-    story.happens(loop)
-    world.settle()
-    execution = loop.execution()
-    invocations = world.runner.invoked[invoked:]
-    record = len(json.dumps(world.record(execution.name)))
-    write_units, read_units = math.ceil(record / _KB), math.ceil(record / (4 * _KB))
-    found = Counted()
-    found["transition"] = sum(
-        event["type"].endswith("StateEntered") or event["type"] == "TaskFailed"  # which is tried again
-        for event in world.history(execution)
-    )
-    found["invocation"] = found["trace"] = len(invocations)
-    found["GB-second"] = len(invocations) * _SECONDS_AN_INVOCATION * memory_mb / _KB
-    found["API request"] = sum("SlackInteractions" in name for name in invocations)
-    found["GB of logs"] = (len(world.runner.logs()) - logged) / _KB**3
-    for _, call in world.runner.calls[calls:]:
-        service, _, operation = call.partition(".")
-        match service:
-            case "DynamoDB" if operation == "GetItem":
-                found["read unit"] += read_units
-            case "DynamoDB":
-                factor = _TRANSACTION_FACTOR if operation.startswith("Transact") else 1
-                found["write unit"] += factor * _TABLE_AND_INDEX * write_units
-            case "SecretsManager":
-                found["secret read"] += 1
-                found["KMS request"] += 1
-            case "KMS":
-                found["KMS request"] += 1
-            case _:
-                found[f"{service} call"] += 1
-    return found
-
-
-def _page(counts: Mapping[str, Counted], template: dict[str, Any], memory_mb: int) -> str:
-    shown = ("transition", "invocation", "write unit", "read unit", "SageMaker call", "Slack call")
-    head = " | ".join(f"{name}s" for name in shown)
-    rows = [_row(story, count, shown) for story, count in counts.items()]
+def _page(counts: Mapping[str, Count], template: dict[str, Any], memory_mb: int) -> str:
     prices = [f"| {name} | {price.says} | <{price.source}> |" for name, price in PRICES.items()]
     monthly = "\n".join(f"| {what} | {says} | ${dollars:.2f} |" for what, says, dollars in _fixed(template))
     total = sum(dollars for _, _, dollars in _fixed(template))
@@ -173,13 +90,11 @@ Made by `make bench-cost` from what the local run counts; prices: {PRICES_OF}.
 Each row is one event of CloudTrail and all that follows, up to the outcome: counts for one event, dollars
 for 1,000.
 
-| what becomes of it | {head} | 1,000 events |
-|---|{"--:|" * (len(shown) + 1)}
-{chr(10).join(rows)}
+{_table(counts)}
 
 The dollars hold all of the prices below. Counted: state transitions (retries too), invocations, capacity
 units (each write as if its record had grown to its last size, with its index), requests, bytes of logs.
-Assumed: an invocation lasts {_SECONDS_AN_INVOCATION} s at {memory_mb} MB. CloudTrail's events and
+Assumed: an invocation lasts {SECONDS_AN_INVOCATION} s at {memory_mb} MB. CloudTrail's events and
 EventBridge's rules for them are free, and so are SageMaker's and Slack's APIs. Each look at an update or a
 creation is three transitions and one invocation; the stand-in for SageMaker takes ten minutes or so for one.
 
@@ -206,13 +121,73 @@ an hour of the endpoint's own price. It is the largest cost by far.
 """
 
 
-def _row(story: str, count: Counted, shown: Sequence[str]) -> str:
-    numbers = [f"{count[name]:g}" for name in shown]
-    return f"| {' | '.join([story, *numbers, f'**${_EVENTS * _price(count):.2f}**'])} |"
+def _table(counts: Mapping[str, Count]) -> str:
+    head = [
+        "what becomes of it",
+        *(f"{name}s" for name in _SHOWN),
+        "SageMaker calls",
+        "Slack calls",
+        "1,000 events",
+    ]
+    rows = (
+        [
+            story,
+            *(f"{one.billed[name]:g}" for name in _SHOWN),
+            str(one.calls["SageMaker"]),
+            str(one.calls["Slack"]),
+            f"**{_dollars(one)}**",
+        ]
+        for story, one in counts.items()
+    )
+    return _markdown(head, rows)
 
 
-def _price(count: Counted) -> float:
-    return sum(PRICES[name].each * number for name, number in count.items() if name in PRICES)
+def _section(counts: Mapping[str, Count]) -> str:
+    head = [
+        "outcome", "what becomes of it", "transitions", "of these, looks × 3", "invocations",
+        *(f"{name} calls" for name in _SERVICES.values()), "largest state, bytes", "1,000 events",
+    ]  # fmt: skip
+    rows = (
+        [
+            f"`{one.outcome}`",
+            story,
+            f"{one.billed['transition']:g}",
+            f"{one.looks} × 3",
+            f"{one.billed['invocation']:g}",
+            *(str(one.calls[service]) for service in _SERVICES),
+            f"{one.largest_state:,}",
+            _dollars(one),
+        ]
+        for story, one in counts.items()
+    )
+    most = max(one.billed["transition"] - 3 * (one.looks + one.reminders) for one in counts.values())
+    encrypted = counts["already encrypted"]
+    return f"""\
+`make bench-cost`. One event and all that follows, up to its outcome, through the whole local loop: the
+synthesized state machines, every function from its built asset. The stand-in for SageMaker takes ten minutes
+for an update.
+
+{_markdown(head, rows)}
+
+| goal | found |
+|---|---|
+| an encrypted endpoint: at most 2 calls of SageMaker | {encrypted.calls["SageMaker"]} |
+| an encrypted endpoint: at most 4 transitions | {encrypted.billed["transition"]:g} |
+| a remediation: at most 12 transitions, and 3 a look | at most {most:g}, and 3 for each look or reminder |
+| looks at most logarithmic until the longest wait | after 15, 45, 105, 225, 465 s, then every 240 s |
+
+A look is a wait, a poll and a choice. How it comes to dollars: [what it costs](cost.md)."""
+
+
+def _markdown(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    first, *others = head
+    lines = [[first, *others], *rows]
+    texts = [f"| {' | '.join(line)} |" for line in lines]
+    return "\n".join([texts[0], f"|---|{'--:|' * len(others)}", *texts[1:]])
+
+
+def _dollars(one: Count) -> str:
+    return f"${_EVENTS * sum(PRICES[name].each * number for name, number in one.billed.items()):.2f}"
 
 
 def _fixed(template: dict[str, Any]) -> list[tuple[str, str, float]]:

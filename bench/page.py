@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import re
 from pathlib import Path
 
@@ -16,9 +17,19 @@ def rewrite(section: str, text: str, *, page: Path = PAGE) -> None:
     ValueError
         The page has no such section, or has it twice.
     """
+    # two programs may be at it side by side
+    with page.open("r+") as opened:
+        fcntl.flock(opened, fcntl.LOCK_EX)
+        rewritten = _rewritten(opened.read(), section, text, page.name)
+        opened.seek(0)
+        opened.truncate()
+        opened.write(rewritten)
+
+
+def _rewritten(before: str, section: str, text: str, name: str) -> str:
     begins, ends = f"<!-- {section} -->", f"<!-- /{section} -->"
     between = re.compile(f"(?<={re.escape(begins)}\n).*?(?={re.escape(ends)})", re.DOTALL)
-    rewritten, found = between.subn(lambda _: f"{text.strip()}\n", page.read_text())
+    rewritten, found = between.subn(lambda _: f"{text.strip()}\n", before)
     if found != 1:
-        raise ValueError(f"{page.name} has the section {section} {found} times, not once.")
-    page.write_text(rewritten)
+        raise ValueError(f"{name} has the section {section} {found} times, not once.")
+    return rewritten

@@ -214,7 +214,10 @@ class Machine(Construct):
             functions.update_endpoint,
             comment,
             payload={"remediationId": EXECUTION_NAME},
-            outputs={"attempt": 0, "waitSeconds": _FIRST_POLL_SECONDS},
+            outputs={
+                "attempt": 1,
+                "waitSeconds": _FIRST_POLL_SECONDS,
+            },  # the waits after polls go on from here
             retries=[AWS_BUSY, CONFIG_NOT_YET_SEEN, ENDPOINT_BUSY],
         )
         wait_for_update = self.wait("WaitForUpdate", "Give SageMaker time for the update")

@@ -19,13 +19,16 @@ QUOTAS: Mapping[PacedCall, float] = {
     "DescribeEndpoint": 5,
     "DescribeEndpointConfig": 5,
 }
+# Turns that passed while everyone was busy are made up for, this many seconds of them: AWS's token buckets
+# hold a second's worth.
+_MADE_UP_FOR_SECONDS = 0.5
 _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 1.0, 30.0
 _TRIES, _TRIES_UNREACHED = 8, 3
 _T = TypeVar("_T")
 
 
 class Pace:
-    """Lets calls through one by one, evenly; safe to share between threads.
+    """Lets calls through at a rate, evenly but for turns that were missed; safe to share between threads.
 
     Parameters
     ----------
@@ -44,7 +47,7 @@ class Pace:
         self._interval = 1 / rate if rate else 0.0
         self._clock = clock
         self._sleep = sleep
-        self._next = float("-inf")
+        self._next = clock()
         self._pause = _FIRST_PAUSE_SECONDS
         self._lock = threading.Lock()
         self.throttled = 0
@@ -74,7 +77,7 @@ class Pace:
     def _await_turn(self) -> None:
         with self._lock:
             now = self._clock()
-            turn = max(now, self._next)
+            turn = max(now - _MADE_UP_FOR_SECONDS, self._next)
             self._next = turn + self._interval
         if turn > now:
             self._sleep(turn - now)

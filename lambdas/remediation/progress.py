@@ -18,9 +18,10 @@ from remediation.errors import (
 from remediation.record import Remediation, required_fact
 from remediation.vocabulary import Outcome
 
+# Doubling to four minutes sees the end of an update of 5 to 25 minutes two minutes late on average, by seven
+# looks. Each look is three state transitions and an invocation.
 _FIRST_WAIT_SECONDS = 15
-_LONGEST_WAIT_SECONDS = 300
-_WAIT_GROWTH = 1.5
+_LONGEST_WAIT_SECONDS = 240
 
 _VARIANTS_TOLD = 4
 _IN_SERVICE = "InService"
@@ -102,8 +103,8 @@ LONGEST_QUEUE = timedelta(days=2)
 
 
 def wait_seconds(attempt: int) -> int:
-    """How long to wait after the `attempt`-th look (from 0): quick at first, then backing off."""
-    return int(min(_FIRST_WAIT_SECONDS * _WAIT_GROWTH ** min(attempt, 50), _LONGEST_WAIT_SECONDS))
+    """How long to wait after the `attempt`-th look (from 0): quick at first, twice as long each time."""
+    return min(_FIRST_WAIT_SECONDS << min(attempt, 8), _LONGEST_WAIT_SECONDS)
 
 
 def config_in_charge(endpoint: Endpoint) -> str:

@@ -231,7 +231,7 @@ def test_an_encrypted_endpoint_costs_at_most_four_transitions(states: dict[str, 
 def test_a_remediation_costs_at_most_twelve_transitions_and_three_a_poll(
     states: dict[str, Any], polls: int
 ) -> None:
-    looks: list[Any] = [{"waitSeconds": 20, "attempt": n + 1} for n in range(polls - 1)]
+    looks: list[Any] = [{"waitSeconds": 20, "attempt": n + 2} for n in range(polls - 1)]
     answers: dict[str, list[Any]] = {
         "CheckEncryption": [UNENCRYPTED],
         "RequestApproval": [APPROVED],
@@ -250,8 +250,50 @@ def test_a_remediation_costs_at_most_twelve_transitions_and_three_a_poll(
     assert entered[-1] == "CloseRemediation"
     assert len(entered) <= 12 + 3 * polls
     polled = [payload["attempt"] for payload in payloads if "attempt" in payload]
-    assert polled == [0, *range(polls)]  # AwaitInService's one look, then PollEndpoint's
+    assert polled == [0, *range(1, polls + 1)]  # AwaitInService's one look, then PollEndpoint's
     assert payloads[-1]["outcome"] == "ENCRYPTED"
+
+
+_ASKED: dict[str, list[Any]] = {"CheckEncryption": [UNENCRYPTED], "RequestApproval": [APPROVED]}
+_READY: dict[str, list[Any]] = {**_ASKED, "AwaitInService": [READY]}
+_TWINNED: dict[str, list[Any]] = {**_READY, "CreateEncryptedConfig": [{}], "UpdateEndpoint": [{}]}
+
+
+@pytest.mark.parametrize(
+    ("outcome", "answers", "transitions"),
+    [
+        ("EXEMPT", {"CheckEncryption": [{"verdict": "EXEMPT", "outcome": "EXEMPT"}]}, 3),
+        ("GONE", {"CheckEncryption": [{"verdict": "GONE", "outcome": "GONE"}]}, 3),
+        ("OBSERVED", {**_ASKED, "RequestApproval": [{"decision": "OBSERVED"}]}, 6),
+        ("DENIED", {**_ASKED, "RequestApproval": [{"decision": "DENIED"}]}, 6),
+        (
+            "EXPIRED, reminded twice",
+            {
+                **_ASKED,
+                "RequestApproval": [Fault("States.Timeout")] * 3,
+                "RemindOrExpire": [{"waitSeconds": 60}, {"waitSeconds": 60}, {"decision": "EXPIRED"}],
+            },
+            14,
+        ),
+        ("SUPERSEDED", {**_ASKED, "AwaitInService": [Fault("EndpointChanged")]}, 7),
+        ("UNSUPPORTED", {**_READY, "CreateEncryptedConfig": [Fault("EncryptionUnsupported")]}, 10),
+        (
+            "FAILED",
+            {**_READY, "CreateEncryptedConfig": [{}], "UpdateEndpoint": [Fault("RequestRefused")]},
+            11,
+        ),
+        ("ENCRYPTED, polled once", {**_TWINNED, "PollEndpoint": [{"outcome": "ENCRYPTED"}]}, 13),
+        ("ROLLED_BACK, polled once", {**_TWINNED, "PollEndpoint": [{"outcome": "ROLLED_BACK"}]}, 14),
+    ],
+)
+def test_each_outcome_costs_so_many_transitions_and_no_more(
+    states: dict[str, Any], outcome: str, answers: dict[str, list[Any]], transitions: int
+) -> None:
+    answers = {"CheckFeasibility": [{"waitSeconds": 60}], "DeleteUnusedTwin": [{}], **answers}
+    entered, _ = walk(
+        states, {name: [*given] for name, given in answers.items()} | {"CloseRemediation": [{}]}
+    )
+    assert len(entered) <= transitions, f"{outcome}: {entered}"
 
 
 def test_an_endpoint_that_is_still_being_created_is_looked_at_again(states: dict[str, Any]) -> None:
@@ -418,6 +460,13 @@ _WAY_BACK: dict[str, list[Any]] = {
 
 def _answers(**changes: list[Any]) -> dict[str, list[Any]]:
     return {name: [*answers] for name, answers in {**_WAY_BACK, **changes}.items()}
+
+
+def test_a_backout_costs_at_most_seven_transitions_and_three_a_poll(backout: dict[str, Any]) -> None:
+    entered, _ = walk(
+        backout, _answers(PollEndpoint=[{"outcome": "BACKED_OUT", "reason": ""}]), "BeginBackout"
+    )
+    assert len(entered) <= 7 + 3
 
 
 def test_the_way_back_exempts_the_endpoint_before_it_moves_it(backout: dict[str, Any]) -> None:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import itertools
+import math
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -188,7 +190,22 @@ def test_an_update_is_requested_only_in_service_on_the_source(
 
 @given(st.integers(0, 10_000))
 def test_waits_grow_to_a_cap(attempt: int) -> None:
-    assert 15 <= wait_seconds(attempt) <= wait_seconds(attempt + 1) <= 300
+    assert 15 <= wait_seconds(attempt) <= wait_seconds(attempt + 1) <= 240
+
+
+def looks_within(seconds: float) -> int:
+    """How many waits are over within `seconds`."""
+    ends = itertools.accumulate(wait_seconds(attempt) for attempt in itertools.count())
+    return sum(1 for _ in itertools.takewhile(lambda end: end <= seconds, ends))
+
+
+@given(st.integers(15, 4 * 3600))
+def test_polls_are_logarithmic_until_the_longest_wait(seconds: int) -> None:
+    # n waits that double last 15 × (2**n - 1) seconds; the fifth is the longest, and so are all after it
+    until_the_longest = min(seconds, 465)
+    assert (
+        looks_within(seconds) <= math.log2(until_the_longest / 15 + 1) + (seconds - until_the_longest) / 240
+    )
 
 
 def test_the_config_on_its_way_in_counts_as_the_one_in_charge() -> None:

@@ -62,10 +62,13 @@ def test_live_capacity_survives(loop: Loop) -> None:
 
 
 def test_already_encrypted_is_quiet_and_short(loop: Loop) -> None:
+    before = len(loop.world.runner.calls)
     loop.make_endpoint(KmsKeyId="alias/mine")
     assert loop.outcome() == "ALREADY_ENCRYPTED"
     assert loop.cards() == []
     assert len(loop.world.states_entered(loop.execution())) <= 4
+    calls = [call for _, call in loop.world.runner.calls[before:]]
+    assert sum(call.startswith("SageMaker.") for call in calls) <= 2
 
 
 def test_exempt(loop: Loop) -> None:
