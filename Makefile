@@ -122,8 +122,9 @@ build/custodian/.ready: bench/custodian/requirements.lock
 	@touch $@
 
 .PHONY: pictures
-pictures: browser cdk.out/manifest.json # docs/card.png, docs/cards/ and docs/audit/, as they are now
+pictures: browser cdk.out/manifest.json # docs/card.png, docs/cards/, docs/digest/ and docs/audit/, as they are now
 	@PYTHONPATH=lambdas $(BIN)/python -m tests.browser.card_pictures
+	@PYTHONPATH=lambdas $(BIN)/python -m tests.browser.digest_pictures
 	@PYTHONPATH=lambdas $(BIN)/python -m tests.browser.audit_pictures
 
 .PHONY: docs

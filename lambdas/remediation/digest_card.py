@@ -136,7 +136,7 @@ def status(finding: Finding) -> str:
 
 def lacks(finding: Finding) -> str:
     """The surfaces without a key that counts, as plain text."""
-    return ", ".join(SURFACE_WORDS[Surface(surface)] for surface in finding["surfaces"]).capitalize()
+    return ", ".join(SURFACE_WORDS[Surface(surface)].lower() for surface in finding["surfaces"])
 
 
 def runs_on(finding: Finding) -> str:
@@ -161,8 +161,11 @@ def _worst(findings: Sequence[Finding]) -> str:
 
 
 def _line(finding: Finding) -> str:
-    parts = [f"• {code(finding['endpointName'])}", lacks(finding), escape(runs_on(finding)), status(finding)]
-    return " · ".join(part for part in parts if part)
+    """What there is to decide about, or else what became of it."""
+    parts = [code(finding["endpointName"]), status(finding)]
+    if stage(finding) in (Stage.WAITING, Stage.CHECKING):
+        parts[1:1] = [lacks(finding), escape(runs_on(finding))]
+    return "• " + " · ".join(part for part in parts if part)
 
 
 def _approved(approved: int, encrypted: int) -> str:

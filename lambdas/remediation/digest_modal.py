@@ -174,17 +174,18 @@ def _own_ids(number: int, to_decide: Sequence[Finding]) -> dict[str, str]:
 
 def _input(finding: Finding) -> dict[str, Any]:
     name = clip(finding["endpointName"], _LABEL_LIMIT)
-    hint = " · ".join(part for part in (lacks(finding), runs_on(finding), status(finding)) if part)
+    hint = " · ".join(part for part in (_lacks(finding), runs_on(finding), status(finding)) if part)
     asked = select_input(finding.get("approvalId", ""), "decision", name, _FOR_ONE, _AS_ABOVE)
     return {**asked, **({"hint": plain(clip(hint, _HINT_LIMIT))} if hint else {})}
 
 
+def _lacks(finding: Finding) -> str:
+    if finding.get("outcome") in (Outcome.ENCRYPTED, Outcome.ALREADY_ENCRYPTED):
+        return ""
+    return f"No key: {surfaces}" if (surfaces := lacks(finding)) else ""
+
+
 def _line(digest: Digest, finding: Finding) -> dict[str, Any]:
-    text = " · ".join(
-        part
-        for part in (code(finding["endpointName"]), lacks(finding), escape(runs_on(finding)))
-        if part
-    )  # fmt: skip
     standing = status(finding)
     if stage(finding) is Stage.WAITING and by_command_line(digest):
         command = code(f"python -m ops approve {finding['remediationId']}")
@@ -192,7 +193,9 @@ def _line(digest: Digest, finding: Finding) -> dict[str, Any]:
     reason = finding.get("reason", "")
     if reason and finding.get("outcome") != Outcome.ENCRYPTED:
         standing += f": {escape(clip(' '.join(reason.split()), _REASON_LIMIT))}"
-    return section(f"{text}\n{standing}")
+    first = " · ".join(part for part in (code(finding["endpointName"]), standing) if part)
+    more = " · ".join(part for part in (_lacks(finding), escape(runs_on(finding))) if part)
+    return context(f"{first}\n{more}" if more else first)
 
 
 def _other_pages(number: int, last: int) -> dict[str, Any]:

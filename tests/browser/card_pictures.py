@@ -15,7 +15,7 @@ from rich.console import Console
 from local.clock import Clock
 from local.demo import Demo
 from local.world import SCIENTIST, World
-from tests.browser import chromium
+from tests.browser import chromium, digest_pictures
 from tests.conftest import ROOT, SPECIAL_SETTINGS, synthesized
 from tests.workflow.loop import Loop
 from tests.workflow.stories import STORIES
@@ -42,6 +42,9 @@ def main() -> None:
     lines = ["# The card, stage by stage", "", "Made by `make pictures`, from the card as it is now.", ""]
     for name, caption in captions.items():
         shown = " ".join(f"![{name}, {scheme}](cards/{name}-{scheme}.png)" for scheme in _SCHEMES)
+        lines += [f"## {caption}", "", shown, ""]
+    for name, caption in digest_pictures.CAPTIONS.items():
+        shown = " ".join(f"![{name}, {view}](digest/{name}-{view}.png)" for view in digest_pictures.VIEWS)
         lines += [f"## {caption}", "", shown, ""]
     (ROOT / "docs/cards.md").write_text("\n".join(lines))
 

@@ -24,7 +24,7 @@ from remediation.digest import finding_key
 from remediation.errors import ServiceUnavailable
 from remediation.record import Finding, iso
 from tests.handlers.conftest import ADA, CHANNEL, CONTEXT, GRACE, MALLORY, Bench
-from tests.handlers.test_slack_interactions import _signed
+from tests.handlers.test_slack_interactions import signed
 from tests.unit import samples
 from tests.unit.strategies import json_values
 
@@ -129,7 +129,7 @@ class _Desk:
 
     def send(self, payload: dict[str, Any]) -> tuple[int, str]:
         body = urlencode({"payload": json.dumps(payload)})
-        headers = _signed(body, self.bench.clock.now())
+        headers = signed(body, self.bench.clock.now())
         answer = self.bench.run(slack_interactions.handler, headers=headers, body=body)
         return answer["statusCode"], answer["body"]
 
@@ -521,7 +521,7 @@ _almost_a_view = st.fixed_dictionaries(
     value=st.just("1") | json_values,
     user=st.sampled_from([ADA.id, MALLORY.id]),
 )
-def test_nothing_that_is_signed_breaks_it_or_decides_by_accident(
+def test_nothing_that_issigned_breaks_it_or_decides_by_accident(
     desk: _Desk, view: Any, kind: str, value: Any, user: str
 ) -> None:
     if digests().find(_DIGEST) is None:
@@ -529,7 +529,7 @@ def test_nothing_that_is_signed_breaks_it_or_decides_by_accident(
     actions = [{"action_id": "digest-next", "value": value}]
     payload = {"type": kind, "user": {"id": user}, "view": view, "actions": actions}
     body = urlencode({"payload": json.dumps(payload)})
-    event = {"headers": _signed(body, desk.bench.clock.now()), "body": body}
+    event = {"headers": signed(body, desk.bench.clock.now()), "body": body}
     assert slack_interactions.handler(event, CONTEXT)["statusCode"] in (200, 400, 503)
     if desk.statuses() != ["PENDING"]:
         assert (kind, user) == ("view_submission", ADA.id)

@@ -71,7 +71,7 @@ def _submitted(approval: Approval, user: str, callback_id: str, values: dict[str
     return urlencode({"payload": json.dumps({"type": "view_submission", "user": {"id": user}, "view": view})})
 
 
-def _signed(body: str | bytes, timestamp: float, secret: str = SIGNING_SECRET) -> dict[str, str]:
+def signed(body: str | bytes, timestamp: float, secret: str = SIGNING_SECRET) -> dict[str, str]:
     raw = body if isinstance(body, bytes) else body.encode()
     stamp = str(int(timestamp))
     signature = hmac.new(secret.encode(), f"v0:{stamp}:".encode() + raw, hashlib.sha256).hexdigest()
@@ -79,7 +79,7 @@ def _signed(body: str | bytes, timestamp: float, secret: str = SIGNING_SECRET) -
 
 
 def _send(bench: Bench, body: str, headers: dict[str, str] | None = None, **event: Any) -> int:
-    headers = _signed(body, bench.clock.now()) if headers is None else headers
+    headers = signed(body, bench.clock.now()) if headers is None else headers
     answer = bench.run(slack_interactions.handler, **{"headers": headers, "body": body, **event})
     return int(answer["statusCode"])
 
@@ -205,7 +205,7 @@ def test_a_group_out_of_reach_matters_only_to_those_in_no_other(asked: Bench) ->
 
 def test_a_modal_without_a_reason_is_told_in_the_modal(asked: Bench) -> None:
     body = _denial(asked, reason=" ")
-    answer = asked.run(slack_interactions.handler, headers=_signed(body, asked.clock.now()), body=body)
+    answer = asked.run(slack_interactions.handler, headers=signed(body, asked.clock.now()), body=body)
     assert json.loads(answer["body"])["errors"] == {
         "reason": "To leave the endpoint as it is, give a reason."
     }
@@ -249,7 +249,7 @@ def test_the_doctors_ping_is_answered_only_if_it_is_signed(asked: Bench) -> None
 
 def test_a_body_in_base64_is_the_same(asked: Bench) -> None:
     body = _body(asked)
-    headers = _signed(body, asked.clock.now())
+    headers = signed(body, asked.clock.now())
     encoded = base64.b64encode(body.encode()).decode()
     assert _send(asked, encoded, headers, isBase64Encoded=True) == 200
     assert asked.approval()["status"] == "APPROVED"
@@ -324,7 +324,7 @@ def test_the_second_of_two_people_changes_nothing_and_is_told_who_decided(asked:
     assert asked.approval()["status"] == "APPROVED"
     assert asked.workflow.answers == [("token-1", "APPROVED")]
     body = _denial(asked, GRACE.id)
-    answer = asked.run(slack_interactions.handler, headers=_signed(body, asked.clock.now()), body=body)
+    answer = asked.run(slack_interactions.handler, headers=signed(body, asked.clock.now()), body=body)
     assert (
         f"already approved by <@{ADA.id}>" in json.loads(answer["body"])["view"]["blocks"][0]["text"]["text"]
     )
@@ -409,16 +409,16 @@ def test_unsigned_or_ill_signed_requests_are_refused(asked: Bench, headers: dict
 @pytest.mark.parametrize("age", [301, -301, 86_400])
 def test_a_stale_or_future_request_is_refused(asked: Bench, age: int) -> None:
     body = _body(asked)
-    _assert_unchanged(asked, _send(asked, body, _signed(body, asked.clock.now() - age)))
+    _assert_unchanged(asked, _send(asked, body, signed(body, asked.clock.now() - age)))
 
 
 def test_a_request_signed_with_another_secret_is_refused(asked: Bench) -> None:
     body = _body(asked)
-    _assert_unchanged(asked, _send(asked, body, _signed(body, asked.clock.now(), "another secret")))
+    _assert_unchanged(asked, _send(asked, body, signed(body, asked.clock.now(), "another secret")))
 
 
 def test_a_signature_of_another_body_is_refused(asked: Bench) -> None:
-    headers = _signed(_body(asked, "deny"), asked.clock.now())
+    headers = signed(_body(asked, "deny"), asked.clock.now())
     _assert_unchanged(asked, _send(asked, _body(asked, "approve"), headers))
 
 
@@ -429,7 +429,7 @@ def test_a_signed_but_malformed_request_is_refused(asked: Bench, body: str) -> N
 
 def test_a_signed_body_that_is_no_text_is_refused(asked: Bench) -> None:
     raw = b"payload=\xff\xfe"
-    headers = _signed(raw, asked.clock.now())
+    headers = signed(raw, asked.clock.now())
     _assert_unchanged(asked, _send(asked, base64.b64encode(raw).decode(), headers, isBase64Encoded=True))
 
 
@@ -440,7 +440,7 @@ def test_a_rotated_signing_secret_is_read_again_at_once(asked: Bench) -> None:
         SecretId=asked.secret_arn, SecretString=json.dumps(rotated)
     )
     body = _body(asked)
-    assert _send(asked, body, _signed(body, asked.clock.now(), "rotated")) == 200
+    assert _send(asked, body, signed(body, asked.clock.now(), "rotated")) == 200
     assert asked.approval()["status"] == "APPROVED"
 
 
@@ -450,7 +450,7 @@ def test_an_empty_signing_secret_lets_nobody_in(asked: Bench) -> None:
     asked.pass_time(600)
     slack_interactions.slack_secret.cache_clear()
     body = _body(asked)
-    assert _send(asked, body, _signed(body, asked.clock.now(), "")) == 503
+    assert _send(asked, body, signed(body, asked.clock.now(), "")) == 503
     assert asked.approval()["status"] == "PENDING"
 
 
@@ -515,7 +515,7 @@ def test_nothing_that_is_signed_breaks_it_or_decides_by_accident(
     approval_id = asked.approval()["approvalId"]
     body = body.replace(_THE_ID, approval_id)
     raw = body.encode("utf-8", "surrogatepass")
-    headers = _signed(raw, asked.clock.now())
+    headers = signed(raw, asked.clock.now())
     sent = base64.b64encode(raw).decode() if in_base64 else body
     # 503: it names a person or channel whom Slack doesn't know, so nobody can be told why not
     assert _send(asked, sent, headers, isBase64Encoded=in_base64) in (200, 400, 503)
@@ -557,7 +557,7 @@ def test_ten_thousand_forged_requests_get_nowhere(asked: Bench) -> None:
     good = _body(asked)
     statuses: Counter[int] = Counter()
     for _ in range(10_000):
-        body, headers = good, _signed(good, asked.clock.now())
+        body, headers = good, signed(good, asked.clock.now())
         event: dict[str, Any] = {"isBase64Encoded": False}
         match random.randrange(7):
             case 0:  # a byte of the body
@@ -578,7 +578,7 @@ def test_ten_thousand_forged_requests_get_nowhere(asked: Bench) -> None:
                 headers.pop(random.choice([*headers]))
                 headers["x-slack-signature-v1"] = "x"
             case 4:  # another secret
-                headers = _signed(body, asked.clock.now(), f"secret-{random.random()}")
+                headers = signed(body, asked.clock.now(), f"secret-{random.random()}")
             case 5:  # called base64 when it isn't
                 event["isBase64Encoded"] = True
             case _:  # noise

@@ -52,7 +52,7 @@ def test_it_shows_the_worst_and_counts_the_rest() -> None:
     worst = samples.finding(0, surfaces=list(Surface), instanceTypes=[f"ml.t{n}.large" for n in range(9)])
     shown = _shown(samples.digest(), [worst, *(samples.finding(number) for number in range(1, 500))])
     assert (
-        "• `fraud-0` · Instance volume, core dumps, data capture, async output · "
+        "• `fraud-0` · instance volume, core dumps, data capture, async output · "
         "ml.t0.large, ml.t1.large, ml.t2.large and 6 more types\n• `fraud-1`" in shown
     )
     assert "and 492 more" in shown

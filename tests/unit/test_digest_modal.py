@@ -55,12 +55,14 @@ def test_what_is_decided_is_a_line_that_says_how_far_it_is() -> None:
         samples.approved(0, outcome="FAILED", reason="A <model> is gone."),
         samples.denied(1),
         samples.finding(2),
+        samples.approved(3, outcome="ENCRYPTED"),
     ]
     view = digest_modal.page(samples.digest(), found, 1)
     assert [block for block in _inputs(view) if "#" not in block] == ["approval-2"]
     shown = "\n".join(texts(view["blocks"]))
     assert "failed, approved by <@U1>: A &lt;model&gt; is gone." in shown
-    assert "left as it is, denied by <@U2>" in shown
+    assert "left as it is, denied by <@U2>\nNo key: instance volume" in shown
+    assert ":lock: encrypted, approved by <@U1>\nml.m6i.large" in shown
 
 
 @pytest.mark.parametrize("digest", [samples.digest(decideIn="command-line"), samples.digest()])

@@ -117,7 +117,8 @@ def decide_each(
     list
         In the order of the wishes, what became of each, or why it could not be recorded now.
     """
-    records(), digests(), workflow()  # boto3 makes clients safely in one thread only
+    for gateway in (records, digests, workflow):
+        gateway()  # boto3 makes clients safely in one thread only
 
     def one(wished: tuple[str, Wish]) -> Decided | RemediationError:
         approval_id, wish = wished
