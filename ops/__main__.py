@@ -237,7 +237,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     described = commands.add_parser("manifest", help="print the manifest to create the Slack app from")
     for command in (shown, undone, started, approved, denied, described):
-        command.add_argument("--region", help="the AWS region, if not the environment's")
+        command.add_argument(
+            "--region", help="the AWS region, if not the environment's or cdk.json's only one"
+        )
     for command in (examined, prevented, audited):
         command.add_argument(
             "--region",

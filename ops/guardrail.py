@@ -107,8 +107,9 @@ def _restorers(deployments: Iterable[Deployment]) -> tuple[list[str], list[str]]
             roles.append(deployment.output("RestoreConfigRoleArn"))
         except NotDeployed as error:
             missing.append(
-                f"{error} Without the exception for its RestoreConfig role, Sealpoint could not return an "
-                "endpoint to a config that is gone. Print the policy anew once it is deployed."
+                f"{str(error).rstrip('.')}. Without the exception for its RestoreConfig role, Sealpoint "
+                "could not return an endpoint to a config that is gone. Print the policy anew once it is "
+                "deployed."
             )
     return roles, missing
 
