@@ -228,7 +228,8 @@ def _parser() -> argparse.ArgumentParser:
         default=[],
         dest="keys",
         metavar="ARN",
-        help="a KMS key that may be named, once for each; any, if there are none",
+        help="a KMS key that may be named beside Sealpoint's own, by its ARN, as configs have to name it, "
+        "once for each; any, if there are none",
     )
     prevented.add_argument(
         "--allow-local-nvme",

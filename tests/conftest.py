@@ -6,6 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
+
+# how long an example takes is the machine's affair: a busy one must not fail a property that holds
+settings.register_profile("sealpoint", deadline=None)
+settings.load_profile("sealpoint")
 
 from local.synthesize import synthesize as synthesized
 
