@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
+from local.synthesize import synthesize as synthesized
+
 # how long an example takes is the machine's affair: a busy one must not fail a property that holds
 settings.register_profile("sealpoint", deadline=None)
 settings.load_profile("sealpoint")
-
-from local.synthesize import synthesize as synthesized
 
 __all__ = ["synthesized"]
 
