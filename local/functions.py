@@ -78,7 +78,7 @@ class FunctionRunner:
     calls
         Each call of AWS and Slack: by which function, which.
     allowed
-        Each function's name with each action that its role was found to allow.
+        Each function's name with each action that its role was found to allow, and on which resource.
     refused
         Each call that a role didn't allow: by which function, and what AWS says.
     """
@@ -95,7 +95,7 @@ class FunctionRunner:
         self._in_flight = 0
         self.invoked: list[str] = []  # a name for each time
         self.calls: list[tuple[str, str]] = []
-        self.allowed: set[tuple[str, str]] = set()
+        self.allowed: set[tuple[str, str, str]] = set()
         self.refused: list[tuple[str, str]] = []
         self._faults: list[tuple[str, dict[str, str]]] = []
         self.faults_met: list[tuple[str, dict[str, str]]] = []
@@ -190,7 +190,7 @@ class FunctionRunner:
             if worker.alive:
                 pool.idle.append(worker)
             self.calls += [(name, call) for call in answer.get("calls", ())]
-            self.allowed.update((name, action) for action in answer.get("allowed", ()))
+            self.allowed.update((name, action, on) for action, on in answer.get("allowed", ()))
             self.refused += [(name, said) for said in answer.get("refused", ())]
             self._note_faults(name, answer)
         return answer

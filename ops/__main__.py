@@ -228,7 +228,8 @@ def _parser() -> argparse.ArgumentParser:
         default=[],
         dest="keys",
         metavar="ARN",
-        help="a KMS key that may be named, once for each; any, if there are none",
+        help="a KMS key that may be named beside Sealpoint's own, by its ARN, as configs have to name it, "
+        "once for each; any, if there are none",
     )
     prevented.add_argument(
         "--allow-local-nvme",
@@ -237,7 +238,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     described = commands.add_parser("manifest", help="print the manifest to create the Slack app from")
     for command in (shown, undone, started, approved, denied, described):
-        command.add_argument("--region", help="the AWS region, if not the environment's")
+        command.add_argument(
+            "--region", help="the AWS region, if not the environment's or cdk.json's only one"
+        )
     for command in (examined, prevented, audited):
         command.add_argument(
             "--region",

@@ -32,7 +32,8 @@ class Deployment:
     Parameters
     ----------
     region
-        The AWS region; None for the one that the environment or the profile names.
+        The AWS region; None for the one that the environment or the profile names, or else the only one of
+        cdk.json.
     stack_name
         None for the name that `make deploy` gives: ``<namePrefix>-<region>``.
     """
@@ -41,7 +42,7 @@ class Deployment:
         # botocore itself knows AWS_DEFAULT_REGION alone
         self._session = boto3.Session(region_name=region or os.environ.get("AWS_REGION"))
         if not self._session.region_name:
-            raise NotDeployed("No region is named: give --region, or set AWS_REGION.")
+            self._session = boto3.Session(region_name=_only_region())
         self.region = self._session.region_name
         self.stack_name = stack_name or f"{_settings().get('namePrefix', 'Sealpoint')}-{self.region}"
 
@@ -149,6 +150,15 @@ def encrypted_by(region: str) -> tuple[str, ...]:
 def configured_regions() -> list[str]:
     """The regions that `make deploy` deploys to from this folder; none if it has no settings."""
     return [str(region) for region in _settings().get("regions", [])]
+
+
+def _only_region() -> str:
+    match configured_regions():
+        case [region]:
+            return region
+        case regions:
+            which = f" of {', '.join(regions)}" if regions else ""
+            raise NotDeployed(f"No region is named: give --region with one{which}, or set AWS_REGION.")
 
 
 def _settings() -> dict[str, Any]:

@@ -40,7 +40,7 @@ def policy(
         ARNs of principals, or patterns of such, who may write a config without a key; for a role its own ARN,
         whatever its session.
     keys
-        ARNs of the KMS keys that may be named; any, if there are none.
+        ARNs of the KMS keys that may be named, the deployments' own among them; any, if there are none.
     allow_local_nvme
         Let a config without a key pass if one of its instance types has local NVMe storage.
 
@@ -89,8 +89,14 @@ def run(
     int
         0; 1 if a region has no deployment whose own exception could be named.
     """
-    ours, missing = _restorers(deployments)
-    found = policy(kind, excepted=[*ours, *excepted], keys=keys, allow_local_nvme=allow_local_nvme)
+    restorers, our_keys, missing = _needed(deployments)
+    # one key that is named shuts out all others, and ours is what twins get
+    found = policy(
+        kind,
+        excepted=[*restorers, *excepted],
+        keys=[*our_keys, *keys] if keys else (),
+        allow_local_nvme=allow_local_nvme,
+    )
     sys.stdout.write(json.dumps(found, indent=2) + "\n")
     for line in missing:
         console.print(f"[bold yellow]![/] {escape(line)}", soft_wrap=True)
@@ -98,19 +104,22 @@ def run(
     return 1 if missing else 0
 
 
-def _restorers(deployments: Iterable[Deployment]) -> tuple[list[str], list[str]]:
-    """The roles that write a config back as it was, and what is to be said of regions without one."""
+def _needed(deployments: Iterable[Deployment]) -> tuple[list[str], list[str], list[str]]:
+    """The roles that write a config back as it was, the keys that twins get, and what regions lack them."""
     roles: list[str] = []
+    keys: list[str] = []
     missing: list[str] = []
     for deployment in deployments:
         try:
             roles.append(deployment.output("RestoreConfigRoleArn"))
+            keys.append(deployment.output("KmsKeyArn"))
         except NotDeployed as error:
             missing.append(
-                f"{error} Without the exception for its RestoreConfig role, Sealpoint could not return an "
-                "endpoint to a config that is gone. Print the policy anew once it is deployed."
+                f"{str(error).rstrip('.')}. Without the exception for its RestoreConfig role, Sealpoint "
+                "could not return an endpoint to a config that is gone; with --key, it could encrypt none. "
+                "Print the policy anew once it is deployed."
             )
-    return roles, missing
+    return roles, keys, missing
 
 
 def _deny(sid: str, condition: dict[str, Any]) -> dict[str, Any]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import boto3
@@ -72,18 +74,20 @@ _SCHEDULE = re.compile(
 )
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 # https://docs.aws.amazon.com/IAM/latest/APIReference/API_Policy.html
-_POLICY = re.compile(r"(arn:aws[a-z-]*:iam::(\d{12}|aws):policy/)?([\w+=,.@-]+/)*[\w+=,.@-]{1,128}|")
+_POLICY = re.compile(
+    r"(arn:(?P<partition>aws[a-z-]*):iam::(\d{12}|aws):policy/)?([\w+=,.@-]+/)*[\w+=,.@-]{1,128}|"
+)
 # https://docs.aws.amazon.com/general/latest/gr/aws_tagging.html
 _TAG_NAME = re.compile(r"(?!aws:)[\w .:/=+@-]{1,128}", re.IGNORECASE)
 _TAG_VALUE = re.compile(r"[\w .:/=+@-]{0,256}")
 _MOST_TAGS = 45  # of 50: CloudFormation and CDK add some
 _KEY_ARN = re.compile(
-    r"arn:aws[a-z-]*:kms:(?P<region>[a-z0-9-]+):\d{12}:key/"
+    r"arn:(?P<partition>aws[a-z-]*):kms:(?P<region>[a-z0-9-]+):\d{12}:key/"
     r"([0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|mrk-[0-9a-f]{32})"
 )
 # What KMS takes for a key: its id, its ARN, an alias's name, an alias's ARN.
 _ANY_KEY_NAME = re.compile(
-    r"(arn:aws[a-z-]*:kms:(?P<region>[a-z0-9-]+):\d{12}:)?"
+    r"(arn:(?P<partition>aws[a-z-]*):kms:(?P<region>[a-z0-9-]+):\d{12}:)?"
     r"(alias/[a-zA-Z0-9/_-]+|key/[a-z0-9-]+|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|mrk-[0-9a-f]{32})"
 )
 
@@ -180,7 +184,7 @@ class Settings:
             decisions=read_decision_settings(reader),
             kms_key_arns=_kms_key_arns(reader, regions),
             required_surfaces=_required_surfaces(reader),
-            encrypted_by=_encrypted_by(reader),
+            encrypted_by=_encrypted_by(reader, regions),
             deployment_config=_deployment_config(reader),
             concurrent_updates=reader.whole_number("concurrentUpdates", CONCURRENT_UPDATES),
             sweep_schedule=reader.text(
@@ -198,9 +202,7 @@ class Settings:
             log_retention=_log_retention(reader),
             function_memory_mb=reader.whole_number("functionMemoryMb", MEMORY_MB),
             function_architecture=reader.one_of("functionArchitecture", ARCHITECTURES),
-            permissions_boundary=reader.text(
-                "permissionsBoundary", _POLICY, "the name or ARN of an IAM managed policy, or '' for none"
-            ),
+            permissions_boundary=_permissions_boundary(reader, regions),
             tags=_tags(reader),
         )
         reader.refuse_unknown()
@@ -215,13 +217,26 @@ class Settings:
 
 
 def _regions(reader: Reader) -> tuple[str, ...]:
+    """The regions; none where one is wrong, so that what depends on them isn't held against that, too."""
     regions = reader.list_of_text("regions", "AWS regions, such as us-east-1", _REGION)
+    right = True
     for region in regions:
-        if not _partition(region):
-            reader.problem("regions", region, "an AWS region, such as us-east-1")
-    return regions
+        partition = _partition(region)
+        known = _known_regions(partition or "aws")
+        # its partition is known by the region's pattern alone, which a slip of the pen may fit
+        if not partition or region not in known:
+            close = difflib.get_close_matches(region, known, n=3)
+            reader.problem("regions", region, f"an AWS region, such as {', '.join(close or known[:3])}")
+            right = False
+    return regions if right else ()
 
 
+@cache
+def _known_regions(partition: str) -> list[str]:
+    return boto3.Session().get_available_regions("ec2", partition)  # which is everywhere
+
+
+@cache
 def _partition(region: str) -> str:
     try:
         return boto3.Session().get_partition_for_region(region)
@@ -252,10 +267,11 @@ def _kms_key_arns(reader: Reader, regions: tuple[str, ...]) -> dict[str, str]:
     for region, arn in value.items():
         where = f"kmsKeyArns.{region}"
         match = _KEY_ARN.fullmatch(arn) if isinstance(arn, str) else None
-        if region not in regions:
+        if regions and region not in regions:
             reader.problem(where, arn, f"a region that is also in 'regions' ({list(regions)!r})")
-        elif not match or match["region"] != region:
-            reader.problem(where, arn, f"the ARN of a key in {region} (a key/…, not an alias/…)")
+        elif not match or (match["partition"], match["region"]) != (_partition(region), region):
+            begins = f"arn:{_partition(region)}:kms:{region}:"
+            reader.problem(where, arn, f"the ARN of a key in {region} ({begins}…:key/…, not an alias/…)")
         else:
             keys[region] = arn
     return keys
@@ -270,12 +286,19 @@ def _required_surfaces(reader: Reader) -> tuple[str, ...]:
     return tuple(dict.fromkeys(value))
 
 
-def _encrypted_by(reader: Reader) -> tuple[str, ...]:
+def _encrypted_by(reader: Reader, regions: tuple[str, ...]) -> tuple[str, ...]:
     value = reader.take("encryptedBy")
     if value in (ANY_KEY, CUSTOMER_MANAGED_KEY):
         return (str(value),)
     keys: list[Any] = value if isinstance(value, list) else []
-    if keys and all(isinstance(key, str) and _ANY_KEY_NAME.fullmatch(key) for key in keys):
+    found = [_ANY_KEY_NAME.fullmatch(key) if isinstance(key, str) else None for key in keys]
+    if keys and all(found):
+        for match in filter(None, found):
+            where = (match["partition"], match["region"])
+            if regions and match["region"] and where not in {(_partition(one), one) for one in regions}:
+                # it could never count: the endpoints under it would be moved to another key
+                allowed = f"of ARNs, those of keys in 'regions' ({list(regions)!r})"
+                reader.problem("encryptedBy", match[0], allowed)
         return tuple(keys)
     reader.problem(
         "encryptedBy",
@@ -283,6 +306,17 @@ def _encrypted_by(reader: Reader) -> tuple[str, ...]:
         f"'{ANY_KEY}', '{CUSTOMER_MANAGED_KEY}', or a list of KMS keys (ids, ARNs, aliases)",
     )
     return (ANY_KEY,)
+
+
+def _permissions_boundary(reader: Reader, regions: tuple[str, ...]) -> str:
+    allowed = "the name or ARN of an IAM managed policy, or '' for none"
+    given = reader.text("permissionsBoundary", _POLICY, allowed)
+    match = _POLICY.fullmatch(given)
+    partitions = sorted({_partition(region) for region in regions})
+    if match and match["partition"] and partitions and partitions != [match["partition"]]:
+        where = f"{allowed}; the ARN of one in {' and '.join(partitions)}, where 'regions' are"
+        reader.problem("permissionsBoundary", given, where)
+    return given
 
 
 def _deployment_config(reader: Reader) -> Mapping[str, Any] | None:

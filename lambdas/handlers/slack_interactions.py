@@ -162,6 +162,8 @@ def _back_out(click: Click, now: datetime) -> None:
     slack = _slack()
     approval = _approval(click.approval_id)
     remediation = records().remediation(approval["remediationId"]) if approval else None
+    if remediation:
+        logger.append_keys(remediation_id=remediation["remediationId"])
     route = rules().deciding((remediation or {}).get("route", ""), approval)
     in_channel = approval is not None and click.channel_id == approval.get("channel")
     allowed = is_approver(route, click.user_id, slack, in_channel=in_channel)

@@ -144,12 +144,14 @@ def read_rules(given: Mapping[str, Any]) -> Rules:
 
 
 def _read_route(given: Mapping[str, Any]) -> Route:
+    deadline, reminder = given["deadlineHours"], given["reminderHours"]
     return Route(
         name=str(given["name"]),
         channel=str(given["channel"]),
         approvers=tuple(given["approvers"]),
-        deadline=timedelta(hours=given["deadlineHours"]),
-        reminder=timedelta(hours=given["reminderHours"]),
+        deadline=timedelta(hours=deadline),
+        # one that would come after the deadline is none: the last call comes instead, and its alarm
+        reminder=timedelta(hours=reminder if reminder < deadline else 0),
         mode=Mode(given["mode"]),
         decide_in=DecideIn(given["decideIn"]),
         accounts=tuple(given.get("accounts", ())),

@@ -26,7 +26,7 @@ class Enforcement:
     def __init__(self) -> None:
         self._caller: Caller | None = None
         self._policies: list[Policy] = []
-        self._allowed: set[str] = set()
+        self._allowed: set[tuple[str, str]] = set()
         self._refused: list[str] = []
 
     def begin(self, caller: dict[str, str], policies: list[Policy]) -> None:
@@ -35,7 +35,7 @@ class Enforcement:
         self._allowed, self._refused = set(), []
 
     def report(self) -> dict[str, Any]:
-        """The actions that were allowed, and in AWS's words those that weren't."""
+        """The actions that were allowed, each with its resource, and in AWS's words those that weren't."""
         return {"allowed": sorted(self._allowed), "refused": self._refused}
 
     def watch(self, events: Any) -> None:
@@ -56,7 +56,7 @@ class Enforcement:
             if not verdict.allowed:
                 self._refused.append(refusal(one, verdict, self._caller))
                 return _access_denied(request, self._refused[-1])
-        self._allowed.update(one.action for one in needed)
+        self._allowed.update((one.action, one.resource) for one in needed)
         return None
 
 

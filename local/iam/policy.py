@@ -114,7 +114,7 @@ def _applies(statement: Statement, request: Request) -> bool:
     # all of it is read before any of it counts: a mistake is found whatever is asked
     tests = list(_tests(statement))
     on_action = _listed(statement, "Action", lambda pattern: _like(pattern, request.action, any_case=True))
-    on_resource = _listed(statement, "Resource", lambda pattern: _covers(pattern, request.resource))
+    on_resource = _listed(statement, "Resource", lambda pattern: covers(pattern, request.resource))
     context = {key.lower(): value for key, value in request.context.items()}
     return on_action and on_resource and all(_holds(*test, context) for test in tests)
 
@@ -165,7 +165,8 @@ def _resource_pattern(pattern: str) -> re.Pattern[str]:
     return re.compile("".join(translated.get(letter, re.escape(letter)) for letter in text))
 
 
-def _covers(pattern: str, resource: str) -> bool:
+def covers(pattern: str, resource: str) -> bool:
+    """Whether a statement's resource, which may have wildcards, includes a request's."""
     return _resource_pattern(pattern).fullmatch(resource) is not None
 
 

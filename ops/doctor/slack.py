@@ -181,6 +181,6 @@ def _post(url: str, body: str, headers: dict[str, str]) -> int:
 def _fill_in(deployment: Deployment) -> str:
     return (
         f"aws secretsmanager put-secret-value --region {deployment.region} --secret-id "
-        f"{deployment.output('SlackSecretArn')} --secret-string "
-        """'{"bot_token": "xoxb-…", "signing_secret": "…"}'"""
+        f"{deployment.output('SlackSecretArn')} --secret-string file:///dev/stdin, then paste "
+        '{"bot_token": "xoxb-…", "signing_secret": "…"}, Enter, Ctrl-D'
     )

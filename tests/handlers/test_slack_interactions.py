@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from gateways.slack import Slack
 from handlers import check_encryption, close_remediation, request_approval, slack_interactions
+from handlers.shared.observability import logger
 from remediation.errors import RemediationError, ServiceUnavailable
 from remediation.record import Approval, iso
 from tests.handlers.conftest import ADA, CHANNEL, CONTEXT, GRACE, MALLORY, SIGNING_SECRET, Bench
@@ -463,6 +464,12 @@ def test_neither_token_nor_secret_is_ever_logged(asked: Bench, caplog: pytest.Lo
     assert "wish_judged" in logged
     for secret in ("token-1", SIGNING_SECRET, "xoxb-test-token"):
         assert secret not in logged
+
+
+@pytest.mark.parametrize("action", ["approve", "deny", "backout"])
+def test_what_a_click_leads_to_is_logged_under_its_remediations_id(asked: Bench, action: str) -> None:
+    _send(asked, _body(asked, action))
+    assert logger.get_current_keys()["remediation_id"] == "r-1"
 
 
 def _form(payload: str) -> str:

@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from tests.conftest import synthesized
+from tests.infrastructure.conftest import ELSEWHERE
 from tests.security.conftest import run
 
 
@@ -45,8 +47,13 @@ def test_checkov_finds_what_has_a_reason_and_nothing_else(template: dict[str, An
     assert findings(tmp_path) == expected
 
 
-def test_checkov_is_content_with_the_template_as_it_is(assembly: Path, tmp_path: Path) -> None:
+def test_checkov_is_content_with_the_templates_as_they_are(assembly: Path, tmp_path: Path) -> None:
+    """Also with other settings, in other partitions, and with a key of the user's own."""
+    elsewhere = synthesized(tmp_path / "elsewhere", **ELSEWHERE)
     # without the assets: the packages in them are not ours to scan here
-    source = assembly / "Sealpoint-us-east-1.template.json"
-    (tmp_path / source.name).write_text(source.read_text())
-    assert findings(tmp_path) == set()
+    scanned = tmp_path / "scanned"
+    scanned.mkdir()
+    for source in (*assembly.glob("*.template.json"), *elsewhere.glob("*.template.json")):
+        (scanned / source.name).write_text(source.read_text())
+    assert len([*scanned.iterdir()]) == 3
+    assert findings(scanned) == set()

@@ -1,14 +1,17 @@
 from __future__ import annotations
 
 import json
+from io import StringIO
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.console import Console
 
 from local.iam.policy import Decision, Policy, Request, judge
-from ops.guardrail import IAM, KINDS, SCP, TooLong, policy
+from ops.deployment import Deployment
+from ops.guardrail import IAM, KINDS, SCP, TooLong, policy, run
 
 CONFIG = "arn:aws:sagemaker:us-east-1:123456789012:endpoint-config/fraud"
 KEY = "arn:aws:kms:us-east-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
@@ -51,6 +54,19 @@ def test_only_some_keys_may_be_named() -> None:
     assert said(guardrail, VolumeKmsKey=OTHER_KEY) is Decision.EXPLICIT_DENY
     assert said(guardrail) is Decision.EXPLICIT_DENY
     assert said(guardrail, RESTORER, VolumeKmsKey=OTHER_KEY) is Decision.ALLOWED
+
+
+def test_keys_that_are_named_do_not_shut_out_sealpoints_own(capsys: pytest.CaptureFixture[str]) -> None:
+    """Else its twins would be refused by the policy that it prints."""
+    deployment = Deployment("us-east-1")
+    deployment.outputs = {"RestoreConfigRoleArn": RESTORER, "KmsKeyArn": KEY}
+    quiet = Console(file=StringIO())
+    run([deployment], SCP, excepted=[], keys=[OTHER_KEY], allow_local_nvme=False, console=quiet)
+    guardrail: Policy = json.loads(capsys.readouterr().out)
+    assert said(guardrail, VolumeKmsKey=KEY) is Decision.ALLOWED
+    assert said(guardrail, VolumeKmsKey=OTHER_KEY) is Decision.ALLOWED
+    assert said(guardrail, VolumeKmsKey=KEY.replace("1234abcd", "9999abcd")) is Decision.EXPLICIT_DENY
+    assert said(guardrail, RESTORER) is Decision.ALLOWED
 
 
 def test_instance_types_with_local_storage_may_be_let_through() -> None:

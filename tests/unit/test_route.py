@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+from datetime import timedelta
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from remediation.route import Route, mentions
+from remediation.route import Route, mentions, read_rules
 from tests.unit import samples
 
 _words = st.sampled_from(["a", "b", "c"])
@@ -39,6 +42,18 @@ def test_a_route_that_the_settings_no_longer_have_is_the_default() -> None:
     assert rules.named("special").name == "special"
     assert rules.named("gone").name == "default"
     assert rules.named("").name == "default"
+
+
+@pytest.mark.parametrize(("deadline", "reminder", "kept"), [(24, 8, 8), (24, 0, 0), (8, 8, 0), (2, 8, 0)])
+def test_a_reminder_that_would_come_too_late_is_none(deadline: int, reminder: int, kept: int) -> None:
+    """Nobody would be reminded, nor would the alarm about the question's end go off."""
+    given = {
+        "name": "default", "channel": "C1", "approvers": ["U1"], "mode": "required", "decideIn": "slack",
+        "deadlineHours": deadline, "reminderHours": reminder,
+    }  # fmt: skip
+    rules = {"forbidOwnApproval": True, "breakGlass": False, "twoApproversTag": {}, "runbookUrl": ""}
+    route = read_rules({**rules, "routes": [given]}).default
+    assert (route.deadline, route.reminder) == (timedelta(hours=deadline), timedelta(hours=kept))
 
 
 def test_one_of_the_critical_tags_asks_for_two() -> None:

@@ -146,7 +146,8 @@ def test_a_refused_call_fails_in_awss_words() -> None:
         "the sagemaker:DeleteEndpointConfig action"
     )
     assert error_message(caught.value) == said
-    assert enforcement.report() == {"allowed": ["sagemaker:DescribeEndpoint"], "refused": [said]}
+    described = ("sagemaker:DescribeEndpoint", CALLER.arn("sagemaker", "endpoint/fraud"))
+    assert enforcement.report() == {"allowed": [described], "refused": [said]}
 
 
 def test_a_service_of_the_older_protocol_refuses_in_its_own_form() -> None:
@@ -169,7 +170,7 @@ def test_what_is_judged_is_the_body_that_is_really_sent(key: str, allowed: bool)
     body = {"EndpointConfigName": "Fraud-2"} | ({"KmsKeyId": key} if key else {})
     if allowed:
         gateway.create_config(body, {"team": "risk"})
-        assert "sagemaker:AddTags" in enforcement.report()["allowed"]
+        assert ("sagemaker:AddTags", FRAUD_CONFIG) in enforcement.report()["allowed"]
     else:
         with pytest.raises(RequestRefused, match="not authorized to perform: sagemaker:CreateEndpointConfig"):
             gateway.create_config(body, {"team": "risk"})
