@@ -75,9 +75,9 @@ class Measured:
         return statistics.median(self.ours) / statistics.median(self.bare)
 
 
-def main() -> None:
+def main(assembly: Path = _ROOT / "cdk.out") -> None:
     emulator = _tools()
-    world, recorded = record(_ROOT / "cdk.out")
+    world, recorded = record(assembly)
     functions = {function.handler.split(".")[1]: function for function in world.runner.functions}
     environments = {name: world.runner.environment_of(one.name) for name, one in functions.items()}
     packages = [str(_TOOLS / "packages"), str(world.runner.runtime)]
@@ -209,7 +209,7 @@ class _Bench:
         event = _signed_now(cold.invocation, self._signing_secret)
         with _emulated(self._emulator, replace(cold, environment=variables)) as url:
             began = time.perf_counter()
-            answer = requests.post(url, json=event, timeout=60).json()
+            answer = requests.post(url, json=event, timeout=120).json()
             took = (time.perf_counter() - began) * 1000
         problems = replay.differences()
         if problems or "errorType" in answer:

@@ -36,7 +36,7 @@ _PIP_OPTIONS = (
 )  # fmt: skip
 
 # What the packages bring along and nothing here imports; a test walks the imports of all that stays.
-_UNUSED = (
+UNUSED = (
     "bin",
     "*/py.typed",
     # Powertools: the Lambdas use Logger and Metrics
@@ -111,7 +111,7 @@ def build_asset(target: Path) -> None:
 def _installed_packages() -> Path:
     """The folder with the packages of `lambdas/requirements.lock`, pruned."""
     lock = LAMBDAS / "requirements.lock"
-    recipe = "\n".join((lock.read_text(), *_PIP_OPTIONS, *_UNUSED, *_LICENCES))
+    recipe = "\n".join((lock.read_text(), *_PIP_OPTIONS, *UNUSED, *_LICENCES))
 
     def fill(work: Path) -> None:
         _pip_install(lock, work)
@@ -164,7 +164,7 @@ def _compile(folder: Path) -> None:
 
 
 def _prune(packages: Path) -> None:
-    for pattern in _UNUSED:
+    for pattern in UNUSED:
         for path in packages.glob(pattern):
             shutil.rmtree(path) if path.is_dir() else path.unlink()
     for file in packages.glob("*.dist-info/**/*"):
