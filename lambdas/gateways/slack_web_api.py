@@ -1,6 +1,6 @@
 """Slack's Web API over HTTP: one call, one answer.
 
-slack_sdk's client is as costly on a cold start as a second AWS SDK would be: it defines every one of Slack's
+slack_sdk's client costs a cold start a third of what all of boto3 does: it defines every one of Slack's
 methods and blocks. The functions call a handful, and build their blocks as plain JSON.
 https://docs.slack.dev/apis/web-api
 """

@@ -171,7 +171,7 @@ class Table:
                 asked["Limit"] = left
             with translated("DynamoDB"):
                 page = self._client.query(**asked)
-            found = [(item["sk"]["S"], _content(item)) for item in page["Items"]]
+            found = [(str(item["sk"].get("S")), _content(item)) for item in page["Items"]]
             yield from found
             left = None if left is None else left - len(found)
             if "LastEvaluatedKey" not in page:
