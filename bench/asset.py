@@ -34,15 +34,15 @@ def _table(asset: Path, files: list[Path]) -> str:
     held = "below" if total < _GOAL_KB else "above"
     left_out = Counter(pattern.partition("/")[0] for pattern in UNUSED)
     return f"""\
-`make bench-asset`: the one asset of all functions has {total:,.0f} KB zipped, {held} the goal of {_GOAL_KB:,}.
+`make bench-asset`: the functions share one asset, {total:,.0f} KB zipped, {held} the goal of {_GOAL_KB:,}.
 
 | package | zipped KB | of which bytecode | files |
 |---|---|---|---|
 {chr(10).join(rows)}
 
-Left out: boto3, which is the runtime's own and slack_sdk
-([why](decisions/0002-runtime-boto3.md)); of Powertools {left_out["aws_lambda_powertools"]} parts that nothing here imports; of every package's metadata all
-but its licence."""
+Left out: boto3, which is the runtime's own, and slack_sdk ([why](decisions/0002-runtime-boto3.md));
+of Powertools {left_out["aws_lambda_powertools"]} parts that nothing here imports; of every package's metadata
+all but its licence."""
 
 
 def _row(package: str, asset: Path, files: list[Path]) -> str:
