@@ -37,7 +37,7 @@ synth: setup ## the cloud assembly, into cdk.out/
 	@echo "The cloud assembly is in cdk.out/."
 
 # what the assembly is made of: when one of these is newer, it is made again
-SOURCES := app.py cdk.json $(shell find stacks lambdas -name '*.py') lambdas/requirements.lock
+SOURCES := app.py cdk.json $(shell find stacks lambdas -name '*.py' -o -name '*.mjs') lambdas/requirements.lock package-lock.json
 
 cdk.out/manifest.json: $(SOURCES) | setup
 	@$(MAKE) --no-print-directory synth
@@ -83,8 +83,12 @@ bench: cdk.out/manifest.json build/custodian/.ready ## every measurement, and do
 	@PYTHONPATH=lambdas $(BIN)/python -m bench
 
 .PHONY: bench-cold
-bench-cold: cdk.out/manifest.json # from cold to an answered click, on Lambda's own runtime interface
+bench-cold: cdk.out/manifest.json # every function from cold to its answer, on Lambda's own runtime interface
 	@PYTHONPATH=lambdas $(BIN)/python -m bench.cold_start
+
+.PHONY: bench-asset
+bench-asset: cdk.out/manifest.json # what the functions' asset weighs
+	@$(BIN)/python -m bench.asset
 
 .PHONY: bench-cost
 bench-cost: setup # calls, transitions and what is billed, counted: docs/cost.md and the README's table, too

@@ -67,10 +67,9 @@ def _companions() -> tuple[CallFaults, Enforcement]:
 
 def _call_events() -> Any:
     """The events of every AWS client that is made from now on."""
-    import boto3  # noqa: PLC0415  # on the search path only now
+    from gateways.aws import session  # noqa: PLC0415  # on the search path only now
 
-    boto3.setup_default_session()
-    return boto3.DEFAULT_SESSION.events  # pyright: ignore[reportOptionalMemberAccess]
+    return session().get_component("event_emitter")
 
 
 def _described(error: BaseException) -> dict[str, Any]:

@@ -71,9 +71,13 @@ class World:
         What `make synth` wrote.
     clock
         The clock that SageMaker, the state machine, Slack and the Lambdas share.
+    runner_type
+        What invokes the functions: measurements listen in.
     """
 
-    def __init__(self, cloud_assembly: Path, clock: Clock) -> None:
+    def __init__(
+        self, cloud_assembly: Path, clock: Clock, *, runner_type: type[FunctionRunner] = FunctionRunner
+    ) -> None:
         self.clock = clock
         self.assembly = cloud_assembly
         self.executions: dict[str, Execution] = {}
@@ -104,7 +108,7 @@ class World:
         self.roles: dict[str, list[Policy]] = {}  # by ARN; what is put here counts from now on
         simulator.install(self.roles)
         resource_tags.install(self.sagemaker)
-        self.runner = FunctionRunner(
+        self.runner = runner_type(
             clock,
             {
                 "AWS_ENDPOINT_URL": self.cloud.url,

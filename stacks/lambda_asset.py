@@ -1,8 +1,8 @@
 """The code that all functions share: `lambdas/` and its pinned packages, put together during synthesis.
 
 Built on this machine with pip, without Docker: everything in it is pure Python, so that what is installed
-here runs there. No bytecode is shipped: it would have to be of the runtime's own Python minor version, and
-the Python that synthesizes needn't be; Lambda compiles what a handler imports on a cold start.
+here runs there. It comes with bytecode of the runtime's own Python minor version, which a pinned npm package
+carries (docs/decisions/0006-bytecode.md): a cold start needn't compile what a handler imports.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,10 @@ LAMBDAS = Path(__file__).resolve().parent.parent / "lambdas"
 
 # Installed once for each lock file and set of options: synthesizing again needs neither pip nor network.
 _PACKAGE_CACHE = LAMBDAS.parent / "build" / "lambda-packages"
+# Compiled once for each version of our own code: it takes some seconds.
+_ASSET_CACHE = LAMBDAS.parent / "build" / "lambda-assets"
+_COMPILER = Path(__file__).with_name("bytecode.mjs")
+_COMPILER_LOCK = LAMBDAS.parent / "package-lock.json"
 
 _PIP_OPTIONS = (
     "--require-hashes", "--no-deps", "--only-binary=:all:", "--no-compile",
@@ -31,10 +36,10 @@ _PIP_OPTIONS = (
 )  # fmt: skip
 
 # What the packages bring along and nothing here imports; a test walks the imports of all that stays.
-_UNUSED = (
+UNUSED = (
     "bin",
     "*/py.typed",
-    # Powertools: the Lambdas use Logger, Metrics and the secrets provider
+    # Powertools: the Lambdas use Logger and Metrics
     "aws_lambda_powertools/event_handler",
     "aws_lambda_powertools/metrics/provider/datadog",
     "aws_lambda_powertools/utilities/auth_alpha",
@@ -46,24 +51,11 @@ _UNUSED = (
     "aws_lambda_powertools/utilities/idempotency",
     "aws_lambda_powertools/utilities/kafka",
     "aws_lambda_powertools/utilities/metadata",
+    "aws_lambda_powertools/utilities/parameters",
     "aws_lambda_powertools/utilities/parser",
     "aws_lambda_powertools/utilities/serialization.py",
     "aws_lambda_powertools/utilities/streaming",
     "aws_lambda_powertools/utilities/validation",
-    # slack_sdk: the Lambdas use the synchronous WebClient and the request verification
-    "slack",
-    "slack_sdk/aiohttp_version_checker.py",
-    "slack_sdk/audit_logs",
-    "slack_sdk/http_retry/async_handler.py",
-    "slack_sdk/http_retry/builtin_async_handlers.py",
-    "slack_sdk/oauth",
-    "slack_sdk/rtm",
-    "slack_sdk/rtm_v2",
-    "slack_sdk/scim",
-    "slack_sdk/socket_mode",
-    "slack_sdk/web/async_*.py",
-    "slack_sdk/web/legacy_*.py",
-    "slack_sdk/webhook/async_client.py",
 )
 # Of a package's metadata only its licence has to come with the code.
 _LICENCES = ("licen", "notice", "copying", "authors")
@@ -98,25 +90,45 @@ def build_asset(target: Path) -> None:
     Raises
     ------
     AssetError
-        pip could not install what the lock file names; its own words are in the message.
+        pip could not install what the lock file names, or node could not compile it; their own words are in
+        the message.
     """
-    _copy(_installed_packages(), target)
-    for package in sorted(path.parent for path in LAMBDAS.glob("*/__init__.py")):
-        _copy(package, target / package.name)
+    packages = _installed_packages()
+    ours = [path.parent for path in sorted(LAMBDAS.glob("*/__init__.py"))]
+    recipe = [packages.name.encode(), _COMPILER.read_bytes(), _COMPILER_LOCK.read_bytes()]
+    for file in (file for package in ours for file in _files(package)):
+        recipe += [str(file.relative_to(LAMBDAS)).encode(), file.read_bytes()]
+
+    def fill(work: Path) -> None:
+        _copy(packages, work)
+        for package in ours:
+            _copy(package, work / package.name)
+        _compile(work)
+
+    _copy(_made_once(_ASSET_CACHE, recipe, fill), target, bytecode=True)
 
 
 def _installed_packages() -> Path:
     """The folder with the packages of `lambdas/requirements.lock`, pruned."""
     lock = LAMBDAS / "requirements.lock"
-    recipe = "\n".join((lock.read_text(), *_PIP_OPTIONS, *_UNUSED, *_LICENCES))
-    finished = _PACKAGE_CACHE / hashlib.sha256(recipe.encode()).hexdigest()[:16]
-    if finished.exists():
-        return finished
-    _PACKAGE_CACHE.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=_PACKAGE_CACHE) as scratch:
-        work = Path(scratch) / "packages"
+    recipe = "\n".join((lock.read_text(), *_PIP_OPTIONS, *UNUSED, *_LICENCES))
+
+    def fill(work: Path) -> None:
         _pip_install(lock, work)
         _prune(work)
+
+    return _made_once(_PACKAGE_CACHE, [recipe.encode()], fill)
+
+
+def _made_once(cache: Path, recipe: Iterable[bytes], fill: Callable[[Path], None]) -> Path:
+    """The folder that a recipe gives, made the first time it is asked for."""
+    finished = cache / hashlib.sha256(b"\0".join(recipe)).hexdigest()[:16]
+    if finished.exists():
+        return finished
+    cache.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=cache) as scratch:
+        work = Path(scratch) / "made"
+        fill(work)
         try:
             work.rename(finished)  # all of it or nothing, even if this is interrupted
         except OSError:
@@ -137,8 +149,22 @@ def _pip_install(lock: Path, target: Path) -> None:
         raise AssetError(f"pip could not install {lock}:\n{finished.stderr.strip()[-2000:]}")
 
 
+def _compile(folder: Path) -> None:
+    finished = subprocess.run(  # noqa: S603  # our own script, on our own code
+        ["node", str(_COMPILER), str(folder)],  # noqa: S607  # which CDK needs as well
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    if finished.returncode != 0:
+        raise AssetError(
+            "The functions' code could not be compiled (`make setup` installs the compiler):\n"
+            + (finished.stderr or finished.stdout).strip()[-2000:]
+        )
+
+
 def _prune(packages: Path) -> None:
-    for pattern in _UNUSED:
+    for pattern in UNUSED:
         for path in packages.glob(pattern):
             shutil.rmtree(path) if path.is_dir() else path.unlink()
     for file in packages.glob("*.dist-info/**/*"):
@@ -146,11 +172,17 @@ def _prune(packages: Path) -> None:
             file.unlink()
 
 
-def _copy(source: Path, target: Path) -> None:
+def _copy(source: Path, target: Path, *, bytecode: bool = False) -> None:
     """Copy a tree's files, readable to all whatever the umask here: Lambda runs them as another user."""
-    for file in sorted(source.rglob("*")):
-        if file.is_file() and "__pycache__" not in file.parts:
-            copy = target / file.relative_to(source)
-            copy.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(file, copy)
-            copy.chmod(0o644)
+    for file in _files(source, bytecode=bytecode):
+        copy = target / file.relative_to(source)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(file, copy)
+        copy.chmod(0o644)
+
+
+def _files(folder: Path, *, bytecode: bool = False) -> Iterator[Path]:
+    """All files in order; what a Python here has compiled is none of them."""
+    for file in sorted(folder.rglob("*")):
+        if file.is_file() and (bytecode or "__pycache__" not in file.parts):
+            yield file

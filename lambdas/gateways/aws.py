@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from contextlib import contextmanager
+from functools import cache
+from typing import Any
 
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
+from botocore.session import Session
 
 from remediation.errors import RequestRefused, ServiceUnavailable, Throttled
 
@@ -18,6 +21,18 @@ CLIENT_CONFIG = Config(
 
 # Where it matters which attempt was refused: an answer is then about that one call.
 SINGLE_ATTEMPT = CLIENT_CONFIG.merge(Config(retries={"mode": "standard", "total_max_attempts": 1}))
+
+
+@cache
+def session() -> Session:
+    """What boto3's default session is made of; `import boto3` brings much that no function uses."""
+    return Session()
+
+
+def client(service: str, config: Config = CLIENT_CONFIG) -> Any:
+    """A client as boto3 makes it, of the standard environment and configuration."""
+    return session().create_client(service, config=config)
+
 
 _THROTTLES = frozenset(
     {

@@ -6,9 +6,8 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-import boto3
-
-from gateways.aws import CLIENT_CONFIG, translated
+from gateways import aws
+from gateways.aws import translated
 
 if TYPE_CHECKING:
     from mypy_boto3_iam import IAMClient
@@ -18,7 +17,7 @@ class Iam:
     """Every call may raise `Throttled`, `ServiceUnavailable` or `RequestRefused`."""
 
     def __init__(self, client: IAMClient | None = None) -> None:
-        self._client = client or boto3.client("iam", config=CLIENT_CONFIG)
+        self._client = client or aws.client("iam")
 
     def simulate(
         self, role_arn: str, actions: Sequence[str], resource: str, context: Sequence[Mapping[str, Any]]

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-import boto3
 from botocore.exceptions import ClientError
 
-from gateways.aws import CLIENT_CONFIG, error_code, translated
+from gateways import aws
+from gateways.aws import error_code, translated
 
 if TYPE_CHECKING:
     from mypy_boto3_kms import KMSClient
@@ -22,7 +22,7 @@ class Kms:
     """KMS in one region. Every call may raise `Throttled`, `ServiceUnavailable` or `RequestRefused`."""
 
     def __init__(self, client: KMSClient | None = None) -> None:
-        self._client = client or boto3.client("kms", config=CLIENT_CONFIG)
+        self._client = client or aws.client("kms")
 
     def describe_key(self, key_id: str) -> Mapping[str, Any] | None:
         """A key's metadata; None if there is no such key."""

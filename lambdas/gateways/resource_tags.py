@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import boto3
-
-from gateways.aws import CLIENT_CONFIG, translated
+from gateways import aws
+from gateways.aws import translated
 
 if TYPE_CHECKING:
     from mypy_boto3_resourcegroupstaggingapi import ResourceGroupsTaggingAPIClient
@@ -22,7 +21,7 @@ class ResourceTags:
     """May raise `Throttled`, `ServiceUnavailable` or `RequestRefused`."""
 
     def __init__(self, client: ResourceGroupsTaggingAPIClient | None = None) -> None:
-        self._client = client or boto3.client("resourcegroupstaggingapi", config=CLIENT_CONFIG)
+        self._client = client or aws.client("resourcegroupstaggingapi")
 
     def of_endpoints(self) -> dict[str, dict[str, str]]:
         """The tags of every endpoint that has any, by its ARN in lower case, as SageMaker writes it."""

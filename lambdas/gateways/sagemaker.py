@@ -10,10 +10,10 @@ from datetime import datetime
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from gateways import aws
 from gateways.aws import CLIENT_CONFIG, SINGLE_ATTEMPT, error_code, error_message, translated
 from remediation.errors import EncryptionUnsupported, EndpointBusy, EndpointConfigNotFound, EndpointGone
 
@@ -37,9 +37,7 @@ class SageMaker:
 
     def __init__(self, client: SageMakerClient | None = None, *, config: Config = CLIENT_CONFIG) -> None:
         # Bodies are built from AWS's own answers, not from this SDK's model of them.
-        self._client = client or boto3.client(
-            "sagemaker", config=config.merge(Config(parameter_validation=False))
-        )
+        self._client = client or aws.client("sagemaker", config.merge(Config(parameter_validation=False)))
         self._received = threading.local()  # the body that a thread was just sent
         self._to_send: Mapping[str, Any] | None = None
         events = self._client.meta.events

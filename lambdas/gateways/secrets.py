@@ -7,11 +7,9 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeGuard
 
-import boto3
-from aws_lambda_powertools.utilities.parameters import SecretsProvider
-from aws_lambda_powertools.utilities.parameters.exceptions import GetParameterError
+from botocore.exceptions import BotoCoreError, ClientError
 
-from gateways.aws import CLIENT_CONFIG
+from gateways import aws
 from remediation.errors import RequestRefused, ServiceUnavailable
 
 if TYPE_CHECKING:
@@ -34,9 +32,8 @@ class SlackSecret:
     def __init__(self, arn: str, client: SecretsManagerClient | None = None) -> None:
         self._arn = arn
         self._last_fresh = float("-inf")
-        self._provider = SecretsProvider(
-            boto3_client=client or boto3.client("secretsmanager", config=CLIENT_CONFIG)
-        )
+        self._client = client or aws.client("secretsmanager")
+        self._text, self._read_at = "", float("-inf")
 
     def credentials(self, *, fresh: bool = False) -> SlackCredentials:
         """The credentials, at most five minutes old, or read anew if `fresh` (at most twice a minute).
@@ -48,14 +45,13 @@ class SlackSecret:
         RequestRefused
             It isn't filled in, or not the JSON it should be. No part of it is in the message.
         """
-        force = fresh and time.monotonic() - self._last_fresh >= _FRESH_AT_MOST_EVERY_SECONDS
-        if force:
+        anew = fresh and time.monotonic() - self._last_fresh >= _FRESH_AT_MOST_EVERY_SECONDS
+        if anew:
             self._last_fresh = time.monotonic()
-        try:
-            text = self._provider.get(self._arn, max_age=_MAX_AGE_SECONDS, force_fetch=force)
-        except GetParameterError as error:
-            raise ServiceUnavailable("The Slack secret can't be read from Secrets Manager.") from error
-        values = _parsed(text)
+        # by the clock on the wall: the other one may stand still while Lambda keeps a function frozen
+        if anew or not 0 <= time.time() - self._read_at < _MAX_AGE_SECONDS:
+            self._text, self._read_at = self._read(), time.time()
+        values = _parsed(self._text)
         token, secret = values.get("bot_token"), values.get("signing_secret")
         if not _filled(token) or not _filled(secret):
             raise RequestRefused(
@@ -63,14 +59,20 @@ class SlackSecret:
             )
         return SlackCredentials(bot_token=token, signing_secret=secret)
 
+    def _read(self) -> str:
+        try:
+            return self._client.get_secret_value(SecretId=self._arn).get("SecretString", "")
+        except (BotoCoreError, ClientError) as error:
+            raise ServiceUnavailable("The Slack secret can't be read from Secrets Manager.") from error
+
 
 def _filled(value: Any) -> TypeGuard[str]:
     return isinstance(value, str) and bool(value.strip())
 
 
-def _parsed(text: Any) -> dict[str, Any]:
+def _parsed(text: str) -> dict[str, Any]:
     try:
-        values = json.loads(text or "")
+        values = json.loads(text)
     except ValueError:
         # `from None`: a JSON error quotes the document it failed on
         raise RequestRefused("The Slack secret is not JSON.") from None

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import os
 import re
 import time
 from collections.abc import Callable, Iterable, Mapping
 from functools import cache
-from http.client import HTTPException
 from typing import Any
 
 from aws_lambda_powertools import Logger
-from slack_sdk import WebClient
-from slack_sdk.errors import SlackApiError, SlackClientError
-from slack_sdk.signature import Clock as SignatureClock
-from slack_sdk.signature import SignatureVerifier
 
+from gateways import slack_web_api
 from gateways.environment import required
-from gateways.secrets import SlackCredentials, SlackSecret
+from gateways.secrets import SlackSecret
+from gateways.slack_web_api import SLACK_URL, Answer, NoAnswer
 from remediation.card import Message
 from remediation.errors import (
     MessageGone,
@@ -31,7 +30,6 @@ from remediation.record import Approval
 
 logger = Logger(child=True)
 
-_WORD = re.compile(r"[a-z0-9_]+")
 _TIMESTAMP = re.compile(r"[0-9]{1,12}")
 _SIGNATURE = re.compile(r"v0=[0-9a-f]{64}")
 # Slack's words for a fault of its own, or of the moment (https://docs.slack.dev/reference/methods/chat.postMessage)
@@ -40,13 +38,12 @@ _PASSING = frozenset(
 )
 # Slack's words for credentials that may have been rotated since they were read
 _STALE_CREDENTIALS = frozenset({"invalid_auth", "token_revoked", "token_expired", "account_inactive"})
-# What slack_sdk lets through when an answer breaks off, or isn't what an HTTP or JSON answer is
-_NO_ANSWER = (SlackClientError, OSError, HTTPException, ValueError)
 _MESSAGE_GONE = "message_not_found"
 _NO_SUCH_USER = "users_not_found"
 _MODAL_CHANGED = frozenset({"hash_conflict", "not_found"})  # of views.update
 # Slack's answer about a group's members is believed for so long, so that a click rarely waits for it
 _MEMBERS_KEPT_SECONDS = 60
+_SIGNED_FOR_SECONDS = 5 * 60
 # How long a call of the workflow's may wait where Slack asks for it; beyond, the workflow itself does.
 LONGEST_PAUSE_SECONDS = 15
 _SERVER_FAULT = 500
@@ -88,23 +85,21 @@ class Slack:
             Show a thread's reply in the channel, too.
         """
         answer = self._call(
-            lambda client: client.chat_postMessage(
-                channel=channel,
-                **message,
-                thread_ts=thread_ts,
-                reply_broadcast=broadcast or None,
-                unfurl_links=False,
-            )
+            "chat.postMessage",
+            channel=channel,
+            **message,
+            thread_ts=thread_ts,
+            reply_broadcast=broadcast or None,
+            unfurl_links=False,
         )
         return answer["channel"], answer["ts"]
 
     def permalink(self, channel: str, ts: str) -> str:
-        answer = self._call(lambda client: client.chat_getPermalink(channel=channel, message_ts=ts))
-        return str(answer["permalink"])
+        return str(self._call("chat.getPermalink", channel=channel, message_ts=ts)["permalink"])
 
     def open_modal(self, trigger_id: str, view: Mapping[str, Any]) -> None:
         """Open a modal for the person whose click the trigger is of; a trigger lives three seconds."""
-        self._call(lambda client: client.views_open(trigger_id=trigger_id, view=dict(view)))
+        self._call("views.open", trigger_id=trigger_id, view=view)
 
     def update_modal(self, view_id: str, view_hash: str, view: Mapping[str, Any]) -> None:
         """Show something else in an open modal.
@@ -114,12 +109,12 @@ class Slack:
         ModalChanged
             It shows something else already than what `view_hash` is of, or was closed.
         """
-        self._call(lambda client: client.views_update(view_id=view_id, hash=view_hash, view=dict(view)))
+        self._call("views.update", view_id=view_id, hash=view_hash, view=view)
 
     def user_by_email(self, email: str) -> str:
         """The id of the user with an email; empty if Slack knows none."""
         try:
-            answer = self._call(lambda client: client.users_lookupByEmail(email=email))
+            answer = self._call("users.lookupByEmail", email=email)
         except NoSuchUser:
             return ""
         return str(answer["user"]["id"])
@@ -144,7 +139,7 @@ class Slack:
         read_at, members = _group_members.get(group, (float("-inf"), frozenset[str]()))
         if time.monotonic() - read_at < _MEMBERS_KEPT_SECONDS:
             return members
-        answer = self._call(lambda client: client.usergroups_users_list(usergroup=group))
+        answer = self._call("usergroups.users.list", usergroup=group)
         members = frozenset(answer["users"])
         _group_members[group] = (time.monotonic(), members)
         return members
@@ -157,7 +152,7 @@ class Slack:
         MessageGone
             Someone deleted it.
         """
-        self._call(lambda client: client.chat_update(channel=channel, ts=ts, **message))
+        self._call("chat.update", channel=channel, ts=ts, **message)
 
     def rewrite(self, approval: Approval, message: Message) -> bool:
         """Rewrite a question's card, and every copy of it; False if there is none, or none any more."""
@@ -174,36 +169,27 @@ class Slack:
 
     def whisper(self, channel: str, user: str, text: str) -> None:
         """Tell one person something in a channel, seen by nobody else."""
-        self._call(lambda client: client.chat_postEphemeral(channel=channel, user=user, text=text))
+        self._call("chat.postEphemeral", channel=channel, user=user, text=text)
 
-    def _call(self, call: Callable[[WebClient], Any]) -> Any:
+    def _call(self, method: str, **arguments: Any) -> Mapping[str, Any]:
         """Call once, and once more where that may help: with fresh credentials, or after Slack's pause."""
-        try:
-            return call(self._client(self._secret.credentials()))
-        except SlackApiError as error:
-            pause = _retry_after(error)
-            stale = _word(error) in _STALE_CREDENTIALS
-            if not stale and not 0 < pause <= self._longest_pause:
-                raise _translated(error) from None
-        except _NO_ANSWER as error:
-            raise SlackUnavailable(f"Slack could not be reached: {type(error).__name__}") from None
-        if not stale:
-            self._sleep(pause)
-        try:
-            return call(self._client(self._secret.credentials(fresh=stale)))
-        except SlackApiError as error:
-            raise _translated(error) from None
-        except _NO_ANSWER as error:
-            raise SlackUnavailable(f"Slack could not be reached: {type(error).__name__}") from None
+        answer = self._answer(method, arguments)
+        stale = answer.word in _STALE_CREDENTIALS
+        if stale or 0 < answer.retry_after <= self._longest_pause:
+            if not stale:
+                self._sleep(answer.retry_after)
+            answer = self._answer(method, arguments, fresh=stale)
+        if not answer.succeeded:
+            raise _translated(answer)
+        return answer.body
 
-    def _client(self, credentials: SlackCredentials) -> WebClient:
-        base_url = os.environ.get("SLACK_API_URL") or WebClient.BASE_URL
-        return WebClient(
-            token=credentials.bot_token,
-            base_url=base_url,
-            timeout=self._timeout,
-            retry_handlers=[],  # the workflow retries with longer pauses, and a click has no time for one
-        )
+    def _answer(self, method: str, arguments: Mapping[str, Any], *, fresh: bool = False) -> Answer:
+        token = self._secret.credentials(fresh=fresh).bot_token
+        base_url = os.environ.get("SLACK_API_URL") or SLACK_URL
+        try:
+            return slack_web_api.call(base_url, method, arguments, token=token, timeout=self._timeout)
+        except NoAnswer as error:
+            raise SlackUnavailable(f"Slack could not be reached: {error}") from None
 
 
 _group_members: dict[str, tuple[float, frozenset[str]]] = {}
@@ -227,45 +213,26 @@ def is_from_slack(
     A signature that doesn't fit is tried once more against a freshly read secret: it may have been rotated.
     https://docs.slack.dev/authentication/verifying-requests-from-slack/
     """
-    # slack_sdk raises on these instead of refusing them (DESIGN §8)
-    if not _TIMESTAMP.fullmatch(timestamp or "") or not _SIGNATURE.fullmatch(signature or ""):
+    timestamp, signature = timestamp or "", signature or ""
+    if not _TIMESTAMP.fullmatch(timestamp) or not _SIGNATURE.fullmatch(signature):
         return False
-    clock = _At(now)
-    for fresh in (False, True):
-        verifier = SignatureVerifier(secret.credentials(fresh=fresh).signing_secret, clock)
-        if verifier.is_valid(body, timestamp, signature):
-            return True
-        if abs(now - int(timestamp or 0)) > 60 * 5:
-            return False  # no secret makes a stale request fresh
-    return False
+    if abs(now - int(timestamp)) > _SIGNED_FOR_SECONDS:
+        return False  # whoever signed it: no secret makes a stale request fresh
+    return any(
+        hmac.compare_digest(
+            _signature(secret.credentials(fresh=fresh).signing_secret, timestamp, body), signature
+        )
+        for fresh in (False, True)
+    )
 
 
-class _At(SignatureClock):
-    def __init__(self, now: float) -> None:
-        self._now = now
-
-    def now(self) -> float:
-        return self._now
+def _signature(signing_secret: str, timestamp: str, body: str) -> str:
+    signed = hmac.new(signing_secret.encode(), f"v0:{timestamp}:{body}".encode(), hashlib.sha256)
+    return f"v0={signed.hexdigest()}"
 
 
-def _word(error: SlackApiError) -> str:
-    """Slack's word for what is wrong; empty where the answer was none of Slack's, such as a proxy's page."""
-    data: Any = getattr(error.response, "data", None)
-    word = str(data.get("error", "")) if isinstance(data, dict) else ""
-    return word if _WORD.fullmatch(word) else ""
-
-
-def _retry_after(error: SlackApiError) -> float:
-    """The seconds for which Slack asks to be left alone; 0 where it doesn't."""
-    headers: Any = getattr(error.response, "headers", None) or {}
-    given = next((str(value) for name, value in headers.items() if str(name).lower() == "retry-after"), "")
-    is_limit = getattr(error.response, "status_code", 0) == _TOO_MANY_REQUESTS
-    return float(given) if is_limit and given.isdigit() else 0.0
-
-
-def _translated(error: SlackApiError) -> RemediationError:
-    word = _word(error)
-    status: int = getattr(error.response, "status_code", 0)
+def _translated(answer: Answer) -> RemediationError:
+    word, status = answer.word, answer.status
     if not word or status >= _SERVER_FAULT or status == _TOO_MANY_REQUESTS or word in _PASSING:
         return SlackUnavailable(f"Slack did not answer as it should ({status} {word or 'no word'}).")
     if word == _MESSAGE_GONE:
@@ -274,6 +241,6 @@ def _translated(error: SlackApiError) -> RemediationError:
         return NoSuchUser("Slack knows no such user.")
     if word in _MODAL_CHANGED:
         return ModalChanged("The modal was closed, or shows something else already.")
-    metadata: Any = error.response.get("response_metadata") or {}
+    metadata: Any = answer.body.get("response_metadata") or {}
     messages = metadata.get("messages")
     return RequestRefused(f"Slack refused: {word}" + (f" ({'; '.join(messages)})" if messages else "") + ".")

@@ -6,14 +6,13 @@ What must happen at most once hangs on a condition that DynamoDB checks, never o
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-import boto3
-from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from botocore.exceptions import ClientError
 
-from gateways.aws import CLIENT_CONFIG, error_code, translated
+from gateways import aws
+from gateways.attribute_values import from_item, to_item
+from gateways.aws import error_code, translated
 from remediation.errors import Throttled
 
 if TYPE_CHECKING:
@@ -26,21 +25,18 @@ _NOT_CONTENT = frozenset({"pk", "sk", "expiresAt"})
 _CONDITION_FAILED = "ConditionalCheckFailedException"
 _TRANSACTION_CANCELLED = "TransactionCanceledException"
 
-_serialize = TypeSerializer().serialize
-_deserialize = TypeDeserializer().deserialize
-
 
 class Table:
     """Every call may raise `Throttled`, `ServiceUnavailable` or `RequestRefused`."""
 
     def __init__(self, name: str, client: DynamoDBClient | None = None) -> None:
         self.name = name
-        self._client = client or boto3.client("dynamodb", config=CLIENT_CONFIG)
+        self._client = client or aws.client("dynamodb")
 
     def get(self, key: Key) -> dict[str, Any] | None:
         """An item without its keys, as it is now."""
         with translated("DynamoDB"):
-            answer = self._client.get_item(TableName=self.name, Key=_item(key), ConsistentRead=True)
+            answer = self._client.get_item(TableName=self.name, Key=to_item(key), ConsistentRead=True)
         item = answer.get("Item")
         return _content(item) if item else None
 
@@ -54,11 +50,11 @@ class Table:
     ) -> bool:
         """Put an item; False if the condition does not hold."""
         extra: Any = {"ConditionExpression": condition} if condition else {}
-        extra |= {"ExpressionAttributeValues": _item(values)} if values else {}
+        extra |= {"ExpressionAttributeValues": to_item(values)} if values else {}
         extra |= {"ExpressionAttributeNames": names} if names else {}
         with translated("DynamoDB"):
             try:
-                self._client.put_item(TableName=self.name, Item=_item({**key, **item}), **extra)
+                self._client.put_item(TableName=self.name, Item=to_item({**key, **item}), **extra)
             except ClientError as error:
                 if error_code(error) != _CONDITION_FAILED:
                     raise
@@ -74,9 +70,9 @@ class Table:
             try:
                 self._client.delete_item(
                     TableName=self.name,
-                    Key=_item(key),
+                    Key=to_item(key),
                     ConditionExpression=condition,
-                    ExpressionAttributeValues=_item(values),
+                    ExpressionAttributeValues=to_item(values),
                     **extra,
                 )
             except ClientError as error:
@@ -106,12 +102,12 @@ class Table:
         self, key: Key, expression: str, condition: str, values: Values, names: Mapping[str, str]
     ) -> dict[str, Any] | None:
         """Carry out an update expression; the item then, or None if the condition does not hold."""
-        extra: Any = {"ExpressionAttributeValues": _item(values)} if values else {}
+        extra: Any = {"ExpressionAttributeValues": to_item(values)} if values else {}
         with translated("DynamoDB"):
             try:
                 answer = self._client.update_item(
                     TableName=self.name,
-                    Key=_item(key),
+                    Key=to_item(key),
                     UpdateExpression=expression,
                     ConditionExpression=condition,
                     ExpressionAttributeNames=names,
@@ -166,16 +162,16 @@ class Table:
         values = {":pk": pk, ":begins": begins_with}
         asked: Any = {"TableName": self.name, "ConsistentRead": True}
         asked["KeyConditionExpression"] = "pk = :pk AND begins_with(sk, :begins)"
-        asked["ExpressionAttributeValues"] = _item(values)
+        asked["ExpressionAttributeValues"] = to_item(values)
         if after:
-            asked["ExclusiveStartKey"] = _item({"pk": pk, "sk": after})
+            asked["ExclusiveStartKey"] = to_item({"pk": pk, "sk": after})
         left = most
         while left is None or left > 0:
             if left is not None:
                 asked["Limit"] = left
             with translated("DynamoDB"):
                 page = self._client.query(**asked)
-            found = [(str(_deserialize(item["sk"])), _content(item)) for item in page["Items"]]
+            found = [(str(item["sk"].get("S")), _content(item)) for item in page["Items"]]
             yield from found
             left = None if left is None else left - len(found)
             if "LastEvaluatedKey" not in page:
@@ -206,7 +202,7 @@ class Table:
             asked["ExpressionAttributeNames"] = {f"#{name}": name for name in only}
         if member:
             asked["KeyConditionExpression"] = f"{member} = :value"
-            asked["ExpressionAttributeValues"] = _item({":value": value})
+            asked["ExpressionAttributeValues"] = to_item({":value": value})
         if newest:
             asked |= {"ScanIndexForward": False, "PaginationConfig": {"MaxItems": 1, "PageSize": 1}}
         operation = "query" if member else "scan"
@@ -218,29 +214,11 @@ class Table:
         values = members.get("ExpressionAttributeValues")
         write = {**members, "TableName": self.name}
         if values:
-            write["ExpressionAttributeValues"] = _item(values)
+            write["ExpressionAttributeValues"] = to_item(values)
         if kind == "Put":
-            return write | {"Item": _item({**key, **members["Item"]})}
-        return write | {"Key": _item(key)}
-
-
-def _item(values: Values) -> dict[str, Any]:
-    # StrEnum members are text to everyone but DynamoDB's serializer
-    return {
-        name: _serialize(str(value) if isinstance(value, str) else value) for name, value in values.items()
-    }
+            return write | {"Item": to_item({**key, **members["Item"]})}
+        return write | {"Key": to_item(key)}
 
 
 def _content(item: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: _number(_deserialize(value)) for name, value in item.items() if name not in _NOT_CONTENT}
-
-
-def _number(value: Any) -> Any:
-    """Decimals as the ints they are; the table holds no fractions."""
-    if isinstance(value, Decimal):
-        return int(value)
-    if isinstance(value, list):
-        return [_number(member) for member in value]
-    if isinstance(value, dict):
-        return {name: _number(member) for name, member in value.items()}
-    return value
+    return from_item({name: value for name, value in item.items() if name not in _NOT_CONTENT})

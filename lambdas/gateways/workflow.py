@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-import boto3
 from botocore.exceptions import ClientError
 
-from gateways.aws import CLIENT_CONFIG, error_code, translated
+from gateways import aws
+from gateways.aws import error_code, translated
 
 if TYPE_CHECKING:
     from mypy_boto3_stepfunctions import SFNClient
@@ -23,7 +23,7 @@ _ALREADY_STARTED = "ExecutionAlreadyExists"
 
 class Workflow:
     def __init__(self, client: SFNClient | None = None) -> None:
-        self._client = client or boto3.client("stepfunctions", config=CLIENT_CONFIG)
+        self._client = client or aws.client("stepfunctions")
 
     def answer(self, task_token: str, decision: str) -> bool:
         """Tell the workflow what was decided; False if it wasn't waiting any more."""

@@ -40,6 +40,7 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
 def _user_of(twin: str, remediation: Remediation) -> str | None:
     """An endpoint that uses the twin. One that does was modified after the twin was made."""
     since = from_iso(remediation.get("twinRequestedAt", "")) - _CLOCK_SKEW
-    candidates = [remediation["endpointName"], *sagemaker().endpoints_modified_since(since)]
+    # its own first, and once: each is a call, and a pause before it
+    candidates = dict.fromkeys([remediation["endpointName"], *sagemaker().endpoints_modified_since(since)])
     described = sagemaker().describe_all(candidates)
     return next((name for name, endpoint in described if uses(endpoint, twin)), None)

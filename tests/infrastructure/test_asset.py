@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import _imp
 import ast
+import io
 import os
 import stat
 import subprocess
 import sys
+import zipfile
 from collections.abc import Iterator
 from importlib.metadata import distribution
 from pathlib import Path
@@ -17,6 +20,13 @@ from tests.infrastructure.test_functions import HANDLERS
 
 # AWS's Python runtime brings boto3 and what it needs
 RUNTIME = ("boto3", "botocore", "s3transfer", "jmespath", "python-dateutil", "six", "urllib3")
+
+# What a cold start would pay for and no function needs; each was imported once.
+COSTLY = ("boto3", "s3transfer", "asyncio", "multiprocessing", "slack_sdk", "pydantic", "unittest")
+
+# What begins the bytecode of every Python 3.14, and says that its source is not looked at (PEP 552)
+PYTHON_3_14 = (3627).to_bytes(2, "little") + b"\r\n"
+UNCHECKED = (0b01).to_bytes(4, "little")
 
 # Imports of what isn't shipped, in functions of the packages that the Lambdas don't call.
 NOT_REACHED = {
@@ -46,7 +56,9 @@ def runtime(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("handler", HANDLERS)
-def test_a_handler_imports_from_the_asset_alone(asset: Path, runtime: Path, handler: str) -> None:
+def test_a_handler_imports_from_the_asset_alone_and_nothing_costly(
+    asset: Path, runtime: Path, handler: str
+) -> None:
     script = f"""
 import sys
 sys.path[:0] = [{str(asset)!r}, {str(runtime)!r}]
@@ -54,6 +66,8 @@ import importlib
 module = importlib.import_module("handlers.{handler}")
 assert callable(module.handler)
 assert module.__file__.startswith({str(asset)!r}), module.__file__
+costly = {{name for name in sys.modules if name.partition(".")[0] in {COSTLY!r}}}
+assert not costly, f"a cold start imports {{sorted(costly)}}"
 """
     finished = subprocess.run(  # noqa: S603  # our own interpreter, isolated, on the script above
         [sys.executable, "-I", "-S", "-B", "-c", script],
@@ -65,20 +79,49 @@ assert module.__file__.startswith({str(asset)!r}), module.__file__
     assert finished.returncode == 0, finished.stderr
 
 
-def test_the_asset_is_pure_python_without_bytecode_and_installers_leavings(asset: Path) -> None:
-    names = [Path(name) for name in contents(asset)]
-    assert {name.suffix for name in names if ".dist-info" not in str(name)} == {".py"}
-    assert not any("__pycache__" in name.parts for name in names)
-    assert {name.parts[0] for name in names if ".dist-info" not in str(name)} == {
+def test_the_asset_is_pure_python_without_installers_leavings(asset: Path) -> None:
+    names = [Path(name) for name in contents(asset) if ".dist-info" not in name]
+    assert {name.suffix for name in names} == {".py", ".pyc"}
+    assert {name.parts[0] for name in names} == {
         "handlers", "remediation", "gateways",
-        "aws_lambda_powertools", "slack_sdk", "jmespath", "typing_extensions.py",
+        "aws_lambda_powertools", "jmespath", "typing_extensions.py", "__pycache__",
     }  # fmt: skip
+
+
+def test_every_file_comes_with_bytecode_of_itself_for_the_runtimes_python(asset: Path) -> None:
+    found = {name: body for name, (_, body) in contents(asset).items()}
+    sources = {name for name in found if name.endswith(".py")}
+    compiled = {name for name in found if name.endswith(".pyc")}
+    for name in sources:
+        path = Path(name)
+        bytecode = str(path.parent / "__pycache__" / f"{path.stem}.cpython-314.pyc")
+        compiled.remove(bytecode)
+        of_source = _imp.source_hash(int.from_bytes(PYTHON_3_14, "little"), found[name])
+        assert found[bytecode].startswith(PYTHON_3_14 + UNCHECKED + of_source), name
+    assert compiled == set()
+
+
+def test_the_bytecode_is_of_the_runtime_that_the_functions_have() -> None:
+    assert lambda_asset.RUNTIME.name == "python3.14"
+
+
+def test_what_cannot_be_compiled_stops_the_synthesis(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    package, nothing = tmp_path / "lambdas/handlers", tmp_path / "packages"
+    package.mkdir(parents=True)
+    nothing.mkdir()
+    (package / "__init__.py").write_text("def broken(:\n")
+    monkeypatch.setattr(lambda_asset, "LAMBDAS", tmp_path / "lambdas")
+    monkeypatch.setattr(lambda_asset, "_ASSET_CACHE", tmp_path / "cache")
+    monkeypatch.setattr(lambda_asset, "_installed_packages", lambda: nothing)
+    with pytest.raises(lambda_asset.AssetError, match="could not be compiled"):
+        lambda_asset.build_asset(tmp_path / "asset")
+    assert list((tmp_path / "cache").iterdir()) == []
 
 
 def test_every_package_comes_with_its_licence_and_no_other_metadata(asset: Path) -> None:
     metadata = [Path(name) for name in contents(asset) if ".dist-info" in name]
     assert {name.parts[0].split("-")[0] for name in metadata} == {
-        "aws_lambda_powertools", "slack_sdk", "jmespath", "typing_extensions",
+        "aws_lambda_powertools", "jmespath", "typing_extensions",
     }  # fmt: skip
     assert {name.name for name in metadata} == {"LICENSE"}
 
@@ -87,7 +130,11 @@ def test_the_asset_has_our_code_as_it_is(asset: Path) -> None:
     for package in ("handlers", "remediation", "gateways"):
         ours = {name: body for name, (_, body) in contents(ROOT / "lambdas" / package).items()}
         theirs = {name: body for name, (_, body) in contents(asset / package).items()}
-        assert theirs == {name: body for name, body in ours.items() if "__pycache__" not in name}
+        assert _sources(theirs) == _sources(ours)
+
+
+def _sources(files: dict[str, bytes]) -> dict[str, bytes]:
+    return {name: body for name, body in files.items() if "__pycache__" not in name}
 
 
 def test_everyone_may_read_the_files(asset: Path) -> None:
@@ -98,6 +145,7 @@ def test_building_again_gives_the_same_bytes_whatever_the_umask(
     asset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(lambda_asset, "_PACKAGE_CACHE", tmp_path / "cache")  # installed anew, not copied
+    monkeypatch.setattr(lambda_asset, "_ASSET_CACHE", tmp_path / "assets")  # and compiled anew
     before = os.umask(0o077)
     try:
         lambda_asset.build_asset(tmp_path / "again")
@@ -106,8 +154,10 @@ def test_building_again_gives_the_same_bytes_whatever_the_umask(
     assert contents(tmp_path / "again") == contents(asset)
 
 
-def test_the_packages_are_installed_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    installs: list[Path] = []
+def test_the_packages_are_installed_once_and_compiled_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    installs, compiled = list[Path](), list[Path]()
 
     def install(_lock: Path, target: Path) -> None:
         installs.append(target)
@@ -115,10 +165,12 @@ def test_the_packages_are_installed_once(tmp_path: Path, monkeypatch: pytest.Mon
         (target / "package.py").write_text("")
 
     monkeypatch.setattr(lambda_asset, "_PACKAGE_CACHE", tmp_path / "cache")
+    monkeypatch.setattr(lambda_asset, "_ASSET_CACHE", tmp_path / "assets")
     monkeypatch.setattr(lambda_asset, "_pip_install", install)
+    monkeypatch.setattr(lambda_asset, "_compile", compiled.append)
     lambda_asset.build_asset(tmp_path / "one")
     lambda_asset.build_asset(tmp_path / "two")
-    assert len(installs) == 1
+    assert (len(installs), len(compiled)) == (1, 1)
     assert (tmp_path / "two/package.py").exists()
 
 
@@ -127,6 +179,7 @@ def test_what_pip_cannot_install_stops_the_synthesis(tmp_path: Path, monkeypatch
     lambdas.mkdir()
     (lambdas / "requirements.lock").write_text("jmespath==1.1.0 --hash=sha256:" + 64 * "0")
     monkeypatch.setattr(lambda_asset, "LAMBDAS", lambdas)
+    monkeypatch.setattr(lambda_asset, "_ASSET_CACHE", tmp_path / "assets")
     monkeypatch.setattr(lambda_asset, "_PACKAGE_CACHE", tmp_path / "cache")
     with pytest.raises(lambda_asset.AssetError, match=r"(?i)hash"):
         lambda_asset.build_asset(tmp_path / "asset")
@@ -139,7 +192,11 @@ def test_the_asset_is_built_once_for_all_regions(elsewhere: Elsewhere) -> None:
 
 
 def test_the_asset_is_small(asset: Path) -> None:
-    assert sum(len(body) for _, body in contents(asset).values()) < 2_000_000
+    whole = io.BytesIO()
+    with zipfile.ZipFile(whole, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, (_, body) in contents(asset).items():
+            archive.writestr(name, body)
+    assert len(whole.getvalue()) < 1_000_000  # as it is uploaded, bytecode and all
 
 
 def test_nothing_that_was_left_out_is_imported(asset: Path) -> None:
