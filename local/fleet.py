@@ -200,7 +200,7 @@ class FleetDemo:
         table = Table("region", "endpoints", "swept", "found", "what became of it", title="Sweep")
         for name, region in self._regions.items():
             fleet, output = region.fleet, dict((region.sweep and region.sweep.output) or {})
-            swept = {True: "whole", False: "[red]not whole: told[/]"}.get(output.get("whole"), "…")
+            swept = "whole" if output.get("whole") else "[red]not whole: told[/]" if output else "…"
             outcomes = ", ".join(f"{count} {outcome}" for outcome, count in self._outcomes(region).items())
             total = fleet.unencrypted + fleet.encrypted + fleet.exempt
             table.add_row(name, str(total), swept, str(output.get("found", "…")), outcomes or "–")

@@ -288,8 +288,8 @@ class Soak:
         """Do it while CloudTrail tells EventBridge nothing."""
         before = self.unannounced | set()
         self.world.trail_is_logging = False
+        calls = len(self.world.sagemaker.calls)
         try:
-            calls = len(self.world.sagemaker.calls)
             deed()
         finally:
             self.world.trail_is_logging = True
