@@ -83,7 +83,7 @@ class Sweep(Machine):
             "StartRemediations",
             functions.start_remediations,
             "Start the ordinary workflow for what was found: a card each, or a digest that asks about many",
-            payload={"sweepId": EXECUTION_NAME},
+            payload=f'{{% {{ {_SWEEP_ID}, "place": $states.input.place }} %}}',
             retries=[AWS_BUSY],
         )
         more_to_start = sfn.Choice.jsonata(self, "MoreToStart?", comment="A few at a time")

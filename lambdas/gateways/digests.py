@@ -5,6 +5,7 @@ pk                           sk                      what
 ===========================  ======================  ====================================================
 ``sweep``                    ``lock``                the sweep that is under way, as a lease
 ``sweep#<id>``               ``batch#<number>``      endpoints that were listed, and what was seen of them
+``sweep#<id>``               ``found#<route>#<key>`` an unencrypted endpoint, worst first in the keys' order
 ``sweep#<id>``               ``told``                people know that it is not whole
 ``digest#<id>``              ``digest``              the card for what a sweep found on a route
 ``digest#<id>``              ``finding#<key>``       one endpoint, worst first in the order of the keys
@@ -68,6 +69,21 @@ class Digests:
         expires = {"expiresAt": int((now + _BATCHES_KEPT).timestamp())}
         self._table.put(_told_key(sweep_id), {"toldAt": iso(now), **expires})
 
+    def keep_found(self, sweep_id: str, route: str, key: str, finding: Finding, now: datetime) -> None:
+        expires = {"expiresAt": int((now + _BATCHES_KEPT).timestamp())}
+        sort_key = f"{_found_on(route)}{key}"
+        self._table.put({"pk": f"sweep#{sweep_id}", "sk": sort_key}, {**finding, **expires})
+
+    def found(
+        self, sweep_id: str, route: str, *, after: str = "", most: int | None = None
+    ) -> list[tuple[str, Finding]]:
+        """What a sweep found on a route, worst first; only what comes after a key, and no more than `most`."""
+        prefix = _found_on(route)
+        items = self._table.items(
+            f"sweep#{sweep_id}", begins_with=prefix, after=f"{prefix}{after}" if after else "", most=most
+        )
+        return [(key.removeprefix(prefix), cast("Finding", finding)) for key, finding in items]
+
     # -- digests
 
     def open(self, digest: Digest, now: datetime) -> Digest:
@@ -129,6 +145,10 @@ class Digests:
 @cache
 def digests() -> Digests:
     return Digests(Table(required("RECORDS_TABLE_NAME")), retention=required_days("RECORD_RETENTION_DAYS"))
+
+
+def _found_on(route: str) -> str:
+    return f"found#{route}#"
 
 
 def _told_key(sweep_id: str) -> dict[str, str]:

@@ -17,7 +17,7 @@ from gateways.survey import Look, Survey
 from handlers.shared.observability import logger, step
 from handlers.shared.planning import assessor, planned, required_surfaces
 from remediation.assessment import exemption
-from remediation.digest import digest_id, finding_key, remediation_id
+from remediation.digest import finding_key, remediation_id
 from remediation.errors import RemediationError
 from remediation.record import Finding
 from remediation.sweep import Seen, is_covered
@@ -85,7 +85,7 @@ def _take_in(seen: Seen, sweep_id: str, look: Look | RemediationError | None, no
         else:
             found = _found(sweep_id, look, tags, now)
     if found:
-        digests().add_finding(digest_id(sweep_id, found.route), found.key, found.finding, now)
+        digests().keep_found(sweep_id, found.route, found.key, found.finding, now)
         seen.found[found.route] += 1
     elif verdict is Verdict.UNENCRYPTED:
         seen.covered += 1

@@ -29,12 +29,14 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     now, slack = datetime.now(UTC), patient_slack()
     digest, findings = read(event["digestId"])
     route = rules().named(digest["route"])
+    over = is_over(digest, findings, now)
+    if over:  # the card says so, too
+        digest = digests().note(digest["digestId"], {"closedAt": iso(now)})
     if "ts" not in digest:
         digest = _posted(digest, findings, route, slack)
     else:
         _brought_up_to_date(digest, findings, slack)
-    if is_over(digest, findings, now):
-        digests().note(digest["digestId"], {"closedAt": iso(now)})
+    if over:
         return {}
     if reminder_is_due(digest, stages(findings), route.reminder, now):
         _remind(digest, findings, route, slack, now)

@@ -1,10 +1,11 @@
 """StartRemediations: starts the ordinary workflow for what a sweep found, at a pace that Slack allows.
 
-Few findings on a route get a card each; many are asked about in one digest.
+Few findings on a route get a card each; many are asked about in a digest, or in several if they are very many.
 """
 
 from __future__ import annotations
 
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,7 +13,7 @@ from gateways.digests import digests
 from gateways.environment import required, rules
 from gateways.workflow import workflow
 from handlers.shared.observability import logger, step
-from remediation.digest import digest_id, new_digest
+from remediation.digest import LARGEST, digest_id, new_digest
 from remediation.record import Finding, iso
 from remediation.sweep import add_up
 
@@ -23,48 +24,71 @@ _PAUSE_SECONDS = 1
 _PAUSE_BETWEEN_CARDS_SECONDS = 3
 
 
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where to go on: after so many of a route's findings, the last of which has this key."""
+
+    route: str
+    after: str = ""
+    started: int = 0
+
+
 @step
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     now, sweep_id = datetime.now(UTC), str(event["sweepId"])
     found = add_up(digests().batches(sweep_id)).seen.found
-    for route, number in sorted(found.items()):
-        in_digest = number > int(required("DIGEST_ABOVE"))
-        if started := _start_some(sweep_id, route, now, in_digest=in_digest):
-            logger.info("remediations_started", route=route, started=started)
-            return {"waitSeconds": _PAUSE_SECONDS if in_digest else _PAUSE_BETWEEN_CARDS_SECONDS}
+    place = _Place(**event["place"]) if event.get("place") else _Place("")
+    for route in sorted(found):
+        if route < place.route:
+            continue
+        at = place if route == place.route else _Place(route)
+        in_digest = found[route] > int(required("DIGEST_ABOVE"))
+        if next_place := _start_some(sweep_id, at, now, in_digest=in_digest):
+            pause = _PAUSE_SECONDS if in_digest else _PAUSE_BETWEEN_CARDS_SECONDS
+            return {"waitSeconds": pause, "place": asdict(next_place)}
     return {}
 
 
-def _start_some(sweep_id: str, route: str, now: datetime, *, in_digest: bool) -> int:
-    """Start the next of a route's findings; how many that were."""
-    digest = digest_id(sweep_id, route)
-    findings = digests().findings(digest)
-    to_start = [(key, finding) for key, finding in findings if "begunAt" not in finding]
-    if in_digest and to_start:
-        _open_digest(sweep_id, route, findings[0][1], now)
-    for key, finding in to_start[: _AT_ONCE if in_digest else 1]:
-        asked_in = {"digestId": digest, "findingKey": key} if in_digest else {}
+def _start_some(sweep_id: str, at: _Place, now: datetime, *, in_digest: bool) -> _Place | None:
+    """Start the next of a route's findings; where to go on, or None if there were no more.
+
+    Run again, it starts the same executions by the same names, and so nothing.
+    """
+    found = digests().found(sweep_id, at.route, after=at.after, most=_AT_ONCE if in_digest else 1)
+    for index, (key, finding) in enumerate(found, at.started):
+        asked_in: dict[str, str] = {}
+        if in_digest:
+            digest = _digest_with(sweep_id, at.route, index // LARGEST, key, finding, now)
+            asked_in = {"digestId": digest, "findingKey": key}
         machine_input = {"endpointName": finding["endpointName"], "trigger": _trigger(finding, now)}
-        workflow().start(
-            required("REMEDIATION_WORKFLOW_ARN"), finding["remediationId"], {**machine_input, **asked_in}
+        machine = required("REMEDIATION_WORKFLOW_ARN")
+        workflow().start(machine, finding["remediationId"], {**machine_input, **asked_in})
+    if not found:
+        return None
+    logger.info("remediations_started", route=at.route, started=len(found), in_digest=in_digest)
+    return _Place(at.route, found[-1][0], at.started + len(found))
+
+
+def _digest_with(  # noqa: PLR0917  # what a finding's place in a digest is made of
+    sweep_id: str, route: str, part: int, key: str, finding: Finding, now: datetime
+) -> str:
+    """Put a finding into its digest; the first one opens that, and starts what shows it."""
+    digest = digest_id(sweep_id, route, part)
+    if digests().find(digest) is None:
+        trigger = _trigger(finding, now)
+        opened = new_digest(
+            sweep_id,
+            rules().named(route),
+            part,
+            account_id=trigger["accountId"],
+            region=trigger["region"],
+            runbook_url=rules().runbook_url,
+            now=now,
         )
-        digests().note_finding(digest, key, {"begunAt": iso(now)})
-    return len(to_start[: _AT_ONCE if in_digest else 1])
-
-
-def _open_digest(sweep_id: str, route: str, first: Finding, now: datetime) -> None:
-    """Put the digest on record, and start what posts its card and keeps that up to date."""
-    trigger = _trigger(first, now)
-    digest = new_digest(
-        sweep_id,
-        rules().named(route),
-        account_id=trigger["accountId"],
-        region=trigger["region"],
-        runbook_url=rules().runbook_url,
-        now=now,
-    )
-    digests().open(digest, now)
-    workflow().start(required("DIGEST_WORKFLOW_ARN"), digest["digestId"], {"sweepId": sweep_id})
+        digests().open(opened, now)
+    digests().add_finding(digest, key, finding, now)
+    workflow().start(required("DIGEST_WORKFLOW_ARN"), digest, {"sweepId": sweep_id})
+    return digest
 
 
 def _trigger(finding: Finding, now: datetime) -> dict[str, str]:

@@ -13,6 +13,7 @@ from remediation.route import Route
 from remediation.vocabulary import ApprovalStatus, Outcome
 
 ACTION_ID = "review"  # of the card's button
+LARGEST = 1000  # findings in one digest: its list has to be read while Slack waits for an answer
 
 # Remediations, digests and their names are told apart by these, whoever makes them and how often.
 _NAMESPACE = uuid.UUID("5ea1b01a-7d1e-4e57-9d1e-5ea1b01a7d1e")
@@ -32,9 +33,9 @@ class Stage(StrEnum):
     ENDED = "ENDED"  # with another outcome
 
 
-def digest_id(sweep_id: str, route: str) -> str:
-    """The same however often the step that asks is run."""
-    return str(uuid.uuid5(_NAMESPACE, f"{sweep_id}/route/{route}"))
+def digest_id(sweep_id: str, route: str, part: int = 0) -> str:
+    """The same however often the step that asks is run; `part` counts a route's digests from 0."""
+    return str(uuid.uuid5(_NAMESPACE, f"{sweep_id}/route/{route}/{part}"))
 
 
 def remediation_id(sweep_id: str, endpoint_name: str) -> str:
@@ -69,10 +70,17 @@ def is_over(digest: Digest, findings: Iterable[Finding], now: datetime) -> bool:
 
 
 def new_digest(
-    sweep_id: str, route: Route, *, account_id: str, region: str, runbook_url: str, now: datetime
+    sweep_id: str,
+    route: Route,
+    part: int = 0,
+    *,
+    account_id: str,
+    region: str,
+    runbook_url: str,
+    now: datetime,
 ) -> Digest:
     return {
-        "digestId": digest_id(sweep_id, route.name),
+        "digestId": digest_id(sweep_id, route.name, part),
         "sweepId": sweep_id,
         "route": route.name,
         "mode": route.mode,

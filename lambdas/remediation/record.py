@@ -227,7 +227,6 @@ class Finding(TypedDict):
     sourceConfigName: str
     surfaces: list[str]  # those that lack a key that counts
     instanceTypes: list[str]
-    begunAt: NotRequired[str]  # its remediation; not `startedAt`, by which records are found
     approvalId: NotRequired[str]  # it can be decided
     approvals: NotRequired[int]  # given, where more than one is needed
     decision: NotRequired[str]

@@ -37,8 +37,10 @@ def sweep(bench: Bench, sweep_id: str = SWEEP) -> dict[str, Any]:
 def start_all(bench: Bench, sweep_id: str = SWEEP) -> list[int]:
     """Start until nothing is left to start; how many seconds it paused each time."""
     pauses: list[int] = []
-    while "waitSeconds" in (answer := bench.run(start_remediations.handler, sweepId=sweep_id)):
+    place = None
+    while "waitSeconds" in (answer := bench.run(start_remediations.handler, sweepId=sweep_id, place=place)):
         pauses.append(answer["waitSeconds"])
+        place = answer["place"]
     return pauses
 
 
@@ -54,7 +56,7 @@ def test_an_unencrypted_endpoint_is_found_and_an_encrypted_one_is_not(bench: Ben
     bench.make_endpoint("safe", KmsKeyId=KEY_ARN)
     swept = sweep(bench)
     assert (swept["whole"], swept["listed"], swept["unencrypted"], swept["found"]) == (True, 2, 1, 1)
-    [(_, finding)] = digests().findings(DIGEST)
+    [(_, finding)] = digests().found(SWEEP, "default")
     assert finding["endpointName"] == "fraud"
     assert finding["surfaces"] == ["instance-volume"]
     assert finding["instanceTypes"] == ["ml.m5.large"]
@@ -187,7 +189,8 @@ def test_many_findings_are_asked_about_in_one_digest(bench: Bench) -> None:
     sweep(bench)
     assert start_all(bench) == [1]
     assert [one[1]["digestId"] for one in started(bench)] == [DIGEST] * 3
-    assert [name for name, _ in started(bench, "digest")] == [DIGEST]
+    assert {name for name, _ in started(bench, "digest")} == {DIGEST}
+    assert len(digests().findings(DIGEST)) == 3
     assert len({name for name, _ in started(bench)}) == 3
 
 
@@ -195,10 +198,25 @@ def test_a_step_that_is_run_again_starts_nothing_twice(bench: Bench) -> None:
     """Killed after it has started an execution, and before that was on record."""
     bench.make_endpoint("fraud")
     sweep(bench)
-    start_all(bench)
+    first = bench.run(start_remediations.handler, sweepId=SWEEP)
     again = bench.run(start_remediations.handler, sweepId=SWEEP)
-    assert again == {}
-    assert [name for name, _ in started(bench)] == [remediation_id(SWEEP, "fraud")]
+    assert first == again
+    assert {name for name, _ in started(bench)} == {remediation_id(SWEEP, "fraud")}, (
+        "one execution, by its name"
+    )
+
+
+def test_very_many_findings_are_asked_about_in_several_digests(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(start_remediations, "LARGEST", 2)
+    for name in ("fraud", "churn", "risk"):
+        bench.make_endpoint(name)
+    sweep(bench)
+    start_all(bench)
+    parts = [digest_id(SWEEP, "default", part) for part in (0, 1)]
+    assert [len(digests().findings(part)) for part in parts] == [2, 1]
+    assert {name for name, _ in started(bench, "digest")} == {*parts}
 
 
 # -- a remediation in a digest

@@ -137,7 +137,6 @@ def finding(**members: Any) -> Finding:
     ("members", "expected"),
     [
         ({}, Stage.CHECKING),
-        ({"begunAt": iso(NOW)}, Stage.CHECKING),
         ({"approvalId": "a"}, Stage.WAITING),
         ({"approvalId": "a", "approvals": 1}, Stage.WAITING),
         ({"approvalId": "a", "decision": "APPROVED"}, Stage.APPROVED),
