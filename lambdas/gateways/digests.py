@@ -77,7 +77,7 @@ class Digests:
     def found(
         self, sweep_id: str, route: str, *, after: str = "", most: int | None = None
     ) -> list[tuple[str, Finding]]:
-        """What a sweep found on a route, worst first; only what comes after a key, and no more than `most`."""
+        """What a sweep found on a route, worst first; only what comes after a key, and at most so many."""
         prefix = _found_on(route)
         items = self._table.items(
             f"sweep#{sweep_id}", begins_with=prefix, after=f"{prefix}{after}" if after else "", most=most

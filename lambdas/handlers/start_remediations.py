@@ -1,6 +1,6 @@
 """StartRemediations: starts the ordinary workflow for what a sweep found, at a pace that Slack allows.
 
-Few findings on a route get a card each; many are asked about in a digest, or in several if they are very many.
+Few findings on a route get a card each; many are asked about in a digest, very many in several.
 """
 
 from __future__ import annotations
