@@ -96,6 +96,7 @@ def test_a_sweep_that_is_stopped_lets_the_next_one_begin(unannounced: Loop) -> N
     execution = begin(world)
     world.settle()
     world.client("stepfunctions").stop_execution(executionArn=execution.exec_arn)
+    world.clock.advance_to_next_timer()  # moto ends a retry's pause only when it is over
     world.settle()
     world.sagemaker.faults.bring_region_up(world.region)
     assert sweep(world)["found"] == 1
