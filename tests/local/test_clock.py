@@ -25,11 +25,11 @@ def clock() -> Clock:
 def test_those_who_are_due_wake_and_the_others_wait_on(clock: Clock) -> None:
     woken: list[int] = []
 
-    def wait(seconds: int) -> None:
+    def sleep(seconds: int) -> None:
         clock.sleep(seconds)
         woken.append(seconds)
 
-    threads = [threading.Thread(target=wait, args=(seconds,), daemon=True) for seconds in (10, 20, 30)]
+    threads = [threading.Thread(target=sleep, args=(seconds,), daemon=True) for seconds in (10, 20, 30)]
     for thread in threads:
         thread.start()
     _until(clock, 3)

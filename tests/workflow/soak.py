@@ -35,7 +35,7 @@ Deed = Callable[[], bool]  # whether there was something to do it to
 
 _MINUTE, _HOUR, _DAY = 60, 3600, 86_400
 _STEPS = (5, 40, 2 * _MINUTE, 10 * _MINUTE, 20 * _MINUTE, _HOUR, 2 * _HOUR)
-_UNENCRYPTED_AT_FIRST = 0.1
+_UNENCRYPTED_AT_FIRST = 0.03
 _TAGS: tuple[dict[str, str], ...] = (
     *(({},) * 8),
     {"route": "automatic"},
@@ -287,6 +287,7 @@ class Soak:
     def _unheard(self, deed: Deed) -> bool:
         """Do it while CloudTrail tells EventBridge nothing."""
         before = self.unannounced | set()
+        calls = len(self.world.sagemaker.calls)
         self.world.trail_is_logging = False
         calls = len(self.world.sagemaker.calls)
         try:
@@ -403,7 +404,8 @@ class Soak:
         return True
 
     def _break_down(self) -> bool:
-        self.world.sagemaker.faults.break_down(self.chance.choice(_OUR_CALLS), self.chance.randint(1, 8))
+        # fewer than Lambda's three tries of an event make: here they come without the minutes in between
+        self.world.sagemaker.faults.break_down(self.chance.choice(_OUR_CALLS), self.chance.randint(1, 4))
         return True
 
     def _lose_answer(self) -> bool:
@@ -488,7 +490,8 @@ class Soak:
         call = self._any(sorted(set(self.world.runner.calls)))
         if call is None:
             return False
-        self.world.runner.inject(*call, kind)
+        function, operation = call
+        self.world.runner.inject(function, operation, kind)
         if kind not in _PASSING:
             self._in(20 * _MINUTE, self.world.runner.stop_injecting)
         return True

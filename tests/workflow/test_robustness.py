@@ -236,6 +236,7 @@ def test_a_stopped_executions_twin_is_deleted_if_nothing_uses_it(loop: Loop) -> 
     loop.world.settle()
     assert len(loop.configs()) == 2, "the twin is there, and the update will be tried again"
     loop.world.client("stepfunctions").stop_execution(executionArn=execution.exec_arn)
+    loop.world.clock.advance(10)  # moto stops an execution between two tries only when the pause is over
     loop.world.settle()
     assert {config["EndpointConfigName"] for config in loop.configs()} == {loop.config}
     assert loop.record(execution)["outcome"] == "FAILED"
