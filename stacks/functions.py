@@ -378,7 +378,7 @@ class Functions(Construct):
                 "REMEDIATION_WORKFLOW_ARN": workflow_arns.remediation,
                 "DIGEST_WORKFLOW_ARN": workflow_arns.digest,
             },
-            records=("Query", "GetItem", "PutItem", "UpdateItem"),
+            records=("Query", "GetItem", "PutItem"),
             timeout=_TELLING_TIMEOUT,
             statements=[
                 _allow("states:StartExecution", [workflow_arns.remediation, workflow_arns.digest]),

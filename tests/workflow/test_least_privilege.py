@@ -15,7 +15,7 @@ from local.iam.policy import Policy, covers
 from local.template import ACCOUNT_ID
 from local.world import World
 from tests.conftest import SPECIAL_SETTINGS, synthesized
-from tests.workflow import stories
+from tests.workflow import stories, sweeps
 from tests.workflow.loop import Loop, Ops, Worlds
 
 pytestmark = pytest.mark.xdist_group("privileges")
@@ -32,6 +32,8 @@ NOT_CALLED = {
         "sqs:SendMessage",
     ): "Lambda, with the event that an asynchronous run failed on; the local bus keeps it as undelivered",
     ("close_backout", "sqs:SendMessage"): "Lambda, as above",
+    ("close_sweep", "sqs:SendMessage"): "Lambda, as above",
+    ("delete_unused_twin", "sqs:SendMessage"): "Lambda, as above",
 }
 # the runtime writes logs and traces, by whatever a function does
 _RUNTIMES = ("logs:", "xray:")
@@ -109,10 +111,31 @@ def misunderstood(loop: Loop) -> None:
     assert loop.world.run(backout)["outcome"] == "FAILED"
 
 
+def swept(loop: Loop) -> None:
+    """Twice at once, of which one finds what a digest asks about; then in a region that does not answer."""
+    world = loop.world
+    world.trail_is_logging = False
+    found = [sweeps.make(world, f"{loop.name}-{number}") for number in range(11)]
+    world.clock.advance(700)
+    first, second = sweeps.begin(world), sweeps.begin(world)
+    world.run(first)
+    world.run(second)
+    world.settle()
+    sweeps.decide(world, sweeps.card(world), found[:1], "encrypt")
+    world.run(sweeps.watch(world))
+    assert [one.outcome() for one in found] == ["ENCRYPTED", *["EXPIRED"] * 10]
+    for one in found:
+        one.delete()
+    world.sagemaker.faults.take_region_down(world.region)
+    assert sweeps.sweep(world)["whole"] is False
+    world.sagemaker.faults.bring_region_up(world.region)
+    world.trail_is_logging = True
+
+
 STORIES: tuple[Callable[[Loop], object], ...] = (
     stories.expired, stories.rolled_back, stories.superseded, stories.observed,
     returned_to_a_config_that_is_gone, encrypted_by_hand, denied_by_a_group, reported_twice, stopped,
-    misunderstood, not_returned_and_retired,
+    misunderstood, not_returned_and_retired, swept,
 )  # fmt: skip
 
 
@@ -274,11 +297,13 @@ def test_what_the_settings_allow_besides_is_used_too(usual: Permissions, users_k
     loop.people.delete_endpoint_config(EndpointConfigName=loop.config)
     loop.click("backout")
     assert world.run(loop.backout())["outcome"] == "BACKED_OUT"
+    assert sweeps.sweep(world)["whole"] is True
     assert world.runner.refused == []
     before = {(handler, action) for handler, action, _ in usual}
     added = {one for one in _granted(world) if one[:2] not in before}
     assert {(handler, action) for handler, action, _ in added} == {
         ("check_encryption", "kms:DescribeKey"),
+        ("assess_endpoints", "kms:DescribeKey"),
         ("check_feasibility", "kms:GetKeyPolicy"),
         ("check_feasibility", "iam:SimulatePrincipalPolicy"),
         ("restore_config", "kms:CreateGrant"),
