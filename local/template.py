@@ -77,7 +77,9 @@ class Template:
                 return _SUBSTITUTION.sub(lambda match: self._substitution(match[1], variables), text)
             case "Fn::Select":
                 index, parts = argument
-                return self.resolve(parts)[int(index)]
+                found = self.resolve(parts)
+                # of an ARN's parts, who knows resources by their names alone has just the name, the last one
+                return found[min(int(index), len(found) - 1)]
             case "Fn::Split":
                 separator, text = argument
                 return self.resolve(text).split(separator)
