@@ -24,6 +24,7 @@ _ROOT = Path(__file__).resolve().parent.parent
 _PAGE = _ROOT / "docs/cost.md"
 _README = _ROOT / "README.md"
 _EVENTS = 1000
+_BATCH_SECONDS = 40  # of a sweep: a hundred endpoints at half of 5 a second
 
 PRICES_OF = "us-east-1, November 2026, without free tiers"
 _AWS = "https://aws.amazon.com"
@@ -108,6 +109,13 @@ creation is three transitions and one invocation; the stand-in for SageMaker tak
 A metric is billed for the hours in which something was counted, at $0.30 a month each; a quiet month has
 none. The dashboard is free as one of an account's first three that show at most 50 metrics; else it is $3.
 
+## A sweep
+
+For each 1,000 endpoints, at the default half of SageMaker's quotas: ten batches, each an invocation of
+{_BATCH_SECONDS} s (a hundred endpoints at 2.5 a second) and two transitions of its own, and some ten
+transitions around them. That is ${_sweep(memory_mb):.4f} a sweep, ${30 * _sweep(memory_mb):.2f} a month if it
+is daily; computed, not counted. What it finds costs as above.
+
 ## What SageMaker bills
 
 While an endpoint is updated, the new instances run beside the old ones: for each update, some quarter of
@@ -184,6 +192,18 @@ def _markdown(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
     lines = [[first, *others], *rows]
     texts = [f"| {' | '.join(line)} |" for line in lines]
     return "\n".join([texts[0], f"|---|{'--:|' * len(others)}", *texts[1:]])
+
+
+def _sweep(memory_mb: int) -> float:
+    """Dollars for looking at 1,000 endpoints."""
+    batches, around = 10, 10
+    billed = {
+        "transition": 2 * batches + around,
+        "invocation": batches + 3,
+        "GB-second": batches * _BATCH_SECONDS * memory_mb / 1024,
+        "trace": batches + 3,
+    }
+    return sum(PRICES[name].each * number for name, number in billed.items())
 
 
 def _dollars(one: Count) -> str:
