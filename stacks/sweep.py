@@ -17,12 +17,18 @@ from constructs import Construct
 from stacks.acknowledgements import acknowledge, acknowledge_policy
 from stacks.functions import Functions
 from stacks.log_groups import LogGroups
-from stacks.state_machine import AWS_BUSY, ERROR, EXECUTION_NAME, SLACK_DOWN, Machine, when
+from stacks.state_machine import AWS_BUSY, ERROR, EXECUTION_NAME, SLACK_DOWN, Machine, Retry, when
 
 # The hour at which it begins is nobody's business, and every region's at once would be a burst.
 _FLEXIBLE_WINDOW = cdk.Duration.minutes(15)
 _RETRY_FOR = cdk.Duration.hours(6)
 _RETRIES = 20
+
+# The functions keep a pace, and back off by themselves, before they give up; and tomorrow is another sweep.
+_STILL_BUSY = Retry(
+    ["Throttled", "ServiceUnavailable"],
+    interval_seconds=60, backoff_rate=2, max_delay_seconds=600, max_attempts=4,
+)  # fmt: skip
 
 _SWEEP_ID = f'"sweepId": {EXECUTION_NAME.removeprefix("{% ").removesuffix(" %}")}'
 # One expression each, so that a member that is absent is left out instead of being an error.
@@ -74,7 +80,7 @@ class Sweep(Machine):
             functions.list_endpoints,
             "Begin the sweep, unless another one is under way; then list a thousand endpoints at a time",
             payload=_WHERE_TO_GO_ON,
-            retries=[AWS_BUSY],
+            retries=[_STILL_BUSY],
         )
         another = sfn.Choice.jsonata(self, "AnotherSweep?", comment="One at a time: nobody is asked twice")
         assess = self._assess(functions)
@@ -122,7 +128,7 @@ class Sweep(Machine):
             functions.assess_endpoints,
             "Read each endpoint and its config, as the audit does; keep those that are to be asked about",
             payload="{% $states.input %}",
-            retries=[AWS_BUSY],
+            retries=[_STILL_BUSY],
         )
         not_looked_at = sfn.Pass.jsonata(
             self, "BatchNotLookedAt", comment="The sweep goes on, and tells of this batch at its end"

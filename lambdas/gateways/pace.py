@@ -41,12 +41,12 @@ class Pace:
         rate: float | None,
         *,
         clock: Callable[[], float] = time.monotonic,
-        sleep: Callable[[float], None] = time.sleep,
+        sleep: Callable[[float], None] | None = None,
     ) -> None:
         self.rate = rate
         self._interval = 1 / rate if rate else 0.0
         self._clock = clock
-        self._sleep = sleep
+        self._sleep = sleep or time.sleep
         self._next = clock()
         self._pause = _FIRST_PAUSE_SECONDS
         self._lock = threading.Lock()
