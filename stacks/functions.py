@@ -331,7 +331,7 @@ class Functions(Construct):
         self.retire_old_config = self._function(
             "RetireOldConfig",
             "When the time for backing out is over, deletes the old config, if no endpoint uses it",
-            environment=secret | rules | {"RETIRE_OLD_CONFIG": str(settings.retire_old_config).lower()},
+            environment=secret | {"RETIRE_OLD_CONFIG": str(settings.retire_old_config).lower()},
             records=("GetItem", "PutItem", "UpdateItem", "DeleteItem"),
             timeout=_SCAN_TIMEOUT,
             statements=[

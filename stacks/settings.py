@@ -70,7 +70,7 @@ _REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-\d")
 _NAME_PREFIX = re.compile(r"(?=.{1,40}$)[A-Za-z](-?[A-Za-z0-9])*")
 # At least an hour apart. https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html
 _SCHEDULE = re.compile(
-    r"rate\(([1-9]\d* (hours|days)|1 (hour|day))\)|cron\([\d,*/?LW#A-Z-]+( [\d,*/?LW#A-Z-]+){5}\)|"
+    r"rate\((([2-9]|[1-9]\d+) (hours|days)|1 (hour|day))\)|cron\([\d,*/?LW#A-Z-]+( [\d,*/?LW#A-Z-]+){5}\)|"
 )
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 # https://docs.aws.amazon.com/IAM/latest/APIReference/API_Policy.html

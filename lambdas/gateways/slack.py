@@ -205,6 +205,11 @@ def slack_secret() -> SlackSecret:
     return SlackSecret(required("SLACK_SECRET_ARN"))
 
 
+def patient_slack() -> Slack:
+    """Slack, for a step that can wait where Slack asks for it."""
+    return Slack(slack_secret(), longest_pause=LONGEST_PAUSE_SECONDS)
+
+
 def is_from_slack(
     secret: SlackSecret, *, body: str, timestamp: str | None, signature: str | None, now: float
 ) -> bool:

@@ -7,8 +7,8 @@ from typing import Any
 
 from gateways.digests import digests
 from gateways.environment import required, rules
+from gateways.slack import patient_slack
 from handlers.shared.observability import count, gauge, logger, step
-from handlers.shared.telling import patient_slack
 from remediation.closing import error_in_words
 from remediation.slack_text import Message
 from remediation.sweep import add_up, incomplete

@@ -11,10 +11,9 @@ from typing import Any
 from gateways.digests import digests
 from gateways.environment import rules
 from gateways.records import records
-from gateways.slack import Slack
+from gateways.slack import Slack, patient_slack
 from gateways.workflow import workflow
 from handlers.shared.observability import count, logger, step
-from handlers.shared.telling import patient_slack
 from remediation import card
 from remediation.approval import decision_entry, decision_facts, new_approval_id, status_at_first
 from remediation.errors import InvalidInput, RemediationError

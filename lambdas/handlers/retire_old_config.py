@@ -13,8 +13,8 @@ from typing import Any
 from gateways.environment import required
 from gateways.records import records
 from gateways.sagemaker import sagemaker
+from gateways.slack import patient_slack
 from handlers.shared.observability import count, logger, step
-from handlers.shared.telling import patient_slack
 from remediation import card
 from remediation.progress import uses
 from remediation.record import Remediation, from_iso, happened, iso, required_fact

@@ -7,10 +7,9 @@ from typing import Any
 
 from gateways.digests import digests
 from gateways.environment import rules
-from gateways.slack import Slack
+from gateways.slack import Slack, patient_slack
 from handlers.shared.digesting import fingerprint_of, read, rewrite
 from handlers.shared.observability import count_error, logger, step
-from handlers.shared.telling import patient_slack
 from remediation import digest_card
 from remediation.approval import is_last_reminder
 from remediation.digest import (

@@ -9,12 +9,21 @@ from typing import Any
 import pytest
 
 import app
-from stacks import approvals_api, encryption_key, functions, records, slack_secret, state_machine, trigger
+from stacks import (
+    approvals_api,
+    encryption_key,
+    functions,
+    records,
+    slack_secret,
+    state_machine,
+    sweep,
+    trigger,
+)
 from tests.infrastructure.conftest import Elsewhere
 from tests.infrastructure.template import Template
 
-_SPEAKING = (approvals_api, encryption_key, functions, records, slack_secret, trigger)
-_SPEAKING_OF_POLICIES = (functions, state_machine, trigger)
+_SPEAKING = (approvals_api, encryption_key, functions, records, slack_secret, sweep, trigger)
+_SPEAKING_OF_POLICIES = (functions, state_machine, sweep, trigger)
 
 
 def _say_nothing(*_: object, **__: object) -> None: ...
@@ -122,6 +131,7 @@ def test_whatever_takes_tags_has_those_of_the_settings(elsewhere: Elsewhere) -> 
         "AWS::ApiGatewayV2::Integration", "AWS::ApiGatewayV2::Route",
         "AWS::IAM::Policy", "AWS::Lambda::Alias", "AWS::Lambda::EventInvokeConfig", "AWS::Lambda::Permission",
         "AWS::Lambda::Version", "AWS::SNS::Subscription", "AWS::SNS::TopicPolicy", "AWS::SQS::QueuePolicy",
+        "AWS::Scheduler::Schedule",
     }  # fmt: skip
 
 

@@ -104,12 +104,13 @@ def test_the_environment_has_every_setting_that_the_code_asks_for_and_no_other(t
         environment: dict[str, str] = function["Environment"]["Variables"]
         assert common.items() <= environment.items()
         source = "\n".join(path.read_text() for path in sources(handler))
-        asked = set(re.findall(r'required(?:_list|_seconds|_days)?\("([A-Z_]+)"\)', source))
-        if "slack_secret" in source:
+        asked = set(re.findall(r'required(?:_list|_seconds|_days|_share)?\("([A-Z_]+)"\)', source))
+        if "slack_secret" in source or "patient_slack" in source:
             asked.add("SLACK_SECRET_ARN")
         if "rules()" in source:
             asked.add("DECISION_RULES")
         asked -= {"VIA_S3", "VIA_SAGEMAKER"}  # for a user's key only
+        asked.discard("AWS_REGION")  # which Lambda sets
         assert asked <= environment.keys(), handler
         assert environment.keys() - common.keys() <= asked, handler
 
@@ -125,8 +126,13 @@ def test_the_settings_arrive_in_the_functions(template: Template) -> None:
     assert {name for name, given in variables.items() if "DECISION_RULES" in given} == {
         "check_encryption", "check_feasibility", "request_approval", "slack_interactions", "decisions",
         "remind_or_expire", "await_in_service", "poll_endpoint", "close_remediation", "close_backout",
-        "retire_old_config",
+        "assess_endpoints", "start_remediations", "close_sweep", "show_digest",
     }  # fmt: skip
+    assert variables["start_remediations"]["DIGEST_ABOVE"] == "10"
+    assert {name for name, given in variables.items() if given.get("QUOTA_SHARE") == "50"} == {
+        "list_endpoints", "assess_endpoints",
+    }  # fmt: skip
+    assert variables["await_in_service"]["CONCURRENT_UPDATES"] == "5"
     assert variables["poll_endpoint"]["UPDATE_DEADLINE_SECONDS"] == "36000"
     assert variables["slack_interactions"]["SLACK_SECRET_ARN"] == template.outputs["SlackSecretArn"]
     for handler in ("check_encryption", "create_encrypted_config", "poll_endpoint"):
@@ -158,7 +164,7 @@ def test_the_words_in_the_settings_are_those_of_the_code() -> None:
 
 def test_no_role_has_a_managed_policy(template: Template) -> None:
     roles = template.resources("AWS::IAM::Role")
-    assert len(roles) == len(HANDLERS) + 4  # the three state machines', EventBridge's
+    assert len(roles) == len(HANDLERS) + 7  # the five state machines', EventBridge's, the schedule's
     assert [name for name, role in roles.items() if "ManagedPolicyArns" in role["Properties"]] == []
 
 
@@ -343,7 +349,8 @@ def actions_in_code(handler: str) -> set[str]:
     source = "\n".join(path.read_text().replace("from __future__", "# ") for path in sources(handler))
     # the secret is under a key of our own
     of_secret = {"secretsmanager:GetSecretValue", "kms:Decrypt"}
-    found = of_secret if "slack_secret()" in source else set[str]()
+    reads_secret = "slack_secret()" in source or "patient_slack()" in source
+    found = of_secret if reads_secret else set[str]()
     for node in ast.walk(ast.parse(source)):
         match node:
             case ast.Call(func=ast.Attribute(value=ast.Call(func=ast.Name(id=gateway)), attr=method)) if (

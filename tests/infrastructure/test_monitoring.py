@@ -83,6 +83,7 @@ def test_the_functions_whose_errors_nothing_tries_again_are_watched(template: Te
         "handlers.decisions.handler",
         "handlers.close_remediation.handler",
         "handlers.close_backout.handler",
+        "handlers.close_sweep.handler",
     }
 
 
@@ -100,7 +101,7 @@ def test_each_alarm_leads_to_a_page_of_the_runbook_and_each_page_is_led_to(templ
 def emitted() -> set[str]:
     """What the handlers count and measure, with the dimensions they give."""
     sources = "\n".join(path.read_text() for path in (ROOT / "lambdas/handlers").rglob("*.py"))
-    calls = re.findall(r'\b(?:count|measure)\("(\w+)"(?:, (\w+)=)?', sources)
+    calls = re.findall(r'\b(?:count|measure|gauge)\("(\w+)"(?:, (\w+)=)?', sources)
     return {" ".join(filter(None, call)) for call in calls}
 
 

@@ -159,13 +159,17 @@ def test_only_the_updating_functions_role_is_left_out(template: Template) -> Non
         assert len(matching(template, event(assumed(role)))) == 1
 
 
-@pytest.mark.parametrize("part", ["Remediation", "Backout"])
+# by so many rules: a remediation's own twin may be left behind, too
+@pytest.mark.parametrize(
+    ("part", "called", "by"),
+    [("Remediation", "remediationId", 2), ("Backout", "remediationId", 1), ("Sweep", "sweepId", 1)],
+)
 @pytest.mark.parametrize(
     ("status", "closed"),
-    [("FAILED", 1), ("TIMED_OUT", 1), ("ABORTED", 1), ("RUNNING", 0), ("SUCCEEDED", 0)],
+    [("FAILED", True), ("TIMED_OUT", True), ("ABORTED", True), ("RUNNING", False), ("SUCCEEDED", False)],
 )
-def test_an_execution_that_ended_unclosed_is_closed(
-    template: Template, part: str, status: str, closed: int
+def test_an_execution_that_ended_unclosed_is_closed(  # noqa: PLR0917  # the table's columns
+    template: Template, part: str, called: str, by: int, status: str, closed: bool
 ) -> None:
     machine = template.outputs[f"{part}StateMachineArn"]
     happened = {
@@ -179,10 +183,10 @@ def test_an_execution_that_ended_unclosed_is_closed(
         },
     }
     rules = matching(template, happened)
-    assert len(rules) == closed
+    assert len(rules) == (by if closed else 0)
     for rule in rules:
         assert delivered(rule, happened) == {
-            "remediationId": "run-1",
+            called: "run-1",
             "executionArn": "arn:execution",
             "outcome": "FAILED",
             "reason": f"the execution ended as {status}",
@@ -196,7 +200,7 @@ def test_targets_retry_for_a_day_and_then_keep_the_event(template: Template) -> 
     assert not more
     assert queue["Properties"]["MessageRetentionPeriod"] == 14 * 24 * 3600
     assert queue["Properties"]["SqsManagedSseEnabled"] is True
-    assert len(template.rules()) == 4
+    assert len(template.rules()) == 6
     for rule in template.rules():
         (target,) = rule["Targets"]
         assert target["DeadLetterConfig"]["Arn"] == f"{queue_id}.Arn"
@@ -213,7 +217,7 @@ def test_the_queue_takes_messages_over_tls_only_and_from_each_rule(template: Tem
 
 def test_a_close_that_keeps_failing_is_kept_as_well(template: Template) -> None:
     invokes = template.resources("AWS::Lambda::EventInvokeConfig").values()
-    assert len(invokes) == 2  # of remediations, and of backouts
+    assert len(invokes) == 4  # of remediations and their twins, of backouts, and of sweeps
     (queue_id,) = template.resources("AWS::SQS::Queue")
     for invoke in invokes:
         assert invoke["Properties"]["DestinationConfig"]["OnFailure"]["Destination"] == f"{queue_id}.Arn"

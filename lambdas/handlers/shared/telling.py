@@ -4,18 +4,13 @@ from __future__ import annotations
 
 from gateways.environment import rules
 from gateways.records import records
-from gateways.slack import LONGEST_PAUSE_SECONDS, Slack, slack_secret
+from gateways.slack import Slack, patient_slack, slack_secret
 from handlers.shared.observability import count, logger
 from remediation import card, thread
 from remediation.errors import MessageGone, RemediationError, RequestRefused
 from remediation.record import Approval, Remediation
 
 _TIMEOUT_SECONDS = 5
-
-
-def patient_slack() -> Slack:
-    """Slack, for a step that can wait where Slack asks for it."""
-    return Slack(slack_secret(), longest_pause=LONGEST_PAUSE_SECONDS)
 
 
 def show(remediation_id: str) -> None:
