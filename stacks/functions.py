@@ -203,7 +203,7 @@ class Functions(Construct):
             | secret
             | rules
             | {"CONCURRENT_UPDATES": str(settings.concurrent_updates)},
-            records=("GetItem", "PutItem", "UpdateItem"),
+            records=("GetItem", "UpdateItem"),
             statements=[describe_endpoint, *read_secret],
         )
         self.create_encrypted_config = self._function(

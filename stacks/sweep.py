@@ -14,7 +14,7 @@ from aws_cdk import aws_sqs as sqs
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
-from stacks.acknowledgements import acknowledge, acknowledge_policy
+from stacks.acknowledgements import acknowledge_policy
 from stacks.functions import Functions
 from stacks.log_groups import LogGroups
 from stacks.state_machine import AWS_BUSY, ERROR, EXECUTION_NAME, SLACK_DOWN, Machine, Retry, when
@@ -191,7 +191,7 @@ class SweepSchedule(Construct):
         """`expression` is EventBridge Scheduler's: ``rate(1 day)``, ``cron(0 6 * * ? *)``, in UTC."""
         super().__init__(scope, construct_id)
         role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("scheduler.amazonaws.com"))
-        schedule = scheduler.Schedule(
+        scheduler.Schedule(
             self,
             "Schedule",
             description="Begins a sweep over every endpoint",
@@ -207,8 +207,3 @@ class SweepSchedule(Construct):
             ),
         )
         acknowledge_policy(role, {})
-        acknowledge(
-            schedule,
-            "CKV_AWS_297",
-            reason="Its input is an empty object: there is nothing to keep from AWS's own key.",
-        )

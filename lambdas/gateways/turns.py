@@ -41,7 +41,7 @@ class Turns:
             return True
         turns = self._table.get(_KEY)
         if turns is None:
-            self._table.put(_KEY, {"holders": {}, "nextAt": iso(now)}, "attribute_not_exists(pk)")
+            self._table.update(_KEY, {"holders": {}, "nextAt": iso(now)}, "attribute_not_exists(pk)")
         elif not self._free_expired(turns, now):
             return False
         return self._change(remediation_id, *take)

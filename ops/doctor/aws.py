@@ -12,7 +12,7 @@ from ops.deployment import Deployment, NotDeployed
 from ops.doctor.findings import PUT_BACK, Finding, told, unfinished
 from remediation.feasibility import key_objection
 
-_MACHINES = ("Remediation", "Backout", "Retirement")
+_MACHINES = ("Remediation", "Backout", "Retirement", "Sweep")
 
 
 def stack(deployment: Deployment) -> Finding:

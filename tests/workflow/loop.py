@@ -45,6 +45,14 @@ def worlds() -> Iterator[Worlds]:
     worlds.stop()
 
 
+@pytest.fixture(scope="module")
+def alone(worlds: Worlds) -> Iterator[None]:
+    """A world of a module's own: what others have left in theirs would be found here, and the other way round."""
+    worlds.stop()
+    yield
+    worlds.stop()
+
+
 @pytest.fixture
 def world(worlds: Worlds, routed_assembly: Path) -> World:
     return worlds.of(routed_assembly)

@@ -9,7 +9,7 @@ import pytest
 from bench.burst import run
 from tests.workflow.loop import Worlds
 
-pytestmark = pytest.mark.xdist_group("soak")
+pytestmark = [pytest.mark.xdist_group("soak"), pytest.mark.usefixtures("alone")]
 
 
 def test_forty_events_at_once_are_forty_questions(worlds: Worlds, assembly: Path) -> None:

@@ -18,7 +18,7 @@ from tests.conftest import SPECIAL_SETTINGS, synthesized
 from tests.workflow import stories, sweeps
 from tests.workflow.loop import Loop, Ops, Worlds
 
-pytestmark = pytest.mark.xdist_group("privileges")
+pytestmark = [pytest.mark.xdist_group("privileges"), pytest.mark.usefixtures("alone")]
 
 # What a role allows and its function never calls: who does, in its name.
 NOT_CALLED = {
@@ -127,9 +127,11 @@ def swept(loop: Loop) -> None:
     for one in found:
         one.delete()
     world.sagemaker.faults.take_region_down(world.region)
-    assert sweeps.sweep(world)["whole"] is False
-    world.sagemaker.faults.bring_region_up(world.region)
-    world.trail_is_logging = True
+    try:
+        assert sweeps.sweep(world)["whole"] is False
+    finally:
+        world.sagemaker.faults.bring_region_up(world.region)
+        world.trail_is_logging = True
 
 
 STORIES: tuple[Callable[[Loop], object], ...] = (

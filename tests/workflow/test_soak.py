@@ -10,7 +10,7 @@ from tests.workflow.loop import Worlds
 from tests.workflow.soak import report, soaked
 
 # like the fault matrix, on a worker of its own
-pytestmark = pytest.mark.xdist_group("soak")
+pytestmark = [pytest.mark.xdist_group("soak"), pytest.mark.usefixtures("alone")]
 
 _SEED = 7
 

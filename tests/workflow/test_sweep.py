@@ -11,6 +11,8 @@ import pytest
 from tests.workflow.loop import Loop
 from tests.workflow.sweeps import begin, card, card_after, decide, make, sweep, watch
 
+pytestmark = [pytest.mark.xdist_group("sweep"), pytest.mark.usefixtures("alone")]
+
 KEY = "arn:aws:kms:us-east-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 
 
