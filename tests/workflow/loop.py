@@ -47,7 +47,7 @@ def worlds() -> Iterator[Worlds]:
 
 @pytest.fixture(scope="module")
 def alone(worlds: Worlds) -> Iterator[None]:
-    """A world of a module's own: what others have left in theirs would be found here, and the other way round."""
+    """A world of a module's own: what others left in theirs would be found here, and the other way round."""
     worlds.stop()
     yield
     worlds.stop()
