@@ -161,7 +161,10 @@ def test_an_account_without_endpoints_is_whole(bench: Bench) -> None:
 def test_a_list_that_is_throttled_for_good_is_tried_again_by_the_workflow(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("gateways.pace.time.sleep", lambda _: None)
+
+    def no_pause(_seconds: float) -> None: ...
+
+    monkeypatch.setattr("gateways.pace.time.sleep", no_pause)
     bench.hosting.faults.throttle("ListEndpoints", times=50)
     with pytest.raises(Throttled):
         bench.run(list_endpoints.handler, sweepId=SWEEP)
