@@ -99,7 +99,7 @@ class FleetDemo:
         self._world.trail_is_logging = False  # no event announces anything
         for region in self._regions.values():
             self._fill(region)
-        self._world.clock.advance(900)
+        self._world.clock.advance(2700)  # an event would have come by now
         for name, region in self._regions.items():
             if not region.fleet.answers:
                 self._world.sagemaker.faults.take_region_down(name)

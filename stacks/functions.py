@@ -372,13 +372,14 @@ class Functions(Construct):
         self.start_remediations = self._function(
             "StartRemediations",
             "Starts a remediation for each endpoint that a sweep found",
-            environment=rules
+            environment=share
+            | rules
             | {
                 "DIGEST_ABOVE": str(settings.digest_above),
                 "REMEDIATION_WORKFLOW_ARN": workflow_arns.remediation,
                 "DIGEST_WORKFLOW_ARN": workflow_arns.digest,
             },
-            records=("Query", "GetItem", "PutItem"),
+            records=("Query", "GetItem", "PutItem", "UpdateItem"),
             timeout=_TELLING_TIMEOUT,
             statements=[
                 _allow("states:StartExecution", [workflow_arns.remediation, workflow_arns.digest]),

@@ -20,7 +20,7 @@ from stacks.settings_reader import Reader
 # Lambda hands out CPU with memory, and a cold start must fit Slack's three seconds: below this it doesn't.
 MEMORY_MB = range(512, 10240 + 1)
 CONCURRENT_UPDATES = range(1, 50 + 1)
-QUOTA_SHARE = range(1, 100 + 1)  # percent
+QUOTA_SHARE = range(5, 100 + 1)  # percent; with less, a batch outlasts the function that looks at it
 DIGEST_ABOVE = range(1, 100 + 1)  # endpoints
 BACKOUT_DAYS = range(90 + 1)
 EXEMPT_DAYS = range(1, 365 + 1)

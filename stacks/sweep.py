@@ -89,20 +89,21 @@ class Sweep(Machine):
             "StartRemediations",
             functions.start_remediations,
             "Start the ordinary workflow for what was found: a card each, or a digest that asks about many",
-            payload=f'{{% {{ {_SWEEP_ID}, "place": $states.input.place }} %}}',
+            payload=f'{{% {{ {_SWEEP_ID}, "place": $states.input.place, "error": $states.input.error }} %}}',
             retries=[AWS_BUSY],
         )
         more_to_start = sfn.Choice.jsonata(self, "MoreToStart?", comment="A few at a time")
         pace = self.wait("PaceStarts", "As Slack allows")
 
-        for step in (list_endpoints, start):
-            step.add_catch(close, errors=["States.ALL"], outputs=ERROR)
-        assess.add_catch(close, errors=["States.ALL"], outputs=ERROR)
+        # what was found before something went wrong is asked about all the same
+        list_endpoints.add_catch(start, errors=["States.ALL"], outputs=ERROR)
+        assess.add_catch(start, errors=["States.ALL"], outputs=ERROR)
+        start.add_catch(close, errors=["States.ALL"], outputs=ERROR)
         list_endpoints.next(another)
         another.when(
             when("$exists($states.input.underWay)"),
             sfn.Succeed.jsonata(self, "LeftToTheOther", comment="The sweep that is under way does it all"),
-        ).otherwise(assess)
+        ).when(when("$count($states.input.batches) = 0"), more).otherwise(assess)
         assess.next(more)
         more.when(when("$exists($states.input.nextToken)"), list_endpoints).otherwise(start)
         start.next(more_to_start)
@@ -131,7 +132,10 @@ class Sweep(Machine):
             retries=[_STILL_BUSY],
         )
         not_looked_at = sfn.Pass.jsonata(
-            self, "BatchNotLookedAt", comment="The sweep goes on, and tells of this batch at its end"
+            self,
+            "BatchNotLookedAt",
+            comment="The sweep goes on, and tells of this batch at its end",
+            outputs={},
         )
         look.add_catch(not_looked_at, errors=["States.ALL"])
         return assess.item_processor(look)
@@ -190,7 +194,9 @@ class SweepSchedule(Construct):
     ) -> None:
         """`expression` is EventBridge Scheduler's: ``rate(1 day)``, ``cron(0 6 * * ? *)``, in UTC."""
         super().__init__(scope, construct_id)
-        role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("scheduler.amazonaws.com"))
+        ours = {"StringEquals": {"aws:SourceAccount": cdk.Aws.ACCOUNT_ID}}
+        principal = iam.ServicePrincipal("scheduler.amazonaws.com", conditions=ours)
+        role = iam.Role(self, "Role", assumed_by=principal)
         scheduler.Schedule(
             self,
             "Schedule",

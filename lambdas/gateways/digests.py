@@ -55,8 +55,11 @@ class Digests:
         self._table.delete(_LOCK, "sweepId = :me", {":me": sweep_id})
 
     def keep_batch(self, sweep_id: str, number: str, batch: Mapping[str, Any], now: datetime) -> None:
+        """Keep what is known of a batch; one that was looked at isn't listed again."""
         expires = {"expiresAt": int((now + _BATCHES_KEPT).timestamp())}
-        self._table.put({"pk": f"sweep#{sweep_id}", "sk": f"{_BATCH}{number}"}, {**batch, **expires})
+        key = {"pk": f"sweep#{sweep_id}", "sk": f"{_BATCH}{number}"}
+        condition = "" if "lookedAt" in batch else "attribute_not_exists(lookedAt)"
+        self._table.put(key, {**batch, **expires}, condition)
 
     def batches(self, sweep_id: str) -> list[dict[str, Any]]:
         return [batch for _, batch in self._table.items(f"sweep#{sweep_id}", begins_with=_BATCH)]

@@ -54,6 +54,16 @@ class Answer:
         return word if _WORD.fullmatch(word) else ""
 
 
+class _NoRedirects(urllib.request.HTTPRedirectHandler):
+    """Slack's API redirects nobody; whoever else does would be handed the token."""
+
+    def redirect_request(self, *_: Any, **__: Any) -> None:
+        return None
+
+
+_OPENER = urllib.request.build_opener(_NoRedirects)
+
+
 def call(base_url: str, method: str, arguments: Mapping[str, Any], *, token: str, timeout: float) -> Answer:
     """Call a method. Arguments that are None are not sent.
 
@@ -74,7 +84,7 @@ def call(base_url: str, method: str, arguments: Mapping[str, Any], *, token: str
     )
     try:
         try:
-            with urllib.request.urlopen(request, timeout=timeout) as answered:  # noqa: S310
+            with _OPENER.open(request, timeout=timeout) as answered:
                 return _answer(answered.status, answered.headers, answered.read())
         except urllib.error.HTTPError as refused:
             with refused:

@@ -148,7 +148,7 @@ class Table:
         return True
 
     def items(
-        self, pk: str, *, begins_with: str = "", after: str = "", most: int | None = None
+        self, pk: str, *, begins_with: str, after: str = "", most: int | None = None
     ) -> Iterator[tuple[str, dict[str, Any]]]:
         """The items of one partition, each with its `sk`, and in the order of that.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,15 +15,17 @@ from gateways.pace import Paces
 from gateways.records import records
 from gateways.sagemaker import sagemaker, sagemaker_tried_once
 from gateways.survey import Look, Survey
-from handlers.shared.observability import logger, step
+from handlers.shared.observability import count_error, logger, step
 from handlers.shared.planning import assessor, planned, required_surfaces
 from remediation.assessment import exemption
 from remediation.digest import finding_key, remediation_id
-from remediation.errors import RemediationError
+from remediation.errors import RemediationError, Throttled
 from remediation.record import Finding
-from remediation.sweep import Seen, is_covered
+from remediation.sweep import Seen, is_covered, is_to_be_asked_about
 from remediation.vocabulary import Verdict
 
+# Under throttling, one endpoint alone takes minutes to give up: what was seen is kept before time is up.
+_LOOK_FOR_SECONDS = 600
 _THREADS = 4  # what keeps the pace busy while AWS takes its time to answer
 
 
@@ -48,33 +51,37 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     )
     seen = Seen()
     with ThreadPoolExecutor(_THREADS) as pool:
-        looks = pool.map(partial(_look, survey), names)
+        looks = pool.map(partial(_look, survey, time.monotonic() + _LOOK_FOR_SECONDS), names)
         for name, look in zip(names, looks, strict=True):
             try:
                 _take_in(seen, sweep_id, look, now)
-            except RemediationError as error:
-                logger.warning(
-                    "endpoint_not_looked_at",
-                    endpoint_name=name,
-                    error_word=type(error).__name__,
-                    error_message=str(error),
-                )
-                seen.failed(name, str(error))
+            except Exception as error:  # noqa: BLE001  # one odd endpoint must not hide the others
+                _not_looked_at(seen, name, error)
     digests().keep_batch(sweep_id, event["batch"]["number"], {"listed": len(names), **seen.as_item()}, now)
     logger.info("endpoints_looked_at", looked_at=seen.looked_at, found=seen.found.total())
     return {}
 
 
-def _look(survey: Survey, name: str) -> Look | RemediationError | None:
+def _look(survey: Survey, until: float, name: str) -> Look | Exception | None:
+    """What was read; an error is told of the endpoint that it is about."""
+    if time.monotonic() > until:
+        return Throttled("The batch's time was up before its turn came: others use up AWS's quotas.")
     try:
         return survey.look_closely(name)
-    except RemediationError as error:
+    except Exception as error:  # noqa: BLE001  # see below
         return error
 
 
-def _take_in(seen: Seen, sweep_id: str, look: Look | RemediationError | None, now: datetime) -> None:
+def _not_looked_at(seen: Seen, name: str, error: Exception) -> None:
+    word = type(error).__name__
+    logger.warning("endpoint_not_looked_at", endpoint_name=name, error_word=word, error_message=str(error))
+    count_error(error)
+    seen.failed(name, str(error) if isinstance(error, RemediationError) else word)
+
+
+def _take_in(seen: Seen, sweep_id: str, look: Look | Exception | None, now: datetime) -> None:
     """Count an endpoint, and put it on record if someone has to be asked about it."""
-    if isinstance(look, RemediationError):
+    if isinstance(look, Exception):
         raise look
     found = None
     verdict = look.judged.verdict if look else Verdict.GONE
@@ -96,10 +103,14 @@ def _take_in(seen: Seen, sweep_id: str, look: Look | RemediationError | None, no
 def _found(sweep_id: str, look: Look, tags: dict[str, str], now: datetime) -> _Found | None:
     """What someone has to be asked; None where that is asked, or answered, already."""
     one = look.judged
+    if not is_to_be_asked_about(one.status, one.modified_at, now):
+        return None
+    route = rules().choose(one.account_id, one.region, tags)
     plan = planned(look.endpoint, look.config, one.config.surfaces)["planHash"]
     claim = records().holder(one.name)
     covered = is_covered(
         plan,
+        mode=route.mode,
         claim=claim,
         holder=records().find_remediation(claim["remediationId"]) if claim else None,
         denial=records().denial(one.name),
@@ -117,5 +128,4 @@ def _found(sweep_id: str, look: Look, tags: dict[str, str], now: datetime) -> _F
         "surfaces": lacking,
         "instanceTypes": list(one.config.instance_types),
     }
-    route = rules().choose(one.account_id, one.region, tags)
     return _Found(route.name, finding_key(one.name, lacking), finding)

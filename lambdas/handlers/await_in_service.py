@@ -15,7 +15,7 @@ from gateways.turns import turns
 from handlers.shared import telling
 from handlers.shared.observability import logger, step
 from remediation.errors import DeadlinePassed
-from remediation.progress import LONGEST_QUEUE, acceptable_starts, judge_readiness, wait_seconds
+from remediation.progress import LONGEST_QUEUE, acceptable_starts, judge_readiness, queue_seconds
 from remediation.record import Remediation, from_iso, happened, iso, required_fact
 
 # An update that is still under way after this lost its execution: the next one doesn't wait for it.
@@ -30,6 +30,11 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     if "waitingSince" not in remediation:
         entry = happened(now, "Waiting until the endpoint can be updated")
         remediation = records().note(remediation["remediationId"], {"waitingSince": iso(now)}, entry)
+    at_once = int(required("CONCURRENT_UPDATES"))
+    if "queuedSince" in remediation and turns().others(remediation["remediationId"]) >= at_once:
+        # a thousand may wait: none of them asks SageMaker before there is room
+        _still_queued(remediation, now)
+        return {"waitSeconds": queue_seconds(attempt), "attempt": attempt + 1}
     deadline = timedelta(seconds=required_seconds("UPDATE_DEADLINE_SECONDS"))
     overdue = now - from_iso(required_fact(remediation, "waitingSince")) >= deadline
     endpoint = sagemaker().describe_endpoint(remediation["endpointName"])
@@ -38,34 +43,35 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
         _show(remediation, f"the endpoint is {endpoint['EndpointStatus']}" if endpoint else "")
         logger.info("endpoint_not_in_service_yet", wait_seconds=wait.seconds)
         return {"waitSeconds": wait.seconds, "attempt": attempt + 1}
-    if "backsOut" in remediation or _has_its_turn(remediation, now, deadline + _LEASE_MARGIN):
+    lease = deadline + _LEASE_MARGIN  # a backout waits for nobody
+    if "backsOut" in remediation or turns().take(
+        remediation["remediationId"], now, at_once=at_once, lease=lease
+    ):
         return {"ready": True}
-    return {"waitSeconds": wait_seconds(attempt), "attempt": attempt + 1}
+    _still_queued(remediation, now)
+    return {"waitSeconds": queue_seconds(attempt), "attempt": attempt + 1}
 
 
-def _has_its_turn(remediation: Remediation, now: datetime, lease: timedelta) -> bool:
-    """Whether it may be updated now; a backout waits for nobody.
+def _still_queued(remediation: Remediation, now: datetime) -> None:
+    """Put on record that its turn has not come.
 
     Raises
     ------
     DeadlinePassed
-        Others were updated for two days.
+        Others were updated for two weeks.
     """
-    remediation_id, at_once = remediation["remediationId"], int(required("CONCURRENT_UPDATES"))
-    if turns().take(remediation_id, now, at_once=at_once, lease=lease):
-        return True
+    remediation_id = remediation["remediationId"]
     queued_since = remediation.get("queuedSince") or iso(now)
     if now - from_iso(queued_since) >= LONGEST_QUEUE:
         raise DeadlinePassed(
             f"Its turn to be updated did not come in {LONGEST_QUEUE.days} days, so nothing was changed: only "
-            f"{at_once} endpoints are updated at once."
+            f"{required('CONCURRENT_UPDATES')} endpoints are updated at once."
         )
     # the endpoint was ready now: what it is given to settle begins again
     records().note(remediation_id, {"queuedSince": queued_since, "waitingSince": iso(now)})
     others = turns().others(remediation_id)
     _show(remediation, f"its turn comes after others, {others} of which are being updated")
     logger.info("turn_not_come_yet", others=others)
-    return False
 
 
 def _show(remediation: Remediation, seen: str) -> None:

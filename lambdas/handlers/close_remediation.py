@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from gateways.digests import digests
@@ -31,6 +31,9 @@ _OUTPUT = (
 )
 
 
+_CARD_SURELY_POSTED = timedelta(hours=4)
+
+
 @step
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     now = datetime.now(UTC)
@@ -57,7 +60,7 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
         _count(remediation, now)
     if remediation.get("outcome") == Outcome.ENCRYPTED:
         _retire_later(remediation, int(days.total_seconds()))
-    _tell(remediation, approval)
+    _tell(remediation, approval, now)
     return {name: value for name in _OUTPUT if (value := remediation.get(name))}
 
 
@@ -94,9 +97,9 @@ def _retire_later(remediation: Remediation, wait_seconds: int) -> None:
     workflow().start(required("RETIREMENT_WORKFLOW_ARN"), remediation_id, waiting)
 
 
-def _tell(remediation: Remediation, approval: Approval | None) -> None:
+def _tell(remediation: Remediation, approval: Approval | None, now: datetime) -> None:
     if "digestId" in remediation and approval is not None and "ts" not in approval:
-        _tell_in_digest(remediation, approval)
+        _tell_in_digest(remediation, approval, now)
         return
     asked = approval is not None and "ts" in approval
     must_be_told = asked or ("digestId" not in remediation and card.must_be_told(remediation))
@@ -104,13 +107,16 @@ def _tell(remediation: Remediation, approval: Approval | None) -> None:
         records().note(remediation["remediationId"], {"noticeTs": ts})
 
 
-def _tell_in_digest(remediation: Remediation, approval: Approval) -> None:
+def _tell_in_digest(remediation: Remediation, approval: Approval, now: datetime) -> None:
     """What was to be changed gets a card of its own, in the digest's thread; the digest shows the rest."""
     digest = digests().find(remediation.get("digestId", ""))
     if approval["status"] != ApprovalStatus.APPROVED or digest is None:
         return
     if "ts" not in digest or "channel" not in digest:
-        raise SlackUnavailable("The digest's card is not posted yet.")
+        if now < from_iso(digest["createdAt"]) + _CARD_SURELY_POSTED:
+            raise SlackUnavailable("The digest's card is not posted yet.")
+        tell_ending(remediation, approval, or_post=True)
+        return
     ts = post_ending(remediation, approval, digest["channel"], digest["ts"])
     if ts:
         records().note_approval(approval["approvalId"], {"channel": digest["channel"], "ts": ts})

@@ -2,50 +2,74 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from typing import Any
+from datetime import UTC, datetime, timedelta
+from typing import Any, cast
 
 from gateways.digests import digests
 from gateways.environment import rules
+from gateways.records import records
 from gateways.slack import Slack, patient_slack
 from handlers.shared.digesting import fingerprint_of, read, rewrite
 from handlers.shared.observability import count_error, logger, step
 from remediation import digest_card
 from remediation.approval import is_last_reminder
 from remediation.digest import (
+    Stage,
+    finding_key,
     is_over,
+    is_to_be_posted,
     reminder_is_due,
     seconds_to_next_look,
+    stage,
     stages,
 )
 from remediation.errors import MessageGone, RemediationError, RequestRefused
 from remediation.record import Digest, Finding, from_iso, iso
 from remediation.route import Route
 
+_SURELY_CHECKED = timedelta(hours=1)
+
 
 @step
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     now, slack = datetime.now(UTC), patient_slack()
     digest, findings = read(event["digestId"])
-    route = rules().named(digest["route"])
-    over = is_over(digest, findings, now)
+    findings = [_caught_up(digest, finding, now) for finding in findings]
+    counted, over = stages(findings), is_over(digest, findings, now)
+    route = rules().deciding(digest["route"], digest)
     if over:  # the card says so, too
         digest = digests().note(digest["digestId"], {"closedAt": iso(now)})
-    if "ts" not in digest:
+    if "ts" in digest:
+        _brought_up_to_date(digest, findings, route, slack)
+    elif is_to_be_posted(digest, findings, now, over=over):
         digest = _posted(digest, findings, route, slack)
-    else:
-        _brought_up_to_date(digest, findings, slack)
     if over:
         return {}
-    if reminder_is_due(digest, stages(findings), route.reminder, now):
+    if reminder_is_due(digest, counted, route.reminder, now):
         _remind(digest, findings, route, slack, now)
-    return {"waitSeconds": seconds_to_next_look(stages(findings))}
+    return {"waitSeconds": seconds_to_next_look(digest, counted, now)}
 
 
-def _brought_up_to_date(digest: Digest, findings: list[Finding], slack: Slack) -> None:
+def _caught_up(digest: Digest, finding: Finding, now: datetime) -> Finding:
+    """A finding whose remediation was stopped before it knew of its digest has ended, too."""
+    if stage(finding) is not Stage.CHECKING or now < from_iso(digest["createdAt"]) + _SURELY_CHECKED:
+        return finding
+    remediation = records().find_remediation(finding["remediationId"])
+    if remediation is None or "outcome" not in remediation:
+        return finding
+    ended = {"outcome": remediation["outcome"], "reason": remediation.get("reason", "")}
+    key = finding_key(finding["endpointName"], finding["surfaces"])
+    digests().note_finding(digest["digestId"], key, ended)
+    return cast("Finding", {**finding, **ended})
+
+
+def _brought_up_to_date(digest: Digest, findings: list[Finding], route: Route, slack: Slack) -> None:
     try:
         rewrite(digest, findings, slack)
-    except (MessageGone, RequestRefused) as error:  # deleted, or in an archived channel: decisions go on
+    except MessageGone:
+        if stages(findings)[Stage.WAITING]:  # who deletes a card doesn't answer its questions
+            _posted(digest, findings, route, slack)
+    except RequestRefused as error:  # such as in an archived channel: decisions go on
         logger.warning("card_not_updated", error_word=type(error).__name__, error_message=str(error))
 
 

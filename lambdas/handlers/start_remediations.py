@@ -5,12 +5,14 @@ Few findings on a route get a card each; many are asked about in a digest, very 
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from gateways.digests import digests
-from gateways.environment import required, rules
+from gateways.environment import required, required_share, rules
+from gateways.pace import QUOTAS
 from gateways.workflow import workflow
 from handlers.shared.observability import logger, step
 from remediation.digest import LARGEST, digest_id, new_digest
@@ -18,7 +20,6 @@ from remediation.record import Finding, iso
 from remediation.sweep import add_up
 
 _AT_ONCE = 50  # executions in one invocation: none of them posts anything
-_PAUSE_SECONDS = 1
 # Slack takes about one message a second in a channel (https://docs.slack.dev/apis/web-api/rate-limits), and
 # the cards' threads need some of that
 _PAUSE_BETWEEN_CARDS_SECONDS = 3
@@ -36,17 +37,32 @@ class _Place:
 @step
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     now, sweep_id = datetime.now(UTC), str(event["sweepId"])
-    found = add_up(digests().batches(sweep_id)).seen.found
+    # what went wrong before is told at the end
+    error = {"error": event["error"]} if event.get("error") else {}
     place = _Place(**event["place"]) if event.get("place") else _Place("")
-    for route in sorted(found):
+    above = int(required("DIGEST_ABOVE"))
+    for route in sorted({route.name for route in rules().routes} | _counted(sweep_id)):
         if route < place.route:
             continue
         at = place if route == place.route else _Place(route)
-        in_digest = found[route] > int(required("DIGEST_ABOVE"))
+        # by what is on record: a batch that ran out of time has counted nothing
+        in_digest = len(digests().found(sweep_id, route, most=above + 1)) > above
         if next_place := _start_some(sweep_id, at, now, in_digest=in_digest):
-            pause = _PAUSE_SECONDS if in_digest else _PAUSE_BETWEEN_CARDS_SECONDS
-            return {"waitSeconds": pause, "place": asdict(next_place)}
-    return {}
+            pause = _seconds_at_quota(_AT_ONCE) if in_digest else _PAUSE_BETWEEN_CARDS_SECONDS
+            return {"waitSeconds": pause, "place": asdict(next_place), **error}
+        if in_digest:
+            _filled(sweep_id, route, at, now)
+    return error
+
+
+def _counted(sweep_id: str) -> set[str]:
+    """Routes of findings that the settings may have dropped since."""
+    return {*add_up(digests().batches(sweep_id)).seen.found}
+
+
+def _seconds_at_quota(endpoints: int) -> int:
+    """How long so many remediations take to look at their endpoints, at the sweep's share of AWS's quotas."""
+    return max(1, math.ceil(endpoints / (QUOTAS["DescribeEndpoint"] * required_share("QUOTA_SHARE"))))
 
 
 def _start_some(sweep_id: str, at: _Place, now: datetime, *, in_digest: bool) -> _Place | None:
@@ -67,6 +83,12 @@ def _start_some(sweep_id: str, at: _Place, now: datetime, *, in_digest: bool) ->
         return None
     logger.info("remediations_started", route=at.route, started=len(found), in_digest=in_digest)
     return _Place(at.route, found[-1][0], at.started + len(found))
+
+
+def _filled(sweep_id: str, route: str, at: _Place, now: datetime) -> None:
+    """All findings are in their digests: their cards may be posted, and may be over."""
+    for part in range(-(-at.started // LARGEST)):
+        digests().note(digest_id(sweep_id, route, part), {"filledAt": iso(now)})
 
 
 def _digest_with(  # noqa: PLR0917  # what a finding's place in a digest is made of

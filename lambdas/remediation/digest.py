@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -19,8 +19,14 @@ LARGEST = 1000  # findings in one digest: its list has to be read while Slack wa
 _NAMESPACE = uuid.UUID("5ea1b01a-7d1e-4e57-9d1e-5ea1b01a7d1e")
 _LOOK_WHILE_MOVING = timedelta(minutes=1)
 _LOOK_AT_REST = timedelta(minutes=15)
-# Waiting for a turn takes two days at most, the update itself less than one.
-_LONGEST_AFTER_DEADLINE = timedelta(days=7)
+_NOT_WORTH_A_CARD = frozenset({Outcome.SUPERSEDED, Outcome.GONE, Outcome.ALREADY_ENCRYPTED, Outcome.EXEMPT})
+_LONGEST_LOOK = timedelta(hours=1)
+_SECONDS_BEFORE_POSTED = 15
+# A thousand findings at the smallest share of AWS's quotas.
+_LONGEST_TO_FILL = timedelta(hours=3)
+_LONGEST_UNPOSTED = timedelta(hours=1)
+# Waiting for a turn takes two weeks at most, the update itself less than a day.
+_LONGEST_AFTER_DEADLINE = timedelta(days=16)
 
 
 class Stage(StrEnum):
@@ -66,7 +72,23 @@ def stages(findings: Iterable[Finding]) -> Counter[Stage]:
 def is_over(digest: Digest, findings: Iterable[Finding], now: datetime) -> bool:
     """Whether every finding's remediation has ended, or is of no hope: one that was stopped may not tell."""
     given_up = now >= from_iso(digest["deadline"]) + _LONGEST_AFTER_DEADLINE
-    return given_up or all("outcome" in finding for finding in findings)
+    return given_up or (is_filled(digest, now) and all("outcome" in finding for finding in findings))
+
+
+def is_filled(digest: Digest, now: datetime) -> bool:
+    """Whether no more findings come into it: it was told so, or what fills it seems to have been stopped."""
+    return "filledAt" in digest or now >= from_iso(digest["createdAt"]) + _LONGEST_TO_FILL
+
+
+def is_to_be_posted(digest: Digest, findings: Sequence[Finding], now: datetime, *, over: bool) -> bool:
+    """Whether its card says what there is to decide: a card that changes later notifies nobody.
+
+    One that is over, and only of what needs nothing any more, is none of anybody's business.
+    """
+    if over:
+        return any(finding.get("outcome") not in _NOT_WORTH_A_CARD for finding in findings)
+    looked_at = is_filled(digest, now) and not stages(findings)[Stage.CHECKING]
+    return looked_at or now >= from_iso(digest["createdAt"]) + _LONGEST_UNPOSTED
 
 
 def new_digest(
@@ -106,7 +128,14 @@ def reminder_is_due(digest: Digest, counted: Counter[Stage], reminder: timedelta
     return now >= from_iso(digest.get("remindedAt", digest["createdAt"])) + reminder
 
 
-def seconds_to_next_look(counted: Counter[Stage]) -> int:
-    """How long until the card is brought up to date again: what people decide shows at once anyway."""
+def seconds_to_next_look(digest: Digest, counted: Counter[Stage], now: datetime) -> int:
+    """How long until the card is brought up to date again: what people decide shows at once anyway.
+
+    Less and less often: an execution has 25,000 events, and a look is nine of them.
+    """
+    if "ts" not in digest:
+        return _SECONDS_BEFORE_POSTED
     moving = counted[Stage.CHECKING] or counted[Stage.APPROVED]
-    return int((_LOOK_WHILE_MOVING if moving else _LOOK_AT_REST).total_seconds())
+    wait = _LOOK_WHILE_MOVING if moving else _LOOK_AT_REST
+    age = now - from_iso(digest["createdAt"])
+    return int(min(max(wait, age / 50), _LONGEST_LOOK).total_seconds())

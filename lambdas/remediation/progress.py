@@ -99,12 +99,19 @@ def live_capture_problem(endpoint: Endpoint, key_arn: str) -> str:
 
 
 # Endpoints are updated a few at a time; longer than this nobody waits for a turn.
-LONGEST_QUEUE = timedelta(days=2)
+LONGEST_QUEUE = timedelta(days=14)
+# Between looks at a long queue: an execution has 25,000 events, and a look is nine of them.
+_LONGEST_QUEUE_WAIT_SECONDS = 1200
 
 
-def wait_seconds(attempt: int) -> int:
+def wait_seconds(attempt: int, longest: int = _LONGEST_WAIT_SECONDS) -> int:
     """How long to wait after the `attempt`-th look (from 0): quick at first, twice as long each time."""
-    return min(_FIRST_WAIT_SECONDS << min(attempt, 8), _LONGEST_WAIT_SECONDS)
+    return min(_FIRST_WAIT_SECONDS << min(attempt, 8), longest)
+
+
+def queue_seconds(attempt: int) -> int:
+    """How long to wait for a turn after the `attempt`-th look (from 0)."""
+    return wait_seconds(attempt, _LONGEST_QUEUE_WAIT_SECONDS)
 
 
 def config_in_charge(endpoint: Endpoint) -> str:

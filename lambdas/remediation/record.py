@@ -210,6 +210,7 @@ class Digest(TypedDict):
     runbookUrl: str
     createdAt: str
     deadline: str
+    filledAt: NotRequired[str]  # when all its findings were in it
     channel: NotRequired[str]
     ts: NotRequired[str]
     permalink: NotRequired[str]

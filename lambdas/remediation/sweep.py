@@ -5,19 +5,22 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from remediation.approval import still_denied
 from remediation.record import Claim, Denial, Remediation, iso
+from remediation.route import Mode
 from remediation.slack_text import Message, clip, code, context, escape, header, section
 from remediation.vocabulary import Outcome
 
 PROBLEMS_KEPT = 5  # of a batch; the logs have them all
 _PROBLEMS_TOLD = 8
 _PROBLEM_LIMIT = 300  # characters of what a service said
-# Nobody is asked again about a plan that ended so: AWS refuses it, or its route only observes.
-_NOT_AGAIN = frozenset({Outcome.UNSUPPORTED, Outcome.OBSERVED})
+# An event comes within minutes, and says who made the change: that one asks better than a sweep does.
+_LEFT_TO_ITS_EVENT = timedelta(minutes=30)
+# SageMaker takes no update of an endpoint in such a status, so there is nothing to ask.
+_NOT_UPDATABLE = frozenset({"Failed", "Deleting", "UpdateRollbackFailed"})
 
 
 @dataclass(slots=True)
@@ -89,9 +92,15 @@ def add_up(batches: Iterable[Mapping[str, Any]], error: str = "") -> Swept:
     return Swept(listed, total, error)
 
 
+def is_to_be_asked_about(status: str, modified_at: datetime, now: datetime) -> bool:
+    """Whether an unencrypted endpoint can be updated at all, and no event is on its way to ask about it."""
+    return status not in _NOT_UPDATABLE and now - modified_at >= _LEFT_TO_ITS_EVENT
+
+
 def is_covered(
     plan: str,
     *,
+    mode: Mode,
     claim: Claim | None,
     holder: Remediation | None,
     denial: Denial | None,
@@ -102,6 +111,8 @@ def is_covered(
 
     Parameters
     ----------
+    mode
+        Of the route that it would take now: what was only observed is asked about once its route asks.
     claim, holder
         Who holds the endpoint, and the record of that.
     newest
@@ -112,7 +123,8 @@ def is_covered(
         return True
     if still_denied(denial, plan, now):
         return True
-    return bool(newest) and newest.get("outcome") in _NOT_AGAIN and newest.get("foundPlanHash") == plan
+    settled_as = {Outcome.UNSUPPORTED} | ({Outcome.OBSERVED} if mode is Mode.OBSERVE else set[Outcome]())
+    return bool(newest) and newest.get("outcome") in settled_as and newest.get("foundPlanHash") == plan
 
 
 def incomplete(swept: Swept, *, region: str, sweep_id: str) -> Message:
@@ -127,7 +139,9 @@ def incomplete(swept: Swept, *, region: str, sweep_id: str) -> Message:
     text = f"The sweep of {region} is not whole: {what}. {'; '.join(problems[:2])}"
     blocks = [
         header(":mag: Sweep not whole"),
-        section(f"*{escape(region)}*: {missed}; {seen.looked_at} were, and what was found is asked about."),
+        section(
+            f"*{escape(region)}*: {missed}; {seen.looked_at} were, of which {seen.found.total()} are new."
+        ),
         section("*Why*\n" + ("\n".join(shown) or "• no reason is known")),
         context(f"sweep {code(sweep_id)} · the next one looks again; `ops audit` looks now"),
     ]

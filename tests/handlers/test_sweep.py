@@ -28,7 +28,8 @@ DIGEST = digest_id(SWEEP, "default")
 
 
 def sweep(bench: Bench, sweep_id: str = SWEEP) -> dict[str, Any]:
-    """List, look at every batch, and close."""
+    """List, look at every batch, and close; long after all events would have come."""
+    bench.pass_time(1800)
     listed = bench.run(list_endpoints.handler, sweepId=sweep_id)
     for batch in listed["batches"]:
         bench.run(assess_endpoints.handler, sweepId=sweep_id, batch=batch)

@@ -130,7 +130,7 @@ def test_the_settings_arrive_in_the_functions(template: Template) -> None:
     }  # fmt: skip
     assert variables["start_remediations"]["DIGEST_ABOVE"] == "10"
     assert {name for name, given in variables.items() if given.get("QUOTA_SHARE") == "50"} == {
-        "list_endpoints", "assess_endpoints",
+        "list_endpoints", "assess_endpoints", "start_remediations",
     }  # fmt: skip
     assert variables["await_in_service"]["CONCURRENT_UPDATES"] == "5"
     assert variables["poll_endpoint"]["UPDATE_DEADLINE_SECONDS"] == "36000"

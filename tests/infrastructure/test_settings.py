@@ -198,7 +198,7 @@ def test_one_sample_approver_among_real_ones_is_refused_too() -> None:
         ("sweepSchedule", "rate(5 minutes)", "'rate(1 day)' (hours or days)"),
         ("sweepSchedule", "rate(1 days)", "'rate(1 day)' (hours or days)"),
         ("sweepSchedule", "cron(0 6 * *)", "'cron(0 6 * * ? *)' (in UTC)"),
-        ("sweepQuotaShare", 0, "a whole number from 1 to 100"),
+        ("sweepQuotaShare", 4, "a whole number from 5 to 100"),
         ("digestAbove", 0, "a whole number from 1 to 100"),
         ("retireOldConfig", "yes", "true or false"),
         ("recordRetentionYears", 0, "a whole number from 1 to 30"),

@@ -16,6 +16,7 @@ from remediation.digest import (
     digest_id,
     finding_key,
     is_over,
+    is_to_be_posted,
     new_digest,
     remediation_id,
     reminder_is_due,
@@ -24,7 +25,7 @@ from remediation.digest import (
 )
 from remediation.record import Claim, Denial, Digest, Finding, Remediation, iso
 from remediation.route import DecideIn, Mode, Route
-from remediation.sweep import PROBLEMS_KEPT, Seen, add_up, incomplete, is_covered
+from remediation.sweep import PROBLEMS_KEPT, Seen, add_up, incomplete, is_covered, is_to_be_asked_about
 from remediation.vocabulary import Outcome
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
@@ -111,7 +112,8 @@ DENIAL: Denial = {
         ({"denial": {**DENIAL, "planHash": "older plan"}}, False),
         ({"denial": {**DENIAL, "until": iso(NOW)}}, False),
         ({"newest": record(outcome="UNSUPPORTED", foundPlanHash="plan")}, True),
-        ({"newest": record(outcome="OBSERVED", foundPlanHash="plan")}, True),
+        ({"newest": record(outcome="OBSERVED", foundPlanHash="plan"), "mode": Mode.OBSERVE}, True),
+        ({"newest": record(outcome="OBSERVED", foundPlanHash="plan")}, False),  # its route asks by now
         ({"newest": record(outcome="UNSUPPORTED", foundPlanHash="older plan")}, False),
         ({"newest": record(outcome="EXPIRED", foundPlanHash="plan")}, False),
         ({"newest": record(outcome="ROLLED_BACK", foundPlanHash="plan")}, False),
@@ -119,6 +121,7 @@ DENIAL: Denial = {
 )
 def test_what_covers_a_plan(known: dict[str, Any], covered: bool) -> None:
     nobody: dict[str, Any] = {"claim": None, "holder": None, "denial": None, "newest": None}
+    nobody["mode"] = Mode.REQUIRED
     assert is_covered("plan", **{**nobody, **known}, now=NOW) is covered
 
 
@@ -151,15 +154,62 @@ def test_how_far_a_finding_is(members: dict[str, Any], expected: Stage) -> None:
     assert stage(finding(**members)) is expected
 
 
-def digest() -> Digest:
-    return new_digest("s-1", ROUTE, account_id="1", region="us-east-1", runbook_url="", now=NOW)
+@pytest.mark.parametrize(
+    ("status", "minutes", "asked"),
+    [
+        ("InService", 30, True),
+        ("Creating", 31, True),
+        ("InService", 29, False),
+        ("Failed", 600, False),
+        ("UpdateRollbackFailed", 600, False),
+    ],
+)
+def test_what_can_not_be_updated_or_has_an_event_coming_is_left_alone(
+    status: str, minutes: int, asked: bool
+) -> None:
+    assert is_to_be_asked_about(status, NOW - timedelta(minutes=minutes), NOW) is asked
+
+
+def digest(*, filled: bool = True) -> Digest:
+    made = new_digest("s-1", ROUTE, account_id="1", region="us-east-1", runbook_url="", now=NOW)
+    if filled:
+        made["filledAt"] = iso(NOW)
+    return made
+
+
+def test_a_digest_that_is_still_filled_is_not_over() -> None:
+    ended = finding(outcome=Outcome.GONE)
+    assert not is_over(digest(filled=False), [ended], NOW)
+    assert is_over(digest(filled=False), [ended], NOW + timedelta(hours=3)), "what filled it was stopped"
+
+
+@pytest.mark.parametrize(
+    ("findings", "filled", "over", "posted"),
+    [
+        ([{"approvalId": "a"}], True, False, True),
+        ([{"approvalId": "a"}], False, False, False),
+        ([{"approvalId": "a"}, {}], True, False, False),
+        ([{"outcome": "SUPERSEDED"}, {"outcome": "GONE"}], True, True, False),
+        ([{"outcome": "SUPERSEDED"}, {"outcome": "OBSERVED"}], True, True, True),
+        ([{"outcome": "FAILED"}], True, True, True),
+    ],
+)
+def test_a_card_is_posted_when_it_says_what_there_is_to_decide(
+    findings: list[dict[str, str]], filled: bool, over: bool, posted: bool
+) -> None:
+    found = [finding(**members) for members in findings]
+    assert is_to_be_posted(digest(filled=filled), found, NOW, over=over) is posted
+
+
+def test_a_card_that_can_not_be_complete_is_posted_all_the_same() -> None:
+    assert is_to_be_posted(digest(filled=False), [finding()], NOW + timedelta(hours=1), over=False)
 
 
 def test_a_digest_is_over_when_all_have_ended_or_long_after_its_deadline() -> None:
     open_one, ended = finding(approvalId="a"), finding(outcome=Outcome.EXPIRED)
     assert is_over(digest(), [ended, ended], NOW)
-    assert not is_over(digest(), [ended, open_one], NOW + timedelta(days=7))
-    assert is_over(digest(), [ended, open_one], NOW + timedelta(days=8))
+    assert not is_over(digest(), [ended, open_one], NOW + timedelta(days=16))
+    assert is_over(digest(), [ended, open_one], NOW + timedelta(days=17))
 
 
 def test_reminders_are_as_far_apart_as_the_route_says() -> None:
@@ -176,9 +226,24 @@ def test_reminders_are_as_far_apart_as_the_route_says() -> None:
 
 
 def test_a_card_is_looked_at_more_often_while_something_moves() -> None:
-    assert seconds_to_next_look(Counter({Stage.WAITING: 3})) == 900
-    assert seconds_to_next_look(Counter({Stage.WAITING: 3, Stage.APPROVED: 1})) == 60
-    assert seconds_to_next_look(Counter({Stage.CHECKING: 1})) == 60
+    posted = digest()
+    posted["ts"] = "1.1"
+    assert seconds_to_next_look(digest(), Counter({Stage.CHECKING: 1}), NOW) == 15, "to be posted"
+    assert seconds_to_next_look(posted, Counter({Stage.WAITING: 3}), NOW) == 900
+    assert seconds_to_next_look(posted, Counter({Stage.WAITING: 3, Stage.APPROVED: 1}), NOW) == 60
+    assert seconds_to_next_look(posted, Counter({Stage.CHECKING: 1}), NOW) == 60
+
+
+@given(st.booleans(), st.integers(1, 30))
+def test_a_digest_is_watched_within_an_executions_history(moving: bool, days: int) -> None:
+    """25,000 events, nine for a look."""
+    posted, now, looks = digest(), NOW, 0
+    posted["ts"] = "1.1"
+    counted = Counter({Stage.APPROVED if moving else Stage.WAITING: 1})
+    while now < NOW + timedelta(days=days + 16):
+        now += timedelta(seconds=seconds_to_next_look(posted, counted, now))
+        looks += 1
+    assert 9 * looks < 20_000
 
 
 def test_ids_are_the_same_however_often_they_are_made() -> None:

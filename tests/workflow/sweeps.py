@@ -32,6 +32,11 @@ def card(world: World) -> Message:
     return [one for one in world.slack.messages(world.channel_id) if "review" in str(one.blocks)][-1]
 
 
+def is_asked(world: World) -> bool:
+    """Whether a digest is posted that asks."""
+    return any("Review and decide" in str(one.blocks) for one in world.slack.messages(world.channel_id))
+
+
 def decide(world: World, card: Message, some: list[Loop], decision: str, **values: str) -> None:
     """Choose for some endpoints on the list, wherever in it they are."""
     user = world.approvers[0].id

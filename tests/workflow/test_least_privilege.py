@@ -116,11 +116,11 @@ def swept(loop: Loop) -> None:
     world = loop.world
     world.trail_is_logging = False
     found = [sweeps.make(world, f"{loop.name}-{number}") for number in range(11)]
-    world.clock.advance(700)
+    world.clock.advance(2500)
     first, second = sweeps.begin(world), sweeps.begin(world)
     world.run(first)
     world.run(second)
-    world.settle()
+    world.drive(lambda: sweeps.is_asked(world))
     sweeps.decide(world, sweeps.card(world), found[:1], "encrypt")
     world.run(sweeps.watch(world))
     assert [one.outcome() for one in found] == ["ENCRYPTED", *["EXPIRED"] * 10]

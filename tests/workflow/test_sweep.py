@@ -30,7 +30,7 @@ def test_a_sweep_finds_what_no_event_announced(unannounced: Loop) -> None:
         make(world, f"lost-{uuid.uuid4().hex[:6]}"),
         make(world, f"safe-{uuid.uuid4().hex[:6]}", KmsKeyId=KEY),
     )
-    world.clock.advance(700)
+    world.clock.advance(2500)
     swept = sweep(world)
     assert (swept["whole"], swept["found"]) == (True, 1)
     assert lost.buttons() == ["approve", "deny"]
@@ -45,7 +45,7 @@ def test_a_sweep_finds_what_no_event_announced(unannounced: Loop) -> None:
 def test_a_region_that_does_not_answer_is_told_and_the_next_sweep_finds_it_again(unannounced: Loop) -> None:
     world = unannounced.world
     lost = make(world, unannounced.name)
-    world.clock.advance(700)
+    world.clock.advance(2500)
     world.sagemaker.faults.take_region_down(world.region)
     swept = sweep(world)
     world.sagemaker.faults.bring_region_up(world.region)
@@ -61,7 +61,7 @@ def test_a_region_that_does_not_answer_is_told_and_the_next_sweep_finds_it_again
 def test_two_sweeps_at_once_ask_once(unannounced: Loop) -> None:
     world = unannounced.world
     lost = make(world, unannounced.name)
-    world.clock.advance(700)
+    world.clock.advance(2500)
     first, second = begin(world), begin(world)
     world.run(first)
     world.run(second)
@@ -74,7 +74,7 @@ def test_two_sweeps_at_once_ask_once(unannounced: Loop) -> None:
 def test_a_sweep_that_is_stopped_lets_the_next_one_begin(unannounced: Loop) -> None:
     world = unannounced.world
     lost = make(world, unannounced.name)
-    world.clock.advance(700)
+    world.clock.advance(2500)
     world.sagemaker.faults.take_region_down(world.region)
     execution = begin(world)
     world.settle()
@@ -98,12 +98,13 @@ def digest(unannounced: Loop) -> list[Loop]:
     """Many endpoints that a sweep found, and asked about in one card."""
     world = unannounced.world
     found = [make(world, f"many-{uuid.uuid4().hex[:6]}-{number:03d}") for number in range(DIGEST_OF)]
-    world.clock.advance(700)
+    world.clock.advance(2500)
     before = len(world.slack.messages(world.channel_id))
     assert sweep(world)["found"] == DIGEST_OF
-    world.settle()
+    world.drive(lambda: len(world.slack.messages(world.channel_id)) > before)
     asked = world.slack.messages(world.channel_id)[before:]
     assert len(asked) == 1, "one digest, no other message"
+    assert f"{DIGEST_OF} endpoints without a KMS key" in str(asked[0].blocks)
     return found
 
 

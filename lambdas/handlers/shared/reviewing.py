@@ -115,7 +115,8 @@ def _decided(
     """What became of each choice, by its approval's id."""
 
     def may_decide(other: Route) -> bool:
-        return allowed if other == route else is_approver(other, submitted.user_id, slack, in_channel=True)
+        here = other.channel == route.channel  # anyone in a channel is anyone in that one
+        return allowed if other == route else is_approver(other, submitted.user_id, slack, in_channel=here)
 
     wishes: list[tuple[str, Wish]] = []
     for approval_id, decision in answers.chosen.items():
