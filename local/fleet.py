@@ -77,6 +77,7 @@ def main() -> int:
             "✓ What no event announced was found, asked about and encrypted; the region that did not answer "
             "was told, and held up no other.",
             style="bold green",
+            soft_wrap=True,
         )
     return 1 if problems else 0
 
