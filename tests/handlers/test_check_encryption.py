@@ -204,7 +204,7 @@ def test_the_id_of_a_remediation_that_ended_starts_no_other(bench: Bench) -> Non
 def test_a_claim_whose_lease_is_past_is_taken_over(bench: Bench) -> None:
     bench.make_endpoint()
     bench.run(handler, **bench.check_input())
-    bench.pass_time(6 * 86_400)
+    bench.pass_time(20 * 86_400)
     bench.run(handler, **bench.check_input(remediation_id="r-2", event_id="e-2"))
     holder = bench.records.holder("fraud")
     assert holder is not None
