@@ -22,7 +22,7 @@ from stacks import (
 from tests.infrastructure.conftest import Elsewhere
 from tests.infrastructure.template import Template
 
-_SPEAKING = (approvals_api, encryption_key, functions, records, slack_secret, sweep, trigger)
+_SPEAKING = (approvals_api, encryption_key, functions, records, slack_secret, trigger)
 _SPEAKING_OF_POLICIES = (functions, state_machine, sweep, trigger)
 
 

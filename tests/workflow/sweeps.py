@@ -54,12 +54,13 @@ def decide(world: World, card: Message, some: list[Loop], decision: str, **value
         here = wanted & inputs.keys()
         state = {block: {action: decision} for block, action in inputs.items() if block in here}
         state |= {block: {action: values[action]} for block, action in inputs.items() if action in values}
-        if here:
+        if here:  # the answer turns the page
             assert world.slack.submit_view(user, values=state).status == 200
             chosen |= here
+        else:
+            world.slack.click_in_view(user, view_id=view.id, action_id="digest-next")
         if chosen == wanted:
             break
-        world.slack.click_in_view(user, view_id=view.id, action_id="digest-next")
     world.slack.close_view(user)
     world.settle()
 
