@@ -106,6 +106,7 @@ creation is three transitions and one invocation; the stand-in for SageMaker tak
 {monthly}
 | together | | **${total:.2f}** |
 
+Prices: <{_AWS}/kms/pricing/>, <{_AWS}/secrets-manager/pricing/>, <{_AWS}/cloudwatch/pricing/>.
 A metric is billed for the hours in which something was counted, at $0.30 a month each; a quiet month has
 none. The dashboard is free as one of an account's first three that show at most 50 metrics; else it is $3.
 
