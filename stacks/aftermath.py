@@ -90,16 +90,13 @@ class Backout(Machine):
         return begin
 
     def _close(self, functions: Functions) -> sfn.IChainable:
-        close = self.task(
+        return self.closing(
             "CloseBackout",
             functions.close_backout,
             "Record the outcome, let the endpoint go and update the card",
             payload=_ENDING,
-            retries=[AWS_BUSY, SLACK_DOWN],
+            unclosed="BackoutNotClosed",
         )
-        comment = "Reported by an alarm; the failed execution is closed once more by a rule of its own"
-        close.add_catch(self.failure("BackoutNotClosed", comment), errors=["States.ALL"], outputs=ERROR)
-        return close
 
 
 class Retirement(Machine):

@@ -179,6 +179,15 @@ class Machine(Construct):
         _add_retries(task, (_LAMBDA_FAULTS, _LAMBDA_BUSY, *retries))
         return task
 
+    def closing(
+        self, name: str, step: LambdaFunction, comment: str, *, payload: str, unclosed: str
+    ) -> tasks.LambdaInvoke:
+        """The last step; should even that fail, the execution fails as `unclosed`."""
+        close = self.task(name, step, comment, payload=payload, retries=[AWS_BUSY, SLACK_DOWN])
+        comment = "Reported by an alarm; the failed execution is closed once more by a rule of its own"
+        close.add_catch(self.failure(unclosed, comment), errors=["States.ALL"], outputs=ERROR)
+        return close
+
     def settled(
         self, functions: Functions, *, then: sfn.IChainable, on_error: sfn.IChainable
     ) -> tasks.LambdaInvoke:

@@ -141,16 +141,13 @@ class Sweep(Machine):
         return assess.item_processor(look)
 
     def _close(self, functions: Functions) -> sfn.IChainable:
-        close = self.task(
+        return self.closing(
             "CloseSweep",
             functions.close_sweep,
             "Add up what was seen, let the next sweep begin, and tell what was not looked at",
             payload=_ENDING,
-            retries=[AWS_BUSY, SLACK_DOWN],
+            unclosed="SweepNotClosed",
         )
-        comment = "Reported by an alarm; the failed execution is closed once more by a rule of its own"
-        close.add_catch(self.failure("SweepNotClosed", comment), errors=["States.ALL"], outputs=ERROR)
-        return close
 
 
 class DigestWatch(Machine):

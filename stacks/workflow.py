@@ -160,16 +160,10 @@ class Workflow(Machine):
         return check_encryption
 
     def _close_remediation(self) -> tasks.LambdaInvoke:
-        not_closed = self.failure(
-            "RemediationNotClosed",
-            "Reported by an alarm; the failed execution is closed once more by a rule of its own",
-        )
-        close = self.task(
+        return self.closing(
             "CloseRemediation",
             self._functions.close_remediation,
             "Record the outcome, let the endpoint go and update the card",
             payload=_ENDING,
-            retries=[AWS_BUSY, SLACK_DOWN],
+            unclosed="RemediationNotClosed",
         )
-        close.add_catch(not_closed, errors=["States.ALL"], outputs=ERROR)
-        return close

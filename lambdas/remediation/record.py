@@ -213,7 +213,6 @@ class Digest(TypedDict):
     filledAt: NotRequired[str]  # when all its findings were in it
     channel: NotRequired[str]
     ts: NotRequired[str]
-    permalink: NotRequired[str]
     shown: NotRequired[str]  # a hash of what the card says
     remindedAt: NotRequired[str]
     closedAt: NotRequired[str]

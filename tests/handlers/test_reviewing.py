@@ -22,7 +22,7 @@ from handlers.shared import digesting
 from remediation import digest_card, digest_modal
 from remediation.digest import finding_key
 from remediation.errors import ServiceUnavailable
-from remediation.record import Finding, iso
+from remediation.record import Digest, Finding, iso
 from tests.handlers.conftest import ADA, CHANNEL, CONTEXT, GRACE, MALLORY, Bench
 from tests.handlers.test_slack_interactions import signed
 from tests.unit import samples
@@ -153,6 +153,12 @@ def desk(bench: Bench) -> _Desk:
 def _said(answer: dict[str, Any]) -> str:
     assert answer["response_action"] == "update"
     return str(answer["view"]["blocks"][0]["text"]["text"])
+
+
+def _show(slack: Slack) -> tuple[Digest, list[Finding]]:
+    digest, findings = digesting.read(_DIGEST)
+    digesting.rewrite(digest, findings, slack)
+    return digest, findings
 
 
 def test_twenty_decisions_from_one_submission_are_twenty_records_under_the_approvers_name(
@@ -438,10 +444,10 @@ def test_the_card_is_rewritten_only_if_it_would_say_something_else(desk: _Desk) 
     desk.ask(2)
     slack = Slack(slack_interactions.slack_secret())
     for _ in range(2):
-        digesting.show(_DIGEST, slack)
+        _show(slack)
     key, _ = digests().findings(_DIGEST)[0]
     digests().note_finding(_DIGEST, key, {"decision": "APPROVED", "decidedBy": ADA.id})
-    digest, findings = digesting.show(_DIGEST, slack)
+    digest, findings = _show(slack)
     assert digest["digestId"] == _DIGEST
     assert [finding.get("decision") for finding in findings] == ["APPROVED", None]
     assert [call.method for call in desk.bench.slack.calls].count("chat.update") == 2
@@ -449,7 +455,7 @@ def test_the_card_is_rewritten_only_if_it_would_say_something_else(desk: _Desk) 
 
 def test_a_card_that_is_not_posted_yet_is_left_alone(desk: _Desk) -> None:
     digests().open(samples.digest(), desk.bench.clock_now())
-    digesting.show(_DIGEST, Slack(slack_interactions.slack_secret()))
+    _show(Slack(slack_interactions.slack_secret()))
     assert desk.bench.slack.calls == []
 
 
@@ -463,11 +469,11 @@ def test_whoever_writes_last_may_have_read_first(desk: _Desk, monkeypatch: pytes
         if others:
             key, _ = digests().findings(_DIGEST)[others.pop()]
             digests().note_finding(_DIGEST, key, {"decision": "APPROVED", "decidedBy": GRACE.id})
-            digesting.show(_DIGEST, slack)
+            _show(slack)
         real(self, *arguments)
 
     monkeypatch.setattr(Slack, "update", update)
-    digesting.show(_DIGEST, slack)
+    _show(slack)
     assert "2 approved" in desk.card()
 
 

@@ -21,18 +21,11 @@ def read(digest_id: str) -> tuple[Digest, list[Finding]]:
     return digests().require(digest_id), [finding for _, finding in digests().findings(digest_id)]
 
 
-def show(digest_id: str, slack: Slack) -> tuple[Digest, list[Finding]]:
-    """Bring the card up to what is on record, if it says something else; returns what is on record.
+def rewrite(digest: Digest, findings: Sequence[Finding], slack: Slack) -> None:
+    """Bring the card up to what was just read, if it says something else.
 
     A card that is not posted yet is left alone. May raise what Slack's methods do.
     """
-    found, findings = read(digest_id)
-    rewrite(found, findings, slack)
-    return found, findings
-
-
-def rewrite(digest: Digest, findings: Sequence[Finding], slack: Slack) -> None:
-    """The same, for what was just read."""
     for _ in range(_TRIES):
         message = digest_card.message(digest, findings)
         fingerprint = fingerprint_of(message)
