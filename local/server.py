@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import io
+import socket
+import sys
 import threading
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Self
-
-from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
+from contextlib import suppress
+from socketserver import TCPServer, ThreadingMixIn
+from typing import TYPE_CHECKING, Any, Self
+from wsgiref.handlers import SimpleHandler
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 
 if TYPE_CHECKING:
     from types import TracebackType
-    from wsgiref.types import WSGIApplication, WSGIEnvironment
+    from wsgiref.types import WSGIApplication
 
 _POLL_SECONDS = 0.01  # how soon the server notices that it is to stop
+_LONGEST_LINE = 65_536
 
 
 class AnswerLostError(ConnectionError):
@@ -20,7 +26,7 @@ class AnswerLostError(ConnectionError):
 
 
 class Server:
-    """A listening server. Stops as a context manager, or by `stop`.
+    """A listening server; like AWS's, it keeps connections open. Stops as a context manager, or by `stop`.
 
     Parameters
     ----------
@@ -32,9 +38,7 @@ class Server:
 
     def __init__(self, app: WSGIApplication, on_stop: Callable[[], None] | None = None) -> None:
         self._on_stop = on_stop
-        self._server: BaseWSGIServer = make_server(
-            "127.0.0.1", 0, app, threaded=True, request_handler=_Handler
-        )
+        self._server = _Listener(app)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(_POLL_SECONDS,), daemon=True)
         self._thread.start()
 
@@ -62,13 +66,72 @@ class Server:
         self.stop()
 
 
+class _Listener(ThreadingMixIn, WSGIServer):
+    """A thread for each connection; whoever is still connected when it closes is cut off."""
+
+    daemon_threads = True
+    request_queue_size = 128  # a burst knocks all at once
+
+    def __init__(self, app: WSGIApplication) -> None:
+        self._connections = set[socket.socket]()
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.set_app(app)
+
+    def server_bind(self) -> None:
+        TCPServer.server_bind(self)  # HTTPServer's asks DNS for this machine's name, which can take seconds
+        self.server_name, self.server_port = str(self.server_address[0]), self.server_address[1]
+        self.setup_environ()
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        self._connections.add(request)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        self._connections.discard(request)
+        super().shutdown_request(request)
+
+    def server_close(self) -> None:
+        super().server_close()
+        for connection in tuple(self._connections):
+            with suppress(OSError):  # it closed meanwhile
+                connection.shutdown(socket.SHUT_RDWR)
+
+
 class _Handler(WSGIRequestHandler):
+    """Answers requests of one connection until either side closes it."""
+
+    server: _Listener
+    protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
+    wbufsize = -1  # an answer leaves in one piece
+
+    def handle(self) -> None:
+        self.close_connection = False
+        while not self.close_connection:
+            try:
+                self._answer_next()
+            except ConnectionError:  # AnswerLostError, or the client hung up
+                self.close_connection = True
+
+    def _answer_next(self) -> None:
+        self.raw_requestline = self.rfile.readline(_LONGEST_LINE)
+        if not self.raw_requestline or not self.parse_request():
+            self.close_connection = True
+            return
+        # all of it, whether or not the app wants it: the next request comes right behind it
+        body = io.BytesIO(self.rfile.read(int(self.headers.get("Content-Length") or 0)))
+        _Answer(body, self.wfile, sys.stderr, self.get_environ()).run(self.server.get_app())
+        self.wfile.flush()
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
         """The stand-ins keep the calls they get."""
 
-    def connection_dropped(self, error: BaseException, environ: WSGIEnvironment | None = None) -> None:
-        super().connection_dropped(error, environ)
+
+class _Answer(SimpleHandler):
+    http_version = "1.1"
+
+    def handle_error(self) -> None:
+        error = sys.exception()
         if isinstance(error, AnswerLostError):
-            self.close_connection = True
+            raise error
+        super().handle_error()
