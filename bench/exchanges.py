@@ -106,10 +106,10 @@ class RecordingRunner(FunctionRunner):
             variables[variable] = f"{self._tap.url}/{name}/{peer}/"
         return variables
 
-    def invoke(self, name: str, event: Any) -> Any:
+    def invoke(self, name: str, event: Any, *, someone_waits: bool = False) -> Any:
         with self._one_at_a_time.setdefault(name, threading.Lock()):
             heard = self._tap.heard[name] = []
-            result = super().invoke(name, event)
+            result = super().invoke(name, event, someone_waits=someone_waits)
             self.invocations.append(Invocation(self.function(name).handler, event, tuple(heard)))
             return result
 

@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 from socketserver import TCPServer, ThreadingMixIn
-from typing import TYPE_CHECKING, Any, Self
+from typing import IO, TYPE_CHECKING, Any, Self, cast
 from wsgiref.handlers import SimpleHandler
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 
@@ -73,9 +73,9 @@ class _Listener(ThreadingMixIn, WSGIServer):
     request_queue_size = 128  # a burst knocks all at once
 
     def __init__(self, app: WSGIApplication) -> None:
+        self.app = app
         self._connections = set[socket.socket]()
         super().__init__(("127.0.0.1", 0), _Handler)
-        self.set_app(app)
 
     def server_bind(self) -> None:
         TCPServer.server_bind(self)  # HTTPServer's asks DNS for this machine's name, which can take seconds
@@ -100,7 +100,6 @@ class _Listener(ThreadingMixIn, WSGIServer):
 class _Handler(WSGIRequestHandler):
     """Answers requests of one connection until either side closes it."""
 
-    server: _Listener
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
     wbufsize = -1  # an answer leaves in one piece
@@ -120,7 +119,8 @@ class _Handler(WSGIRequestHandler):
             return
         # all of it, whether or not the app wants it: the next request comes right behind it
         body = io.BytesIO(self.rfile.read(int(self.headers.get("Content-Length") or 0)))
-        _Answer(body, self.wfile, sys.stderr, self.get_environ()).run(self.server.get_app())
+        answer = _Answer(body, cast("IO[bytes]", self.wfile), sys.stderr, self.get_environ())
+        answer.run(cast("_Listener", self.server).app)
         self.wfile.flush()
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:

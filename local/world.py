@@ -14,6 +14,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -129,9 +130,10 @@ class World:
             self._fill_secret(deployment)
             self._subscribe_to_alarms(deployment)
         self.cloud.invoke_with(self.runner)
+        answer_someone = partial(self.runner.invoke, someone_waits=True)
         self.bus = EventBus(self.cloud, self.runner)
         self.apis = [
-            HttpApi(deployment.routes(), self.runner.invoke, OPERATORS) for deployment in self.deployments
+            HttpApi(deployment.routes(), answer_someone, OPERATORS) for deployment in self.deployments
         ]
         for deployment, api in zip(self.deployments, self.apis, strict=True):
             deployment.publish_outputs(api.url)

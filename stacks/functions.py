@@ -174,7 +174,7 @@ class Functions(Construct):
             "SlackInteractions",
             "Takes clicks from Slack: verified, judged, recorded, then told to the workflow",
             environment=secret | rules | {"BACKOUT_WORKFLOW_ARN": workflow_arns.backout},
-            records=("GetItem", "UpdateItem", "Query"),  # a digest's findings
+            records=("GetItem", "BatchGetItem", "UpdateItem", "Query"),  # a digest's findings
             statements=[
                 *read_secret,
                 answer_workflow,

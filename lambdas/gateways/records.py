@@ -90,6 +90,13 @@ class Records:
     def find_remediation(self, remediation_id: str) -> Remediation | None:
         return cast("Remediation | None", self._table.get(_remediation_key(remediation_id)))
 
+    def find_remediations(self, remediation_ids: Sequence[str]) -> dict[str, Remediation]:
+        """Up to 100 remediations by their ids; those that are on record."""
+        found = self._table.get_each([_remediation_key(one) for one in remediation_ids])
+        return {
+            one: cast("Remediation", item) for one, item in zip(remediation_ids, found, strict=True) if item
+        }
+
     def history(self, endpoint_name: str | None = None) -> list[Remediation]:
         """The records of an endpoint, or of all of them, newest first."""
         member = "" if endpoint_name is None else "endpointName"
@@ -264,6 +271,11 @@ class Records:
 
     def approval(self, approval_id: str) -> Approval | None:
         return cast("Approval | None", self._table.get(_approval_key(approval_id)))
+
+    def approvals(self, approval_ids: Sequence[str]) -> dict[str, Approval]:
+        """Up to 100 approvals by their ids; those that are on record."""
+        found = self._table.get_each([_approval_key(one) for one in approval_ids])
+        return {one: cast("Approval", item) for one, item in zip(approval_ids, found, strict=True) if item}
 
     def note_approval(self, approval_id: str, facts: Mapping[str, Any]) -> Approval:
         """Add facts to an approval (never its status); returns all of it."""

@@ -22,6 +22,7 @@ Key = Mapping[str, str]
 Values = Mapping[str, Any]
 
 _NOT_CONTENT = frozenset({"pk", "sk", "expiresAt"})
+_BATCH_TRIES = 3
 _CONDITION_FAILED = "ConditionalCheckFailedException"
 _TRANSACTION_CANCELLED = "TransactionCanceledException"
 
@@ -39,6 +40,23 @@ class Table:
             answer = self._client.get_item(TableName=self.name, Key=to_item(key), ConsistentRead=True)
         item = answer.get("Item")
         return _content(item) if item else None
+
+    def get_each(self, keys: Sequence[Key]) -> list[dict[str, Any] | None]:
+        """Up to 100 items, in the order of their keys, as they are now; None for one that isn't there."""
+        found: dict[tuple[str, str], dict[str, Any]] = {}
+        left: Any = [to_item({"pk": pk, "sk": sk}) for pk, sk in {(key["pk"], key["sk"]) for key in keys}]
+        for _ in range(_BATCH_TRIES):
+            if not left:
+                break
+            request: Any = {self.name: {"Keys": left, "ConsistentRead": True}}
+            with translated("DynamoDB"):
+                answer: Any = self._client.batch_get_item(RequestItems=request)
+            for item in answer["Responses"].get(self.name, ()):
+                found[item["pk"]["S"], item["sk"]["S"]] = _content(item)
+            left = answer.get("UnprocessedKeys", {}).get(self.name, {}).get("Keys")
+        if left:
+            raise Throttled(f"DynamoDB left {len(left)} items unread, {_BATCH_TRIES} times.")
+        return [found.get((key["pk"], key["sk"])) for key in keys]
 
     def put(
         self,

@@ -175,6 +175,11 @@ _IN_TRANSACTION = {
 }  # fmt: skip
 
 
+def _batch_get_item(given: Parameters, caller: Caller) -> Iterator[Request]:
+    for table in given["RequestItems"]:
+        yield Request("dynamodb:BatchGetItem", _table({"TableName": table}, caller))
+
+
 def _transact_write_items(given: Parameters, caller: Caller) -> Iterator[Request]:
     for item in given["TransactItems"]:
         for kind, asked in item.items():
@@ -197,6 +202,7 @@ _NEEDS: dict[str, _Needs] = {
     "sagemaker.AddTags": _on_tagged("AddTags"),
     "sagemaker.DeleteTags": _on_tagged("DeleteTags"),
     "dynamodb.GetItem": _dynamodb("GetItem"),
+    "dynamodb.BatchGetItem": _batch_get_item,
     "dynamodb.PutItem": _dynamodb("PutItem"),
     "dynamodb.UpdateItem": _dynamodb("UpdateItem"),
     "dynamodb.DeleteItem": _dynamodb("DeleteItem"),

@@ -437,6 +437,39 @@ def test_decisions_are_taken_side_by_side(desk: _Desk, monkeypatch: pytest.Monke
     assert "8 to be encrypted" in _said(desk.submit({"all": "encrypt"}))
 
 
+def test_all_is_on_record_before_the_first_workflow_goes_on(
+    desk: _Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.ask(5)
+    desk.review()
+    real, seen = desk.bench.workflow.answer, list[list[str]]()
+
+    def answer(task_token: str, decision: str) -> bool:
+        seen.append(desk.statuses())
+        return real(task_token, decision)
+
+    monkeypatch.setattr(desk.bench.workflow, "answer", answer)
+    desk.submit({"all": "encrypt"})
+    assert seen == [["APPROVED"] * 5] * 5
+
+
+def test_questions_that_can_not_be_read_now_decide_nothing(
+    desk: _Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.ask(2)
+    desk.review()
+    view = desk.view(chosen={"all": "encrypt"})
+
+    def broken(*_: Any) -> None:
+        raise ServiceUnavailable("DynamoDB could not be reached.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Records, "find_remediations", broken)
+        assert desk.send({"type": "view_submission", "user": {"id": ADA.id}, "view": view})[0] == 503
+    assert desk.statuses() == ["PENDING", "PENDING"]
+    assert "2 to be encrypted" in _said(desk.submit({"all": "encrypt"}))
+
+
 # -- the card
 
 

@@ -32,7 +32,7 @@ from remediation.record import Approval, Remediation, Vote, from_iso, iso
 from remediation.route import Route
 from remediation.vocabulary import ApprovalStatus
 
-# Some six calls of AWS each: twenty of them have to fit Slack's three seconds.
+# Some four calls of AWS each: twenty of them have to fit Slack's three seconds.
 _AT_ONCE = 8
 
 
@@ -54,7 +54,7 @@ def decide(
     *,
     is_approver: Callable[[Route], bool],
 ) -> Decided:
-    """Judge a wish, and carry it out. Safe to repeat: each part is done once. May run in several threads.
+    """Judge a wish, and carry it out. Safe to repeat: each part is done once.
 
     Parameters
     ----------
@@ -62,6 +62,19 @@ def decide(
         Whether the person may decide on a route, as the way of deciding knows.
     """
     remediation = records().find_remediation(approval["remediationId"]) if approval else None
+    decided = _on_record(approval, remediation, wish, now, is_approver)
+    _tell_workflow(decided, wish)
+    return decided
+
+
+def _on_record(
+    approval: Approval | None,
+    remediation: Remediation | None,
+    wish: Wish,
+    now: datetime,
+    is_approver: Callable[[Route], bool],
+) -> Decided:
+    """Judge a wish, and put what follows from it on record. May run in several threads."""
     allowed = is_approver(rules().deciding((remediation or {}).get("route", ""), approval))
     ruling = judge_wish(approval, wish, rules(), remediation, is_approver=allowed, now=now)
     logger.info(
@@ -89,28 +102,36 @@ def decide(
         _let_digest_know(remediation, {"approvals": people_in(approval.get("approvals", []))})
     if ruling.answer in (Answer.DECIDE, Answer.REPEAT) and approval["status"] == wish.decision:
         _note_decision(approval, now)
-        # an earlier answer may have been lost: whoever decides again, the workflow is told again
-        workflow().answer(approval["taskToken"], wish.decision)
         if ruling.answer is Answer.DECIDE and mine:
             count("ApprovalDecided", decision=wish.decision)
             measure("TimeToDecision", (now - from_iso(approval["createdAt"])).total_seconds())
-        _let_digest_know(remediation, {"decision": wish.decision, "decidedBy": approval.get("decidedBy", "")})
     tell = ruling.explanation
     if ruling.answer is Answer.DECIDE and not mine:
         tell = settled(approval)  # decided by someone else in the same moment
     return Decided(ruling, tell, approval, remediation, allowed)
 
 
+def _tell_workflow(decided: Decided, wish: Wish) -> None:
+    """Let the execution go on that waits for the decision. May run in several threads."""
+    approval, remediation = decided.approval, decided.remediation
+    if approval is None or remediation is None or decided.ruling.answer not in (Answer.DECIDE, Answer.REPEAT):
+        return
+    if approval["status"] == wish.decision:
+        # an earlier answer may have been lost: whoever decides again, the workflow is told again
+        workflow().answer(approval["taskToken"], wish.decision)
+        _let_digest_know(remediation, {"decision": wish.decision, "decidedBy": approval.get("decidedBy", "")})
+
+
 def decide_each(
-    wishes: Sequence[tuple[str, Wish]],
+    wanted: Sequence[tuple[Approval | None, Remediation | None, Wish]],
     now: datetime,
     *,
-    in_digest: str,
     is_approver: Callable[[Route], bool],
 ) -> list[Decided | RemediationError]:
-    """Decide on several questions of a digest at once, each by its approval's id and on its own.
+    """Decide on several questions at once, each on its own.
 
-    An id of anything else is as one that is not on record.
+    All decisions are on record before the first workflow is told: who decides has three seconds, and a retry
+    tells those that weren't reached.
 
     Returns
     -------
@@ -120,17 +141,24 @@ def decide_each(
     for gateway in (records, digests, workflow):
         gateway()  # boto3 makes clients safely in one thread only
 
-    def one(wished: tuple[str, Wish]) -> Decided | RemediationError:
-        approval_id, wish = wished
+    def record(one: tuple[Approval | None, Remediation | None, Wish]) -> Decided | RemediationError:
+        approval, remediation, wish = one
         try:
-            approval = records().approval(approval_id)
-            mine = approval if approval and approval.get("digestId") == in_digest else None
-            return decide(mine, wish, now, is_approver=is_approver)
+            return _on_record(approval, remediation, wish, now, is_approver)
         except RemediationError as error:
             return error
 
+    def tell(decided: Decided | RemediationError, wish: Wish) -> Decided | RemediationError:
+        try:
+            if isinstance(decided, Decided):
+                _tell_workflow(decided, wish)
+        except RemediationError as error:
+            return error
+        return decided
+
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        return list(pool.map(one, wishes))
+        on_record = list(pool.map(record, wanted))
+        return list(pool.map(tell, on_record, [wish for _, _, wish in wanted]))
 
 
 def _recorded(approval: Approval, wish: Wish, remediation: Remediation, now: datetime) -> Approval:

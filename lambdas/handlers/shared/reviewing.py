@@ -9,6 +9,7 @@ from typing import Any
 
 from gateways.digests import digests
 from gateways.environment import rules
+from gateways.records import records
 from gateways.slack import Slack
 from handlers.shared import digesting
 from handlers.shared.approvers import is_approver
@@ -19,7 +20,7 @@ from remediation.approval import Answer, Wish, refuse_outsider
 from remediation.click import PageSubmission, PageTurn, Review
 from remediation.digest_modal import Answers
 from remediation.errors import ModalChanged, RemediationError
-from remediation.record import Digest, Finding
+from remediation.record import Approval, Digest, Finding, Remediation
 from remediation.route import Route
 from remediation.vocabulary import ApprovalStatus
 
@@ -118,13 +119,21 @@ def _decided(
         here = other.channel == route.channel  # anyone in a channel is anyone in that one
         return allowed if other == route else is_approver(other, submitted.user_id, slack, in_channel=here)
 
-    wishes: list[tuple[str, Wish]] = []
+    approvals = {
+        approval_id: approval
+        for approval_id, approval in records().approvals(list(answers.chosen)).items()
+        if approval.get("digestId") == submitted.digest_id  # any other is as one that is not on record
+    }
+    remediations = records().find_remediations([one["remediationId"] for one in approvals.values()])
+    wanted: list[tuple[Approval | None, Remediation | None, Wish]] = []
     for approval_id, decision in answers.chosen.items():
         wish = Wish(decision, submitted.user_id)
         if decision is ApprovalStatus.DENIED:
             wish = Wish(decision, submitted.user_id, reason=answers.reason, ask_again=answers.ask_again)
-        wishes.append((approval_id, wish))
-    results = decide_each(wishes, now, in_digest=submitted.digest_id, is_approver=may_decide)
+        approval = approvals.get(approval_id)
+        remediation = remediations.get(approval["remediationId"]) if approval else None
+        wanted.append((approval, remediation, wish))
+    results = decide_each(wanted, now, is_approver=may_decide)
     return dict(zip(answers.chosen, results, strict=True))
 
 

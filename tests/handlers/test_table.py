@@ -1,0 +1,70 @@
+"""Several items of the table in one call."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import boto3
+import pytest
+
+from gateways.table import Table
+from remediation.errors import Throttled
+from tests.handlers.conftest import TABLE, Bench
+
+_KEYS = [{"pk": f"thing#{number}", "sk": "thing"} for number in range(4)]
+
+
+class _Leaving:
+    """DynamoDB that answers for `at_once` of the keys and leaves the others for the next call."""
+
+    def __init__(self, at_once: int) -> None:
+        self._client = boto3.client("dynamodb")
+        self._at_once = at_once
+        self.calls = 0
+
+    def batch_get_item(self, *, RequestItems: Mapping[str, Any]) -> dict[str, Any]:  # noqa: N803  # AWS's name
+        self.calls += 1
+        asked = RequestItems[TABLE]
+        now, later = asked["Keys"][: self._at_once], asked["Keys"][self._at_once :]
+        answer: Any = (
+            self._client.batch_get_item(RequestItems={TABLE: {**asked, "Keys": now}})
+            if now
+            else {"Responses": {}}
+        )
+        return {**answer, "UnprocessedKeys": {TABLE: {**asked, "Keys": later}} if later else {}}
+
+
+@pytest.fixture
+def table(bench: Bench) -> Table:
+    del bench  # which has the table
+    table = Table(TABLE)
+    for number in (0, 1, 3):
+        table.put(_KEYS[number], {"number": number})
+    return table
+
+
+def _leaving(at_once: int) -> tuple[Table, _Leaving]:
+    client: Any = _Leaving(at_once)
+    return Table(TABLE, client), client
+
+
+def test_items_come_in_the_order_of_their_keys(table: Table) -> None:
+    asked = [_KEYS[3], _KEYS[2], _KEYS[0], _KEYS[3]]
+    assert table.get_each(asked) == [{"number": 3}, None, {"number": 0}, {"number": 3}]
+    assert table.get_each([]) == []
+
+
+@pytest.mark.usefixtures("table")
+def test_what_dynamodb_left_is_asked_again() -> None:
+    table, client = _leaving(at_once=2)
+    assert table.get_each(_KEYS) == [{"number": 0}, {"number": 1}, None, {"number": 3}]
+    assert client.calls == 2
+
+
+@pytest.mark.usefixtures("table")
+def test_what_dynamodb_leaves_again_and_again_is_a_throttle() -> None:
+    table, client = _leaving(at_once=0)
+    with pytest.raises(Throttled, match="4 items unread"):
+        table.get_each(_KEYS)
+    assert client.calls == 3
