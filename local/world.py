@@ -63,6 +63,12 @@ _ANY_PACE = "1000000"
 _STEADY_LOOKS = 3  # looks in a row at which nothing moves, before the world counts as settled
 
 
+def _plain(item: Mapping[str, Any]) -> dict[str, Any]:
+    """An item of a records table; no fractions are on record."""
+    values = {name: _deserialize(value) for name, value in item.items()}
+    return {name: json.loads(json.dumps(value, default=int)) for name, value in values.items()}
+
+
 class World:
     """Everything, in one process. One at a time: moto's services are global to the process.
 
@@ -84,6 +90,7 @@ class World:
         self.executions: dict[str, Execution] = {}
         self._running: set[str] = set()
         self._lock = threading.Lock()
+        self._people: dict[str, Any] = {}  # their SageMaker clients, by region
         self._reports: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
         self._reports_pending = 0
 
@@ -178,14 +185,18 @@ class World:
         region = region or self.region
         if service != "sagemaker":
             return self.cloud.client(service, region)
-        return boto3.client(
-            "sagemaker",
-            region_name=region,
-            endpoint_url=self.sagemaker_url,
-            aws_access_key_id="AKIADATASCIENTIST",
-            aws_secret_access_key="local",  # noqa: S106  # the stand-in checks none
-            config=Config(parameter_validation=False),  # whatever is sent, the service is the one to judge
-        )
+        with self._lock:
+            if region not in self._people:
+                self._people[region] = boto3.client(
+                    "sagemaker",
+                    region_name=region,
+                    endpoint_url=self.sagemaker_url,
+                    aws_access_key_id="AKIADATASCIENTIST",
+                    aws_secret_access_key="local",  # noqa: S106  # the stand-in checks none
+                    # whatever is sent, the service is the one to judge
+                    config=Config(parameter_validation=False),
+                )
+            return self._people[region]
 
     # -- what happened
 
@@ -195,14 +206,9 @@ class World:
         client = self.client("dynamodb", where.region)
         asked = {"TableName": where.output("RecordsTableName"), "ConsistentRead": True}
         pages = client.get_paginator("scan").paginate(**asked)
-        found = [
-            {name: _deserialize(value) for name, value in item.items()}
-            for page in pages
-            for item in page["Items"]
-            if item["pk"]["S"].startswith(f"{kind}#")
+        return [
+            _plain(item) for page in pages for item in page["Items"] if item["pk"]["S"].startswith(f"{kind}#")
         ]
-        plain: list[dict[str, Any]] = json.loads(json.dumps(found, default=int))  # no fractions are on record
-        return plain
 
     def record(self, remediation_id: str) -> dict[str, Any]:
         """A remediation's evidence."""
@@ -216,8 +222,10 @@ class World:
         }
 
     def _item(self, remediation_id: str, sort_key: str) -> dict[str, Any]:
-        wanted = (f"remediation#{remediation_id}", sort_key)
-        return next(item for item in self.items("remediation") if (item["pk"], item["sk"]) == wanted)
+        client = self.client("dynamodb")
+        key = {"pk": {"S": f"remediation#{remediation_id}"}, "sk": {"S": sort_key}}
+        answer = client.get_item(TableName=self.home.output("RecordsTableName"), Key=key, ConsistentRead=True)
+        return _plain(answer["Item"])
 
     def executions_of(
         self, endpoint_name: str, machine: str = "RemediationStateMachineArn"
@@ -245,6 +253,8 @@ class World:
 
     def _app_acted_on(self, payload: Mapping[str, Any]) -> str | None:
         """Each region has a Slack app of its own: that of the question that someone acts on."""
+        if len(self.deployments) == 1:
+            return self.slack.interactivity_url
         acted_on = json.dumps([payload.get("actions"), (payload.get("view") or {}).get("private_metadata")])
         for deployment, api in zip(self.deployments, self.apis, strict=True):
             questions = [*self.items("approval", deployment), *self.items("digest", deployment)]
