@@ -7,6 +7,7 @@ and `quotas` (AWS's real ones: it mostly waits), some four minutes each.
 
 from __future__ import annotations
 
+import gc
 import json
 import logging
 import multiprocessing
@@ -332,6 +333,7 @@ def _serve(told: Connection, setting: Setting) -> None:
     elsewhere.start()
     for region in setting.regions:
         _fill(hosting, region, setting.endpoints)
+    gc.freeze()  # what is there stays: looking through it again and again would be latency of ours
     hosting.faults.quotas_enforced = setting.quotas
     hosting.faults.latency_seconds = _LATENCY_SECONDS
     hosting.calls.clear()

@@ -109,7 +109,7 @@ class Faults:
     quotas_enforced
         Throttle as AWS does, by `CALLS_PER_SECOND`.
     latency_seconds
-        Added to every call, in real seconds.
+        No answer comes sooner than this after its call, in real seconds.
     """
 
     intervene: Intervene
@@ -249,7 +249,7 @@ class Faults:
             throttled = self.quotas_enforced and not self._within_quota(operation, region, now)
         error = errors[0].error if errors else None
         return Plan(
-            delay_seconds=self.latency_seconds + sum(rule.delay_seconds for rule in delays),
+            delay_seconds=sum(rule.delay_seconds for rule in delays),
             error=error or (ServiceError("ThrottlingException", "Rate exceeded") if throttled else None),
             loses_answer=bool(losses),
         )

@@ -134,6 +134,7 @@ class SageMakerHosting:
         AnswerLostError
             Nothing is to be answered.
         """
+        came = time.monotonic()
         if self.faults.is_down(incoming.region):
             raise AnswerLostError(f"{incoming.region} is down")
         operation = known(incoming.operation)
@@ -145,6 +146,8 @@ class SageMakerHosting:
         call, error = self._call(operation, incoming, request, plan)
         if self._on_call:
             self._on_call(call)
+        if self.faults.latency_seconds:
+            time.sleep(max(0.0, came + plan.delay_seconds + self.faults.latency_seconds - time.monotonic()))
         if plan.loses_answer:
             raise AnswerLostError(f"the answer to {operation} is lost")
         if error:

@@ -12,6 +12,12 @@ from local.sagemaker.errors import invalid
 Json = dict[str, Any]
 
 _DEFAULT_PAGE = 10
+_BOUNDS = (
+    ("CreationTimeAfter", "CreationTime", 1),
+    ("CreationTimeBefore", "CreationTime", -1),
+    ("LastModifiedTimeAfter", "LastModifiedTime", 1),
+    ("LastModifiedTimeBefore", "LastModifiedTime", -1),
+)
 
 
 def page(summaries: list[Json], request: Json, *, result: str, name: str) -> Json:
@@ -33,10 +39,11 @@ def page(summaries: list[Json], request: Json, *, result: str, name: str) -> Jso
     def key(summary: Json) -> tuple[Any, str]:
         return (summary[sort_field], summary[name])
 
-    found = sorted((s for s in summaries if _matches(s, request, name)), key=key, reverse=descending)
+    found = _matching(summaries, request, name)
     if request.get("NextToken"):
         last = _read_token(request["NextToken"], _query(request))
         found = [s for s in found if (key(s) < last if descending else key(s) > last)]
+    found.sort(key=key, reverse=descending)
     size = int(request.get("MaxResults") or _DEFAULT_PAGE)
     answer: Json = {result: found[:size]}
     if len(found) > size:
@@ -44,22 +51,18 @@ def page(summaries: list[Json], request: Json, *, result: str, name: str) -> Jso
     return answer
 
 
-def _matches(summary: Json, request: Json, name: str) -> bool:
-    bounds = (
-        ("CreationTimeAfter", "CreationTime", 1),
-        ("CreationTimeBefore", "CreationTime", -1),
-        ("LastModifiedTimeAfter", "LastModifiedTime", 1),
-        ("LastModifiedTimeBefore", "LastModifiedTime", -1),
-    )
-    return (
-        (request.get("NameContains") or "") in summary[name]
-        and request.get("StatusEquals") in (None, summary.get("EndpointStatus"))
-        and all(
-            (summary[field] - request[bound]) * sign > 0
-            for bound, field, sign in bounds
-            if request.get(bound) is not None
-        )
-    )
+def _matching(summaries: list[Json], request: Json, name: str) -> list[Json]:
+    bounds = [
+        (request[bound], field, sign) for bound, field, sign in _BOUNDS if request.get(bound) is not None
+    ]
+    contains, status = request.get("NameContains"), request.get("StatusEquals")
+    return [
+        summary
+        for summary in summaries
+        if (not contains or contains in summary[name])
+        and (status is None or summary.get("EndpointStatus") == status)
+        and (not bounds or all((summary[field] - bound) * sign > 0 for bound, field, sign in bounds))
+    ]
 
 
 def _query(request: Json) -> Json:

@@ -56,8 +56,8 @@ class Region:
         """
         documents = self._documents(kind)
         arn = self.arn(kind, name)
-        # names that differ only in case would share an ARN
-        if any(document.arn == arn for document in documents.values()):
+        # names that differ only in case would share an ARN; everything that is there has tags, be they none
+        if arn in self.tags:
             raise already_exists(kind, arn)
         tags = read_tags(request.get("Tags"))
         body = {key: value for key, value in request.items() if key != "Tags"}
@@ -83,7 +83,10 @@ class Region:
 
     def endpoints(self, now: float) -> list[Endpoint]:
         """Every endpoint as it is now."""
-        settled = [self._settle(name, now) for name in list(self._endpoints)]
+        settled = [
+            endpoint if endpoint.until > now else self._settle(name, now)
+            for name, endpoint in list(self._endpoints.items())
+        ]
         return [endpoint for endpoint in settled if endpoint]
 
     def endpoint(self, name: str, now: float) -> Endpoint:
@@ -93,7 +96,9 @@ class Region:
         return endpoint
 
     def endpoint_arn_taken(self, arn: str, now: float) -> bool:
-        return any(endpoint.arn == arn for endpoint in self.endpoints(now))
+        if arn in self.tags:
+            self.endpoints(now)  # the tags of what is gone by now are gone
+        return arn in self.tags
 
     def put(self, endpoint: Endpoint) -> None:
         self._endpoints[endpoint.name] = endpoint

@@ -23,8 +23,8 @@ from remediation.audit import AuditedEndpoint, sharing, worst_first
 from remediation.errors import RemediationError
 from remediation.vocabulary import Surface
 
-# Enough that the quotas set the pace even where a call takes half a second.
-CONCURRENCY = 8
+# Enough that the quotas set the pace even where a call takes half a second; more get into each other's way.
+CONCURRENCY = 6
 _AHEAD = 4  # endpoints in hand for each thread: the next page is listed while the last one is looked at
 
 
