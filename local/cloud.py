@@ -7,11 +7,14 @@ import logging
 import os
 import threading
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import boto3
+from moto import backends
 from moto.awslambda_simple.models import LambdaSimpleBackend
 from moto.core.config import default_user_config
 from moto.server import ThreadedMotoServer
@@ -24,6 +27,10 @@ from local.iam.policy import Policy, condition_keys
 from local.template import ACCOUNT_ID, Template, UnresolvedError
 
 _LOOPBACK = "127.0.0.1"
+
+
+# moto looks through its folder for every request
+_moto_modules = partial(tuple, [*backends.list_of_moto_modules()])
 
 
 class Cloud:
@@ -40,6 +47,7 @@ class Cloud:
         os.environ["MOTO_PORT"] = str(port)
         self.url = f"http://{_LOOPBACK}:{port}"
         dynamodb.install()
+        replace_method(backends, "list_of_moto_modules", _moto_modules)
         self._making = threading.Lock()
         self._clients: dict[tuple[str, str], Any] = {}
 
@@ -83,7 +91,7 @@ class Cloud:
         self._server.stop()
 
 
-def replace_method(owner: type, name: str, replacement: Callable[..., Any]) -> None:
+def replace_method(owner: type | ModuleType, name: str, replacement: Callable[..., Any]) -> None:
     """Put a method of ours in place of one of moto's, which has no setting for it."""
     setattr(owner, name, replacement)
 

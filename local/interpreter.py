@@ -6,9 +6,9 @@ machine itself runs as the template has it.
 
 from __future__ import annotations
 
-import copy
 import logging
 import os
+import pickle
 import threading
 from collections.abc import Callable, MutableMapping
 from types import SimpleNamespace
@@ -37,7 +37,7 @@ _start: Callable[..., None] = Execution.start
 _stop: Callable[..., None] = ExecutionWorker.stop
 _terminated: Callable[..., None] = BaseExecutionWorkerCommunication.terminated
 _parse: Callable[[str], tuple[Any, Any]] = AmazonStateLanguageParser.parse
-_programs: dict[str, tuple[Any, Any]] = {}
+_programs: dict[str, tuple[bytes, Any]] = {}
 _parsing = threading.Lock()
 _new_client: Callable[..., Any] = boto_client_for
 _clients: dict[tuple[str, str, str], Any] = {}
@@ -92,10 +92,12 @@ def install(
 def _parsed(definition: str) -> tuple[Any, Any]:
     """A definition's program, and its parse tree. Reading one takes as long as a dozen of its steps do."""
     with _parsing:
-        read = _programs.get(definition) or _parse(definition)
-        _programs[definition] = read
-        program, tree = read
-        return copy.deepcopy(program), tree  # an execution writes into its own
+        if definition not in _programs:
+            program, tree = _parse(definition)
+            _programs[definition] = pickle.dumps(program), tree
+        program, tree = _programs[definition]
+    # an execution writes into its own; what comes from nobody but ourselves may be unpickled
+    return pickle.loads(program), tree  # noqa: S301
 
 
 def _client_for(region: str, service: str, state_credentials: Any = None) -> Any:

@@ -19,7 +19,7 @@ class _Leaving:
     """DynamoDB that answers for `at_once` of the keys and leaves the others for the next call."""
 
     def __init__(self, at_once: int) -> None:
-        self._client = boto3.client("dynamodb")
+        self._client: Any = boto3.client("dynamodb")
         self._at_once = at_once
         self.calls = 0
 
