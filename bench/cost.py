@@ -66,18 +66,18 @@ def main() -> None:
         template = json.loads(next(assembly.glob("*.template.json")).read_text())
         world = World(assembly, Clock(speed=0))
         try:
-            memory_mb = world.runner.functions[0].memory_mb
+            sizes = {one.memory_mb for one in world.runner.functions}
             warm(world)
             counts = {story.name: count(world, story) for story in STORIES}
         finally:
             world.stop()
-    _PAGE.write_text(_page(counts, template, memory_mb))
+    _PAGE.write_text(_page(counts, template, min(sizes), max(sizes)))
     page.rewrite("cost", _table({story.name: counts[story.name] for story in COMMON}), page=_README)
     page.rewrite("counts", _section(counts))
     print(_section(counts))
 
 
-def _page(counts: Mapping[str, Count], template: dict[str, Any], memory_mb: int) -> str:
+def _page(counts: Mapping[str, Count], template: dict[str, Any], memory_mb: int, click_memory_mb: int) -> str:
     prices = [f"| {name} | {price.says} | <{price.source}> |" for name, price in PRICES.items()]
     monthly = "\n".join(f"| {what} | {says} | ${dollars:.2f} |" for what, says, dollars in _fixed(template))
     total = sum(dollars for _, _, dollars in _fixed(template))
@@ -95,9 +95,10 @@ for 1,000.
 
 The dollars hold all of the prices below. Counted: state transitions (retries too), invocations, capacity
 units (each write as if its record had grown to its last size, with its index), requests, bytes of logs.
-Assumed: an invocation lasts {SECONDS_AN_INVOCATION} s at {memory_mb} MB. CloudTrail's events and
-EventBridge's rules for them are free, and so are SageMaker's and Slack's APIs. Each look at an update or a
-creation is three transitions and one invocation; the stand-in for SageMaker takes ten minutes or so for one.
+Assumed: an invocation lasts {SECONDS_AN_INVOCATION} s at {memory_mb} MB, a click's at {click_memory_mb}.
+CloudTrail's events and EventBridge's rules for them are free, and so are SageMaker's and Slack's APIs. Each
+look at an update or a creation is three transitions and one invocation; the stand-in for SageMaker takes ten
+minutes or so for one.
 
 ## Per month and region, without any event
 

@@ -202,8 +202,8 @@ def count(world: World, story: Story) -> Count:
     invocations = world.runner.invoked[invoked:]
     billed["transition"] = _transitions(history)
     billed["invocation"] = billed["trace"] = len(invocations)
-    memory_mb = world.runner.functions[0].memory_mb
-    billed["GB-second"] = len(invocations) * SECONDS_AN_INVOCATION * memory_mb / _KB  # type: ignore[assignment]  # a part
+    memory_mb = sum(world.runner.function(name).memory_mb for name in invocations)
+    billed["GB-second"] = SECONDS_AN_INVOCATION * memory_mb / _KB  # type: ignore[assignment]  # a part
     billed["API request"] = sum("SlackInteractions" in name for name in invocations)
     billed["GB of logs"] = (len(world.runner.logs()) - logged) / _KB**3  # type: ignore[assignment]  # a part
     entered = Counter(world.states_entered(execution))

@@ -37,6 +37,9 @@ _SCAN_TIMEOUT = cdk.Duration.minutes(5)
 _BATCH_TIMEOUT = cdk.Duration.minutes(15)
 # Slack gives up after 3 seconds; a little more lets the decision that was made reach the workflow.
 _CLICK_TIMEOUT = cdk.Duration.seconds(10)
+# A whole CPU: with less, a click from cold would take most of Slack's three seconds, at the same price, as it
+# computes for longer (docs/benchmarks.md).
+_CLICK_MEMORY_MB = 1769
 # A rollout may take up to its MaximumExecutionTimeoutInSeconds, 8 hours at most, and creating the endpoint
 # or baking the old fleet comes on top; longer is stuck.
 _UPDATE_DEADLINE = cdk.Duration.hours(10)
@@ -181,6 +184,7 @@ class Functions(Construct):
                 _allow("states:StartExecution", workflow_arns.backout),
             ],
             timeout=_CLICK_TIMEOUT,
+            at_least_mb=_CLICK_MEMORY_MB,
         )
         self.decisions = self._function(
             "Decisions",
@@ -411,6 +415,7 @@ class Functions(Construct):
         environment: Mapping[str, str] | None = None,
         statements: Sequence[iam.PolicyStatement] = (),
         timeout: cdk.Duration = _STEP_TIMEOUT,
+        at_least_mb: int = 0,
     ) -> LambdaFunction:
         """The function of ``handlers/<construct id in snake case>.py``."""
         scope = Construct(self, construct_id)
@@ -424,7 +429,7 @@ class Functions(Construct):
             architecture=_ARCHITECTURES[self._settings.function_architecture],
             code=self._code,
             handler=f"handlers.{_snake_case(construct_id)}.handler",
-            memory_size=self._settings.function_memory_mb,
+            memory_size=max(self._settings.function_memory_mb, at_least_mb),
             timeout=timeout,
             role=role,
             log_group=log_group,

@@ -17,7 +17,7 @@ _SEED = 7
 
 def test_all_is_well_when_all_is_at_rest(worlds: Worlds, routed_assembly: Path) -> None:
     worlds.stop()  # one world at a time in a process: this one counts everything that is in it
-    result = soaked(routed_assembly, _SEED, deeds=45)
+    result = soaked(routed_assembly, _SEED, deeds=30)
     assert result.problems == [], report(result)
     assert result.endpoints >= 200
     assert result.outcomes["ENCRYPTED"], "some were encrypted"
