@@ -26,7 +26,7 @@ def main() -> None:
 
 def _section(result: Result) -> str:
     return f"""\
-`make bench-soak`, with the seed {result.seed}; `make soak` has more deeds in each of its soaks, and goes on with
+`make bench-soak`, with the seed {result.seed}; each soak of `make soak` has more deeds, and it goes on with
 other seeds for `SOAK_MINUTES`.
 
 | | |
