@@ -12,7 +12,7 @@ from tests.workflow.soak import report, soaked
 # like the fault matrix, on a worker of its own
 pytestmark = [pytest.mark.xdist_group("soak"), pytest.mark.usefixtures("alone")]
 
-_SEED = 7
+_SEED = 2026  # one in which an update is rolled back, which leaves a twin to be deleted
 
 
 def test_all_is_well_when_all_is_at_rest(worlds: Worlds, routed_assembly: Path) -> None:
@@ -20,4 +20,5 @@ def test_all_is_well_when_all_is_at_rest(worlds: Worlds, routed_assembly: Path) 
     result = soaked(routed_assembly, _SEED, deeds=30)
     assert result.problems == [], report(result)
     assert result.endpoints >= 200
-    assert result.outcomes["ENCRYPTED"], "some were encrypted"
+    # without these, much of what is checked at the end can't go wrong
+    assert {"ENCRYPTED", "ROLLED_BACK", "BACKED_OUT"} <= {*result.outcomes}
