@@ -174,8 +174,8 @@ At the share of a CPU that Lambda gives for a memory size, a whole one for 1,769
 |---|---|---|---|
 {chr(10).join(rows)}
 
-{_choice(shares)} The stack gives {set_mb[0]:,} MB to that function, and {set_mb[1]:,} to those for which
-nobody waits."""
+{_choice(shares)} The stack gives {set_mb[0]:,} MB to the function that takes clicks, and {set_mb[1]:,} to
+the others."""
 
 
 def _choice(shares: Mapping[tuple[str, int], list[float]]) -> str:

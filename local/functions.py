@@ -159,8 +159,8 @@ class FunctionRunner:
         Parameters
         ----------
         someone_waits
-            Whether someone gives up after three seconds, as Slack does: no other invocation begins meanwhile.
-            AWS has machines enough for both.
+            Whether someone gives up soon, as Slack does after three seconds: no other invocation begins
+            meanwhile. AWS has machines enough for both.
 
         Raises
         ------

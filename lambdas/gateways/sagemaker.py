@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import threading
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
@@ -21,6 +20,7 @@ from remediation.errors import EncryptionUnsupported, EndpointBusy, EndpointConf
 if TYPE_CHECKING:
     from mypy_boto3_sagemaker import SageMakerClient
 
+_WHOLE = "WholeBody"  # no member of SageMaker's
 _PAUSE_SECONDS = 0.4  # half of the account's 5 a second
 _NO_ENDPOINT = 'Could not find endpoint "'
 _NO_MODEL = "Could not find model"
@@ -33,40 +33,38 @@ class SageMaker:
     """SageMaker in one region.
 
     Every call may raise `Throttled`, `ServiceUnavailable` or `RequestRefused`. A `client` of the caller's has
-    to have parameter validation off, or botocore refuses what it doesn't know.
+    to have parameter validation off, or botocore refuses what it doesn't know; its own answers to Describe
+    calls hold no more than the whole body, under one member.
     """
 
     def __init__(self, client: SageMakerClient | None = None, *, config: Config = CLIENT_CONFIG) -> None:
         # Bodies are built from AWS's own answers, not from this SDK's model of them.
         self._client = client or aws.client("sagemaker", config.merge(Config(parameter_validation=False)))
-        self._received = threading.local()  # the body that a thread was just sent
         self._to_send: Mapping[str, Any] | None = None
         events = self._client.meta.events
         for operation in ("DescribeEndpoint", "DescribeEndpointConfig"):
-            events.register(f"before-parse.sagemaker.{operation}", self._keep_body)
+            events.register(f"before-parse.sagemaker.{operation}", _keep_body)
         events.register("before-call.sagemaker.CreateEndpointConfig", self._put_body)
 
     def describe_endpoint(self, name: str) -> dict[str, Any] | None:
         """The body of DescribeEndpoint; None if there is no such endpoint."""
         with translated("SageMaker"):
             try:
-                self._client.describe_endpoint(EndpointName=name)
+                return _whole(self._client.describe_endpoint(EndpointName=name))
             except ClientError as error:
                 if _is_validation(error, _NO_ENDPOINT):
                     return None
                 raise
-        return self._received.body
 
     def describe_config(self, name: str) -> dict[str, Any] | None:
         """The body of DescribeEndpointConfig; None if there is none, or none to be seen yet (DESIGN §4.6)."""
         with translated("SageMaker"):
             try:
-                self._client.describe_endpoint_config(EndpointConfigName=name)
+                return _whole(self._client.describe_endpoint_config(EndpointConfigName=name))
             except ClientError as error:
                 if _is_validation(error, _NO_CONFIG):
                     return None
                 raise
-        return self._received.body
 
     def require_config(self, name: str) -> dict[str, Any]:
         """Like `describe_config`.
@@ -186,15 +184,25 @@ class SageMaker:
                     raise EndpointGone("The endpoint no longer exists.") from error
                 raise
 
-    def _keep_body(self, response_dict: dict[str, Any], **_: Any) -> None:
-        if response_dict["status_code"] < HTTPStatus.MOVED_PERMANENTLY:  # where errors begin, for the SDK
-            body = response_dict["body"]
-            self._received.body = json.loads(body) if body else {}
-            # nobody looks at what the SDK's model would make of it, and that is a tenth of what a call costs
-            response_dict["body"] = b""
-
     def _put_body(self, params: dict[str, Any], **_: Any) -> None:
-        params["body"] = json.dumps(self._to_send).encode()
+        if self._to_send is not None:
+            params["body"] = json.dumps(self._to_send).encode()
+
+
+def _keep_body(response_dict: dict[str, Any], customized_response_dict: dict[str, Any], **_: Any) -> None:
+    """Hand on a body as it came, in place of what the SDK's model would make of it.
+
+    Nobody looks at that, and it is a tenth of what a call costs.
+    """
+    is_error = response_dict["status_code"] >= HTTPStatus.MULTIPLE_CHOICES
+    if not is_error and _WHOLE not in customized_response_dict:
+        body = response_dict["body"]
+        customized_response_dict[_WHOLE] = json.loads(body) if body else {}
+        response_dict["body"] = b""
+
+
+def _whole(answer: Any) -> dict[str, Any]:
+    return answer[_WHOLE]
 
 
 @cache

@@ -453,6 +453,22 @@ def test_all_is_on_record_before_the_first_workflow_goes_on(
     assert seen == [["APPROVED"] * 5] * 5
 
 
+def test_a_mistake_about_one_holds_up_no_other(desk: _Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    desk.ask(3)
+    desk.review()
+    real = Records.settle
+
+    def settle(self: Records, approval_id: str, *arguments: Any) -> Any:
+        if approval_id == "approval-001":
+            raise KeyError(approval_id)
+        return real(self, approval_id, *arguments)
+
+    monkeypatch.setattr(Records, "settle", settle)
+    with pytest.raises(KeyError):
+        desk.submit({"all": "encrypt"})
+    assert dict(desk.bench.workflow.answers) == {"token-000": "APPROVED", "token-002": "APPROVED"}
+
+
 def test_questions_that_can_not_be_read_now_decide_nothing(
     desk: _Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -141,14 +141,14 @@ def decide_each(
     for gateway in (records, digests, workflow):
         gateway()  # boto3 makes clients safely in one thread only
 
-    def record(one: tuple[Approval | None, Remediation | None, Wish]) -> Decided | RemediationError:
+    def record(one: tuple[Approval | None, Remediation | None, Wish]) -> Decided | Exception:
         approval, remediation, wish = one
         try:
             return _on_record(approval, remediation, wish, now, is_approver)
-        except RemediationError as error:
+        except Exception as error:  # noqa: BLE001  # raised below: the others' workflows are told first
             return error
 
-    def tell(decided: Decided | RemediationError, wish: Wish) -> Decided | RemediationError:
+    def tell(decided: Decided | Exception, wish: Wish) -> Decided | Exception:
         try:
             if isinstance(decided, Decided):
                 _tell_workflow(decided, wish)
@@ -158,7 +158,13 @@ def decide_each(
 
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         on_record = list(pool.map(record, wanted))
-        return list(pool.map(tell, on_record, [wish for _, _, wish in wanted]))
+        told = list(pool.map(tell, on_record, [wish for _, _, wish in wanted]))
+    results: list[Decided | RemediationError] = []
+    for result in told:
+        if not isinstance(result, (Decided, RemediationError)):
+            raise result
+        results.append(result)
+    return results
 
 
 def _recorded(approval: Approval, wish: Wish, remediation: Remediation, now: datetime) -> Approval:
