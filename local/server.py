@@ -123,6 +123,10 @@ class _Handler(WSGIRequestHandler):
         answer.run(cast("_Listener", self.server).app)
         self.wfile.flush()
 
+    def finish(self) -> None:
+        with suppress(OSError):  # what the client no longer takes
+            super().finish()
+
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
         """The stand-ins keep the calls they get."""
 
