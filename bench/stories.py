@@ -67,10 +67,8 @@ def _sweep(loop: Loop) -> None:
     loop.world.trail_is_logging = True
     loop.world.run(loop.world.start_with({}, "SweepStateMachineArn"))
     loop.world.drive(lambda: is_asked(loop.world))
-    for one in found:
-        one.people.delete_endpoint(
-            EndpointName=one.name
-        )  # the retirement describes all there are, with pauses
+    for one in found:  # the retirement describes all there are, with pauses
+        one.people.delete_endpoint(EndpointName=one.name)
 
 
 def _rolled_back(loop: Loop) -> None:

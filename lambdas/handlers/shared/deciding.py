@@ -100,7 +100,7 @@ def _on_record(
     if ruling.answer is Answer.DECIDE and mine and approval["status"] == ApprovalStatus.PENDING:
         records().note(remediation["remediationId"], {}, vote_entry(approval, wish, now))
         _let_digest_know(remediation, {"approvals": people_in(approval.get("approvals", []))})
-    if ruling.answer in (Answer.DECIDE, Answer.REPEAT) and approval["status"] == wish.decision:
+    if _is_settled_as(wish, ruling, approval):
         _note_decision(approval, now)
         if ruling.answer is Answer.DECIDE and mine:
             count("ApprovalDecided", decision=wish.decision)
@@ -111,12 +111,17 @@ def _on_record(
     return Decided(ruling, tell, approval, remediation, allowed)
 
 
+def _is_settled_as(wish: Wish, ruling: Ruling, approval: Approval) -> bool:
+    """Whether the question stands answered as wished, by this decision or an earlier one."""
+    return ruling.answer in (Answer.DECIDE, Answer.REPEAT) and approval["status"] == wish.decision
+
+
 def _tell_workflow(decided: Decided, wish: Wish) -> None:
     """Let the execution go on that waits for the decision. May run in several threads."""
     approval, remediation = decided.approval, decided.remediation
-    if approval is None or remediation is None or decided.ruling.answer not in (Answer.DECIDE, Answer.REPEAT):
+    if approval is None or remediation is None:
         return
-    if approval["status"] == wish.decision:
+    if _is_settled_as(wish, decided.ruling, approval):
         # an earlier answer may have been lost: whoever decides again, the workflow is told again
         workflow().answer(approval["taskToken"], wish.decision)
         _let_digest_know(remediation, {"decision": wish.decision, "decidedBy": approval.get("decidedBy", "")})
