@@ -1,5 +1,7 @@
 """Many events at once, under AWS's and Slack's own limits: `make bench-burst` rewrites docs/benchmarks.md.
 
+With sizes given, as `make bench` does, it is the brief section: a burst of 1,000 takes as long as the rest.
+
 The whole local stack, on a clock that is driven: the limits cost simulated time, the work costs real time.
 Each burst has a world of its own. Nobody answers; what counts is that every endpoint is asked about, once.
 """
@@ -14,6 +16,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
 
+from bench.machine import today
 from bench.page import rewrite
 from local.clock import Clock
 from local.sagemaker.faults import CALLS_PER_SECOND
@@ -59,10 +62,14 @@ class Burst:
 
 
 def main() -> None:
-    bursts = [_measured(size) for size in map(int, sys.argv[1:] or _SIZES)]
+    brief = [int(size) for size in sys.argv[1:]]
+    bursts = [_measured(size) for size in brief or _SIZES]
     for burst in bursts:
         print(burst)
-    rewrite("burst", _section(bursts))
+    if brief:
+        rewrite("burst", _section(bursts, "make bench"))
+    else:
+        rewrite("burst-thousand", f"{_section(bursts, 'make bench-burst')}\n{_ON.format(date=today())}")
     if problems := [f"{burst.events}: {problem}" for burst in bursts for problem in burst.problems]:
         sys.exit("\n".join(problems))
 
@@ -157,7 +164,10 @@ def _cards(world: World, names: list[str]) -> Counter[str]:
     return Counter({name: sum(name in text for text in texts) for name in names})
 
 
-def _section(bursts: list[Burst]) -> str:
+_ON = "Measured on {date}, by itself: it takes as long as all the rest together."
+
+
+def _section(bursts: list[Burst], command: str) -> str:
     first = bursts[0]
     rows = [
         f"| {one.events:,} | {one.asked:,} | {one.cards:,} | {one.lost} | {one.invocations / one.events:.1f} "
@@ -171,9 +181,9 @@ def _section(bursts: list[Burst]) -> str:
         "time until the last is asked, × the floor", f"work per event, × that of {first.events}",
     )  # fmt: skip
     return f"""\
-`make bench-burst`: so many endpoints without a key are changed in the same moment, under AWS's quotas
-({CALLS_PER_SECOND["DescribeEndpoint"]:g} DescribeEndpoint a second) and Slack's one message a second and
-channel.
+`{command}`: so many endpoints without a key are changed in the same moment, under AWS's quotas
+({CALLS_PER_SECOND["DescribeEndpoint"]:g} DescribeEndpoint a second) and Slack's (one message a second in
+a channel).
 
 | {" | ".join(head)} |
 |{"--:|" * len(head)}

@@ -18,7 +18,7 @@ def described() -> str:
     """A table for the page."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / _GB
     facts = {
-        "date": datetime.now(UTC).date().isoformat(),
+        "date": today(),
         "CPU": f"{_cpu()}, {os.cpu_count()} cores",
         "memory": f"{memory:.0f} GB",
         "running before it began": f"{os.getloadavg()[0]:.1f} processes (load average of a minute)",
@@ -28,6 +28,10 @@ def described() -> str:
         "Cloud Custodian (c7n)": _pinned(_ROOT / "bench/custodian/requirements.txt", "c7n"),
     }
     return "\n".join(["| | |", "|---|---|", *(f"| {what} | {said} |" for what, said in facts.items())])
+
+
+def today() -> str:
+    return datetime.now(UTC).date().isoformat()
 
 
 def _cpu() -> str:

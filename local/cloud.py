@@ -3,51 +3,46 @@
 from __future__ import annotations
 
 import json
-import logging
-import os
 import threading
 from collections.abc import Callable
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 import boto3
 from moto import backends
-from moto.awslambda_simple.models import LambdaSimpleBackend
+from moto.core import responses
 from moto.core.config import default_user_config
-from moto.server import ThreadedMotoServer
+from moto.core.utils import method_names_from_class
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
 from local import dynamodb
-from local.functions import Function, FunctionError, FunctionRunner
+from local.functions import Function, function_named_in
 from local.http_api import Route
 from local.iam.calls import CONDITION_KEYS, Caller
 from local.iam.policy import Policy, condition_keys
+from local.server import Server
 from local.template import ACCOUNT_ID, Template, UnresolvedError
 
-_LOOPBACK = "127.0.0.1"
-
-
-# moto looks through its folder for every request
-_moto_modules = partial(tuple, [*backends.list_of_moto_modules()])
+# moto asks for these anew at every request: what is in its folder, what a service's class can do
+_REMEMBERED: list[tuple[ModuleType, str, Callable[..., Any]]] = [
+    (backends, "list_of_moto_modules", partial(tuple, [*backends.list_of_moto_modules()])),
+    (responses, "method_names_from_class", cache(method_names_from_class)),
+]
 
 
 class Cloud:
-    """moto's server in this process, with Lambda invocations sent to the real handlers."""
+    """moto's server in this process."""
 
     def __init__(self) -> None:
         default_user_config["stepfunctions"] = {"execute_state_machine": True}
-        default_user_config["lambda"] = {"use_docker": False}
-        logging.getLogger("werkzeug").setLevel(logging.ERROR)
-        self._server = ThreadedMotoServer(ip_address=_LOOPBACK, port=0, verbose=False)
-        self._server.start()
-        _, port = self._server.get_host_and_port()
-        # the interpreter finds moto's own services by this
-        os.environ["MOTO_PORT"] = str(port)
-        self.url = f"http://{_LOOPBACK}:{port}"
+        self._server = Server(DomainDispatcherApplication(create_backend_app))
+        self.url = self._server.url
         dynamodb.install()
-        replace_method(backends, "list_of_moto_modules", _moto_modules)
+        for owner, name, remembered in _REMEMBERED:
+            replace_method(owner, name, remembered)
         self._making = threading.Lock()
         self._clients: dict[tuple[str, str], Any] = {}
 
@@ -67,26 +62,6 @@ class Cloud:
             aws_secret_access_key="local",  # noqa: S106  # moto checks none
         )
 
-    def invoke_with(self, runner: FunctionRunner) -> None:
-        """Run Lambda invocations on `runner`."""
-
-        def invoke(
-            _backend: LambdaSimpleBackend,
-            function_name: str,
-            _qualifier: str | None,
-            body: Any,
-            _headers: Any,
-            response_headers: dict[str, str],
-        ) -> bytes:
-            try:
-                answer = runner.invoke(function_named_in(unquote(function_name)), json.loads(body or "null"))
-            except FunctionError as error:
-                response_headers["x-amz-function-error"] = "Unhandled"
-                answer = error.payload
-            return json.dumps(answer).encode()
-
-        replace_method(LambdaSimpleBackend, "invoke", invoke)
-
     def stop(self) -> None:
         self._server.stop()
 
@@ -94,11 +69,6 @@ class Cloud:
 def replace_method(owner: type | ModuleType, name: str, replacement: Callable[..., Any]) -> None:
     """Put a method of ours in place of one of moto's, which has no setting for it."""
     setattr(owner, name, replacement)
-
-
-def function_named_in(arn: str) -> str:
-    """The function's name in a name or an ARN, qualified or not."""
-    return arn.rpartition(":function:")[2].partition(":")[0]
 
 
 class Deployment:

@@ -8,31 +8,43 @@ from __future__ import annotations
 
 import copy
 import threading
-from collections import defaultdict
 from collections.abc import Callable
 from typing import Any
 
 from moto.core.serialize import BaseJSONSerializer
+from moto.dynamodb.models import DynamoDBBackend
 from moto.dynamodb.models.dynamo_type import DynamoType
 from moto.dynamodb.models.table import Table
 from moto.dynamodb.responses import DynamoHandler
 
 _one_at_a_time = threading.RLock()
 _call_action: Callable[[DynamoHandler], Any] = DynamoHandler.call_action
+_transact_write_items: Callable[..., None] = DynamoDBBackend.transact_write_items
 _serialize_structure: Callable[..., None] = vars(BaseJSONSerializer)["_serialize_type_structure"]
 
 
 def install() -> None:
     """Holds for the whole process."""
+    keys: list[dict[str, Any]] = []  # what the transaction writes to
 
     def call_action(self: DynamoHandler) -> Any:
         with _one_at_a_time:
             return _call_action(self)
 
+    def transact_write_items(self: DynamoDBBackend, transact_items: list[dict[str, Any]]) -> None:
+        writes = [write for item in transact_items for write in item.values()]
+        keys.extend(write.get("Key") or write["Item"] for write in writes)
+        try:
+            _transact_write_items(self, transact_items)
+        finally:
+            keys.clear()
+
     def deep_copied(self: Table, _memo: dict[int, Any]) -> Table:
         copied = copy.copy(self)
+        copied.items = self.items.copy()
         # a put or a delete replaces an item; an update would change it, and no transaction of ours has one
-        copied.items = defaultdict(dict, {key: dict(items) for key, items in self.items.items()})
+        for partition in {DynamoType(key[self.hash_key_attr]) for key in keys} & copied.items.keys():
+            copied.items[partition] = dict(copied.items[partition])
         return copied
 
     def serialize_structure(
@@ -46,6 +58,7 @@ def install() -> None:
     for owner, name, replacement in (
         (DynamoHandler, "call_action", call_action),
         (BaseJSONSerializer, "_serialize_type_structure", serialize_structure),
+        (DynamoDBBackend, "transact_write_items", transact_write_items),
         (Table, "__deepcopy__", deep_copied),
     ):
         setattr(owner, name, replacement)

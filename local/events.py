@@ -13,8 +13,8 @@ from typing import Any
 
 from moto.events.models import Rule
 
-from local.cloud import Cloud, function_named_in, replace_method
-from local.functions import FunctionError, FunctionRunner
+from local.cloud import Cloud, replace_method
+from local.functions import FunctionError, FunctionRunner, function_named_in
 from local.template import ACCOUNT_ID
 
 _VARIABLE = re.compile(r'("?)<([A-Za-z0-9_-]+)>("?)')

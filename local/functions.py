@@ -304,6 +304,11 @@ class _Worker:
                 pipe.close()
 
 
+def function_named_in(arn: str) -> str:
+    """The function's name in a name or an ARN, qualified or not."""
+    return arn.rpartition(":function:")[2].partition(":")[0]
+
+
 def access_key_of(function_name: str) -> str:
     """The access key under which a function's calls can be told apart, one for each function."""
     return f"ASIA{function_name.upper()[:60]}"

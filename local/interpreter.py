@@ -1,21 +1,28 @@
-"""moto's state machine interpreter, put on the local world's clock and given JSONata.
+"""moto's state machine interpreter, put on the local world's clock and given JSONata and functions.
 
-moto offers no setting for either, so its places are replaced here, and only here (DESIGN §7). The state
+moto offers no setting for these, so its places are replaced here, and only here (DESIGN §7). The state
 machine itself runs as the template has it.
 """
 
 from __future__ import annotations
 
+import copy
+import gc
+import json
 import logging
-import os
 import pickle
+import re
 import threading
 from collections.abc import Callable, MutableMapping
+from functools import cache
+from http import HTTPStatus
+from io import BytesIO
 from types import SimpleNamespace
 from typing import Any
 from weakref import WeakKeyDictionary, WeakSet
 
 from jsonata.jsonata import Jsonata
+from jsonata.utils import Utils
 from moto.stepfunctions.parser.api import ExecutionStatus
 from moto.stepfunctions.parser.asl.component.common.retry import retrier_decl
 from moto.stepfunctions.parser.asl.component.state.exec import execute_state
@@ -24,11 +31,11 @@ from moto.stepfunctions.parser.asl.component.state.wait.wait_function.wait_funct
 from moto.stepfunctions.parser.asl.eval.callback import callback
 from moto.stepfunctions.parser.asl.jsonata import jsonata as moto_jsonata
 from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser
-from moto.stepfunctions.parser.asl.utils.boto_client import boto_client_for
 from moto.stepfunctions.parser.backend.execution import BaseExecutionWorkerCommunication, Execution
 from moto.stepfunctions.parser.backend.execution_worker import ExecutionWorker
 
 from local.clock import Clock, ClockEvent
+from local.functions import FunctionError, function_named_in
 
 _Replacements = list[tuple[object, str, object]]
 _Stops = MutableMapping[Any, set[ClockEvent]]  # what wakes an execution's Wait state when it is stopped
@@ -39,9 +46,9 @@ _terminated: Callable[..., None] = BaseExecutionWorkerCommunication.terminated
 _parse: Callable[[str], tuple[Any, Any]] = AmazonStateLanguageParser.parse
 _programs: dict[str, tuple[bytes, Any]] = {}
 _parsing = threading.Lock()
-_new_client: Callable[..., Any] = boto_client_for
-_clients: dict[tuple[str, str, str], Any] = {}
-_making = threading.Lock()
+_OPENING = re.compile(r"(\$(type|exists)\()?\(")
+_DECLARATION = re.compile(r"\$(\w+):=")
+_decoder = json.JSONDecoder()
 
 
 class Waiting:
@@ -64,20 +71,56 @@ class Waiting:
             self._count -= 1
 
 
+class _Lambda:
+    """As much of a Lambda client as a task needs; a function is called, with no HTTP in between.
+
+    Parameters
+    ----------
+    invoke
+        Calls a function by name and returns its result, or raises `FunctionError`.
+    """
+
+    def __init__(self, invoke: Callable[[str, Any], Any]) -> None:
+        self._invoke = invoke
+
+    def invoke(self, **request: Any) -> dict[str, Any]:
+        name, failed = function_named_in(request["FunctionName"]), {}
+        try:
+            answer = self._invoke(name, json.loads(request.get("Payload") or "null"))
+        except FunctionError as error:
+            answer, failed = error.payload, {"FunctionError": "Unhandled"}
+        return {"StatusCode": HTTPStatus.OK, "Payload": BytesIO(json.dumps(answer).encode()), **failed}
+
+
+def _client_of(functions: _Lambda) -> Callable[..., _Lambda]:
+    """In place of what makes a client; no task of the state machines needs another service's."""
+
+    def client(**_: Any) -> _Lambda:
+        return functions
+
+    return client
+
+
 def install(
     clock: Clock,
+    invoke: Callable[[str, Any], Any],
     on_execution_start: Callable[[Execution], None],
     on_execution_end: Callable[[Execution], None],
 ) -> Waiting:
-    """Let executions wait on `clock`, and report each start and end. Holds for the whole process."""
-    waiting = Waiting()
+    """Let executions wait on `clock`, invoke functions, and report each start and end.
+
+    Holds for the whole process.
+    """
+    waiting, functions = Waiting(), _Lambda(invoke)
     stops: _Stops = WeakKeyDictionary()
     # it logs every error that a state machine catches, with the whole parse tree of the state
     logging.getLogger("moto.stepfunctions").setLevel(logging.CRITICAL)
+    # each execution keeps a program of its own: looking through all of them for garbage finds next to none
+    gc.set_threshold(200_000)
     replacements: _Replacements = [
-        (moto_jsonata, "_eval_jsonata", _evaluate),
+        (moto_jsonata, "_eval_jsonata", evaluate),
         (AmazonStateLanguageParser, "parse", staticmethod(_parsed)),
-        (lambda_eval_utils, "boto_client_for", _client_for),
+        (lambda_eval_utils, "boto_client_for", _client_of(functions)),
         *_waits(clock, waiting, stops),
         *_starts(on_execution_start),
         *_endings(on_execution_end, stops),
@@ -100,17 +143,50 @@ def _parsed(definition: str) -> tuple[Any, Any]:
     return pickle.loads(program), tree  # noqa: S301
 
 
-def _client_for(region: str, service: str, state_credentials: Any = None) -> Any:
-    """The client that tasks invoke functions with; making one takes longer than most of them do."""
-    with _making:
-        key = (region, service, os.environ["MOTO_PORT"])
-        if key not in _clients:
-            _clients[key] = _new_client(region=region, service=service, state_credentials=state_credentials)
-        return _clients[key]
+def evaluate(expression: str) -> Any:
+    """What an expression comes to.
+
+    moto declares variables by writing their values in front of it, so that no two are the same to be parsed:
+    ``($states:={"input":{…}};$states.input.x)``. Here values are read as the JSON that they are, and what is
+    left is parsed once.
+    """
+    declared: dict[str, Any] = {}
+    opening = _OPENING.match(expression)
+    begins = position = opening.end() if opening else 0
+    while opening and (declaration := _DECLARATION.match(expression, position)):
+        try:
+            value, ends = _decoder.raw_decode(expression, declaration.end())
+        except ValueError:  # a function, or a text with quotes in it
+            break
+        if expression[ends] != ";":
+            break
+        declared[declaration[1]], position = _as_written(value), ends + 1
+    # its own copy: evaluating, it notes where it stands
+    program = copy.copy(_compiled(expression[:begins] + expression[position:]))
+    Jsonata.CURRENT.jsonata = program  # as if made in this thread
+    return program.evaluate(None, declared)
 
 
-def _evaluate(expression: str) -> Any:
-    return Jsonata(expression).evaluate(None)
+@cache
+def _compiled(expression: str) -> Jsonata:
+    return Jsonata(expression)
+
+
+def _as_written(value: Any) -> Any:
+    """A JSON value as JSONata has it where an expression holds it."""
+    match value:
+        case None:
+            return Utils.NULL_VALUE
+        case dict():
+            members: dict[str, Any] = value
+            return {name: _as_written(member) for name, member in members.items()}
+        case list():
+            elements: list[Any] = value
+            return Utils.JList(_as_written(element) for element in elements)
+        case bool() | str():
+            return value
+        case _:
+            return Utils.convert_number(float(value))
 
 
 def _waits(clock: Clock, waiting: Waiting, stops: _Stops) -> _Replacements:

@@ -94,7 +94,12 @@ class World:
         self._reports: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
         self._reports_pending = 0
 
-        self._waiting = interpreter.install(clock, self._execution_started, self._execution_ended)
+        self._waiting = interpreter.install(
+            clock,
+            self._invoke,
+            self._execution_started,
+            self._execution_ended,
+        )
         self.cloud = Cloud()
         self.deployments = [Deployment(template, self.cloud) for template in load_assembly(cloud_assembly)]
         self.home = self.deployments[0]
@@ -136,7 +141,6 @@ class World:
                 self._principals[access_key_of(function.name)] = identity
             self._fill_secret(deployment)
             self._subscribe_to_alarms(deployment)
-        self.cloud.invoke_with(self.runner)
         answer_someone = partial(self.runner.invoke, someone_waits=True)
         self.bus = EventBus(self.cloud, self.runner)
         self.apis = [
@@ -398,6 +402,9 @@ class World:
             f"{len(self._running)} executions running, {self._waiting.count} waiting, "
             f"{self.runner.in_flight} functions running, {self._reports_pending} events on their way"
         )
+
+    def _invoke(self, name: str, event: Any) -> Any:
+        return self.runner.invoke(name, event)
 
     def _execution_started(self, execution: Execution) -> None:
         with self._lock:

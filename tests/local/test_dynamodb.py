@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -18,7 +17,6 @@ _NEVER = "attribute_exists(pk) AND attribute_not_exists(pk)"
 
 @pytest.fixture
 def dynamodb() -> Iterator[Any]:
-    port = os.environ.get("MOTO_PORT")
     cloud = Cloud()
     client = cloud.client("dynamodb", "us-east-1")
     client.create_table(
@@ -30,8 +28,6 @@ def dynamodb() -> Iterator[Any]:
     yield client
     client.delete_table(TableName=_TABLE)
     cloud.stop()
-    if port:  # another world's
-        os.environ["MOTO_PORT"] = port
 
 
 def test_a_cancelled_transaction_takes_nothing_along(dynamodb: Any) -> None:
@@ -56,6 +52,27 @@ def test_a_cancelled_transaction_takes_nothing_along(dynamodb: Any) -> None:
             one.result()
     names = {item["pk"]["S"] for item in dynamodb.scan(TableName=_TABLE)["Items"]}
     assert names == {f"item-{number}" for number in range(60)}
+
+
+def test_a_cancelled_transaction_puts_back_what_it_replaced(dynamodb: Any) -> None:
+    before = [{"pk": {"S": "a"}, "sk": {"S": sk}, "value": {"S": "old"}} for sk in ("record", "claim")]
+    for item in before:
+        dynamodb.put_item(TableName=_TABLE, Item=item)
+    replaced = {"TableName": _TABLE, "Item": {**before[0], "value": {"S": "new"}}}
+    added = {"TableName": _TABLE, "Item": {"pk": {"S": "a"}, "sk": {"S": "added"}}}
+    deleted = {"TableName": _TABLE, "Key": {name: before[1][name] for name in ("pk", "sk")}}
+    check = {"TableName": _TABLE, "Key": {"pk": {"S": "b"}, "sk": {"S": "claim"}}}
+    with pytest.raises(ClientError, match="TransactionCanceled"):
+        dynamodb.transact_write_items(
+            TransactItems=[
+                {"Put": replaced},
+                {"Put": added},
+                {"Delete": deleted},
+                {"ConditionCheck": {**check, "ConditionExpression": _NEVER}},
+            ]
+        )
+    found = dynamodb.scan(TableName=_TABLE)["Items"]
+    assert sorted(found, key=str) == sorted(before, key=str)
 
 
 def test_an_item_comes_back_as_it_was_put(dynamodb: Any) -> None:
