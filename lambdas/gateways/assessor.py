@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from aws_lambda_powertools import Logger
@@ -28,13 +28,16 @@ class Assessor:
 
     Parameters
     ----------
+    kms
+        Makes or finds the gateway, once a key is to be looked up: most configs need none, and its client
+        costs a cold start.
     encrypted_by
         The setting ``encryptedBy``: ``any``, ``customer-managed``, or the keys that count.
     key_arn
         Our own key, which always counts; empty where there is none.
     """
 
-    def __init__(self, kms: Kms, encrypted_by: Sequence[str], key_arn: str) -> None:
+    def __init__(self, kms: Callable[[], Kms], encrypted_by: Sequence[str], key_arn: str) -> None:
         self._kms = kms
         self._setting = tuple(encrypted_by)
         self._ours = frozenset({key_arn}) if key_arn else frozenset[str]()
@@ -62,7 +65,7 @@ class Assessor:
 
     def _described(self, key_id: str) -> KmsKey | None:
         try:
-            key = self._kms.describe_key(key_id)
+            key = self._kms().describe_key(key_id)
         except RequestRefused as error:
             logger.warning("key_not_shown", key_id=key_id, error_message=str(error))
             return None

@@ -112,9 +112,10 @@ def _look_at(deployment: Deployment, plan: Plan, progress: Progress) -> _Region:
             found.remediations = _remediations(deployment)
     except (NotDeployed, RemediationError) as error:
         told("remediations on record", error)
+    keys = Kms(deployment.client("kms"))
     survey = Survey(
         SageMaker(deployment.client("sagemaker", config=_client_config(plan))),
-        Assessor(Kms(deployment.client("kms")), plan.encrypted_by(name), key_arn),
+        Assessor(lambda: keys, plan.encrypted_by(name), key_arn),
         plan.required,
         Paces(plan.share),
         tags=tags,

@@ -7,6 +7,7 @@ from typing import Any
 import boto3
 import pytest
 
+from gateways.kms import kms
 from handlers import request_approval
 from handlers.check_encryption import handler
 from remediation.errors import EndpointConfigNotFound, InvalidInput, RequestRefused, Throttled
@@ -50,6 +51,13 @@ def test_an_encrypted_endpoint_ends_quietly_in_two_calls(bench: Bench) -> None:
         "DescribeEndpointConfig",
     ]
     assert bench.records.holder("fraud") is None
+
+
+@pytest.mark.parametrize("members", [{}, {"KmsKeyId": "alias/mine"}])
+def test_kms_costs_no_cold_start_where_any_key_counts(bench: Bench, members: dict[str, str]) -> None:
+    bench.make_endpoint(**members)
+    bench.run(handler, **bench.check_input())
+    assert kms.cache_info().currsize == 0  # not even a client was made
 
 
 def test_an_endpoint_that_is_gone_is_gone(bench: Bench) -> None:

@@ -15,7 +15,7 @@ from remediation.vocabulary import Surface
 
 
 def assessor() -> Assessor:
-    return Assessor(kms(), required_list("ENCRYPTED_BY"), required("KMS_KEY_ARN"))
+    return Assessor(kms, required_list("ENCRYPTED_BY"), required("KMS_KEY_ARN"))
 
 
 def required_surfaces() -> tuple[Surface, ...]:
