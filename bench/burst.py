@@ -1,6 +1,4 @@
-"""Many events at once, under AWS's and Slack's own limits: `make bench-burst` rewrites docs/benchmarks.md.
-
-With sizes given, as `make bench` does, it is the brief section: a burst of 1,000 takes as long as the rest.
+"""Many events at once, under AWS's and Slack's own limits: `make bench-burst`, and `make bench-thousand`.
 
 The whole local stack, on a clock that is driven: the limits cost simulated time, the work costs real time.
 Each burst has a world of its own. Nobody answers; what counts is that every endpoint is asked about, once.
@@ -23,7 +21,7 @@ from local.sagemaker.faults import CALLS_PER_SECOND
 from local.world import World
 
 _ROOT = Path(__file__).resolve().parent.parent
-_SIZES = (10, 100, 1000)
+_FEW, _MANY = (10, 100), (10, 100, 1000)
 _STEP_SECONDS = 1.0  # the stand-in's quotas hold one second's worth of calls
 _NO_RETRY_SECONDS = 1800  # whoever waits for longer waits for an answer, not for another try
 _LONGEST_STEPS = 20_000
@@ -61,15 +59,14 @@ class Burst:
         return [problem for problem, holds in checks.items() if not holds]
 
 
-def main() -> None:
-    brief = [int(size) for size in sys.argv[1:]]
-    bursts = [_measured(size) for size in brief or _SIZES]
+def main(thousand: bool) -> None:
+    bursts = [_measured(size) for size in (_MANY if thousand else _FEW)]
     for burst in bursts:
         print(burst)
-    if brief:
-        rewrite("burst", _section(bursts, "make bench"))
+    if thousand:
+        rewrite("burst-thousand", _with_work(bursts))
     else:
-        rewrite("burst-thousand", f"{_section(bursts, 'make bench-burst')}\n{_ON.format(date=today())}")
+        rewrite("burst", f"`make bench-burst`: {_WHAT}\n\n{_table(_columns(bursts))}\n\n{_FLOOR}")
     if problems := [f"{burst.events}: {problem}" for burst in bursts for problem in burst.problems]:
         sys.exit("\n".join(problems))
 
@@ -164,34 +161,46 @@ def _cards(world: World, names: list[str]) -> Counter[str]:
     return Counter({name: sum(name in text for text in texts) for name in names})
 
 
-_ON = "Measured on {date}, by itself: it takes as long as all the rest together."
+_WHAT = f"""\
+so many endpoints without a key are changed in the same moment, under AWS's quotas
+({CALLS_PER_SECOND["DescribeEndpoint"]:g} DescribeEndpoint a second) and Slack's (one message a second in a
+channel)."""
+_FLOOR = "The floor is a second for each message. The time is the simulated one."
+_Columns = dict[str, list[str]]  # by their heads
 
 
-def _section(bursts: list[Burst], command: str) -> str:
-    first = bursts[0]
-    rows = [
-        f"| {one.events:,} | {one.asked:,} | {one.cards:,} | {one.lost} | {one.invocations / one.events:.1f} "
-        f"| {one.calls / one.events:.1f} | {100 * one.throttled / one.calls:.0f} % "
-        f"| {one.simulated_seconds / _floor(one.events):.1f} "
-        f"| {(one.cpu_seconds / one.events) / (first.cpu_seconds / first.events):.2f} |"
-        for one in bursts
-    ]
-    head = (
-        "events", "asked", "cards", "lost", "invocations each", "SageMaker calls each", "throttled",
-        "time until the last is asked, × the floor", f"work per event, × that of {first.events}",
-    )  # fmt: skip
+def _with_work(bursts: list[Burst]) -> str:
+    first, last = bursts[0], bursts[-1]
+    work = [burst.cpu_seconds / burst.events for burst in bursts]
+    columns = _columns(bursts) | {
+        f"work per event, × that of {first.events}": [f"{one / work[0]:.2f}" for one in work]
+    }
     return f"""\
-`{command}`: so many endpoints without a key are changed in the same moment, under AWS's quotas
-({CALLS_PER_SECOND["DescribeEndpoint"]:g} DescribeEndpoint a second) and Slack's (one message a second in
-a channel).
+`make bench-thousand`, on {today()}, by itself: the last one took {last.seconds / 60:.0f} minutes.
 
-| {" | ".join(head)} |
-|{"--:|" * len(head)}
-{chr(10).join(rows)}
+{_table(columns)}
 
-The floor is a second for each message. The time is the simulated one; the work is the CPU time of the process
-that holds the state machines and the stand-ins.
-"""
+The work is the CPU time of the process that holds the state machines and the stand-ins."""
+
+
+def _columns(bursts: list[Burst]) -> _Columns:
+    return {
+        "events": [f"{one.events:,}" for one in bursts],
+        "asked": [f"{one.asked:,}" for one in bursts],
+        "cards": [f"{one.cards:,}" for one in bursts],
+        "lost": [str(one.lost) for one in bursts],
+        "invocations each": [f"{one.invocations / one.events:.1f}" for one in bursts],
+        "SageMaker calls each": [f"{one.calls / one.events:.1f}" for one in bursts],
+        "throttled": [f"{100 * one.throttled / one.calls:.0f} %" for one in bursts],
+        "time until the last is asked, × the floor": [
+            f"{one.simulated_seconds / _floor(one.events):.1f}" for one in bursts
+        ],
+    }
+
+
+def _table(columns: _Columns) -> str:
+    rows = [columns, ["--:"] * len(columns), *zip(*columns.values(), strict=True)]
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 
 def _floor(events: int) -> float:
@@ -200,4 +209,4 @@ def _floor(events: int) -> float:
 
 
 if __name__ == "__main__":
-    main()
+    main(thousand=sys.argv[1:] == ["thousand"])

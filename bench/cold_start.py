@@ -110,7 +110,7 @@ def main(assembly: Path = _ROOT / "cdk.out") -> None:
                 zip(pairs, lanes.map(lambda pair: measure.pair(*pair), pairs.values()), strict=True)
             )
             asked = (_CLICK, _POLL)
-            plainly = lanes.map(lambda name: measure.pair(ours(name, plain), ours(name), _RUNS // 4), asked)
+            plainly = lanes.map(lambda name: measure.pair(ours(name, plain), ours(name), _RUNS // 2), asked)
             bytecode = dict(zip(asked, plainly, strict=True))
             sized = [(name, size) for name in asked for size in _SIZES_MB]
             shared = lanes.map(
@@ -157,7 +157,8 @@ Both are ratios to the bare handler's median. {held} Of the time that Slack wait
 def _bytecode(measured: Mapping[str, Measured]) -> str:
     said = ", ".join(f"{found.ratio:.2f} times as long for `{name}`" for name, found in measured.items())
     return (
-        f"Without bytecode in the asset a cold start takes {said} ([bytecode](decisions/0006-bytecode.md))."
+        f"Without bytecode in the asset a cold start takes {said}\n"
+        f"({_RUNS // 2} each, alternating; [why there is bytecode](decisions/0006-bytecode.md))."
     )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import threading
+from collections import defaultdict
 from collections.abc import Callable
 from typing import Any
 
@@ -25,26 +26,28 @@ _serialize_structure: Callable[..., None] = vars(BaseJSONSerializer)["_serialize
 
 def install() -> None:
     """Holds for the whole process."""
-    keys: list[dict[str, Any]] = []  # what the transaction writes to
+    written: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)  # by a transaction: keys, by table
 
     def call_action(self: DynamoHandler) -> Any:
         with _one_at_a_time:
             return _call_action(self)
 
     def transact_write_items(self: DynamoDBBackend, transact_items: list[dict[str, Any]]) -> None:
-        writes = [write for item in transact_items for write in item.values()]
-        keys.extend(write.get("Key") or write["Item"] for write in writes)
+        for kind, write in (one for item in transact_items for one in item.items()):
+            if kind == "Update":
+                raise NotImplementedError("An update changes the item itself, which a copy does not undo.")
+            written[write["TableName"]].append(write.get("Key") or write["Item"])
         try:
             _transact_write_items(self, transact_items)
         finally:
-            keys.clear()
+            written.clear()
 
     def deep_copied(self: Table, _memo: dict[int, Any]) -> Table:
         copied = copy.copy(self)
         copied.items = self.items.copy()
-        # a put or a delete replaces an item; an update would change it, and no transaction of ours has one
-        for partition in {DynamoType(key[self.hash_key_attr]) for key in keys} & copied.items.keys():
-            copied.items[partition] = dict(copied.items[partition])
+        keys = [DynamoType(key[self.hash_key_attr]) for key in written.get(self.name, ())]
+        for partition in (set(keys) & copied.items.keys()) if written else self.items.keys():
+            copied.items[partition] = dict(copied.items[partition])  # a put or a delete replaces an item
         return copied
 
     def serialize_structure(

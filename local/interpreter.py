@@ -14,7 +14,7 @@ import pickle
 import re
 import threading
 from collections.abc import Callable, MutableMapping
-from functools import cache
+from functools import lru_cache
 from http import HTTPStatus
 from io import BytesIO
 from types import SimpleNamespace
@@ -48,7 +48,6 @@ _programs: dict[str, tuple[bytes, Any]] = {}
 _parsing = threading.Lock()
 _OPENING = re.compile(r"(\$(type|exists)\()?\(")
 _DECLARATION = re.compile(r"\$(\w+):=")
-_decoder = json.JSONDecoder()
 
 
 class Waiting:
@@ -93,7 +92,7 @@ class _Lambda:
 
 
 def _client_of(functions: _Lambda) -> Callable[..., _Lambda]:
-    """In place of what makes a client; no task of the state machines needs another service's."""
+    """In place of what makes the clients for ``lambda:invoke``: no task uses another service."""
 
     def client(**_: Any) -> _Lambda:
         return functions
@@ -148,7 +147,7 @@ def evaluate(expression: str) -> Any:
 
     moto declares variables by writing their values in front of it, so that no two are the same to be parsed:
     ``($states:={"input":{…}};$states.input.x)``. Here values are read as the JSON that they are, and what is
-    left is parsed once.
+    left is parsed once. A character beyond the BMP then is one, as on AWS, and not the two that moto writes.
     """
     declared: dict[str, Any] = {}
     opening = _OPENING.match(expression)
@@ -156,20 +155,29 @@ def evaluate(expression: str) -> Any:
     while opening and (declaration := _DECLARATION.match(expression, position)):
         try:
             value, ends = _decoder.raw_decode(expression, declaration.end())
-        except ValueError:  # a function, or a text with quotes in it
+            value = _as_written(value)
+        except (ValueError, OverflowError):  # a function, a text with quotes in it, no number of JSON's
             break
-        if expression[ends] != ";":
+        if not expression.startswith(";", ends):
             break
-        declared[declaration[1]], position = _as_written(value), ends + 1
+        declared[declaration[1]], position = value, ends + 1
     # its own copy: evaluating, it notes where it stands
     program = copy.copy(_compiled(expression[:begins] + expression[position:]))
+    program.parser = Jsonata.get_parser()
     Jsonata.CURRENT.jsonata = program  # as if made in this thread
     return program.evaluate(None, declared)
 
 
-@cache
+@lru_cache(maxsize=1024)  # a value that is left in makes an expression that never comes again
 def _compiled(expression: str) -> Jsonata:
     return Jsonata(expression)
+
+
+def _not_json(constant: str) -> Any:
+    raise ValueError(constant)
+
+
+_decoder = json.JSONDecoder(parse_constant=_not_json)
 
 
 def _as_written(value: Any) -> Any:

@@ -1,4 +1,4 @@
-"""What the stand-ins listen with: an HTTP server on a free port of this machine, able to hang up."""
+"""What the stand-ins and moto listen with: an HTTP server on a free port of this machine, able to hang up."""
 
 from __future__ import annotations
 
@@ -128,7 +128,7 @@ class _Handler(WSGIRequestHandler):
             super().finish()
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
-        """The stand-ins keep the calls they get."""
+        """Who wants to know about calls keeps them."""
 
 
 class _Answer(SimpleHandler):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -26,6 +27,8 @@ _ANY_KEY = (Accepted.ANY,)
 class Assessor:
     """What configs say of their surfaces, by one region's settings; each key is looked up once.
 
+    Safe to share between threads.
+
     Parameters
     ----------
     kms
@@ -42,6 +45,7 @@ class Assessor:
         self._setting = tuple(encrypted_by)
         self._ours = frozenset({key_arn}) if key_arn else frozenset[str]()
         self._known: dict[str, KmsKey | None] = {}
+        self._lock = threading.Lock()
 
     def assess(self, config: Mapping[str, Any]) -> tuple[SurfaceAssessment, ...]:
         """Every surface of a config's body, judged."""
@@ -59,9 +63,10 @@ class Assessor:
 
     def _looked_up(self, key_id: str) -> KmsKey | None:
         """What KMS says of a key; None where it refuses to, which makes the key one that doesn't count."""
-        if key_id not in self._known:
-            self._known[key_id] = self._described(key_id)
-        return self._known[key_id]
+        with self._lock:
+            if key_id not in self._known:
+                self._known[key_id] = self._described(key_id)
+            return self._known[key_id]
 
     def _described(self, key_id: str) -> KmsKey | None:
         try:

@@ -112,7 +112,7 @@ def _look_at(deployment: Deployment, plan: Plan, progress: Progress) -> _Region:
             found.remediations = _remediations(deployment)
     except (NotDeployed, RemediationError) as error:
         told("remediations on record", error)
-    keys = Kms(deployment.client("kms"))
+    keys = Kms(deployment.client("kms"))  # made before there are threads
     survey = Survey(
         SageMaker(deployment.client("sagemaker", config=_client_config(plan))),
         Assessor(lambda: keys, plan.encrypted_by(name), key_arn),

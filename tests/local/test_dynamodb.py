@@ -75,6 +75,20 @@ def test_a_cancelled_transaction_puts_back_what_it_replaced(dynamodb: Any) -> No
     assert sorted(found, key=str) == sorted(before, key=str)
 
 
+def test_a_transaction_updates_nothing(dynamodb: Any) -> None:
+    """What an update changes would not be put back."""
+    update = {
+        "TableName": _TABLE,
+        "Key": {"pk": {"S": "a"}, "sk": {"S": "b"}},
+        "UpdateExpression": "SET x = :x",
+    }
+    with pytest.raises(ClientError):
+        dynamodb.transact_write_items(
+            TransactItems=[{"Update": {**update, "ExpressionAttributeValues": {":x": {"S": "1"}}}}]
+        )
+    assert dynamodb.scan(TableName=_TABLE)["Items"] == []
+
+
 def test_an_item_comes_back_as_it_was_put(dynamodb: Any) -> None:
     item: dict[str, Any] = {
         "pk": {"S": "a"},
