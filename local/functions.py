@@ -170,7 +170,7 @@ class FunctionRunner:
             self.invoked.append(name)
             self._in_flight += 1
         try:
-            with self._at_once() if someone_waits else self._in_turn():
+            with self.held() if someone_waits else self._in_turn():
                 answer = self._answer(self._pools[name], event)
         finally:
             with self._lock:
@@ -180,7 +180,8 @@ class FunctionRunner:
         return answer["result"]
 
     @contextmanager
-    def _at_once(self) -> Generator[None]:
+    def held(self) -> Generator[None]:
+        """Let no other invocation begin meanwhile."""
         with self._nobody_waits:
             self._waiting += 1
         try:

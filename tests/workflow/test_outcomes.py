@@ -139,9 +139,10 @@ def test_superseded_by_a_person_while_the_update_ran(loop: Loop) -> None:
     loop.click("approve")
     loop.world.drive(lambda: "PollEndpoint" in loop.world.states_entered(execution))
     loop.world.trail_is_logging = False
-    loop.world.clock.advance(600)  # our update is through, but nobody has looked yet
     other = loop.make_config(f"{loop.name}-theirs", KmsKeyId="alias/theirs")
-    loop.people.update_endpoint(EndpointName=loop.name, EndpointConfigName=other)
+    with loop.world.runner.held():  # our update is through, but nobody has looked yet
+        loop.world.clock.advance(600)
+        loop.people.update_endpoint(EndpointName=loop.name, EndpointConfigName=other)
     assert loop.outcome(execution) == "SUPERSEDED"
     assert loop.status() == ("InService", other)
 
@@ -156,8 +157,9 @@ def test_gone_meanwhile(loop: Loop, when: str) -> None:
     loop.click("approve") if when == "while updated" else None
     if when == "while updated":
         loop.world.drive(lambda: "PollEndpoint" in loop.world.states_entered(execution))
+    with loop.world.runner.held():  # nobody has looked yet
         loop.world.clock.advance(700)  # InService again: only then can it be deleted
-    loop.people.delete_endpoint(EndpointName=loop.name)
+        loop.people.delete_endpoint(EndpointName=loop.name)
     loop.world.clock.advance(700)
     if when == "while asked":
         loop.click("approve")
