@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 from typing import Any
@@ -32,6 +32,30 @@ def session() -> Session:
 def client(service: str, config: Config = CLIENT_CONFIG) -> Any:
     """A client as boto3 makes it, of the standard environment and configuration."""
     return session().create_client(service, config=config)
+
+
+def pages(
+    call: Callable[..., Any], request: Mapping[str, Any], token: str, follows: str = ""
+) -> Iterator[Any]:
+    """Every page of a call's answer.
+
+    botocore's paginators search the models of all services as they are made, which costs each cold start.
+
+    Parameters
+    ----------
+    token
+        The member of the request that asks for the next page.
+    follows
+        The member of the answer that holds it, absent or empty on the last page; named like `token` unless
+        given.
+    """
+    asked = dict(request)
+    while True:
+        page = call(**asked)
+        yield page
+        if not page.get(follows or token):
+            return
+        asked[token] = page[follows or token]
 
 
 _THROTTLES = frozenset(

@@ -7,7 +7,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from gateways import aws
-from gateways.aws import translated
+from gateways.aws import pages, translated
 
 if TYPE_CHECKING:
     from mypy_boto3_iam import IAMClient
@@ -26,15 +26,15 @@ class Iam:
 
         https://docs.aws.amazon.com/IAM/latest/APIReference/API_SimulatePrincipalPolicy.html
         """
-        entries: Any = list(context)
+        asked = {
+            "PolicySourceArn": role_arn,
+            "ActionNames": list(actions),
+            "ResourceArns": [resource],
+            "ContextEntries": list(context),
+        }
         with translated("IAM"):
-            pages = self._client.get_paginator("simulate_principal_policy").paginate(
-                PolicySourceArn=role_arn,
-                ActionNames=list(actions),
-                ResourceArns=[resource],
-                ContextEntries=entries,
-            )
-            return [result for page in pages for result in page["EvaluationResults"]]
+            found = pages(self._client.simulate_principal_policy, asked, "Marker")
+            return [result for page in found for result in page["EvaluationResults"]]
 
 
 @cache

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from gateways import aws
-from gateways.aws import translated
+from gateways.aws import pages, translated
 
 if TYPE_CHECKING:
     from mypy_boto3_resourcegroupstaggingapi import ResourceGroupsTaggingAPIClient
@@ -27,11 +27,11 @@ class ResourceTags:
         """The tags of every endpoint that has any, by its ARN in lower case, as SageMaker writes it."""
         asked = {"ResourceTypeFilters": ["sagemaker:endpoint"], "ResourcesPerPage": _PAGE}
         with translated("Resource Groups Tagging"):
-            pages = self._client.get_paginator("get_resources").paginate(**asked)  # type: ignore[arg-type]
+            found = pages(self._client.get_resources, asked, "PaginationToken")
             return {
                 resource.get("ResourceARN", "").lower(): {
                     tag["Key"]: tag["Value"] for tag in resource.get("Tags", [])
                 }
-                for page in pages
+                for page in found
                 for resource in page["ResourceTagMappingList"]
             }

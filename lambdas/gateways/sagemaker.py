@@ -14,7 +14,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from gateways import aws
-from gateways.aws import CLIENT_CONFIG, SINGLE_ATTEMPT, error_code, error_message, translated
+from gateways.aws import CLIENT_CONFIG, SINGLE_ATTEMPT, error_code, error_message, pages, translated
 from remediation.errors import EncryptionUnsupported, EndpointBusy, EndpointConfigNotFound, EndpointGone
 
 if TYPE_CHECKING:
@@ -90,8 +90,8 @@ class SageMaker:
 
     def list_tags(self, arn: str) -> dict[str, str]:
         with translated("SageMaker"):
-            pages = self._client.get_paginator("list_tags").paginate(ResourceArn=arn)
-            return {tag["Key"]: tag["Value"] for page in pages for tag in page["Tags"]}
+            found = pages(self._client.list_tags, {"ResourceArn": arn}, "NextToken")
+            return {tag["Key"]: tag["Value"] for page in found for tag in page["Tags"]}
 
     def create_config(self, body: Mapping[str, Any], tags: Mapping[str, str]) -> None:
         """Create an endpoint config from a whole request body. One of that name may already be there.
@@ -131,10 +131,9 @@ class SageMaker:
     def endpoints_modified_since(self, moment: datetime) -> list[str]:
         """The names of the endpoints that were created or updated at or after `moment`."""
         with translated("SageMaker"):
-            pages = self._client.get_paginator("list_endpoints").paginate(
-                LastModifiedTimeAfter=moment, PaginationConfig={"PageSize": 100}
-            )
-            return [endpoint["EndpointName"] for page in pages for endpoint in page["Endpoints"]]
+            asked = {"LastModifiedTimeAfter": moment, "MaxResults": 100}
+            found = pages(self._client.list_endpoints, asked, "NextToken")
+            return [endpoint["EndpointName"] for page in found for endpoint in page["Endpoints"]]
 
     def endpoints_page(self, token: str = "") -> tuple[list[str], str]:
         """The names of up to 100 endpoints, and the token of the next page (empty: none)."""

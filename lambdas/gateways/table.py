@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 
 from gateways import aws
 from gateways.attribute_values import from_item, to_item
-from gateways.aws import error_code, translated
+from gateways.aws import error_code, pages, translated
 from remediation.errors import Throttled
 
 if TYPE_CHECKING:
@@ -221,12 +221,13 @@ class Table:
         if member:
             asked["KeyConditionExpression"] = f"{member} = :value"
             asked["ExpressionAttributeValues"] = to_item({":value": value})
-        if newest:
-            asked |= {"ScanIndexForward": False, "PaginationConfig": {"MaxItems": 1, "PageSize": 1}}
-        operation = "query" if member else "scan"
+        call: Any = self._client.query if member else self._client.scan
         with translated("DynamoDB"):
-            for page in self._client.get_paginator(operation).paginate(**asked):  # type: ignore[call-overload]
-                yield from (_content(item) for item in page["Items"])
+            if newest:
+                yield from map(_content, call(**asked, ScanIndexForward=False, Limit=1)["Items"])
+                return
+            for page in pages(call, asked, "ExclusiveStartKey", "LastEvaluatedKey"):
+                yield from map(_content, page["Items"])
 
     def _write(self, kind: str, key: Key, members: Mapping[str, Any]) -> dict[str, Any]:
         values = members.get("ExpressionAttributeValues")
