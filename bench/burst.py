@@ -176,7 +176,7 @@ def _with_work(bursts: list[Burst]) -> str:
         f"work per event, × that of {first.events}": [f"{one / work[0]:.2f}" for one in work]
     }
     return f"""\
-`make bench-thousand`, on {today()}, by itself: the last one took {last.seconds / 60:.0f} minutes.
+`make bench-thousand`, on {today()}, apart from the rest: the last one took {last.seconds / 60:.0f} minutes.
 
 {_table(columns)}
 
