@@ -99,10 +99,11 @@ class Records:
 
     def history(self, endpoint_name: str | None = None) -> list[Remediation]:
         """The records of an endpoint, or of all of them, newest first."""
-        member = "" if endpoint_name is None else "endpointName"
-        found = [
-            cast("Remediation", item) for item in self._table.indexed(_INDEX, member, endpoint_name or "")
-        ]
+        if endpoint_name is None:
+            items = self._table.scanned(_INDEX)
+        else:
+            items = self._table.indexed(_INDEX, "endpointName", endpoint_name)
+        found = [cast("Remediation", item) for item in items]
         return sorted(found, key=lambda record: record["startedAt"], reverse=True)
 
     def newest(self, endpoint_name: str) -> Remediation | None:
@@ -113,7 +114,7 @@ class Records:
     def latest(self) -> dict[str, Remediation]:
         """The newest record of each endpoint, by its name; in short: its id, its start and its outcome."""
         newest: dict[str, Remediation] = {}
-        for item in self._table.indexed(_INDEX, only=_IN_SHORT):
+        for item in self._table.scanned(_INDEX, only=_IN_SHORT):
             record = cast("Remediation", item)
             known = newest.get(record["endpointName"])
             if known is None or known["startedAt"] < record["startedAt"]:

@@ -197,36 +197,29 @@ class Table:
             asked["ExclusiveStartKey"] = page["LastEvaluatedKey"]
 
     def indexed(
-        self,
-        index: str,
-        member: str = "",
-        value: str = "",
-        *,
-        only: Sequence[str] = (),
-        newest: bool = False,
+        self, index: str, member: str, value: str, *, newest: bool = False
     ) -> Iterator[dict[str, Any]]:
-        """The items of an index: those whose `member` has a value, or all.
+        """The items of an index whose `member` has a value; if `newest`, just the last, in its order."""
+        asked: Any = {"TableName": self.name, "IndexName": index}
+        asked["KeyConditionExpression"] = f"{member} = :value"
+        asked["ExpressionAttributeValues"] = to_item({":value": value})
+        with translated("DynamoDB"):
+            if newest:
+                yield from map(
+                    _content, self._client.query(**asked, ScanIndexForward=False, Limit=1)["Items"]
+                )
+                return
+            for page in pages(self._client.query, asked, "ExclusiveStartKey", "LastEvaluatedKey"):
+                yield from map(_content, page["Items"])
 
-        Parameters
-        ----------
-        only
-            Just these members of each item.
-        newest
-            Just the last one, in the index's order.
-        """
+    def scanned(self, index: str, *, only: Sequence[str] = ()) -> Iterator[dict[str, Any]]:
+        """All items of an index; `only` these members of each, if any are named."""
         asked: Any = {"TableName": self.name, "IndexName": index}
         if only:
             asked["ProjectionExpression"] = ", ".join(f"#{name}" for name in only)
             asked["ExpressionAttributeNames"] = {f"#{name}": name for name in only}
-        if member:
-            asked["KeyConditionExpression"] = f"{member} = :value"
-            asked["ExpressionAttributeValues"] = to_item({":value": value})
-        call: Any = self._client.query if member else self._client.scan
         with translated("DynamoDB"):
-            if newest:
-                yield from map(_content, call(**asked, ScanIndexForward=False, Limit=1)["Items"])
-                return
-            for page in pages(call, asked, "ExclusiveStartKey", "LastEvaluatedKey"):
+            for page in pages(self._client.scan, asked, "ExclusiveStartKey", "LastEvaluatedKey"):
                 yield from map(_content, page["Items"])
 
     def _write(self, kind: str, key: Key, members: Mapping[str, Any]) -> dict[str, Any]:

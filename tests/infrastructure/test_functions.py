@@ -309,9 +309,7 @@ class _Gateway:
         found: set[str] = set()
         for node in ast.walk(self._methods[method]):
             match node:
-                case ast.Call(func=ast.Attribute(attr="get_paginator"), args=[ast.Constant(value=name)]):
-                    found.add(_camel(str(name)))
-                case ast.Attribute(value=ast.Attribute(attr="_client"), attr=name) if name != "get_paginator":
+                case ast.Attribute(value=ast.Attribute(attr="_client"), attr=name):
                     found |= _CHECKED_AS.get(name, {_camel(name)})
                 case ast.Call(func=ast.Attribute(value=ast.Attribute(attr="_table"), attr=name)) if (
                     self._table
@@ -368,7 +366,7 @@ def _camel(name: str) -> str:
 
 
 def test_the_code_is_read_right() -> None:
-    """The reading above finds calls made directly, through other methods, and through a paginator."""
+    """The reading above finds calls made directly, through other methods, and by pages."""
     assert actions_in_code("exempt_endpoint") >= {"dynamodb:GetItem", "sagemaker:AddTags"}
     assert "sagemaker:ListTags" in actions_in_code("create_encrypted_config")
     assert "dynamodb:ConditionCheckItem" in actions_in_code("request_approval")
