@@ -33,11 +33,12 @@ def install() -> None:
             return _call_action(self)
 
     def transact_write_items(self: DynamoDBBackend, transact_items: list[dict[str, Any]]) -> None:
-        for kind, write in (one for item in transact_items for one in item.items()):
-            if kind == "Update":
-                raise NotImplementedError("An update changes the item itself, which a copy does not undo.")
-            written[write["TableName"]].append(write.get("Key") or write["Item"])
+        writes = [write for item in transact_items for write in item.items()]
+        if any(kind == "Update" for kind, _ in writes):
+            raise NotImplementedError("An update changes the item itself, which a copy does not undo.")
         try:
+            for _, write in writes:
+                written[write["TableName"]].append(write.get("Key") or write["Item"])
             _transact_write_items(self, transact_items)
         finally:
             written.clear()

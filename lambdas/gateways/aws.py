@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
@@ -23,6 +24,9 @@ CLIENT_CONFIG = Config(
 SINGLE_ATTEMPT = CLIENT_CONFIG.merge(Config(retries={"mode": "standard", "total_max_attempts": 1}))
 
 
+_making = threading.Lock()
+
+
 @cache
 def session() -> Session:
     """What boto3's default session is made of; `import boto3` brings much that no function uses."""
@@ -30,8 +34,12 @@ def session() -> Session:
 
 
 def client(service: str, config: Config = CLIENT_CONFIG) -> Any:
-    """A client as boto3 makes it, of the standard environment and configuration."""
-    return session().create_client(service, config=config)
+    """A client as boto3 makes it, of the standard environment and configuration.
+
+    May be asked for in several threads; a session makes clients safely in one at a time only.
+    """
+    with _making:
+        return session().create_client(service, config=config)
 
 
 def pages(

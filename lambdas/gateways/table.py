@@ -6,6 +6,7 @@ What must happen at most once hangs on a condition that DynamoDB checks, never o
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
@@ -183,18 +184,12 @@ class Table:
         asked["ExpressionAttributeValues"] = to_item(values)
         if after:
             asked["ExclusiveStartKey"] = to_item({"pk": pk, "sk": after})
-        left = most
-        while left is None or left > 0:
-            if left is not None:
-                asked["Limit"] = left
-            with translated("DynamoDB"):
-                page = self._client.query(**asked)
-            found = [(str(item["sk"].get("S")), _content(item)) for item in page["Items"]]
-            yield from found
-            left = None if left is None else left - len(found)
-            if "LastEvaluatedKey" not in page:
-                return
-            asked["ExclusiveStartKey"] = page["LastEvaluatedKey"]
+        if most is not None:
+            asked["Limit"] = most
+        with translated("DynamoDB"):
+            found = pages(self._client.query, asked, "ExclusiveStartKey", "LastEvaluatedKey")
+            for item in islice(chain.from_iterable(page["Items"] for page in found), most):
+                yield str(item["sk"].get("S")), _content(item)
 
     def indexed(
         self, index: str, member: str, value: str, *, newest: bool = False

@@ -144,7 +144,7 @@ def decide_each(
         In the order of the wishes, what became of each, or why it could not be recorded now.
     """
     for gateway in (records, digests, workflow):
-        gateway()  # boto3 makes clients safely in one thread only
+        gateway()  # one for all threads, instead of one made by each
 
     def record(one: tuple[Approval | None, Remediation | None, Wish]) -> Decided | Exception:
         approval, remediation, wish = one
