@@ -32,7 +32,8 @@ from remediation.record import in_order
 
 ENDPOINT = "patient-risk"
 SOURCE_CONFIG = "patient-risk-config"
-LIVE_COUNTS = {"champion": 6, "challenger": 2}  # the config says one of each
+VARIANT = "AllTraffic"  # as SageMaker's own SDK names it
+LIVE_COUNT = 6  # the config says one
 # Simulated seconds per second. A person sees SageMaker's ten minutes in ten seconds.
 _SPEED = 60.0
 _UNATTENDED_SPEED = 120.0  # faster, and what the interpreter itself takes would look like time-outs
@@ -40,7 +41,6 @@ _PATIENCE_SECONDS = 30  # how long the demo waits for a person before it clicks 
 _GIVE_UP_SECONDS = 240
 _LOOK_EVERY_SECONDS = 0.1
 _INTERRUPTED = 130  # as shells have it
-_FUTURE_MEMBER = {"ZeroCopyTransfer": {"Mode": "Eager"}}  # what no SDK knows yet must survive too
 
 _EXPECTED = {
     "approve": "ENCRYPTED",
@@ -112,36 +112,38 @@ class Demo:
     # -- the story
 
     def make_endpoint(self) -> None:
-        """Two variants with data capture and tags, scaled up since it was made."""
+        """The commonest kind, one variant on instances, with data capture, scaled up since it was made."""
         self._world.trail_is_logging = False
         people = self._world.client("sagemaker")
         image = "123456789012.dkr.ecr.us-east-1.amazonaws.com/risk:7"
         role = "arn:aws:iam::123456789012:role/PatientRiskExecution"
-        for model in ("patient-risk-xgb", "patient-risk-nn"):
-            people.create_model(ModelName=model, PrimaryContainer={"Image": image}, ExecutionRoleArn=role)
-        variant = {"InstanceType": "ml.m5.xlarge", "InitialInstanceCount": 1, "InitialVariantWeight": 1.0}
-        body: dict[str, Any] = {
-            "EndpointConfigName": SOURCE_CONFIG,
-            "ProductionVariants": [
-                {"VariantName": "champion", "ModelName": "patient-risk-xgb", **variant},
-                {"VariantName": "challenger", "ModelName": "patient-risk-nn", **variant, **_FUTURE_MEMBER},
+        people.create_model(
+            ModelName="patient-risk", PrimaryContainer={"Image": image}, ExecutionRoleArn=role
+        )
+        people.create_endpoint_config(
+            EndpointConfigName=SOURCE_CONFIG,
+            ProductionVariants=[
+                {
+                    "VariantName": VARIANT,
+                    "ModelName": "patient-risk",
+                    "InstanceType": "ml.m5.xlarge",
+                    "InitialInstanceCount": 1,
+                    "InitialVariantWeight": 1.0,
+                },
             ],
-            "DataCaptureConfig": {
+            DataCaptureConfig={
                 "EnableCapture": True,
                 "InitialSamplingPercentage": 20,
                 "DestinationS3Uri": "s3://patient-risk-captures/live",
                 "CaptureOptions": [{"CaptureMode": "Input"}, {"CaptureMode": "Output"}],
             },
-        }
-        self._sagemaker.create_config(body, {"team": "clinical-ml", "data-class": "phi"})
+            Tags=[{"Key": "team", "Value": "clinical-ml"}, {"Key": "data-class", "Value": "phi"}],
+        )
         people.create_endpoint(EndpointName=ENDPOINT, EndpointConfigName=SOURCE_CONFIG)
         self._await_in_service()
         people.update_endpoint_weights_and_capacities(
             EndpointName=ENDPOINT,
-            DesiredWeightsAndCapacities=[
-                {"VariantName": name, "DesiredInstanceCount": count, "DesiredWeight": float(count)}
-                for name, count in LIVE_COUNTS.items()
-            ],
+            DesiredWeightsAndCapacities=[{"VariantName": VARIANT, "DesiredInstanceCount": LIVE_COUNT}],
         )
         self._await_in_service()
         if self._decision == "rollback":
@@ -305,6 +307,7 @@ def problems_of(result: dict[str, Any]) -> list[str]:
     wanted = _encrypted(before, result["keyArn"]) if outcome == "ENCRYPTED" else before
     variants = result["endpoint"].get("ProductionVariants", [])
     counts = {variant["VariantName"]: variant["CurrentInstanceCount"] for variant in variants}
+    as_sent = _without_added_sizes(after, before)
     card = result["card"]
     checks = {
         f"The outcome is {outcome}, not {expected}.": outcome == expected,
@@ -315,10 +318,10 @@ def problems_of(result: dict[str, Any]) -> list[str]:
         "The card is missing or still asks.": bool(card) and not _asks(card["blocks"]),
         "The endpoint changed its config, and should not have.": outcome == "ENCRYPTED" or before == after,
         "The config differs in more than its key, name and time of creation.": (
-            _without_identity(after) == _without_identity(wanted)
+            _without_identity(as_sent) == _without_identity(wanted)
         ),
         "Tags of the config were lost.": result["tagsBefore"].items() <= result["tagsAfter"].items(),
-        f"The live capacity changed: {counts}.": counts == LIVE_COUNTS,
+        f"The live capacity changed: {counts}.": counts == {VARIANT: LIVE_COUNT},
     }
     return [problem for problem, holds in checks.items() if not holds]
 
@@ -327,6 +330,20 @@ def _encrypted(body: dict[str, Any], key_arn: str) -> dict[str, Any]:
     """What should become of the demo's config, written here anew: the product may not judge itself."""
     capture = {**body["DataCaptureConfig"], "KmsKeyId": key_arn}
     return {**body, "KmsKeyId": key_arn, "DataCaptureConfig": capture}
+
+
+def _without_added_sizes(after: dict[str, Any], before: dict[str, Any]) -> dict[str, Any]:
+    """The config without the volume sizes that AWS writes into its variants once a key is named."""
+    sized = {
+        variant["VariantName"] for variant in before["ProductionVariants"] if "VolumeSizeInGB" in variant
+    }
+    variants = [
+        {name: value for name, value in variant.items() if name != "VolumeSizeInGB"}
+        if variant["VariantName"] not in sized
+        else variant
+        for variant in after["ProductionVariants"]
+    ]
+    return {**after, "ProductionVariants": variants}
 
 
 def _without_identity(body: dict[str, Any]) -> dict[str, Any]:

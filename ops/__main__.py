@@ -80,7 +80,7 @@ def _deployments(given: argparse.Namespace) -> list[Deployment]:
 
 
 def _history(deployment: Deployment, endpoint: str | None, wanted: str, console: Console) -> int:
-    records = deployment.records.history(endpoint)
+    records = deployment.records.history(deployment.endpoint_as_named(endpoint) if endpoint else None)
     evidence = [
         history.Evidence(record, deployment.records.snapshot(record["remediationId"])) for record in records
     ]

@@ -26,6 +26,7 @@ def find(deployment: Deployment, endpoint_name: str) -> Remediation:
     ------
     NothingToBackOutOf
     """
+    endpoint_name = deployment.endpoint_as_named(endpoint_name)
     history = deployment.records.history(endpoint_name)
     encrypted = [record for record in history if record.get("outcome") == Outcome.ENCRYPTED]
     if not encrypted:
@@ -62,8 +63,9 @@ def run(deployment: Deployment, endpoint_name: str, console: Console, *, confirm
     remediation = find(deployment, endpoint_name)
     source, twin = remediation.get("sourceConfigName", ""), remediation.get("twinConfigName", "")
     console.print(
-        f"[bold]{escape(endpoint_name)}[/] would return from {escape(twin)} to {escape(source)}, which names "
-        "no KMS key. It serves all along, and is exempt from being asked about for a while.",
+        f"[bold]{escape(remediation['endpointName'])}[/] would return from {escape(twin)} to "
+        f"{escape(source)}, which names no KMS key. It stays in service throughout, and is exempt from being "
+        "asked about for a while.",
         soft_wrap=True,
     )
     if not confirmed and console.input("Back out? \\[y/N] ").strip().lower() not in ("y", "yes"):

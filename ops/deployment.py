@@ -16,7 +16,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from gateways.aws import CLIENT_CONFIG, error_message
 from gateways.records import Records
+from gateways.sagemaker import SageMaker
 from gateways.workflow import Workflow
+from remediation.errors import RequestRefused
 
 _SESSIONS = threading.Lock()
 _NO_STACK = "does not exist"
@@ -77,6 +79,17 @@ class Deployment:
     @cached_property
     def workflow(self) -> Workflow:
         return Workflow(self._session.client("stepfunctions"))
+
+    def endpoint_as_named(self, typed: str) -> str:
+        """An endpoint's name in the case that it was created with, by which the records know it.
+
+        As typed where there is no such endpoint any longer, and where the caller may not look.
+        """
+        try:
+            found = SageMaker(self.client("sagemaker")).describe_endpoint(typed)
+        except RequestRefused:
+            return typed
+        return str(found["EndpointName"]) if found else typed
 
     def credentials(self) -> ReadOnlyCredentials:
         """The caller's own, for what boto3 does not sign."""

@@ -24,7 +24,10 @@ class ResourceTags:
         self._client = client or aws.client("resourcegroupstaggingapi")
 
     def of_endpoints(self) -> dict[str, dict[str, str]]:
-        """The tags of every endpoint that has any, by its ARN in lower case, as SageMaker writes it."""
+        """The tags of every endpoint that has any, by its ARN in lower case.
+
+        ARNs of older endpoints have their names in lower case, those of newer ones as they were given.
+        """
         asked = {"ResourceTypeFilters": ["sagemaker:endpoint"], "ResourcesPerPage": _PAGE}
         with translated("Resource Groups Tagging"):
             found = pages(self._client.get_resources, asked, "PaginationToken")

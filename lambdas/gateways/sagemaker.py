@@ -16,6 +16,7 @@ from botocore.exceptions import ClientError
 from gateways import aws
 from gateways.aws import CLIENT_CONFIG, SINGLE_ATTEMPT, error_code, error_message, pages, translated
 from remediation.errors import EncryptionUnsupported, EndpointBusy, EndpointConfigNotFound, EndpointGone
+from remediation.twin import ConfigRequest
 
 if TYPE_CHECKING:
     from mypy_boto3_sagemaker import SageMakerClient
@@ -93,7 +94,7 @@ class SageMaker:
             found = pages(self._client.list_tags, {"ResourceArn": arn}, "NextToken")
             return {tag["Key"]: tag["Value"] for page in found for tag in page["Tags"]}
 
-    def create_config(self, body: Mapping[str, Any], tags: Mapping[str, str]) -> None:
+    def create_config(self, body: ConfigRequest, tags: Mapping[str, str]) -> None:
         """Create an endpoint config from a whole request body. One of that name may already be there.
 
         Raises
@@ -129,7 +130,10 @@ class SageMaker:
                     raise
 
     def endpoints_modified_since(self, moment: datetime) -> list[str]:
-        """The names of the endpoints that were created or updated at or after `moment`."""
+        """The names of the endpoints that were created or changed at or after `moment`.
+
+        Scaling and patching change an endpoint, too: what isn't among these was not updated since.
+        """
         with translated("SageMaker"):
             asked = {"LastModifiedTimeAfter": moment, "MaxResults": 100}
             found = pages(self._client.list_endpoints, asked, "NextToken")
@@ -175,7 +179,7 @@ class SageMaker:
                 if _is_validation(error, _IN_PROGRESS):
                     raise EndpointBusy("SageMaker says the endpoint is being updated.") from error
                 # the same words are said of an old config that was deleted, which no waiting brings back
-                if _is_validation(error, _NO_CONFIG) and f"/{config_name.lower()}" in error_message(error):
+                if _is_validation(error, _NO_CONFIG) and _names(error, config_name):
                     raise EndpointConfigNotFound(
                         f"SageMaker finds no endpoint config {config_name}."
                     ) from error
@@ -224,4 +228,12 @@ def refuses_key(code: str, message: str) -> bool:
 
 
 def _is_validation(error: ClientError, words: str) -> bool:
-    return error_code(error) == "ValidationException" and words in error_message(error)
+    return error_code(error) == "ValidationException" and words.casefold() in error_message(error).casefold()
+
+
+def _names(error: ClientError, name: str) -> bool:
+    """Whether a message is about the resource of this name.
+
+    Messages quote ARNs, which had names in lower case until 2023 and have kept their case since 2024.
+    """
+    return f'/{name}"'.casefold() in error_message(error).casefold()

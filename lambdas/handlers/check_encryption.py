@@ -14,9 +14,9 @@ from handlers.shared.observability import count, logger, step
 from handlers.shared.planning import assessor, planned, required_surfaces
 from remediation import assessment
 from remediation.approval import still_denied
-from remediation.errors import InvalidInput
+from remediation.errors import InvalidInput, NotYetConsistent
 from remediation.plan import DecisionFacts, surface_entries
-from remediation.progress import LONGEST_QUEUE, config_in_charge
+from remediation.progress import LONGEST_QUEUE, config_in_charge, is_target_told
 from remediation.provenance import managed_by
 from remediation.record import Claim, Remediation, happened, iso, start_record
 from remediation.route import Mode
@@ -40,9 +40,13 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
             Verdict.UNENCRYPTED, Outcome.SUPERSEDED, f"This event already started remediation {first}."
         )
 
-    endpoint = sagemaker().describe_endpoint(name)
-    if endpoint is None or endpoint["EndpointStatus"] == "Deleting":
+    endpoint = _described(name, now)
+    if endpoint is None:
         return _ended(Verdict.GONE, Outcome.GONE, "The endpoint no longer exists.")
+    if name != endpoint["EndpointName"]:
+        # names are unique whatever their case, and only one spelling finds the claim and the denial
+        name = str(endpoint["EndpointName"])
+        remediation = records().note(remediation_id, {"endpointName": name})
     config = sagemaker().require_config(config_in_charge(endpoint))
     source = str(config["EndpointConfigName"])
 
@@ -80,6 +84,22 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     logger.info("unencrypted_endpoint_found", endpoint_name=name, source_config=source)
     count("UnencryptedEndpointFound")
     return {"verdict": Verdict.UNENCRYPTED}
+
+
+def _described(name: str, now: datetime) -> dict[str, Any] | None:
+    """The endpoint; None if it is gone.
+
+    Raises
+    ------
+    NotYetConsistent
+        Its update has only just begun: ask again in some seconds.
+    """
+    endpoint = sagemaker().describe_endpoint(name)
+    if endpoint is None or endpoint["EndpointStatus"] == "Deleting":
+        return None
+    if not is_target_told(endpoint, now):
+        raise NotYetConsistent("The endpoint is Updating, and does not show yet to which config.")
+    return endpoint
 
 
 def _how_it_is_decided(

@@ -56,26 +56,30 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
             entry = happened(now, f"CreateEndpointConfig {twin_name}, a copy of {source_name} with the key")
             records().note(remediation["remediationId"], asked, entry)
         sagemaker().create_config(body, tags)
-    _require_same(body, tags)
-    entry = happened(now, f"Read {twin_name} back: it differs from {source_name} in the keys alone")
-    records().note(remediation["remediationId"], {"twinConfigName": twin_name}, entry)
+    added = _require_same(body, tags)
+    seen = f"Read {twin_name} back: it differs from {source_name} in the keys alone"
+    entry = happened(now, seen + twin.in_addition(added))
+    facts = {"twinConfigName": twin_name, "twinAdditions": added}
+    records().note(remediation["remediationId"], facts, entry)
     logger.info("encrypted_twin_ready", twin_config=twin_name, source_config=source_name)
     return {"twinConfigName": twin_name}
 
 
-def _require_same(body: Mapping[str, Any], tags: Mapping[str, str]) -> None:
-    """Read the twin back and compare it, field by field, with what was meant."""
+def _require_same(body: Mapping[str, Any], tags: Mapping[str, str]) -> list[str]:
+    """Read the twin back and compare it, field by field, with what was sent; returns what AWS added."""
     created = sagemaker().describe_config(body["EndpointConfigName"])
     if created is None:
         raise EndpointConfigNotFound("The encrypted twin can't be read back yet.")
     name = body["EndpointConfigName"]
-    if found := twin.differences(body, created):
+    compared = twin.compare(body, created)
+    if compared.differences:
         raise TwinMismatch(
             f"The config {name} is not the copy that was meant, so the endpoint was left alone: "
-            f"{'; '.join(found)}."
+            f"{'; '.join(compared.differences)}."
         )
     if missing := twin.missing_tags(tags, sagemaker().list_tags(created["EndpointConfigArn"])):
         raise NotYetConsistent(
             f"The config {name} lacks tags of its source, so the endpoint was left alone: "
             f"{'; '.join(missing)}."
         )
+    return compared.added

@@ -31,6 +31,7 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
         course_of(record),
         attempt=attempt,
         requested_at=from_iso(required_fact(record, "updateRequestedAt")),
+        reason_before=record.get("failureReasonBefore", ""),
         now=now,
         deadline=timedelta(seconds=required_seconds("UPDATE_DEADLINE_SECONDS")),
     )

@@ -33,12 +33,15 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
         found = sagemaker().describe_config(target)
     if found is None:
         raise EndpointConfigNotFound(f"The restored config {target} can't be read back yet.")
-    if different := twin.differences(body, found):
+    compared = twin.compare(body, found)
+    if compared.differences:
         raise TwinMismatch(
             f"The config {target} is not the one on record, so the endpoint was left alone: "
-            f"{'; '.join(different)}."
+            f"{'; '.join(compared.differences)}."
         )
-    entry = happened(now, f"Compared {target} with the record: it is the same")
-    records().note(record["remediationId"], {"restoredConfigName": target}, entry)
+    same = f"Compared {target} with the record: it is the same"
+    entry = happened(now, same + twin.in_addition(compared.added))
+    facts = {"restoredConfigName": target, "restoredAdditions": compared.added}
+    records().note(record["remediationId"], facts, entry)
     logger.info("config_restored", config=target, recreated=live is None)
     return {}

@@ -18,7 +18,7 @@ from handlers.shared.observability import count, logger, step
 from remediation import card
 from remediation.progress import uses
 from remediation.record import Remediation, from_iso, happened, iso, required_fact
-from remediation.twin import as_request, differences
+from remediation.twin import as_request, compare
 from remediation.vocabulary import Outcome
 
 # How far SageMaker's clock and ours may be apart.
@@ -62,7 +62,7 @@ def _reason_to_keep(remediation: Remediation, old: str) -> str:
     if live is None:
         return "It was deleted already."
     kept = records().snapshot(remediation["remediationId"]).get("config")
-    if kept is None or differences(as_request(kept), live):
+    if kept is None or compare(as_request(kept), live).differences:
         return "It is not the config that is on record."
     return ""
 

@@ -9,8 +9,8 @@ from gateways.records import records
 from gateways.sagemaker import sagemaker_tried_once
 from handlers.shared.observability import logger, step
 from remediation.errors import RemediationError, ServiceUnavailable
-from remediation.progress import BeforeUpdate, Course, course_of, judge_before_update
-from remediation.record import Remediation, from_iso, happened, iso
+from remediation.progress import BeforeUpdate, Course, course_of, failure_reason, judge_before_update
+from remediation.record import Remediation, happened, iso
 from remediation.update_options import KEEP_EVERYTHING
 
 
@@ -22,15 +22,18 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
 
     records().require_claim(name, record_id)
     endpoint = sagemaker_tried_once().describe_endpoint(name)
-    before = judge_before_update(endpoint, course, from_iso(requested_at) if requested_at else None)
-    if before is BeforeUpdate.ALREADY_UNDER_WAY:
-        if not requested_at:
-            records().note(record_id, {"updateRequestedAt": iso(datetime.now(UTC))})
-        return {}
+    reason_before = record.get("failureReasonBefore", "")
+    before = judge_before_update(endpoint, course, requested=bool(requested_at), reason_before=reason_before)
     now = datetime.now(UTC)
     # on record before the call, so that a try after a lost answer knows one may have been taken
-    entry = happened(now, f"UpdateEndpoint from {course.start} to {course.target}")
-    records().note(record_id, {"updateRequestedAt": iso(now)}, entry)
+    facts = {"updateRequestedAt": iso(now)}
+    if not requested_at and endpoint:
+        facts["failureReasonBefore"] = failure_reason(endpoint)
+    if before is BeforeUpdate.ALREADY_UNDER_WAY:
+        if not requested_at:
+            records().note(record_id, facts)
+        return {}
+    records().note(record_id, facts, happened(now, f"UpdateEndpoint from {course.start} to {course.target}"))
     try:
         _request(record, course, now)
     except ServiceUnavailable:

@@ -99,7 +99,7 @@ def start_record(event: Mapping[str, Any], original: Remediation | None, now: da
         raise InvalidInput(
             f"No remediation {event.get('backsOut')} that encrypted its endpoint is on record."
         )
-    if event.get("endpointName") != original["endpointName"]:
+    if str(event.get("endpointName")).casefold() != original["endpointName"].casefold():
         raise InvalidInput(
             f"Remediation {original['remediationId']} is about the endpoint {original['endpointName']}, "
             f"not {event.get('endpointName')}."

@@ -101,8 +101,24 @@ def _variants(endpoint: Mapping[str, Any], config: Mapping[str, Any]) -> list[Va
         name = str(variant["VariantName"])
         hardware = "serverless" if variant.get("ServerlessConfig") else "instance pools"
         shown: Variant = {"name": name, "instanceType": str(variant.get("InstanceType") or hardware)}
-        count = live.get(name, {}).get("CurrentInstanceCount", variant.get("InitialInstanceCount"))
+        count = _instance_count(live.get(name, {}), variant)
         if count is not None:
-            shown["instanceCount"] = int(count)
+            shown["instanceCount"] = count
         variants.append(shown)
     return variants
+
+
+def _instance_count(live: Mapping[str, Any], variant: Mapping[str, Any]) -> int | None:
+    """How many instances a variant runs on; None for a serverless one, and where nothing says so.
+
+    While its fleet is replaced, SageMaker may show a current count of 0 for a variant that serves.
+    """
+    if variant.get("ServerlessConfig"):
+        return None
+    counts = (
+        live.get("CurrentInstanceCount"),
+        live.get("DesiredInstanceCount"),
+        None if live else variant.get("InitialInstanceCount"),
+    )
+    known = [int(count) for count in counts if count is not None]
+    return next((count for count in known if count), known[0] if known else None)

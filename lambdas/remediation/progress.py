@@ -31,6 +31,17 @@ _GOING = "Deleting"
 # For this long after our call, an endpoint that still shows its old config may just not show the update yet.
 _UPDATE_VISIBLE_WITHIN = timedelta(seconds=60)
 
+CLOCK_TOLERANCE = timedelta(seconds=5)
+"""How far a time of ours, or of CloudTrail's, and one of SageMaker's may be apart, either way.
+
+SageMaker stamps a call up to 1.2 s after the second in which it answered, and CloudTrail cuts its times to
+the second.
+"""
+
+# DescribeEndpoint showed no PendingDeploymentSummary half a second after UpdateEndpoint, and later one with a
+# StartTime 2.5 s after that call.
+_TARGET_TOLD_WITHIN = timedelta(seconds=30)
+
 Endpoint = Mapping[str, Any]
 
 
@@ -120,6 +131,37 @@ def config_in_charge(endpoint: Endpoint) -> str:
     return str(pending.get("EndpointConfigName") or endpoint["EndpointConfigName"])
 
 
+def is_target_told(endpoint: Endpoint, now: datetime) -> bool:
+    """Whether `config_in_charge` can be relied on.
+
+    In an update's first moments the endpoint is `Updating` and shows its old config alone. While it is
+    scaled it is `Updating`, too, and has no other config to show.
+    """
+    if endpoint["EndpointStatus"] != "Updating" or endpoint.get("PendingDeploymentSummary"):
+        return True
+    # while it is Updating, this is when the call was made
+    return now - last_modified(endpoint) >= _TARGET_TOLD_WITHIN + CLOCK_TOLERANCE
+
+
+def last_modified(endpoint: Endpoint) -> datetime:
+    """When the endpoint's status changed last. Scaling and patching change it as well as updates."""
+    return _moment(endpoint["LastModifiedTime"])
+
+
+def deployed_at(endpoint: Endpoint, now: datetime) -> datetime:
+    """When the deployment in charge was requested, within seconds. Scaling and rollbacks don't move it.
+
+    An endpoint with inference components says nothing of that: then, when it was modified last.
+    """
+    in_flight = endpoint["EndpointStatus"] == "Creating" or endpoint.get("PendingDeploymentSummary")
+    if not in_flight and is_target_told(endpoint, now):
+        variants = endpoint.get("ProductionVariants") or ()
+        images = [image for variant in variants for image in variant.get("DeployedImages") or ()]
+        if resolved := [image["ResolutionTime"] for image in images if image.get("ResolutionTime")]:
+            return _moment(max(resolved))
+    return last_modified(endpoint)
+
+
 def judge_readiness(
     endpoint: Endpoint | None, acceptable: Sequence[str], attempt: int, *, overdue: bool
 ) -> Wait | None:
@@ -142,12 +184,20 @@ def judge_readiness(
 
 
 def judge_before_update(
-    endpoint: Endpoint | None, course: Course, requested_at: datetime | None
+    endpoint: Endpoint | None, course: Course, *, requested: bool, reason_before: str
 ) -> BeforeUpdate:
     """Whether to request the update, at the last moment before it is requested.
 
     Safe to ask again after an answer was lost: an update that SageMaker took is not requested twice, and
-    one that it took and rolled back is not tried again.
+    one that it took and rolled back, saying why, is not tried again. LastModifiedTime tells nothing of that:
+    scaling and patching move it, too.
+
+    Parameters
+    ----------
+    requested
+        Whether it may have been requested already, by a try whose answer was lost.
+    reason_before
+        The FailureReason that the endpoint showed before that; empty if none.
 
     Raises
     ------
@@ -162,7 +212,7 @@ def judge_before_update(
         raise EndpointBusy(f"The endpoint is {endpoint['EndpointStatus']}.")
     _require_serving(endpoint)
     _require_config(endpoint, course.start)
-    if requested_at and _changed_since(endpoint, requested_at):
+    if requested and _new_reason(endpoint, reason_before):
         return BeforeUpdate.ALREADY_UNDER_WAY
     return BeforeUpdate.REQUEST
 
@@ -173,14 +223,19 @@ def judge_update(
     *,
     attempt: int,
     requested_at: datetime,
+    reason_before: str,
     now: datetime,
     deadline: timedelta,
 ) -> Wait | Ended:
-    """How the update is doing: `InService` alone is no success, the config must be the target."""
+    """How the update is doing: `InService` alone is no success, the config must be the target.
+
+    `reason_before` is the FailureReason that the endpoint showed when the update was requested: an old one
+    stays, and says nothing about this update.
+    """
     if endpoint is None or endpoint["EndpointStatus"] == _GOING:
         return Ended(Outcome.GONE, "The endpoint was deleted while it was being updated.")
     status, config = endpoint["EndpointStatus"], endpoint["EndpointConfigName"]
-    aws_says = endpoint.get("FailureReason")
+    aws_says = _words(_new_reason(endpoint, reason_before))
     if status in _SETTLING:
         if now - requested_at < deadline:
             return Wait(wait_seconds(attempt))
@@ -193,17 +248,16 @@ def judge_update(
         mixed = (
             " It serves on a mix of both configs; delete neither." if status == "UpdateRollbackFailed" else ""
         )
-        return Ended(Outcome.FAILED, f"The endpoint is {status}.{mixed} {_words(aws_says)}")
+        return Ended(Outcome.FAILED, f"The endpoint is {status}.{mixed} {aws_says}")
     if config == course.target:
         return Ended(course.arrived)
     if config != course.start:
         return Ended(Outcome.SUPERSEDED, f"Someone moved the endpoint to the config {config} meanwhile.")
-    if now - requested_at < _UPDATE_VISIBLE_WITHIN and not _changed_since(endpoint, requested_at):
+    if now - requested_at < _UPDATE_VISIBLE_WITHIN:
         return Wait(wait_seconds(attempt))
     return Ended(
         Outcome.ROLLED_BACK,
-        f"SageMaker rolled the update back: the endpoint is in service on {course.start} again. "
-        f"{_words(aws_says)}",
+        f"SageMaker rolled the update back: the endpoint is in service on {course.start} again. {aws_says}",
     )
 
 
@@ -238,8 +292,19 @@ def progress_words(endpoint: Endpoint | None) -> str:
     return "; ".join(parts[:_VARIANTS_TOLD]) or f"the endpoint is {endpoint['EndpointStatus']}"
 
 
-def _words(failure_reason: str | None) -> str:
-    return f"AWS says: {failure_reason}" if failure_reason else "AWS gives no reason."
+def failure_reason(endpoint: Endpoint) -> str:
+    """The FailureReason that an endpoint shows, be it of an earlier update; empty if none."""
+    return str(endpoint.get("FailureReason") or "")
+
+
+def _new_reason(endpoint: Endpoint, before: str) -> str:
+    """The FailureReason, if it is another than before the update; else empty."""
+    shown = failure_reason(endpoint)
+    return shown if shown != before else ""
+
+
+def _words(reason: str) -> str:
+    return f"AWS says: {reason}" if reason else "AWS gives no reason."
 
 
 def _present(endpoint: Endpoint | None) -> Endpoint:
@@ -253,8 +318,16 @@ def _require_serving(endpoint: Endpoint) -> None:
     if status != _IN_SERVICE:
         raise EndpointNotServing(
             f"The endpoint is {status}, and SageMaker updates only one that is InService. "
-            f"{_words(endpoint.get('FailureReason'))}"
+            f"{_standing_reason(endpoint)}"
         )
+
+
+def _standing_reason(endpoint: Endpoint) -> str:
+    """The FailureReason of a status that the endpoint is in; only these two are known to bring their own."""
+    reason = failure_reason(endpoint)
+    if not reason or endpoint["EndpointStatus"] in ("Failed", "UpdateRollbackFailed"):
+        return _words(reason)
+    return f"The last failure that AWS gives a reason for, maybe an earlier one: {reason}"
 
 
 def _require_config(endpoint: Endpoint, *acceptable: str) -> None:
@@ -265,7 +338,6 @@ def _require_config(endpoint: Endpoint, *acceptable: str) -> None:
         )
 
 
-def _changed_since(endpoint: Endpoint, moment: datetime) -> bool:
-    """Whether SageMaker changed the endpoint at or after `moment` (its bodies give Unix seconds)."""
-    modified = endpoint.get("LastModifiedTime")
-    return modified is not None and datetime.fromtimestamp(float(modified), UTC) >= moment
+def _moment(epoch_seconds: Any) -> datetime:
+    """A time of SageMaker's, whose bodies give Unix seconds."""
+    return datetime.fromtimestamp(float(epoch_seconds), UTC)

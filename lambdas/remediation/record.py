@@ -109,7 +109,9 @@ class Remediation(TypedDict):
     twinRequestedAt: NotRequired[str]  # absent where a twin of an earlier remediation is reused
     twinDeletedAt: NotRequired[str]
     twinKept: NotRequired[str]  # why a twin that the endpoint isn't on was kept
+    twinAdditions: NotRequired[list[str]]  # what AWS describes of the twin that nobody sent
     updateRequestedAt: NotRequired[str]
+    failureReasonBefore: NotRequired[str]  # what the endpoint showed when its update was first requested
     progressSeen: NotRequired[str]  # of the update, in words, when it was last looked at
 
     updateOutcome: NotRequired[str]  # how the update ended, as soon as it was seen
@@ -136,6 +138,7 @@ class Remediation(TypedDict):
     backsOut: NotRequired[str]  # the id of the remediation
     requestedBy: NotRequired[str]
     restoredConfigName: NotRequired[str]
+    restoredAdditions: NotRequired[list[str]]  # what AWS describes of it that is not on record
     exemptUntil: NotRequired[str]
     exemptionBefore: NotRequired[dict[str, str]]  # the exemption tags that ours replaced
 

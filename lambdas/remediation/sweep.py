@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from remediation.approval import still_denied
+from remediation.progress import deployed_at
 from remediation.record import Claim, Denial, Remediation, iso
 from remediation.route import Mode
 from remediation.slack_text import Message, clip, code, context, escape, header, section
@@ -92,9 +93,16 @@ def add_up(batches: Iterable[Mapping[str, Any]], error: str = "") -> Swept:
     return Swept(listed, total, error)
 
 
-def is_to_be_asked_about(status: str, modified_at: datetime, now: datetime) -> bool:
-    """Whether an unencrypted endpoint can be updated at all, and no event is on its way to ask about it."""
-    return status not in _NOT_UPDATABLE and now - modified_at >= _LEFT_TO_ITS_EVENT
+def is_to_be_asked_about(endpoint: Mapping[str, Any], now: datetime) -> bool:
+    """Whether an unencrypted endpoint can be updated at all, and no event is on its way to ask about it.
+
+    Parameters
+    ----------
+    endpoint
+        The body of DescribeEndpoint.
+    """
+    recent = now - deployed_at(endpoint, now) < _LEFT_TO_ITS_EVENT
+    return endpoint["EndpointStatus"] not in _NOT_UPDATABLE and not recent
 
 
 def is_covered(

@@ -11,7 +11,8 @@ import hashlib
 import json
 import re
 from collections.abc import Collection, Mapping
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, NewType
 
 from remediation.assessment import Path
 
@@ -21,8 +22,28 @@ REMEDIATION_TAG = "sealpoint:remediation-id"
 _NAME_LIMIT = 63  # of an endpoint config's name, in characters (API reference, CreateEndpointConfig)
 _TAG_LIMIT = 50  # of a resource's tags
 _DIGEST_CHARACTERS = 10
-# What DescribeEndpointConfig adds to the request it answers for.
+# Members of every description of a config, and of no request for one.
 _RESPONSE_ONLY = ("EndpointConfigArn", "CreationTime")
+_VARIANTS = ("ProductionVariants", "ShadowProductionVariants")
+
+ConfigRequest = NewType("ConfigRequest", dict[str, Any])
+"""The body of a CreateEndpointConfig request; from a description, only `as_request` makes one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """How a config that AWS describes compares with the request that was sent for it.
+
+    Attributes
+    ----------
+    differences
+        What did not come back as it was sent, and what came back that nobody sent: a line each.
+    added
+        What nobody sent and AWS is known to add, which is no difference: a line each.
+    """
+
+    differences: list[str] = field(default_factory=list[str])
+    added: list[str] = field(default_factory=list[str])
 
 
 def twin_name(source: Mapping[str, Any], key_arn: str, paths: Collection[Path], endpoint_name: str) -> str:
@@ -39,7 +60,7 @@ def twin_name(source: Mapping[str, Any], key_arn: str, paths: Collection[Path], 
 
 def write_twin(
     source: Mapping[str, Any], key_arn: str, paths: Collection[Path], endpoint_name: str
-) -> dict[str, Any]:
+) -> ConfigRequest:
     """The body of the CreateEndpointConfig request, without its tags.
 
     Parameters
@@ -64,21 +85,29 @@ def write_twin(
     return twin
 
 
-def as_request(config: Mapping[str, Any]) -> dict[str, Any]:
-    """The request that would create a config again, from the answer that described it."""
+def as_request(config: Mapping[str, Any]) -> ConfigRequest:
+    """The request that would create a config again, from the answer that described it.
+
+    DescribeEndpointConfig shows a `VolumeSizeInGB` of serverless variants, with which CreateEndpointConfig
+    refuses them: https://github.com/aws-controllers-k8s/sagemaker-controller/pull/193
+    """
     body: dict[str, Any] = copy.deepcopy(_without_nulls(config))
     for member in _RESPONSE_ONLY:
         body.pop(member, None)
-    return body
+    for variants in _VARIANTS:
+        for variant in body.get(variants) or ():
+            if "ServerlessConfig" in variant:
+                variant.pop("VolumeSizeInGB", None)
+    return ConfigRequest(body)
 
 
-def restored_config(snapshot: Mapping[str, Any], live: Mapping[str, Any] | None) -> dict[str, Any]:
+def restored_config(snapshot: Mapping[str, Any], live: Mapping[str, Any] | None) -> ConfigRequest:
     """The request for the config to go back to: the one on record, under its own name.
 
     If another config has taken that name meanwhile (`live`), under a name derived from it.
     """
     body = as_request(snapshot)
-    if live is not None and differences(body, live):
+    if live is not None and compare(body, live).differences:
         suffix = f"-was-{fingerprint(snapshot)[:_DIGEST_CHARACTERS]}"
         body["EndpointConfigName"] = _with_suffix(str(snapshot["EndpointConfigName"]), suffix)
     return body
@@ -96,14 +125,20 @@ def write_tags(source_tags: Mapping[str, str], source_name: str, remediation_id:
     return kept | origin if len(kept.keys() | origin.keys()) <= _TAG_LIMIT else kept
 
 
-def differences(expected: Mapping[str, Any], actual: Mapping[str, Any]) -> list[str]:
-    """Where a config as read back differs from the one that was sent: a line each, empty if nowhere.
+def compare(sent: Mapping[str, Any], described: Mapping[str, Any]) -> Comparison:
+    """A config as AWS describes it, beside the request that was sent for it.
 
-    Name and keys are compared like everything else; only what AWS adds to its answer is left out.
+    Name and keys are compared like everything else. What was sent must come back as it was sent.
     """
-    ours = {key: value for key, value in expected.items() if key not in _RESPONSE_ONLY}
-    theirs = {key: value for key, value in actual.items() if key not in _RESPONSE_ONLY}
-    return _differences(_without_nulls(ours), _without_nulls(theirs), "")
+    theirs = {key: value for key, value in described.items() if key not in _RESPONSE_ONLY}
+    comparison = Comparison()
+    _compare(_without_nulls(sent), _without_nulls(theirs), (), comparison)
+    return comparison
+
+
+def in_addition(added: Collection[str]) -> str:
+    """The end of a sentence about a comparison: what AWS describes beyond what was sent; empty if nothing."""
+    return f". AWS added {', '.join(added)}" if added else ""
 
 
 def missing_tags(expected: Mapping[str, str], actual: Mapping[str, str]) -> list[str]:
@@ -175,25 +210,50 @@ def _without_nulls(value: Any) -> Any:
     return value
 
 
-def _differences(expected: Any, actual: Any, path: str) -> list[str]:
-    if isinstance(expected, Mapping) and isinstance(actual, Mapping):
-        found: list[str] = []
-        for key in sorted(expected.keys() | actual.keys()):
-            where = f"{path}.{key}" if path else str(key)
-            if key not in actual:
-                found.append(f"{where} is missing")
-            elif key not in expected:
-                found.append(f"{where} was not asked for")
+def _compare(sent: Any, described: Any, path: Path, comparison: Comparison) -> None:
+    if isinstance(sent, Mapping) and isinstance(described, Mapping):
+        for key in sorted(sent.keys() | described.keys()):
+            here = (*path, key)
+            if key not in described:
+                comparison.differences.append(f"{_shown(here)} is missing")
+            elif key in sent:
+                _compare(sent[key], described[key], here, comparison)
+            elif _is_added_by_aws(here, described[key]):
+                comparison.added.append(f"{_shown(here)}: {json.dumps(described[key])}")
             else:
-                found += _differences(expected[key], actual[key], where)
-        return found
-    if isinstance(expected, list) and isinstance(actual, list) and len(expected) == len(actual):
-        pairs = zip(expected, actual, strict=True)
-        return [
-            line
-            for index, (ours, theirs) in enumerate(pairs)
-            for line in _differences(ours, theirs, f"{path}[{index}]")
-        ]
-    if type(expected) is bool or type(actual) is bool:
-        return [] if expected is actual else [f"{path} is {actual!r}, not {expected!r}"]
-    return [] if expected == actual else [f"{path} is {actual!r}, not {expected!r}"]
+                comparison.differences.append(f"{_shown(here)} was not asked for")
+    elif isinstance(sent, list) and isinstance(described, list) and len(sent) == len(described):
+        for index, (ours, theirs) in enumerate(zip(sent, described, strict=True)):
+            _compare(ours, theirs, (*path, index), comparison)
+    elif not _is_same(sent, described):
+        comparison.differences.append(f"{_shown(path)} is {described!r}, not {sent!r}")
+
+
+def _is_same(sent: Any, described: Any) -> bool:
+    """Whether two values are equal as JSON: 1 and 1.0 are, 1 and true are not."""
+    if isinstance(sent, bool) or isinstance(described, bool):
+        return sent is described
+    return bool(sent == described)
+
+
+def _is_added_by_aws(path: Path, value: Any) -> bool:
+    """Whether AWS is known to describe a member, with such a value, where nobody sent it.
+
+    - ``EnableNetworkIsolation: false``: aws/sagemaker-python-sdk, tests/integ/test_sagemaker_config.py,
+      which compares strictly with AWS, since its commit 5c8f6a2cf of November 2023.
+    - ``VolumeSizeInGB`` of an instance variant whose config names a key: the same test, 4 for ml.t2.medium
+      and 16 for ml.m4.xlarge. Of a serverless variant, 5: aws-controllers-k8s/sagemaker-controller, PR 193.
+    """
+    match path:
+        case ("EnableNetworkIsolation",):
+            return value is False
+        case (str(variants), int(), "VolumeSizeInGB") if variants in _VARIANTS:
+            return isinstance(value, int) and not isinstance(value, bool)
+        case _:
+            return False
+
+
+def _shown(path: Path) -> str:
+    """A path as people read it: ``ProductionVariants[0].CoreDumpConfig``."""
+    steps = (f"[{step}]" if isinstance(step, int) else f".{step}" for step in path)
+    return "".join(steps).removeprefix(".")

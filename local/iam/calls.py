@@ -100,8 +100,7 @@ def _sagemaker(action: str, kind: str, member: str) -> _Needs:
 
 
 def _named(kind: str, name: str, caller: Caller) -> str:
-    """SageMaker's ARNs are in lower case, whatever a name is in."""
-    return caller.arn("sagemaker", f"{kind}/{name.lower()}")
+    return caller.arn("sagemaker", f"{kind}/{name}")
 
 
 def _on_tagged(action: str) -> _Needs:

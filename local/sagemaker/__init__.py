@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from local.sagemaker.behaviour import Behaviour
 from local.sagemaker.faults import CALLS_PER_SECOND, Faults
 from local.sagemaker.hosting import ApiCall, SageMakerHosting
 from local.sagemaker.lifecycle import Status, Timings
@@ -10,6 +11,7 @@ from local.sagemaker.operations import Operation, Violation
 __all__ = [
     "CALLS_PER_SECOND",
     "ApiCall",
+    "Behaviour",
     "Faults",
     "Operation",
     "SageMakerHosting",

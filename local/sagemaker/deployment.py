@@ -7,6 +7,8 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from local.sagemaker import times
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping
 
@@ -38,17 +40,24 @@ class Variant:
     def name(self) -> str:
         return str(self.stated["VariantName"])
 
+    @property
+    def is_serverless(self) -> bool:
+        return self.desired.serverless is not None
+
 
 @dataclass(frozen=True)
 class Deployment:
-    """A config put to work. The config's body is kept: the config itself may be deleted under it."""
+    """A config put to work. The config's body is kept: the config itself may be deleted under it.
+
+    `started` is in whole seconds.
+    """
 
     config_name: str
     config: Json
     data_capture: Json | None
     variants: tuple[Variant, ...]
     shadows: tuple[Variant, ...]
-    started: float
+    started: int
 
     def settled(self) -> Deployment:
         """Every variant has become what was desired of it."""
@@ -77,19 +86,23 @@ def _model_names(config: Json) -> Iterator[str]:
                 yield name
 
 
-def deploy(config: Json, models: Mapping[str, Json], now: float) -> Deployment:
+def deploy(config: Json, models: Mapping[str, Json], stamped: float, resolution_lag: float) -> Deployment:
     """A deployment with the capacities that the config starts with.
 
     Parameters
     ----------
     config
-        The body of the endpoint config, `EndpointConfigName` included.
+        The body of the endpoint config as it was sent, `EndpointConfigName` included.
     models
         The bodies of the models that the config names.
+    stamped
+        What the call that deploys is stamped with.
+    resolution_lag
+        How much later the images are resolved.
     """
 
     def variants(of: list[Json]) -> tuple[Variant, ...]:
-        return tuple(_variant(stated, models, now) for stated in of)
+        return tuple(_variant(stated, models, stamped + resolution_lag) for stated in of)
 
     return Deployment(
         config_name=config["EndpointConfigName"],
@@ -97,7 +110,7 @@ def deploy(config: Json, models: Mapping[str, Json], now: float) -> Deployment:
         data_capture=config.get("DataCaptureConfig"),
         variants=variants(config["ProductionVariants"]),
         shadows=variants(config.get("ShadowProductionVariants") or []),
-        started=now,
+        started=times.deployment_start(stamped),
     )
 
 
@@ -151,12 +164,12 @@ def _scaled_serverless(stated: Json | None, scaled: Json) -> Json | None:
     return stated and {**stated, **{key: scaled[key] for key in scalable if key in scaled}}
 
 
-def _variant(stated: Json, models: Mapping[str, Json], now: float) -> Variant:
+def _variant(stated: Json, models: Mapping[str, Json], resolved: float) -> Variant:
     serverless: Json | None = stated.get("ServerlessConfig")
     weight = stated.get("InitialVariantWeight")
     return Variant(
         stated=stated,
-        images=tuple(_images(models.get(stated.get("ModelName") or "", {}), now)),
+        images=tuple(_images(models.get(stated.get("ModelName") or "", {}), resolved)),
         current=Capacity(weight=0.0, instances=0, serverless=serverless),
         desired=Capacity(
             weight=1.0 if weight is None else float(weight),
@@ -166,7 +179,7 @@ def _variant(stated: Json, models: Mapping[str, Json], now: float) -> Variant:
     )
 
 
-def _images(model: Json, now: float) -> Iterator[Json]:
+def _images(model: Json, resolved: float) -> Iterator[Json]:
     for container in [model.get("PrimaryContainer") or {}, *(model.get("Containers") or [])]:
         image = container.get("Image")
         if image:
@@ -175,5 +188,5 @@ def _images(model: Json, now: float) -> Iterator[Json]:
             yield {
                 "SpecifiedImage": image,
                 "ResolvedImage": f"{repository}@sha256:{digest}",
-                "ResolutionTime": round(now, 3),
+                "ResolutionTime": times.shown(resolved),
             }

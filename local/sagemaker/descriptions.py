@@ -4,35 +4,38 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from local.sagemaker import times
 from local.sagemaker.lifecycle import Endpoint, Status
 
 if TYPE_CHECKING:
+    from local.sagemaker.behaviour import Behaviour
     from local.sagemaker.deployment import Deployment, Variant
 
 Json = dict[str, Any]
 
 # what an endpoint's description repeats from its config as it stands
 _REPEATED = ("AsyncInferenceConfig", "ExplainerConfig", "MetricsConfig", "CrossRegionTrafficConfig")
+# without a model, too (aws-samples/sagemaker-genai-hosting-examples, falcon-40b-lmi-vllm-ic.ipynb)
 _REPEATED_OF_VARIANT = ("ManagedInstanceScaling", "RoutingConfig", "AcceleratorPartitionLayouts")
-_REPEATED_OF_PENDING_VARIANT = (*_REPEATED_OF_VARIANT, "InstanceType", "AcceleratorType")
 
 
-def describe(endpoint: Endpoint) -> Json:
+def describe(endpoint: Endpoint, now: float, behaviour: Behaviour) -> Json:
     live, pending = endpoint.live, endpoint.pending
     shown = live or pending
-    description: Json = {
-        "EndpointName": endpoint.name,
-        "EndpointArn": endpoint.arn,
-        "EndpointStatus": endpoint.status,
-        "CreationTime": round(endpoint.created, 3),
-        "LastModifiedTime": round(endpoint.modified, 3),
-    }
+    # not in an update's first moments (OneNishitRathod's Canary notebook, update 1)
+    is_pending_shown = (
+        pending is not None
+        and endpoint.status in {Status.CREATING, Status.UPDATING}
+        and now >= pending.started
+    )
+    description = summarise(endpoint)
     if shown:
         description["EndpointConfigName"] = shown.config_name
     if live:
-        description |= _running(endpoint, live)
-    if pending and endpoint.status in {Status.CREATING, Status.UPDATING}:
-        description["PendingDeploymentSummary"] = _pending(endpoint, pending)
+        hides = is_pending_shown and behaviour.shows_no_instances_while_replacing
+        description |= _running(endpoint, live, hides_instances=hides)
+    if pending and is_pending_shown:
+        description["PendingDeploymentSummary"] = _pending(pending)
     if endpoint.deployment_config:
         description["LastDeploymentConfig"] = endpoint.deployment_config
     if endpoint.reason:
@@ -45,53 +48,66 @@ def summarise(endpoint: Endpoint) -> Json:
     return {
         "EndpointName": endpoint.name,
         "EndpointArn": endpoint.arn,
-        "CreationTime": round(endpoint.created, 3),
-        "LastModifiedTime": round(endpoint.modified, 3),
+        "CreationTime": times.shown(endpoint.created),
+        "LastModifiedTime": times.shown(endpoint.modified),
         "EndpointStatus": endpoint.status,
     }
 
 
-def _running(endpoint: Endpoint, live: Deployment) -> Json:
+def _running(endpoint: Endpoint, live: Deployment, *, hides_instances: bool) -> Json:
     # a variant has a status of its own only while its capacity changes: a new config has a new fleet
     scaling = endpoint.status is Status.UPDATING and not endpoint.pending
-    status = _variant_status("Updating", endpoint.since) if scaling else {}
-    described: Json = {key: live.config[key] for key in _REPEATED if live.config.get(key) is not None}
-    described["ProductionVariants"] = [_variant(v, _REPEATED_OF_VARIANT) | status for v in live.variants]
+    status = _variant_status("Updating", int(endpoint.modified)) if scaling else {}
+
+    def described(variants: tuple[Variant, ...]) -> list[Json]:
+        return [_variant(variant, hides_instances=hides_instances) | status for variant in variants]
+
+    running: Json = {key: live.config[key] for key in _REPEATED if live.config.get(key) is not None}
+    running["ProductionVariants"] = described(live.variants)
     if live.shadows:
-        described["ShadowProductionVariants"] = [
-            _variant(v, _REPEATED_OF_VARIANT) | status for v in live.shadows
-        ]
+        running["ShadowProductionVariants"] = described(live.shadows)
     if live.data_capture:
-        described["DataCaptureConfig"] = _data_capture(live.data_capture, endpoint.status)
-    return described
+        running["DataCaptureConfig"] = _data_capture(live.data_capture, endpoint.status)
+    return running
 
 
-def _pending(endpoint: Endpoint, pending: Deployment) -> Json:
-    status = _variant_status("Creating", endpoint.since)
+def _pending(pending: Deployment) -> Json:
     summary: Json = {
         "EndpointConfigName": pending.config_name,
-        "StartTime": round(pending.started, 3),
-        "ProductionVariants": [_variant(v, _REPEATED_OF_PENDING_VARIANT) | status for v in pending.variants],
+        "StartTime": pending.started,
+        "ProductionVariants": [_pending_variant(variant, pending.started) for variant in pending.variants],
     }
     if pending.shadows:
         summary["ShadowProductionVariants"] = [
-            _variant(v, _REPEATED_OF_PENDING_VARIANT) | status for v in pending.shadows
+            _pending_variant(variant, pending.started) for variant in pending.shadows
         ]
     return summary
 
 
-def _variant_status(status: str, since: float) -> Json:
-    return {"VariantStatus": [{"Status": status, "StartTime": round(since, 3)}]}
+def _pending_variant(variant: Variant, started: int) -> Json:
+    summary = _variant(variant, hides_instances=False) | _variant_status("Creating", started)
+    stated = variant.stated
+    if stated.get("InstanceType"):
+        # 'm5.xlarge' in OneNishitRathod's Canary notebook, update 2
+        summary["InstanceType"] = stated["InstanceType"].removeprefix("ml.")
+    if stated.get("AcceleratorType"):
+        summary["AcceleratorType"] = stated["AcceleratorType"]
+    return summary
 
 
-def _variant(variant: Variant, repeated: tuple[str, ...]) -> Json:
+def _variant_status(status: str, since: int) -> Json:
+    """StartTime has whole seconds (OneNishitRathod's Canary notebook, update 2)."""
+    return {"VariantStatus": [{"Status": status, "StartTime": since}]}
+
+
+def _variant(variant: Variant, *, hides_instances: bool) -> Json:
     current, desired, stated = variant.current, variant.desired, variant.stated
-    summary: Json = {
-        "VariantName": variant.name,
-        "CurrentWeight": current.weight,
-        "DesiredWeight": desired.weight,
-        "CurrentInstanceCount": current.instances,
-    }
+    instances = 0 if hides_instances else current.instances
+    summary: Json = {"VariantName": variant.name}
+    if stated.get("ModelName"):
+        # hashicorp/terraform-provider-aws, aws_sagemaker_endpoint_configuration: no weight without a model
+        summary |= {"CurrentWeight": current.weight, "DesiredWeight": desired.weight}
+    summary["CurrentInstanceCount"] = instances
     if variant.images:
         summary["DeployedImages"] = list(variant.images)
     if current.serverless:
@@ -106,11 +122,11 @@ def _variant(variant: Variant, repeated: tuple[str, ...]) -> Json:
         summary["InstancePools"] = [
             {
                 "InstanceType": pool["InstanceType"],
-                "CurrentInstanceCount": current.instances if i == first else 0,
+                "CurrentInstanceCount": instances if i == first else 0,
             }
             for i, pool in enumerate(pools)
         ]
-    return summary | {key: stated[key] for key in repeated if stated.get(key) is not None}
+    return summary | {key: stated[key] for key in _REPEATED_OF_VARIANT if stated.get(key) is not None}
 
 
 def _data_capture(config: Json, status: Status) -> Json:

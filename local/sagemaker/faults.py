@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
+from local.sagemaker.behaviour import Behaviour
 from local.sagemaker.errors import ServiceError
 from local.sagemaker.lifecycle import Course
 
@@ -92,9 +93,11 @@ class _Bucket:
         return True
 
 
-@dataclass
-class Faults:
-    """The faults of one `SageMakerHosting`: set the attributes, call the methods.
+@dataclass(kw_only=True)
+class Faults(Behaviour):
+    """The faults of one `SageMakerHosting`, besides the switches of `Behaviour`.
+
+    Set the attributes, call the methods.
 
     Where a method takes `times`, it is the next so many matching calls that fail; where it takes
     `region` or `endpoint`, leaving it out means any.

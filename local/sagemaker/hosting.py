@@ -113,8 +113,7 @@ class SageMakerHosting:
     def tagged_endpoints(self, region_name: str) -> list[tuple[str, dict[str, str]]]:
         """The ARNs of a region's endpoints and their tags, as the Resource Groups Tagging API knows them."""
         with self._lock:
-            region, now = self._region(region_name), self._clock.now()
-            return [(endpoint.arn, dict(region.tags[endpoint.arn])) for endpoint in region.endpoints(now)]
+            return self._region(region_name).tagged_endpoints(self._clock.now())
 
     def serving_instances(self, region_name: str) -> dict[str, int]:
         """How many instances answer requests in the smallest variant of each endpoint that serves."""
@@ -198,7 +197,7 @@ class SageMakerHosting:
 
     def _region(self, name: str) -> Region:
         if name not in self._regions:
-            self._regions[name] = Region(name, _partition(name), self.account_id)
+            self._regions[name] = Region(name, _partition(name), self.account_id, self.faults)
         return self._regions[name]
 
     def _intervene(

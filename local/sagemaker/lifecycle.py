@@ -11,6 +11,8 @@ from enum import Enum, StrEnum, auto
 from math import inf
 from typing import TYPE_CHECKING, Any, Literal
 
+from local.sagemaker import times
+
 if TYPE_CHECKING:
     from local.sagemaker.deployment import Deployment
 
@@ -59,7 +61,7 @@ class Arrival(Enum):
     """What changes at the moment a step is entered."""
 
     NOTHING = auto()
-    DEPLOY = auto()  # the pending deployment becomes the live one
+    DEPLOY = auto()  # the pending deployment becomes the live one, and no failure shows any more
     ABANDON = auto()  # the pending deployment is dropped
     SCALE = auto()  # the live variants reach what was desired of them
     UNSCALE = auto()  # what was desired is forgotten
@@ -89,6 +91,9 @@ class Course(Enum):
     OUTAGE = auto()
     DELETION = auto()
 
+
+_OF_AWS = frozenset({Course.MAINTENANCE, Course.OUTAGE})
+"""No call sets an endpoint on these."""
 
 _CREATING = Step(Status.CREATING, "create")
 _UPDATING = Step(Status.UPDATING, "update")
@@ -128,7 +133,7 @@ class Endpoint:
     """An endpoint at one moment, and what lies ahead of it.
 
     `live` serves requests (None until creation succeeds); `pending` is being created or updated to, or
-    is half there after a failed rollback.
+    is half there after a failed rollback. `created` and `modified` are stamps, `until` is a moment.
     """
 
     name: str
@@ -139,7 +144,6 @@ class Endpoint:
     pending: Deployment | None
     deployment_config: dict[str, Any] | None
     step: Step
-    since: float
     until: float
     ahead: tuple[tuple[Step, float], ...] = ()
     reason: str | None = None
@@ -166,16 +170,16 @@ def create(
     now: float,
 ) -> Endpoint:
     """A new endpoint; its course is for `begin` to set."""
+    stamp = times.stamp(now)
     return Endpoint(
         name=name,
         arn=arn,
-        created=now,
-        modified=now,
+        created=stamp,
+        modified=stamp,
         live=None,
         pending=deployment,
         deployment_config=deployment_config,
         step=_CREATING,
-        since=now,
         until=inf,
     )
 
@@ -183,9 +187,14 @@ def create(
 def begin(
     endpoint: Endpoint, course: Course, timings: Timings, now: float, *, reason: str | None = None
 ) -> Endpoint:
-    """Set out on a course. `reason` is the failure reason that its end will show, if it shows one."""
+    """Set out on a course. `reason` is the failure reason that its end will show, if it shows one.
+
+    An older reason stays meanwhile (OneNishitRathod's Canary notebook, update 2).
+    """
     steps = tuple((step, _duration(step, timings)) for step in COURSES[course])
-    return _enter(replace(endpoint, ahead=steps, reason=None, reason_ahead=reason), now)
+    begun = _enter(replace(endpoint, ahead=steps, reason_ahead=reason), now)
+    stamp = now if course in _OF_AWS else times.stamp(now)
+    return replace(begun, modified=max(begun.modified, stamp))
 
 
 def settle(endpoint: Endpoint, now: float) -> Endpoint | None:
@@ -200,19 +209,26 @@ def _duration(step: Step, timings: Timings) -> float:
 
 
 def _enter(endpoint: Endpoint, moment: float) -> Endpoint:
+    """The endpoint in its next status.
+
+    LastModifiedTime is when the status changed last (OneNishitRathod's Canary notebook: the call while
+    Updating, the end of the rollback after it; cloud-custodian, placebo test_sagemaker_endpoint_delete:
+    Deleting, test_sagemaker_endpoint_tag: Failed). For scaling and patching that is an inference.
+    """
     (step, seconds), *rest = endpoint.ahead
     entered = replace(
         endpoint,
         step=step,
-        since=moment,
         until=moment + seconds,
-        modified=moment,
+        modified=max(endpoint.modified, moment),
         ahead=tuple(rest),
-        reason=endpoint.reason_ahead if step.tells_why else endpoint.reason,
+        # a failure without a reason of its own shows the older one: not recorded, and the harder case
+        reason=(endpoint.reason_ahead if step.tells_why else None) or endpoint.reason,
     )
     match step.arrival:
         case Arrival.DEPLOY if entered.pending:
-            return replace(entered, live=entered.pending.settled(), pending=None)
+            # aws-controllers-k8s/sagemaker-controller, test/e2e/tests/test_endpoint.py: no FailureReason
+            return replace(entered, live=entered.pending.settled(), pending=None, reason=None)
         case Arrival.ABANDON:
             return replace(entered, pending=None)
         case Arrival.SCALE if entered.live:

@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import copy
-from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
-from local.sagemaker import deployment, descriptions, lifecycle, listing, store
+from local.sagemaker import (
+    additions,
+    config_rules,
+    deployment,
+    descriptions,
+    lifecycle,
+    listing,
+    store,
+    times,
+)
 from local.sagemaker.errors import already_exists, invalid, not_found
 from local.sagemaker.lifecycle import CHANGEABLE, IN_PROGRESS, Course, Endpoint, Status, Timings
 from local.sagemaker.store import CONFIG, ENDPOINT, MODEL, Document, Region
@@ -63,12 +71,17 @@ class Context:
     faults: Faults
     violations: list[Violation]
 
+    @property
+    def stamp(self) -> float:
+        """What the call is stamped with."""
+        return times.stamp(self.now)
+
 
 # -- models
 
 
 def create_model(context: Context, request: Json) -> Json:
-    model = context.region.add(MODEL, request["ModelName"], request, context.now)
+    model = context.region.add(MODEL, request["ModelName"], request, context.stamp)
     return {"ModelArn": model.arn}
 
 
@@ -76,19 +89,19 @@ def describe_model(context: Context, request: Json) -> Json:
     model = context.region.get(MODEL, request["ModelName"])
     return {
         "EnableNetworkIsolation": False,
-        **copy.deepcopy(model.body),
+        **copy.deepcopy(model.described),
         "ModelArn": model.arn,
-        "CreationTime": round(model.created, 3),
+        "CreationTime": times.shown(model.created),
     }
 
 
 def delete_model(context: Context, request: Json) -> Json:
-    context.region.remove(MODEL, request["ModelName"])
+    context.region.remove(MODEL, context.region.get(MODEL, request["ModelName"]))
     return {}
 
 
 def list_models(context: Context, request: Json) -> Json:
-    summaries = [_summary(model, "Model") for model in context.region.models.values()]
+    summaries = [_summary(model, "Model") for model in context.region.all(MODEL)]
     return listing.page(summaries, request, result="Models", name="ModelName")
 
 
@@ -96,27 +109,32 @@ def list_models(context: Context, request: Json) -> Json:
 
 
 def create_endpoint_config(context: Context, request: Json) -> Json:
-    _check_variants(request)
+    config_rules.check_config(request, accepts_old_bodies=context.faults.accepts_old_bodies)
     for name in deployment.model_names(request):
         context.region.get(MODEL, name)
-    config = context.region.add(CONFIG, request["EndpointConfigName"], request, context.now)
+    config = context.region.add(
+        CONFIG,
+        request["EndpointConfigName"],
+        request,
+        context.stamp,
+        describe=lambda sent: additions.as_described(sent, context.faults),
+    )
     return {"EndpointConfigArn": config.arn}
 
 
 def describe_endpoint_config(context: Context, request: Json) -> Json:
     config = _visible_config(context, request["EndpointConfigName"])
     return {
-        **copy.deepcopy(config.body),
+        **copy.deepcopy(config.described),
         "EndpointConfigArn": config.arn,
-        "CreationTime": round(config.created, 3),
+        "CreationTime": times.shown(config.created),
     }
 
 
 def delete_endpoint_config(context: Context, request: Json) -> Json:
-    name = request["EndpointConfigName"]
-    config = context.region.get(CONFIG, name)
+    config = context.region.get(CONFIG, request["EndpointConfigName"])
     for endpoint in context.region.endpoints(context.now):
-        if name in endpoint.config_names:
+        if config.name in endpoint.config_names:
             context.violations.append(
                 Violation(
                     time=context.now,
@@ -127,42 +145,21 @@ def delete_endpoint_config(context: Context, request: Json) -> Json:
                     detail=f"endpoint {endpoint.name} ({endpoint.status}) needs it",
                 )
             )
-    context.region.remove(CONFIG, name)
+    context.region.remove(CONFIG, config)
     return {}
 
 
 def list_endpoint_configs(context: Context, request: Json) -> Json:
-    summaries = [_summary(config, "EndpointConfig") for config in context.region.configs.values()]
+    summaries = [_summary(config, "EndpointConfig") for config in context.region.all(CONFIG)]
     return listing.page(summaries, request, result="EndpointConfigs", name="EndpointConfigName")
 
 
 def _visible_config(context: Context, name: str) -> Document:
     """A config that reads see by now: they are eventually consistent."""
     config = context.region.get(CONFIG, name)
-    if context.now < config.created + context.faults.config_visible_after:
+    if context.stamp < config.created + context.faults.config_visible_after:
         raise not_found(CONFIG, config.arn)
     return config
-
-
-def _check_variants(request: Json) -> None:
-    """The rules between fields that are documented; the model of the service can't state them."""
-    variants: list[Json] = request["ProductionVariants"]
-    shadows: list[Json] = request.get("ShadowProductionVariants") or []
-    if shadows and (len(variants), len(shadows)) != (1, 1):
-        raise invalid(
-            "You can specify only one variant in ProductionVariants and one variant in "
-            "ShadowProductionVariants."
-        )
-    for name, count in Counter(v["VariantName"] for v in (*variants, *shadows)).items():
-        if count > 1:
-            raise invalid(f'Variant names must be unique: "{name}" is used {count} times.')
-    for variant in (*variants, *shadows):
-        hosts = [f for f in ("InstanceType", "InstancePools", "ServerlessConfig") if variant.get(f)]
-        if len(hosts) != 1:
-            raise invalid(
-                f'Exactly one of InstanceType, InstancePools and ServerlessConfig is needed for variant "'
-                f'{variant["VariantName"]}".'
-            )
 
 
 # -- endpoints
@@ -171,9 +168,9 @@ def _check_variants(request: Json) -> None:
 def create_endpoint(context: Context, request: Json) -> Json:
     region, name = context.region, request["EndpointName"]
     arn = region.arn(ENDPOINT, name)
-    if region.endpoint_arn_taken(arn, context.now):
+    if region.is_endpoint_name_taken(name, context.now):
         raise already_exists(ENDPOINT, arn)
-    deployed = _deploy(context, request["EndpointConfigName"])
+    deployed = _deploy(context, request["EndpointConfigName"], times.RESOLUTION_LAG_OF_CREATION)
     tags = store.read_tags(request.get("Tags"))
     created = lifecycle.create(
         name,
@@ -183,14 +180,13 @@ def create_endpoint(context: Context, request: Json) -> Json:
         now=context.now,
     )
     course, reason = context.faults.course_of("creation", region.name, name)
-    region.put(lifecycle.begin(created, course, context.timings, context.now, reason=reason))
-    region.tags[arn] = tags
+    region.put(lifecycle.begin(created, course, context.timings, context.now, reason=reason), tags)
     return {"EndpointArn": arn}
 
 
 def describe_endpoint(context: Context, request: Json) -> Json:
     endpoint = context.region.endpoint(request["EndpointName"], context.now)
-    return copy.deepcopy(descriptions.describe(endpoint))
+    return copy.deepcopy(descriptions.describe(endpoint, context.now, context.faults))
 
 
 def update_endpoint(context: Context, request: Json) -> Json:
@@ -199,15 +195,15 @@ def update_endpoint(context: Context, request: Json) -> Json:
     excluded = {p["VariantPropertyType"] for p in request.get("ExcludeRetainedVariantProperties") or []}
     if "DataCaptureConfig" in excluded:
         raise invalid("DataCaptureConfig is not currently supported in ExcludeRetainedVariantProperties.")
-    pending = _deploy(context, request["EndpointConfigName"])
+    pending = _deploy(context, request["EndpointConfigName"], times.RESOLUTION_LAG_OF_UPDATE)
     _check_backing(context, live)
+    config_rules.check_replacement(live, pending)
     if request.get("RetainAllVariantProperties"):
         pending = deployment.retain(pending, live, excluded)
         if context.faults.data_capture_retained:
             pending = replace(pending, data_capture=live.data_capture)
-    deployment_config = request.get("DeploymentConfig")
-    if deployment_config is None and request.get("RetainDeploymentConfig"):
-        deployment_config = endpoint.deployment_config
+    # at the call, and there to stay after a rollback (OneNishitRathod's Canary notebook)
+    deployment_config = _deployment_config(context, endpoint, request)
     updating = replace(endpoint, pending=pending, deployment_config=deployment_config)
     course, reason = context.faults.course_of("update", context.region.name, endpoint.name)
     context.region.put(lifecycle.begin(updating, course, context.timings, context.now, reason=reason))
@@ -255,8 +251,17 @@ def _changeable_endpoint(context: Context, name: str) -> Endpoint:
 
 def _refuse_in_progress(endpoint: Endpoint) -> None:
     if endpoint.status in IN_PROGRESS:
-        # the service's words, whether it was asked to update or to delete
+        # the service's words, whether it was asked to update, to scale or to delete
         raise invalid(f'Cannot update in-progress endpoint "{endpoint.arn}".')
+
+
+def _deployment_config(context: Context, endpoint: Endpoint, request: Json) -> Json | None:
+    stated: Json | None = request.get("DeploymentConfig")
+    if not request.get("RetainDeploymentConfig"):
+        return stated
+    if endpoint.deployment_config is None and context.faults.refuses_retaining_no_deployment_config:
+        raise invalid("The endpoint has no deployment configuration to retain.")  # (text not recorded)
+    return stated or endpoint.deployment_config
 
 
 def _live(endpoint: Endpoint) -> deployment.Deployment:
@@ -265,10 +270,10 @@ def _live(endpoint: Endpoint) -> deployment.Deployment:
     return endpoint.live
 
 
-def _deploy(context: Context, config_name: str) -> deployment.Deployment:
+def _deploy(context: Context, config_name: str, resolution_lag: float) -> deployment.Deployment:
     config = _visible_config(context, config_name)
     models = {n: context.region.get(MODEL, n).body for n in deployment.model_names(config.body)}
-    return deployment.deploy(copy.deepcopy(config.body), models, context.now)
+    return deployment.deploy(copy.deepcopy(config.body), models, context.stamp, resolution_lag)
 
 
 def _check_backing(context: Context, live: deployment.Deployment) -> None:
@@ -310,7 +315,7 @@ def _summary(document: Document, prefix: str) -> Json:
     return {
         f"{prefix}Name": document.name,
         f"{prefix}Arn": document.arn,
-        "CreationTime": round(document.created, 3),
+        "CreationTime": times.shown(document.created),
     }
 
 

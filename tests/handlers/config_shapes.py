@@ -1,9 +1,12 @@
-"""Endpoint configs drawn from botocore's own CreateEndpointConfig shape, and members nobody knows yet."""
+"""Endpoint configs drawn from botocore's own CreateEndpointConfig shape, and members nobody knows yet.
+
+What AWS refuses in a config (local/sagemaker/config_rules.py) is left out: the shape can't say it.
+"""
 
 from __future__ import annotations
 
 from functools import cache
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from hypothesis import strategies as st
 
@@ -14,40 +17,58 @@ if TYPE_CHECKING:
     from botocore.model import ListShape, MapShape, Shape, StringShape, StructureShape
 
 Json = dict[str, Any]
+Kind = Literal["models", "shadow", "components", "serverless"]
 
 _LONGEST_TEXT = 24
 _MOST_ITEMS = 2
-# What a variant runs on: the service wants exactly one of them, which the shape can't say.
-_HOSTS = ("InstanceType", "InstancePools", "ServerlessConfig")
+_ROLE = "arn:aws:iam::111122223333:role/Inference"
+_KINDS: tuple[Kind, ...] = ("models", "shadow", "components", "serverless")
+_NOT_SERVERLESS = ("DataCaptureConfig", "AsyncInferenceConfig")
 
 
 @st.composite
 def endpoint_configs(draw: st.DrawFn, model_name: str) -> Json:
-    """A request body without a name, whose variants all run `model_name`."""
-    shape = cast("StructureShape", service_model().operation_model("CreateEndpointConfig").input_shape)
-    body = draw(_value(shape))
-    for member in ("EndpointConfigName", "Tags"):
+    """A request body without a name, whose variants all run `model_name`, or are for inference components."""
+    kind = draw(st.sampled_from(_KINDS))
+    body = draw(_value(service_model().operation_model("CreateEndpointConfig").input_shape))
+    for member in ("EndpointConfigName", "Tags", "ShadowProductionVariants"):
         body.pop(member, None)
-    shadows = body.get("ShadowProductionVariants") or []
-    if shadows:
-        body["ProductionVariants"], body["ShadowProductionVariants"] = (
-            body["ProductionVariants"][:1],
-            shadows[:1],
-        )
-    else:
-        body.pop("ShadowProductionVariants", None)
-    variants = [*body["ProductionVariants"], *shadows[:1]]
-    for index, variant in enumerate(variants):
-        variant |= {"VariantName": f"variant-{index}", "ModelName": model_name}
-        hosts = [host for host in _HOSTS if variant.get(host)]
-        for host in hosts[1:]:
-            del variant[host]
-        if not hosts:
-            variant["InstanceType"] = "ml.m5.large"
-        for pool in variant.get("InstancePools") or ():
-            if "ModelNameOverride" in pool:
-                pool["ModelNameOverride"] = model_name
+    if kind == "serverless":
+        for member in _NOT_SERVERLESS:
+            body.pop(member, None)
+    if kind == "components":
+        body.setdefault("ExecutionRoleArn", _ROLE)
+    elif body.get("EnableNetworkIsolation"):
+        body["EnableNetworkIsolation"] = False
+    count = draw(st.integers(1, _MOST_ITEMS)) if kind in ("models", "components") else 1
+    names = iter(("blue", "green", "shadow"))
+    body["ProductionVariants"] = [draw(_variant(kind, next(names), model_name)) for _ in range(count)]
+    if kind == "shadow":
+        body["ShadowProductionVariants"] = [draw(_variant(kind, "shadow", model_name))]
     return body
+
+
+@st.composite
+def _variant(draw: st.DrawFn, kind: Kind, name: str, model_name: str) -> Json:
+    shape = service_model().shape_for("ProductionVariant")
+    members = cast("StructureShape", shape).members
+    variant = draw(_value(shape)) | {"VariantName": name, "ModelName": model_name}
+    # exactly one of these is what a variant runs on
+    hosts = ("ServerlessConfig",) if kind == "serverless" else ("InstanceType", "InstancePools")
+    host = draw(st.sampled_from(hosts))
+    for other in ("InstanceType", "InstancePools", "ServerlessConfig"):
+        variant.pop(other, None)
+    variant[host] = draw(_value(members[host]))
+    if kind == "serverless":
+        variant.pop("VolumeSizeInGB", None)
+    if kind == "components":
+        del variant["ModelName"]
+    else:
+        variant.pop("ManagedInstanceScaling", None)
+    for pool in variant.get("InstancePools") or ():
+        if "ModelNameOverride" in pool:
+            pool["ModelNameOverride"] = model_name
+    return variant
 
 
 @cache

@@ -124,6 +124,11 @@ class Bench:
             self.pass_time(700)
         return config
 
+    def move(self, config: str, name: str = "fraud") -> None:
+        """Update an endpoint to another config, until it shows to which."""
+        self.sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=config)
+        self.pass_time(4)
+
     def make_config(self, name: str, **members: Any) -> None:
         self._make_model("model")
         variant = {

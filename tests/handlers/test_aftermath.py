@@ -187,7 +187,7 @@ def test_only_what_was_encrypted_can_be_backed_out_of(
 
 def test_an_endpoint_that_moved_on_stays_where_it_is(encrypted: Bench) -> None:
     encrypted.make_config("newer")
-    encrypted.sagemaker.update_endpoint(EndpointName="fraud", EndpointConfigName="newer")
+    encrypted.move("newer")
     with pytest.raises(EndpointChanged, match="no longer on"):
         begin(encrypted)
     encrypted.pass_time(1200)

@@ -230,7 +230,7 @@ def test_closing_again_keeps_the_first_outcome(found: Bench) -> None:
 
 def test_closing_never_frees_an_endpoint_that_another_remediation_holds(found: Bench) -> None:
     found.make_config("other")
-    found.sagemaker.update_endpoint(EndpointName="fraud", EndpointConfigName="other")
+    found.move("other")
     found.run(check_encryption.handler, **found.check_input(remediation_id="r-2", event_id="e-2"))
     close(found, outcome="SUPERSEDED")
     holder = found.records.holder("fraud")
@@ -330,7 +330,7 @@ def test_a_slack_that_does_not_tell_who_changed_it_asks_nobody(bench: Bench) -> 
 def test_an_older_card_that_can_not_be_edited_does_not_stop_the_newer_question(found: Bench) -> None:
     ask(found)
     found.make_config("other")
-    found.sagemaker.update_endpoint(EndpointName="fraud", EndpointConfigName="other")
+    found.move("other")
     found.pass_time(700)
     found.run(check_encryption.handler, **found.check_input(remediation_id="r-2", event_id="e-2"))
     close(found, outcome="SUPERSEDED")

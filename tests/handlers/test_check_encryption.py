@@ -10,7 +10,13 @@ import pytest
 from gateways.kms import kms
 from handlers import request_approval
 from handlers.check_encryption import handler
-from remediation.errors import EndpointConfigNotFound, InvalidInput, RequestRefused, Throttled
+from remediation.errors import (
+    EndpointConfigNotFound,
+    InvalidInput,
+    NotYetConsistent,
+    RequestRefused,
+    Throttled,
+)
 from remediation.record import happened, iso
 from remediation.vocabulary import ApprovalStatus
 from tests.handlers.conftest import KEY_ARN, Bench
@@ -62,6 +68,42 @@ def test_kms_costs_no_cold_start_where_any_key_counts(bench: Bench, members: Any
 
 def test_an_endpoint_that_is_gone_is_gone(bench: Bench) -> None:
     assert bench.run(handler, **bench.check_input("nobody"))["outcome"] == "GONE"
+
+
+def test_an_endpoint_is_known_by_the_name_that_it_was_created_with(bench: Bench) -> None:
+    """Names are unique whatever their case, and only one spelling finds a claim or a denial."""
+    bench.make_endpoint("Fraud-EU")
+    bench.run(handler, **bench.check_input("fraud-eu"))
+    assert bench.remediation()["endpointName"] == "Fraud-EU"
+    holder = bench.records.holder("Fraud-EU")
+    assert holder is not None
+    assert holder["remediationId"] == "r-1"
+    assert bench.records.holder("fraud-eu") is None
+    again = bench.run(handler, **bench.check_input("FRAUD-EU", remediation_id="r-2", event_id="e-2"))
+    assert again["outcome"] == "SUPERSEDED"
+    assert [record["remediationId"] for record in bench.records.history("Fraud-EU")] == ["r-1", "r-2"]
+
+
+def test_an_update_is_not_judged_before_it_shows_its_target(bench: Bench) -> None:
+    """In its first moments DescribeEndpoint shows the old config alone, which may have a key."""
+    bench.make_endpoint(KmsKeyId="alias/mine")
+    bench.make_config("without-a-key")
+    bench.sagemaker.update_endpoint(EndpointName="fraud", EndpointConfigName="without-a-key")
+    with pytest.raises(NotYetConsistent):
+        bench.run(handler, **bench.check_input())
+    bench.pass_time(10)
+    assert bench.run(handler, **bench.check_input()) == {"verdict": "UNENCRYPTED"}
+    assert bench.remediation().get("sourceConfigName") == "without-a-key"
+
+
+def test_an_endpoint_that_is_being_scaled_is_judged_by_its_config(bench: Bench) -> None:
+    bench.make_endpoint()
+    bench.sagemaker.update_endpoint_weights_and_capacities(
+        EndpointName="fraud", DesiredWeightsAndCapacities=[{"VariantName": "a", "DesiredInstanceCount": 3}]
+    )
+    bench.pass_time(40)
+    assert bench.sagemaker.describe_endpoint(EndpointName="fraud")["EndpointStatus"] == "Updating"
+    assert bench.run(handler, **bench.check_input()) == {"verdict": "UNENCRYPTED"}
 
 
 def test_an_exempt_endpoint_is_left_alone_until_its_date(bench: Bench) -> None:
@@ -135,7 +177,7 @@ def test_a_change_to_another_config_supersedes_the_open_question(bench: Bench, k
     bench.run(handler, **bench.check_input())
     _open_question(bench)
     bench.make_config("other-config", **({"KmsKeyId": key} if key else {}))
-    bench.sagemaker.update_endpoint(EndpointName="fraud", EndpointConfigName="other-config")
+    bench.move("other-config")
 
     result = bench.run(handler, **bench.check_input(remediation_id="r-2", event_id="e-2"))
     assert bench.workflow.answers == [("token-1", "SUPERSEDED")]
@@ -151,7 +193,7 @@ def test_a_question_not_asked_yet_is_never_asked_about_another_config(bench: Ben
     bench.make_endpoint()
     bench.run(handler, **bench.check_input())
     bench.make_config("other-config", **({"KmsKeyId": key} if key else {}))
-    bench.sagemaker.update_endpoint(EndpointName="fraud", EndpointConfigName="other-config")
+    bench.move("other-config")
     bench.run(handler, **bench.check_input(remediation_id="r-2", event_id="e-2"))
 
     bench.run(request_approval.handler, remediationId="r-1", taskToken="token-1")
@@ -166,7 +208,7 @@ def test_one_that_was_killed_before_ending_the_older_question_ends_it_on_its_nex
     bench.run(handler, **bench.check_input())
     _open_question(bench)
     bench.make_config("other-config")
-    bench.sagemaker.update_endpoint(EndpointName="fraud", EndpointConfigName="other-config")
+    bench.move("other-config")
     with monkeypatch.context() as patch:
 
         def killed(*_: Any) -> None:

@@ -32,6 +32,7 @@ from remediation.errors import (
     TwinMismatch,
 )
 from remediation.record import iso
+from remediation.twin import as_request
 from remediation.vocabulary import ApprovalStatus
 from tests.handlers.conftest import KEY_ARN, Bench
 
@@ -78,12 +79,38 @@ def test_the_twin_is_the_source_with_keys(approved: Bench) -> None:
     source = _body("fraud-config")
     expected = {**source, "EndpointConfigName": twin, "KmsKeyId": KEY_ARN}
     expected["DataCaptureConfig"] = {**source["DataCaptureConfig"], "KmsKeyId": KEY_ARN}
+    [variant] = source["ProductionVariants"]
+    expected["ProductionVariants"] = [{**variant, "VolumeSizeInGB": 8}]  # which AWS adds where there is a key
     assert _body(twin) == expected
+    assert approved.remediation().get("twinAdditions") == ["ProductionVariants[0].VolumeSizeInGB: 8"]
+    [*_, entry] = approved.remediation().get("timeline", [])
+    assert entry["what"].endswith("AWS added ProductionVariants[0].VolumeSizeInGB: 8")
     arn = approved.sagemaker.describe_endpoint_config(EndpointConfigName=twin)["EndpointConfigArn"]
     assert SageMaker().list_tags(arn) == {
         "team": "fraud", "cost": "42",
         "sealpoint:source-config": "fraud-config", "sealpoint:remediation-id": "r-1",
     }  # fmt: skip
+
+
+def test_an_addition_that_nobody_foresaw_stops_the_remediation(approved: Bench) -> None:
+    approved.hosting.faults.adds_more = lambda body: {**body, "Surprise": {"Mode": "New"}}
+    with pytest.raises(TwinMismatch, match="Surprise was not asked for"):
+        approved.run(create_encrypted_config.handler, remediationId="r-1")
+    assert "UpdateEndpoint" not in [call.operation for call in approved.hosting.calls]
+
+
+def test_a_twin_of_a_config_from_before_aws_added_members_is_the_same(bench: Bench) -> None:
+    """Configs of before November 2023 are described without EnableNetworkIsolation, their twins with it."""
+    bench.hosting.faults.adds_network_isolation = False
+    bench.make_endpoint()
+    bench.hosting.faults.adds_network_isolation = True
+    bench.run(check_encryption.handler, **bench.check_input())
+    approve(bench)
+    bench.run(create_encrypted_config.handler, remediationId="r-1")
+    assert bench.remediation().get("twinAdditions") == [
+        "EnableNetworkIsolation: false",
+        "ProductionVariants[0].VolumeSizeInGB: 8",
+    ]
 
 
 def test_members_that_no_sdk_knows_survive(bench: Bench) -> None:
@@ -92,9 +119,8 @@ def test_members_that_no_sdk_knows_survive(bench: Bench) -> None:
         "NewThing": {"Deep": [1, None, "x"]},
     }  # fmt: skip
     bench.make_config("model-only")  # makes the model
-    SageMaker().create_config(
-        {"EndpointConfigName": "future", "ProductionVariants": [variant], "NewSetting": True}, {}
-    )
+    body = {"EndpointConfigName": "future", "ProductionVariants": [variant], "NewSetting": True}
+    SageMaker().create_config(as_request(body), {})
     bench.sagemaker.create_endpoint(EndpointName="fraud", EndpointConfigName="future")
     bench.pass_time(700)
     bench.run(check_encryption.handler, **bench.check_input())
@@ -250,6 +276,9 @@ def test_the_update_keeps_live_capacity_and_weights(approved: Bench) -> None:
 
 def test_an_update_is_requested_once_however_often_the_step_runs(approved: Bench) -> None:
     _updated(approved)
+    with pytest.raises(EndpointBusy):  # in its first moments the endpoint doesn't show what it is updated to
+        approved.run(update_endpoint.handler, remediationId="r-1")
+    approved.pass_time(4)
     approved.run(update_endpoint.handler, remediationId="r-1")
     assert [call.operation for call in approved.hosting.calls].count("UpdateEndpoint") == 1
 
@@ -259,11 +288,67 @@ def test_an_update_whose_answer_was_lost_is_found_under_way(approved: Bench) -> 
     approved.hosting.faults.lose_answer("UpdateEndpoint")
     with pytest.raises(ServiceUnavailable):
         approved.run(update_endpoint.handler, remediationId="r-1")
+    approved.pass_time(4)
     assert approved.run(update_endpoint.handler, remediationId="r-1") == {}
-    taken = [
-        call for call in approved.hosting.calls if call.operation == "UpdateEndpoint" and not call.error_code
-    ]
-    assert len(taken) == 1
+    assert _updates_taken(approved) == 1
+
+
+def _updates_taken(bench: Bench) -> int:
+    updates = [call for call in bench.hosting.calls if call.operation == "UpdateEndpoint"]
+    return sum(1 for call in updates if not call.error_code)
+
+
+def _update_without_an_answer(bench: Bench, *, taken: bool) -> None:
+    bench.run(create_encrypted_config.handler, remediationId="r-1")
+    if taken:
+        bench.hosting.faults.lose_answer("UpdateEndpoint")
+    else:
+        bench.hosting.faults.break_down("UpdateEndpoint")
+    with pytest.raises(ServiceUnavailable):
+        bench.run(update_endpoint.handler, remediationId="r-1")
+
+
+@pytest.mark.parametrize("meanwhile", ["scaled", "patched"])
+def test_an_update_that_never_arrived_is_requested_again_whatever_changed_meanwhile(
+    approved: Bench, meanwhile: str
+) -> None:
+    """Scaling and patching move LastModifiedTime as a rollback does."""
+    _update_without_an_answer(approved, taken=False)
+    if meanwhile == "scaled":
+        desired: Any = [{"VariantName": "a", "DesiredInstanceCount": 7}]
+        approved.sagemaker.update_endpoint_weights_and_capacities(
+            EndpointName="fraud", DesiredWeightsAndCapacities=desired
+        )
+    else:
+        approved.hosting.faults.maintain("fraud", 60, region="us-east-1")
+    approved.pass_time(700)
+    assert approved.run(update_endpoint.handler, remediationId="r-1") == {}
+    assert _updates_taken(approved) == 1
+
+
+def test_an_update_that_was_taken_and_rolled_back_unseen_is_not_requested_again(approved: Bench) -> None:
+    approved.hosting.faults.roll_back_next_update("the alarm went off")
+    _update_without_an_answer(approved, taken=True)
+    approved.pass_time(1200)
+    assert approved.run(update_endpoint.handler, remediationId="r-1") == {}
+    assert _updates_taken(approved) == 1
+    ended = approved.run(poll_endpoint.handler, remediationId="r-1", attempt=0)
+    assert ended["outcome"] == "ROLLED_BACK"
+    assert "the alarm went off" in ended["reason"]
+
+
+def test_the_reason_of_an_earlier_rollback_is_not_told_as_this_ones(approved: Bench) -> None:
+    faults = approved.hosting.faults
+    approved.make_config("tried-last-month")
+    faults.roll_back_next_update("last month's alarm")
+    approved.move("tried-last-month")
+    approved.pass_time(1200)
+    faults.roll_back_next_update()  # without a reason, as happens: the old one stays
+    _updated(approved)
+    approved.pass_time(1200)
+    ended = approved.run(poll_endpoint.handler, remediationId="r-1", attempt=0)
+    assert ended["outcome"] == "ROLLED_BACK"
+    assert "last month" not in ended["reason"]
 
 
 def test_an_endpoint_that_is_being_scaled_is_busy(approved: Bench) -> None:

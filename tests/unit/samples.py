@@ -165,7 +165,7 @@ def audited(
     verdict = Verdict.UNENCRYPTED if problems.get(Surface.INSTANCE_VOLUME) else Verdict.ENCRYPTED
     facts: dict[str, Any] = {
         "region": region, "name": name,
-        "arn": f"arn:aws:sagemaker:{region}:123456789012:endpoint/{name.lower()}",
+        "arn": f"arn:aws:sagemaker:{region}:123456789012:endpoint/{name}",
         "status": "InService", "created_at": MADE_AT - timedelta(days=40),
         "modified_at": MADE_AT - timedelta(days=4), "tags": {"team": "fraud"}, "exemption": "",
         "config": AuditedConfig(config or f"{name}-config", surfaces, verdict, ("ml.m6i.large",)),

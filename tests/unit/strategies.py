@@ -40,6 +40,10 @@ def variants(draw: st.DrawFn) -> dict[str, Any]:
         variant["CoreDumpConfig"] = {"DestinationS3Uri": "s3://dumps/x"} | _keyed(draw)
     if draw(st.booleans()):
         variant |= {"InstanceType": "ml.m6i.large", "InitialInstanceCount": draw(st.integers(1, 50))}
+    elif draw(st.booleans()):
+        variant["ServerlessConfig"] = {"MemorySizeInMB": 2048, "MaxConcurrency": draw(st.integers(1, 200))}
+    if draw(st.booleans()):
+        variant["VolumeSizeInGB"] = draw(st.integers(1, 512))
     return variant
 
 
@@ -54,6 +58,8 @@ def configs(draw: st.DrawFn) -> dict[str, Any]:
         **draw(unknown_members),
         **_keyed(draw),
     }
+    if draw(st.booleans()):
+        body["EnableNetworkIsolation"] = draw(st.booleans())
     if draw(st.booleans()):
         body["ShadowProductionVariants"] = draw(st.lists(variants(), max_size=2))
     if draw(st.booleans()):

@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+from typing import Any
+
+import pytest
+
 from remediation.assessment import Accepted, AcceptedKeys, assess
 from remediation.plan import facts_of, paths_to_change
 from remediation.vocabulary import Surface
@@ -43,3 +47,44 @@ def test_facts_show_each_surface_now_and_after_and_what_runs() -> None:
     ]
     assert facts["sourceConfigName"] == samples.SOURCE
     assert facts["notes"] == ["a note"]
+
+
+def _shown(live: dict[str, Any], **stated: Any) -> dict[str, Any]:
+    """What goes on record, and so on the card, of a variant."""
+    variant = {"VariantName": "a", "InstanceType": "ml.m5.xlarge", "InitialInstanceCount": 2, **stated}
+    facts = facts_of(
+        samples.endpoint(ProductionVariants=[{"VariantName": "a", **live}] if live else []),
+        samples.config(ProductionVariants=[variant]),
+        key_arn=samples.KEY_ARN,
+        assessed=(),
+        changes=(),
+        update_options={},
+        notes=(),
+    )
+    [shown] = facts["variants"]
+    return dict(shown)
+
+
+@pytest.mark.parametrize(
+    ("live", "count"),
+    [
+        ({"CurrentInstanceCount": 3, "DesiredInstanceCount": 3}, 3),
+        ({"CurrentInstanceCount": 0, "DesiredInstanceCount": 3}, 3),  # while the fleet is replaced
+        ({"CurrentInstanceCount": 0, "DesiredInstanceCount": 0}, 0),  # scaled to zero
+        ({"CurrentInstanceCount": 4}, 4),
+        ({}, 2),  # a new endpoint shows no variants while it is Creating
+    ],
+)
+def test_the_instances_shown_are_those_that_serve(live: dict[str, Any], count: int) -> None:
+    assert _shown(live)["instanceCount"] == count
+
+
+def test_a_serverless_variant_has_no_instances_to_show() -> None:
+    serverless = {"ServerlessConfig": {"MemorySizeInMB": 2048, "MaxConcurrency": 5}}
+    shown = _shown({"CurrentInstanceCount": 0}, InstanceType=None, InitialInstanceCount=None, **serverless)
+    assert shown == {"name": "a", "instanceType": "serverless"}
+
+
+def test_a_variant_for_inference_components_is_shown_though_it_has_no_model_and_no_weight() -> None:
+    shown = _shown({"CurrentInstanceCount": 2, "ManagedInstanceScaling": {"Status": "ENABLED"}})
+    assert shown == {"name": "a", "instanceType": "ml.m5.xlarge", "instanceCount": 2}

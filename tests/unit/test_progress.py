@@ -24,6 +24,7 @@ from remediation.progress import (
     Wait,
     config_in_charge,
     course_of,
+    is_target_told,
     judge_before_update,
     judge_readiness,
     judge_update,
@@ -43,10 +44,20 @@ _AFTER = _REQUESTED.timestamp() + 30
 _BEFORE = _REQUESTED.timestamp() - 3600
 
 
-def _judge(body: dict[str, Any] | None, now: datetime = _LATER) -> Wait | Ended:
+def _judge(body: dict[str, Any] | None, now: datetime = _LATER, before: str = "") -> Wait | Ended:
     return judge_update(
-        body, COURSE, attempt=0, requested_at=_REQUESTED, now=now, deadline=timedelta(hours=4)
+        body,
+        COURSE,
+        attempt=0,
+        requested_at=_REQUESTED,
+        reason_before=before,
+        now=now,
+        deadline=timedelta(hours=4),
     )
+
+
+def _before_update(body: dict[str, Any] | None, *, requested: bool = False, before: str = "") -> BeforeUpdate:
+    return judge_before_update(body, COURSE, requested=requested, reason_before=before)
 
 
 @pytest.mark.parametrize("status", ["Creating", "Updating", "SystemUpdating", "RollingBack"])
@@ -54,7 +65,7 @@ def test_passing_statuses_are_waited_out(status: str) -> None:
     assert isinstance(judge_readiness(endpoint(status), [SOURCE], 0, overdue=False), Wait)
     assert isinstance(_judge(endpoint(status)), Wait)
     with pytest.raises(EndpointBusy):
-        judge_before_update(endpoint(status), COURSE, None)
+        _before_update(endpoint(status))
     with pytest.raises(DeadlinePassed):
         judge_readiness(endpoint(status), [SOURCE], 0, overdue=True)
 
@@ -65,7 +76,7 @@ def test_an_endpoint_that_does_not_serve_is_left_alone(status: str) -> None:
     with pytest.raises(EndpointNotServing, match="no capacity"):
         judge_readiness(body, [SOURCE], 0, overdue=False)
     with pytest.raises(EndpointNotServing):
-        judge_before_update(body, COURSE, None)
+        _before_update(body)
     ended = _judge(body)
     assert isinstance(ended, Ended)
     assert ended.outcome is Outcome.FAILED
@@ -77,7 +88,7 @@ def test_an_endpoint_that_is_gone_is_gone(body: dict[str, Any] | None) -> None:
     with pytest.raises(EndpointGone):
         judge_readiness(body, [SOURCE], 0, overdue=False)
     with pytest.raises(EndpointGone):
-        judge_before_update(body, COURSE, None)
+        _before_update(body)
     assert _judge(body) == Ended(Outcome.GONE, "The endpoint was deleted while it was being updated.")
 
 
@@ -85,7 +96,7 @@ def test_in_service_on_another_config_is_no_longer_what_was_approved() -> None:
     with pytest.raises(EndpointChanged, match="other-config"):
         judge_readiness(endpoint(config_name="other-config"), [SOURCE], 0, overdue=False)
     with pytest.raises(EndpointChanged):
-        judge_before_update(endpoint(config_name="other-config"), COURSE, None)
+        _before_update(endpoint(config_name="other-config"))
     ended = _judge(endpoint(config_name="other-config"))
     assert isinstance(ended, Ended)
     assert ended.outcome is Outcome.SUPERSEDED
@@ -93,7 +104,7 @@ def test_in_service_on_another_config_is_no_longer_what_was_approved() -> None:
 
 def test_ready_when_in_service_on_what_was_approved() -> None:
     assert judge_readiness(endpoint(), [SOURCE], 3, overdue=True) is None
-    assert judge_before_update(endpoint(), COURSE, None) is BeforeUpdate.REQUEST
+    assert _before_update(endpoint()) is BeforeUpdate.REQUEST
 
 
 @pytest.mark.parametrize(
@@ -104,17 +115,23 @@ def test_ready_when_in_service_on_what_was_approved() -> None:
     ],
 )
 def test_an_update_that_was_taken_is_not_requested_twice(body: dict[str, Any]) -> None:
-    assert judge_before_update(body, COURSE, _REQUESTED) is BeforeUpdate.ALREADY_UNDER_WAY
+    assert _before_update(body, requested=True) is BeforeUpdate.ALREADY_UNDER_WAY
 
 
-def test_an_update_that_was_taken_and_rolled_back_is_not_tried_again() -> None:
-    rolled_back = endpoint(LastModifiedTime=_AFTER)
-    assert judge_before_update(rolled_back, COURSE, _REQUESTED) is BeforeUpdate.ALREADY_UNDER_WAY
+@pytest.mark.parametrize("before", ["", "an earlier alarm"])
+def test_an_update_that_was_taken_and_rolled_back_is_not_tried_again(before: str) -> None:
+    rolled_back = endpoint(LastModifiedTime=_AFTER, FailureReason="alarm")
+    judged = _before_update(rolled_back, requested=True, before=before)
+    assert judged is BeforeUpdate.ALREADY_UNDER_WAY
 
 
-def test_an_update_that_never_arrived_is_requested_again() -> None:
-    untouched = endpoint(LastModifiedTime=_BEFORE)
-    assert judge_before_update(untouched, COURSE, _REQUESTED) is BeforeUpdate.REQUEST
+@pytest.mark.parametrize("modified", [_BEFORE, _AFTER])
+@pytest.mark.parametrize("reason", [{}, {"FailureReason": "an earlier alarm"}])
+def test_an_update_that_never_arrived_is_requested_again(modified: float, reason: dict[str, str]) -> None:
+    """Scaling and patching move LastModifiedTime, too, and an old FailureReason stays."""
+    untouched = endpoint(LastModifiedTime=modified, **reason)
+    before = reason.get("FailureReason", "")
+    assert _before_update(untouched, requested=True, before=before) is BeforeUpdate.REQUEST
 
 
 def test_success_is_in_service_on_the_twin_and_nothing_else() -> None:
@@ -133,12 +150,44 @@ def test_in_service_on_the_old_config_is_a_rollback_even_a_silent_one(
     assert says in ended.reason
 
 
-def test_an_update_that_does_not_show_yet_is_no_rollback() -> None:
-    untouched = endpoint(LastModifiedTime=_BEFORE)
+def test_a_failure_reason_of_an_earlier_update_is_not_told_as_this_ones() -> None:
+    for status, outcome in (("InService", Outcome.ROLLED_BACK), ("UpdateRollbackFailed", Outcome.FAILED)):
+        ended = _judge(endpoint(status, FailureReason="last month's alarm"), before="last month's alarm")
+        assert isinstance(ended, Ended)
+        assert ended.outcome is outcome
+        assert "last month's alarm" not in ended.reason
+        assert "AWS gives no reason" in ended.reason
+    with pytest.raises(EndpointNotServing, match="maybe an earlier one: last month's alarm"):
+        judge_readiness(
+            endpoint("OutOfService", FailureReason="last month's alarm"), [SOURCE], 0, overdue=False
+        )
+
+
+@pytest.mark.parametrize("modified", [_BEFORE, _REQUESTED.timestamp() + 2])
+def test_an_update_that_does_not_show_yet_is_no_rollback(modified: float) -> None:
+    """Whatever was modified meanwhile: scaling that ended just before the call is stamped after it, too."""
+    untouched = endpoint(LastModifiedTime=modified)
     assert isinstance(_judge(untouched, _REQUESTED + timedelta(seconds=15)), Wait)
     assert isinstance(_judge(untouched, _REQUESTED + timedelta(seconds=61)), Ended)
-    changed = endpoint(LastModifiedTime=_AFTER)
-    assert isinstance(_judge(changed, _REQUESTED + timedelta(seconds=15)), Ended)
+
+
+@pytest.mark.parametrize(
+    ("status", "seconds", "members", "told"),
+    [
+        ("Updating", 1, {}, False),
+        ("Updating", 34, {}, False),
+        ("Updating", 36, {}, True),  # it is scaled
+        ("Updating", 1, {"PendingDeploymentSummary": {"EndpointConfigName": TWIN}}, True),
+        ("InService", 1, {}, True),
+        ("Creating", 1, {}, True),
+        ("Updating", -4, {}, False),  # SageMaker's clock is ahead of ours
+    ],
+)
+def test_an_updates_target_does_not_show_in_its_first_moments(
+    status: str, seconds: float, members: dict[str, Any], told: bool
+) -> None:
+    body = endpoint(status, LastModifiedTime=_REQUESTED.timestamp() - seconds, **members)
+    assert is_target_told(body, _REQUESTED) is told
 
 
 def test_an_update_without_end_fails_loudly() -> None:
@@ -175,13 +224,13 @@ def test_encrypted_is_claimed_only_in_service_on_the_twin(
 @given(
     st.sampled_from(["InService", "Updating", "Creating", "Failed", "Deleting", "?"]),
     st.sampled_from([SOURCE, TWIN, "other"]),
-    st.none() | st.just(_REQUESTED),
+    st.booleans(),
 )
 def test_an_update_is_requested_only_in_service_on_the_source(
-    status: str, config_name: str, requested: datetime | None
+    status: str, config_name: str, requested: bool
 ) -> None:
     try:
-        before = judge_before_update(endpoint(status, config_name), COURSE, requested)
+        before = _before_update(endpoint(status, config_name), requested=requested)
     except RemediationError:
         return
     if before is BeforeUpdate.REQUEST:

@@ -27,6 +27,7 @@ from remediation.record import Claim, Denial, Digest, Finding, Remediation, iso
 from remediation.route import DecideIn, Mode, Route
 from remediation.sweep import PROBLEMS_KEPT, Seen, add_up, incomplete, is_covered, is_to_be_asked_about
 from remediation.vocabulary import Outcome
+from tests.unit import samples
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)
 ROUTE = Route("all", "C0", ("U0ADA",), timedelta(hours=24), timedelta(hours=8), Mode.REQUIRED, DecideIn.SLACK)
@@ -167,7 +168,30 @@ def test_how_far_a_finding_is(members: dict[str, Any], expected: Stage) -> None:
 def test_what_can_not_be_updated_or_has_an_event_coming_is_left_alone(
     status: str, minutes: int, asked: bool
 ) -> None:
-    assert is_to_be_asked_about(status, NOW - timedelta(minutes=minutes), NOW) is asked
+    changed = (NOW - timedelta(minutes=minutes)).timestamp()
+    assert is_to_be_asked_about(samples.endpoint(status, LastModifiedTime=changed), NOW) is asked
+
+
+@pytest.mark.parametrize(("status", "asked"), [("InService", True), ("SystemUpdating", True)])
+def test_scaling_and_patching_hide_no_endpoint_from_the_sweep(status: str, asked: bool) -> None:
+    """An endpoint that scales every few minutes was always modified within the half hour."""
+    variant = {
+        "VariantName": "a",
+        "CurrentInstanceCount": 4,
+        "DeployedImages": [{"ResolutionTime": (NOW - timedelta(days=3)).timestamp()}],
+    }
+    scaled = samples.endpoint(status, LastModifiedTime=NOW.timestamp() - 60, ProductionVariants=[variant])
+    assert is_to_be_asked_about(scaled, NOW) is asked
+
+
+def test_an_update_that_does_not_show_its_target_yet_is_left_to_its_event() -> None:
+    variant = {"VariantName": "a", "DeployedImages": [{"ResolutionTime": NOW.timestamp() - 86_400}]}
+    updating = samples.endpoint(
+        "Updating", LastModifiedTime=NOW.timestamp() - 1, ProductionVariants=[variant]
+    )
+    assert not is_to_be_asked_about(updating, NOW)
+    long_ago = NOW + timedelta(minutes=10)
+    assert is_to_be_asked_about(updating, long_ago), "without a target after minutes, it is being scaled"
 
 
 def digest(*, filled: bool = True) -> Digest:

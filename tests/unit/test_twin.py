@@ -12,7 +12,9 @@ from remediation.assessment import Path, surface_keys
 from remediation.twin import (
     REMEDIATION_TAG,
     SOURCE_CONFIG_TAG,
-    differences,
+    Comparison,
+    as_request,
+    compare,
     dotted,
     fingerprint,
     from_dotted,
@@ -35,6 +37,11 @@ def missing(source: dict[str, Any]) -> list[Path]:
     return [key.path for key in surface_keys(source) if not key.key_id]
 
 
+def serverless_variants(body: dict[str, Any]) -> list[dict[str, Any]]:
+    variants = [*body["ProductionVariants"], *body.get("ShadowProductionVariants", [])]
+    return [variant for variant in variants if "ServerlessConfig" in variant]
+
+
 def _put(body: dict[str, Any], path: tuple[str | int, ...], value: Any) -> None:
     holder: Any = body
     for step in path[:-1]:
@@ -52,6 +59,8 @@ def test_a_twin_differs_in_name_and_the_keys_to_change_and_in_nothing_else(
 
     expected = copy.deepcopy(source)
     del expected["EndpointConfigArn"], expected["CreationTime"]
+    for variant in serverless_variants(expected):
+        variant.pop("VolumeSizeInGB", None)  # AWS describes it and refuses it
     expected["EndpointConfigName"] = twin["EndpointConfigName"]
     for path in paths:
         _put(expected, path, samples.KEY_ARN)
@@ -63,7 +72,85 @@ def test_a_twin_differs_in_name_and_the_keys_to_change_and_in_nothing_else(
 def test_a_twin_read_back_shows_no_difference(source: dict[str, Any]) -> None:
     twin = write_twin(source, samples.KEY_ARN, missing(source), "fraud")
     read_back = {**copy.deepcopy(twin), "EndpointConfigArn": "arn:…", "CreationTime": 1.0}
-    assert differences(twin, read_back) == []
+    assert compare(twin, read_back) == Comparison()
+
+
+@given(configs())
+def test_what_aws_adds_is_no_difference_and_is_named(source: dict[str, Any]) -> None:
+    twin = write_twin(source, samples.KEY_ARN, missing(source), "fraud")
+    read_back: dict[str, Any] = copy.deepcopy(twin)
+    expected = []
+    if "EnableNetworkIsolation" not in read_back:
+        read_back["EnableNetworkIsolation"] = False
+        expected.append("EnableNetworkIsolation: false")
+    for variants in ("ProductionVariants", "ShadowProductionVariants"):
+        for index, variant in enumerate(read_back.get(variants, [])):
+            if "VolumeSizeInGB" not in variant:
+                variant["VolumeSizeInGB"] = 30
+                expected.append(f"{variants}[{index}].VolumeSizeInGB: 30")
+    compared = compare(twin, read_back)
+    assert compared.differences == []
+    assert sorted(compared.added) == sorted(expected)
+    assert compare(as_request(read_back), read_back).differences == []
+
+
+_VARIANT = {"VariantName": "a", "InstanceType": "ml.m5.xlarge"}
+
+
+@pytest.mark.parametrize(
+    ("members", "line"),
+    [
+        ({"EnableNetworkIsolation": True}, "EnableNetworkIsolation was not asked for"),
+        ({"EnableNetworkIsolation": 0}, "EnableNetworkIsolation was not asked for"),
+        ({"VolumeSizeInGB": 4}, "VolumeSizeInGB was not asked for"),
+        (
+            {"ProductionVariants": [{**_VARIANT, "VolumeSizeInGB": True}]},
+            "ProductionVariants[0].VolumeSizeInGB was not asked for",
+        ),
+        (
+            {"ProductionVariants": [{**_VARIANT, "EnableNetworkIsolation": False}]},
+            "ProductionVariants[0].EnableNetworkIsolation was not asked for",
+        ),
+        (
+            {"ProductionVariants": [{**_VARIANT, "InitialVariantWeight": 1.0}]},
+            "ProductionVariants[0].InitialVariantWeight was not asked for",
+        ),
+        (
+            {"Other": [{"VolumeSizeInGB": 4}], "ProductionVariants[0]": {"VolumeSizeInGB": 4}},
+            "Other was not asked for",
+        ),
+    ],
+)
+def test_any_other_addition_is_a_difference(members: dict[str, Any], line: str) -> None:
+    sent = {"EndpointConfigName": "twin", "ProductionVariants": [_VARIANT]}
+    compared = compare(sent, {**sent, **members})
+    assert line in compared.differences
+    assert compared.added == []
+
+
+def test_what_was_sent_must_come_back_as_it_was_sent() -> None:
+    sent = {"EnableNetworkIsolation": False, "ProductionVariants": [{**_VARIANT, "VolumeSizeInGB": 20}]}
+    assert compare(sent, {"ProductionVariants": [{**_VARIANT, "VolumeSizeInGB": 30}]}).differences == [
+        "EnableNetworkIsolation is missing",
+        "ProductionVariants[0].VolumeSizeInGB is 30, not 20",
+    ]
+
+
+def test_a_serverless_variant_is_requested_without_the_size_that_aws_describes() -> None:
+    serverless = {"VariantName": "a", "ServerlessConfig": {"MemorySizeInMB": 1024, "MaxConcurrency": 5}}
+    config = samples.config(
+        ProductionVariants=[{**serverless, "VolumeSizeInGB": 5}],
+        ShadowProductionVariants=[{**serverless, "VolumeSizeInGB": 5}, {**_VARIANT, "VolumeSizeInGB": 40}],
+    )
+    for request in (
+        as_request(config),
+        write_twin(config, samples.KEY_ARN, PATHS, "fraud"),
+        restored_config(config, None),
+    ):
+        assert request["ProductionVariants"] == [serverless]
+        assert request["ShadowProductionVariants"] == [serverless, {**_VARIANT, "VolumeSizeInGB": 40}]
+        described = {**request, "ProductionVariants": config["ProductionVariants"]}
+        assert compare(request, described).differences == []
 
 
 @given(configs(), st.data())
@@ -79,7 +166,7 @@ def test_any_one_change_is_a_difference(source: dict[str, Any], data: st.DataObj
             break
         holder = holder[key]
     holder[key] = ["something", "else", holder[key]]
-    assert differences(twin, changed) != []
+    assert compare(twin, changed).differences != []
 
 
 @pytest.mark.parametrize(
@@ -95,7 +182,7 @@ def test_any_one_change_is_a_difference(source: dict[str, Any], data: st.DataObj
     ],
 )
 def test_differences_say_where(actual: dict[str, Any], line: str | None) -> None:
-    assert differences({"A": {"B": [1, 2]}, "C": True}, actual) == ([line] if line else [])
+    assert compare({"A": {"B": [1, 2]}, "C": True}, actual).differences == ([line] if line else [])
 
 
 @given(names, st.text(min_size=1, max_size=40))
@@ -174,7 +261,7 @@ def test_a_path_on_record_leads_to_the_same_member(source: dict[str, Any]) -> No
 @given(configs())
 def test_a_config_that_was_deleted_is_restored_as_it_was(source: dict[str, Any]) -> None:
     body = restored_config(source, None)
-    assert differences(body, source) == []
+    assert compare(body, source).differences == []
     assert restored_config(source, source) == body
 
 
@@ -185,7 +272,8 @@ def test_a_config_whose_name_was_taken_is_restored_under_another(source: dict[st
     assert _VALID_NAME.fullmatch(body["EndpointConfigName"])
     assert len(body["EndpointConfigName"]) <= 63
     assert body == restored_config(source, {**source, "NewOwner": "another"})
-    assert differences({**body, "EndpointConfigName": source["EndpointConfigName"]}, source) == []
+    named_as_before = {**body, "EndpointConfigName": source["EndpointConfigName"]}
+    assert compare(named_as_before, source).differences == []
 
 
 def test_null_and_absent_are_the_same_plan() -> None:

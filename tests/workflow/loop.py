@@ -97,9 +97,13 @@ class Loop:
 
     # -- what people do
 
+    @property
+    def model(self) -> str:
+        return f"{self.name}-model"
+
     def make_config(self, name: str = "", *, instance_type: str = "ml.m5.large", **members: Any) -> str:
         name = name or self.config
-        model = f"{self.name}-model"
+        model = self.model
         if not self.people.list_models(NameContains=model)["Models"]:
             self.people.create_model(
                 ModelName=model,
@@ -110,7 +114,9 @@ class Loop:
             "VariantName": "a", "ModelName": model, "InstanceType": instance_type,
             "InitialInstanceCount": 2, "InitialVariantWeight": 1.0,
         }  # fmt: skip
-        self.people.create_endpoint_config(EndpointConfigName=name, ProductionVariants=[variant], **members)
+        self.people.create_endpoint_config(
+            EndpointConfigName=name, **{"ProductionVariants": [variant], **members}
+        )
         return name
 
     def make_endpoint(

@@ -16,6 +16,7 @@ from local.call_faults import answered
 from local.iam.calls import Caller, UnknownCallError, requests_of
 from local.iam.enforcement import Enforcement
 from remediation.errors import RequestRefused
+from remediation.twin import as_request
 
 REGION = "us-east-1"
 ACCOUNT = "123456789012"
@@ -25,8 +26,8 @@ MACHINE = f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:remediation"
 EXECUTION_ROLE = f"arn:aws:iam::{ACCOUNT}:role/service-role/Execution"
 TABLE = f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/records"
 CALLER = Caller(ROLE, session="twins", region=REGION, asks=MACHINE, secrets_key=KEY)
-FRAUD = f"arn:aws:sagemaker:{REGION}:{ACCOUNT}:endpoint/fraud"
-FRAUD_CONFIG = f"arn:aws:sagemaker:{REGION}:{ACCOUNT}:endpoint-config/fraud-2"
+FRAUD = f"arn:aws:sagemaker:{REGION}:{ACCOUNT}:endpoint/Fraud"
+FRAUD_CONFIG = f"arn:aws:sagemaker:{REGION}:{ACCOUNT}:endpoint-config/Fraud-2"
 
 
 def test_a_secret_takes_its_key_through_secrets_manager() -> None:
@@ -146,7 +147,7 @@ def test_a_refused_call_fails_in_awss_words() -> None:
         "the sagemaker:DeleteEndpointConfig action"
     )
     assert error_message(caught.value) == said
-    described = ("sagemaker:DescribeEndpoint", CALLER.arn("sagemaker", "endpoint/fraud"))
+    described = ("sagemaker:DescribeEndpoint", CALLER.arn("sagemaker", "endpoint/Fraud"))
     assert enforcement.report() == {"allowed": [described], "refused": [said]}
 
 
@@ -167,7 +168,7 @@ def test_what_is_judged_is_the_body_that_is_really_sent(key: str, allowed: bool)
         {"Action": ["kms:*", "sagemaker:AddTags"]},
     )
     gateway = SageMaker(_client(enforcement, "sagemaker"))
-    body = {"EndpointConfigName": "Fraud-2"} | ({"KmsKeyId": key} if key else {})
+    body = as_request({"EndpointConfigName": "Fraud-2"} | ({"KmsKeyId": key} if key else {}))
     if allowed:
         gateway.create_config(body, {"team": "risk"})
         assert ("sagemaker:AddTags", FRAUD_CONFIG) in enforcement.report()["allowed"]

@@ -24,6 +24,7 @@ ACCOUNT_ID = "111122223333"
 REGION = "eu-central-1"
 ROLE = f"arn:aws:iam::{ACCOUNT_ID}:role/service/Inference"
 START = 1_800_000_000.0
+STAMPED = 0.4  # a call's stamp is later than the call by so many seconds
 
 Json = dict[str, Any]
 SageMaker = Any  # a boto3 client: its answers are read as the JSON they are

@@ -15,6 +15,7 @@ from tests.local.sagemaker.account import (
     ACCOUNT_ID,
     REGION,
     ROLE,
+    STAMPED,
     START,
     Account,
     received_bodies,
@@ -36,7 +37,7 @@ def test_a_config_comes_back_as_it_was_sent(account: Account) -> None:
         "ProductionVariants": [
             variant(VolumeSizeInGB=30, CoreDumpConfig={"DestinationS3Uri": "s3://dumps/"})
         ],
-        "ShadowProductionVariants": [variant("shadow", InitialVariantWeight=0.5)],
+        "ShadowProductionVariants": [variant("shadow", InitialVariantWeight=0.5, VolumeSizeInGB=40)],
         "DataCaptureConfig": {
             "EnableCapture": True,
             "InitialSamplingPercentage": 50,
@@ -47,7 +48,7 @@ def test_a_config_comes_back_as_it_was_sent(account: Account) -> None:
         "KmsKeyId": KEY,
         "ExecutionRoleArn": ROLE,
         "VpcConfig": {"SecurityGroupIds": ["sg-1"], "Subnets": ["subnet-1", "subnet-2"]},
-        "EnableNetworkIsolation": True,
+        "EnableNetworkIsolation": False,
         "MetricsConfig": {"EnableEnhancedMetrics": True},
     }
     bodies = received_bodies(account.sagemaker, "DescribeEndpointConfig")
@@ -55,8 +56,8 @@ def test_a_config_comes_back_as_it_was_sent(account: Account) -> None:
     created = account.sagemaker.create_endpoint_config(**sent, Tags=[{"Key": "team", "Value": "churn"}])
     account.sagemaker.describe_endpoint_config(EndpointConfigName="Full")
 
-    assert created["EndpointConfigArn"] == f"{CONFIG_ARN}/full"
-    assert bodies == [{**sent, "EndpointConfigArn": f"{CONFIG_ARN}/full", "CreationTime": START}]
+    assert created["EndpointConfigArn"] == f"{CONFIG_ARN}/Full"
+    assert bodies == [{**sent, "EndpointConfigArn": f"{CONFIG_ARN}/Full", "CreationTime": START + STAMPED}]
 
 
 json_values = st.recursive(
@@ -105,8 +106,9 @@ def test_fields_that_no_sdk_knows_survive(
             **outside,
             "EndpointConfigName": name,
             "ProductionVariants": [sent_variant],
+            "EnableNetworkIsolation": False,
             "EndpointConfigArn": f"{CONFIG_ARN}/{name}",
-            "CreationTime": START,
+            "CreationTime": START + STAMPED,
         }
     )
 
@@ -122,7 +124,7 @@ def test_a_models_body_comes_back_as_it_was_sent(account: Account) -> None:
     model = account.sagemaker.describe_model(ModelName="Other")
 
     assert [container["Image"] for container in model["Containers"]] == ["a:1", "b:1"]
-    assert model["ModelArn"] == f"arn:aws:sagemaker:{REGION}:{ACCOUNT_ID}:model/other"
+    assert model["ModelArn"] == f"arn:aws:sagemaker:{REGION}:{ACCOUNT_ID}:model/Other"
     assert model["EnableNetworkIsolation"] is False
 
 
@@ -135,7 +137,7 @@ def test_a_config_name_is_taken_once(account: Account, name: str) -> None:
 
     assert refusal(raised) == (
         "ValidationException",
-        f'Cannot create already existing endpoint configuration "{CONFIG_ARN}/plain".',
+        f'Cannot create already existing endpoint configuration "{CONFIG_ARN}/{name}".',
     )
 
 
@@ -168,7 +170,7 @@ def test_a_config_needs_its_models(account: Account, fields: dict[str, Any]) -> 
 
     assert refusal(raised) == (
         "ValidationException",
-        f'Could not find model "arn:aws:sagemaker:{REGION}:{ACCOUNT_ID}:model/gone".',
+        f'Could not find model "arn:aws:sagemaker:{REGION}:{ACCOUNT_ID}:model/Gone".',
     )
     assert account.sagemaker.list_endpoint_configs()["EndpointConfigs"] == []
 
@@ -202,7 +204,7 @@ def test_a_new_config_is_found_only_after_a_while(account: Account) -> None:
     account.create_endpoint("shop", "old")
     account.hosting.faults.config_visible_after = 30
     account.create_config("New")
-    missing = ("ValidationException", f'Could not find endpoint configuration "{CONFIG_ARN}/new".')
+    missing = ("ValidationException", f'Could not find endpoint configuration "{CONFIG_ARN}/New".')
     reads = [
         lambda: account.sagemaker.describe_endpoint_config(EndpointConfigName="New"),
         lambda: account.sagemaker.create_endpoint(EndpointName="other", EndpointConfigName="New"),
@@ -235,7 +237,8 @@ def test_what_is_deleted_is_gone(account: Account) -> None:
     assert account.hosting.violations == []
 
 
-def test_names_are_case_sensitive_so_arns_are_no_names(account: Account) -> None:
+def test_names_are_case_sensitive_so_old_arns_are_no_names(account: Account) -> None:
+    account.hosting.faults.lower_case_arns = True
     arn = account.sagemaker.describe_endpoint_config(EndpointConfigName=account.create_config("Plain"))[
         "EndpointConfigArn"
     ]

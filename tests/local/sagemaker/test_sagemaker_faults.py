@@ -11,7 +11,7 @@ from botocore import xform_name
 from botocore.exceptions import ClientError, ConnectionClosedError
 
 from local.sagemaker import CALLS_PER_SECOND
-from tests.local.sagemaker.account import ACCOUNT_ID, REGION, START, Account, refusal, variant
+from tests.local.sagemaker.account import ACCOUNT_ID, REGION, STAMPED, START, Account, refusal, variant
 
 if TYPE_CHECKING:
     from local.sagemaker import Operation
@@ -174,4 +174,4 @@ def test_time_is_the_clocks(account: Account) -> None:
     account.clock.advance(77)
     account.create_config("plain")
     created = account.sagemaker.describe_endpoint_config(EndpointConfigName="plain")["CreationTime"]
-    assert created.timestamp() == START + 77
+    assert created.timestamp() == START + 77 + STAMPED

@@ -104,7 +104,9 @@ def test_filters(busy: Account) -> None:
     assert config_names(busy, NameContains="-11") == config_names(busy, NameContains="config-11")
     assert sorted(config_names(busy, NameContains="-11")) == [f"config-{i}" for i in range(110, 120)]
     assert config_names(busy, CreationTimeBefore=at(60)) == ["config-000"]
-    assert config_names(busy, CreationTimeAfter=at(60), CreationTimeBefore=at(180)) == ["config-074"]
+    # stamped a moment after its minute, and boto3 sends whole seconds
+    assert config_names(busy, CreationTimeAfter=at(60), CreationTimeBefore=at(61)) == ["config-037"]
+    assert config_names(busy, CreationTimeAfter=at(61), CreationTimeBefore=at(180)) == ["config-074"]
     assert endpoint_names(busy, StatusEquals="Updating") == ["alpha"]
     assert endpoint_names(busy, StatusEquals="InService") == ["Gamma", "beta"]
     assert endpoint_names(busy, NameContains="amm") == ["Gamma"]

@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 
 from local.clock import Clock
 from local.sagemaker import SageMakerHosting
-from tests.local.sagemaker.account import ACCOUNT_ID, REGION, ROLE, START, Account, refusal, variant
+from tests.local.sagemaker.account import ACCOUNT_ID, REGION, ROLE, STAMPED, START, Account, refusal, variant
 
 if TYPE_CHECKING:
     from local.sagemaker import ApiCall
@@ -55,7 +55,7 @@ def test_an_answer_on_the_wire(account: Account) -> None:
             {
                 "ModelName": "churn",
                 "ModelArn": f"arn:aws:sagemaker:{REGION}:{ACCOUNT_ID}:model/churn",
-                "CreationTime": START,
+                "CreationTime": START + STAMPED,
             }
         ]
     }
@@ -134,7 +134,7 @@ def test_regions_are_worlds_of_their_own(account: Account, region: str, partitio
     assert other.list_models()["Models"] == []
 
     arn = other.create_model(ModelName="Churn", ExecutionRoleArn=ROLE)["ModelArn"]
-    assert arn == f"arn:{partition}:sagemaker:{region}:{ACCOUNT_ID}:model/churn"
+    assert arn == f"arn:{partition}:sagemaker:{region}:{ACCOUNT_ID}:model/Churn"
     assert [model["ModelName"] for model in other.list_models()["Models"]] == ["Churn"]
     assert [model["ModelName"] for model in account.sagemaker.list_models()["Models"]] == ["churn"]
 
