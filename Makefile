@@ -29,7 +29,7 @@ node_modules/.ready: package.json package-lock.json
 	@touch $@
 
 demo: cdk.out/manifest.json ## the whole loop on this machine; DEMO_DECISION=approve|deny|expire|rollback, DEMO_JSON=path
-	@PYTHONPATH=lambdas $(BIN)/python -m local.demo
+	@$(BIN)/python -m local.demo
 
 synth: setup ## the cloud assembly, into cdk.out/
 	@rm -rf cdk.out
@@ -43,7 +43,7 @@ cdk.out/manifest.json: $(SOURCES) | setup
 	@$(MAKE) --no-print-directory synth
 
 demo-fleet: build/fleet/manifest.json ## three regions swept, of which one does not answer
-	@PYTHONPATH=lambdas $(BIN)/python -m local.fleet
+	@$(BIN)/python -m local.fleet
 
 build/fleet/manifest.json: $(SOURCES) | setup
 	@rm -rf build/fleet
@@ -68,7 +68,7 @@ faults: setup ## every call of the workflow × everything that can go wrong with
 	@FAULTS=all $(BIN)/python -m pytest -q tests/workflow/test_fault_matrix.py
 
 soak: setup ## days of everything at random, again and again: SOAK_MINUTES (60), SOAK_SEED (replays)
-	@PYTHONPATH=lambdas $(BIN)/python -m tests.workflow.soak
+	@$(BIN)/python -m tests.workflow.soak
 
 check: setup ## format, lint and types
 	@$(BIN)/ruff format --check .
@@ -80,11 +80,11 @@ format: setup ## put the code into shape
 
 .PHONY: bench
 bench: cdk.out/manifest.json build/custodian/.ready ## every measurement, and docs/benchmarks.md: some minutes
-	@PYTHONPATH=lambdas $(BIN)/python -m bench
+	@$(BIN)/python -m bench
 
 .PHONY: bench-cold
 bench-cold: cdk.out/manifest.json # every function from cold to its answer, on Lambda's own runtime interface
-	@PYTHONPATH=lambdas $(BIN)/python -m bench.cold_start
+	@$(BIN)/python -m bench.cold_start
 
 .PHONY: bench-asset
 bench-asset: cdk.out/manifest.json # what the functions' asset weighs
@@ -92,23 +92,23 @@ bench-asset: cdk.out/manifest.json # what the functions' asset weighs
 
 .PHONY: bench-cost
 bench-cost: setup # calls, transitions and what is billed, counted: docs/cost.md and the README's table, too
-	@PYTHONPATH=lambdas $(BIN)/python -m bench.cost
+	@$(BIN)/python -m bench.cost
 
 .PHONY: bench-audit
 bench-audit: setup build/custodian/.ready # beside Cloud Custodian, a boto3 loop, and what AWS's quotas allow
-	@PYTHONPATH=lambdas $(BIN)/python -m bench.audit
+	@$(BIN)/python -m bench.audit
 
 .PHONY: bench-burst
 bench-burst: cdk.out/manifest.json # 10 and 100 events at once, under AWS's and Slack's limits
-	@PYTHONPATH=lambdas $(BIN)/python -m bench.burst
+	@$(BIN)/python -m bench.burst
 
 .PHONY: bench-thousand
 bench-thousand: cdk.out/manifest.json ## 1,000 events at once, too: ten minutes, and not part of bench
-	@PYTHONPATH=lambdas $(BIN)/python -m bench.burst thousand
+	@$(BIN)/python -m bench.burst thousand
 
 .PHONY: bench-soak
 bench-soak: setup # a short soak, for docs/benchmarks.md
-	@PYTHONPATH=lambdas $(BIN)/python -m bench.soak
+	@$(BIN)/python -m bench.soak
 
 .PHONY: browser
 browser: setup # a Chromium for the browser tests: the system's, or Debian's, or Playwright's own
@@ -131,14 +131,14 @@ build/custodian/.ready: bench/custodian/requirements.lock
 
 .PHONY: pictures
 pictures: browser cdk.out/manifest.json # docs/card.png, docs/cards/, docs/digest/ and docs/audit/, as they are now
-	@PYTHONPATH=lambdas $(BIN)/python -m tests.browser.card_pictures
-	@PYTHONPATH=lambdas $(BIN)/python -m tests.browser.digest_pictures
-	@PYTHONPATH=lambdas $(BIN)/python -m tests.browser.audit_pictures
+	@$(BIN)/python -m tests.browser.card_pictures
+	@$(BIN)/python -m tests.browser.digest_pictures
+	@$(BIN)/python -m tests.browser.audit_pictures
 
 .PHONY: docs
 docs: cdk.out/manifest.json # docs/architecture.svg and docs/permissions.md, from the template as it is now
 	@$(BIN)/python -m docs.architecture
-	@PYTHONPATH=lambdas $(BIN)/python -m tests.infrastructure.permissions_page
+	@$(BIN)/python -m tests.infrastructure.permissions_page
 
 lock: ## pin every transitive version with its hash
 	@$(PYTHON) -m venv build/lock && build/lock/bin/pip install --quiet uv

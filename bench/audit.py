@@ -33,7 +33,8 @@ from botocore.exceptions import ClientError
 from moto.server import ThreadedMotoServer
 
 from bench import page
-from gateways.pace import QUOTAS
+from lambdas.domain.vocabulary import Surface, Verdict
+from lambdas.gateways.rate_limit import QUOTAS
 from local import resource_tags
 from local.clock import Clock
 from local.sagemaker import SageMakerHosting
@@ -41,7 +42,6 @@ from local.sagemaker.protocol import Incoming
 from ops.audit.collect import CONCURRENCY, Plan, collect
 from ops.audit.result import Audit
 from ops.deployment import Deployment
-from remediation.vocabulary import Surface, Verdict
 
 _ROOT = Path(__file__).resolve().parent.parent
 _CUSTODIAN = _ROOT / "build/custodian/bin/custodian"

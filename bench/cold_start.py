@@ -61,7 +61,19 @@ class Cold:
     handler: str
     environment: Mapping[str, str]
     invocation: Invocation
+    packages: tuple[str, ...]  # folders of what stands for the runtime's own
     share: float = 1.0  # of a CPU
+
+
+# Lambda's own client of its runtime API, with the packages that AWS's runtime has by itself.
+_RUNTIME_INTERFACE = """
+import runpy, site, sys
+*packages, handler = sys.argv[1:]
+for folder in packages:
+    site.addsitedir(folder)
+sys.argv = ["awslambdaric", handler]
+runpy.run_module("awslambdaric", run_name="__main__")
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +89,7 @@ class Measured:
 def main(assembly: Path = _ROOT / "cdk.out") -> None:
     emulator = _tools()
     world, recorded = record(assembly)
-    functions = {function.handler.split(".")[1]: function for function in world.runner.functions}
+    functions = {function.handler.split(".")[-2]: function for function in world.runner.functions}
     environments = {name: world.runner.environment_of(one.name) for name, one in functions.items()}
     packages = [str(_TOOLS / "packages"), str(world.runner.runtime)]
     with tempfile.TemporaryDirectory() as made:
@@ -93,15 +105,15 @@ def main(assembly: Path = _ROOT / "cdk.out") -> None:
         )
 
         def ours(name: str, root: Path = compiled, share: float = 1.0) -> Cold:
-            variables = _variables(environments[name], functions[name], root, packages)
-            return Cold(root, functions[name].handler, variables, recorded[name], share)
+            variables = _variables(environments[name], functions[name], root)
+            return Cold(root, functions[name].handler, variables, recorded[name], tuple(packages), share)
 
         def bare(name: str) -> Cold:
             root = Path(made) / f"bare-{name}"
             root.mkdir(exist_ok=True)
             (root / "bare.py").write_text(bare_handler(recorded[name].exchanges))
-            variables = _variables(environments[name], functions[name], root, packages)
-            return Cold(root, "bare.handler", variables, recorded[name])
+            variables = _variables(environments[name], functions[name], root)
+            return Cold(root, "bare.handler", variables, recorded[name], tuple(packages))
 
         measure = _Bench(emulator, signing_secret)
         pairs = {name: (ours(name), bare(name)) for name in sorted(recorded)}
@@ -247,12 +259,9 @@ def _signed_now(invocation: Invocation, signing_secret: str) -> dict[str, Any]:
     return {**event, "headers": {**event["headers"], **headers}}
 
 
-def _variables(
-    environment: Mapping[str, str], function: Function, root: Path, packages: list[str]
-) -> dict[str, str]:
+def _variables(environment: Mapping[str, str], function: Function, root: Path) -> dict[str, str]:
     return {
         **environment,
-        "PYTHONPATH": os.pathsep.join([str(root), *packages]),
         "PYTHONDONTWRITEBYTECODE": "1",  # a Lambda's code is read-only
         "LAMBDA_TASK_ROOT": str(root),
         "AWS_LAMBDA_FUNCTION_NAME": function.name,
@@ -267,7 +276,7 @@ def _emulated(emulator: Path, cold: Cold) -> Iterator[str]:
         str(emulator),
         "--runtime-interface-emulator-address", f"127.0.0.1:{port}",
         "--runtime-api-address", f"127.0.0.1:{runtime_port}",
-        sys.executable, "-m", "awslambdaric", cold.handler,
+        sys.executable, "-c", _RUNTIME_INTERFACE, *cold.packages, cold.handler,
     ]  # fmt: skip
     process = subprocess.Popen(  # noqa: S603  # a pinned tool, on our own asset
         command,

@@ -12,8 +12,8 @@ from typing import Any
 
 from moto.stepfunctions.parser.backend.execution import Execution
 
+from lambdas.domain.vocabulary import Outcome
 from local.world import World
-from remediation.vocabulary import Outcome
 from tests.workflow.loop import Loop
 
 SECONDS_AN_INVOCATION = 0.5  # an assumption: a warm step waits for a few calls; a cold start bills some more

@@ -41,7 +41,7 @@ def record(assembly: Path) -> tuple[World, dict[str, Invocation]]:
     if not isinstance(runner, RecordingRunner):
         raise TypeError(runner)
     recorded = _chosen(runner.invocations)
-    silent = {function.handler.split(".")[1] for function in runner.functions} - recorded.keys()
+    silent = {function.handler.split(".")[-2] for function in runner.functions} - recorded.keys()
     if silent:
         world.stop()
         raise LookupError(
@@ -53,7 +53,7 @@ def record(assembly: Path) -> tuple[World, dict[str, Invocation]]:
 def _chosen(invocations: Iterable[Invocation]) -> dict[str, Invocation]:
     chosen: dict[str, Invocation] = {}
     for invocation in invocations:
-        name = invocation.handler.split(".")[1]
+        name = invocation.handler.split(".")[-2]
         if name not in _FIRST or name not in chosen:
             chosen[name] = invocation
     return chosen
@@ -112,7 +112,9 @@ _STORIES: tuple[Callable[[Loop], Any], ...] = (
 
 
 def _named(world: World, handler: str) -> str:
-    return next(one.name for one in world.runner.functions if one.handler == f"handlers.{handler}.handler")
+    return next(
+        one.name for one in world.runner.functions if one.handler == f"lambdas.handlers.{handler}.handler"
+    )
 
 
 def _signed_request(body: dict[str, str]) -> dict[str, Any]:

@@ -311,8 +311,8 @@ def _name(logical_id: str) -> str:
 
 
 def _handler_name(handler: str) -> str:
-    """``handlers.check_encryption.handler`` as the states name it."""
-    return "".join(word.title() for word in handler.split(".")[1].split("_"))
+    """``lambdas.handlers.check_encryption.handler`` as the states name it."""
+    return "".join(word.title() for word in handler.split(".")[-2].split("_"))
 
 
 def _listed(value: Any) -> list[Any]:

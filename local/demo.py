@@ -23,12 +23,12 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from gateways.sagemaker import SageMaker
+from lambdas.domain.messages import modals
+from lambdas.domain.record import in_order
+from lambdas.gateways.sagemaker import SageMaker
 from local.clock import Clock
 from local.timeline import Timeline
 from local.world import World
-from remediation import modal
-from remediation.record import in_order
 
 ENDPOINT = "patient-risk"
 SOURCE_CONFIG = "patient-risk-config"
@@ -198,7 +198,7 @@ class Demo:
         self._on_page("click", click)
         if action == "deny":
             reason = "The endpoint is retired next week"
-            self._on_page("submit", {"user": person.id, "values": {modal.REASON_BLOCK: {"reason": reason}}})
+            self._on_page("submit", {"user": person.id, "values": {modals.REASON_BLOCK: {"reason": reason}}})
 
     def _on_page(self, deed: str, what: dict[str, Any]) -> None:
         url = f"{self._world.slack_url}/page/api/{deed}"

@@ -21,11 +21,11 @@ from rich.live import Live
 from rich.markup import escape
 from rich.table import Table
 
+from lambdas.domain.sweep import digest
 from local.clock import Clock
 from local.cloud import Deployment
 from local.slack.store import Message
 from local.world import World
-from remediation import digest
 
 _SPEED = 120.0  # simulated seconds per second
 _LOOK_EVERY_SECONDS = 0.2

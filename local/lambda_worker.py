@@ -9,9 +9,11 @@ from __future__ import annotations
 import importlib
 import json
 import os
+import site
 import sys
 import time
 import traceback
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -25,7 +27,8 @@ def main() -> None:
     handler_name, *search_path = sys.argv[1:]
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # the handler's own output goes to the log
-    sys.path[:0] = search_path
+    for folder in search_path:
+        site.addsitedir(folder)
     import time_machine  # noqa: PLC0415  # found on the path just set
 
     faults, permissions = _companions()
@@ -55,11 +58,12 @@ def main() -> None:
 
 def _companions() -> tuple[CallFaults, Enforcement]:
     """What meets the handler's calls: found here for a moment, and never by the handler."""
-    sys.path.insert(0, str(Path(__file__).parents[1]))
+    here = Path(__file__).parent
+    package = spec_from_file_location("local", here / "__init__.py", submodule_search_locations=[str(here)])
+    sys.modules["local"] = module_from_spec(package)  # type: ignore[arg-type]  # a file's own spec is never None
     from local.call_faults import CallFaults  # noqa: PLC0415
     from local.iam.enforcement import Enforcement  # noqa: PLC0415
 
-    del sys.path[0]
     for name in [name for name in sys.modules if name.partition(".")[0] == "local"]:
         del sys.modules[name]
     return CallFaults(), Enforcement()
@@ -67,7 +71,7 @@ def _companions() -> tuple[CallFaults, Enforcement]:
 
 def _call_events() -> Any:
     """The events of every AWS client that is made from now on."""
-    from gateways.aws import session  # noqa: PLC0415  # on the search path only now
+    from lambdas.gateways.aws import session  # noqa: PLC0415  # on the search path only now
 
     return session().get_component("event_emitter")
 

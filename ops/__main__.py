@@ -13,11 +13,11 @@ from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 from rich.markup import escape
 
+from lambdas.domain.approval.decision import ASK_AGAIN_DAYS
+from lambdas.domain.errors import RemediationError
+from lambdas.domain.record import iso
 from ops import audit, backout, decide, doctor, guardrail, history, remediate, slack_app
 from ops.deployment import Deployment, NotDeployed, all_regions, configured_regions
-from remediation.approval import ASK_AGAIN_DAYS
-from remediation.errors import RemediationError
-from remediation.record import iso
 
 _FAILED = 2
 

@@ -7,12 +7,12 @@ from datetime import UTC, datetime
 from rich.console import Console
 from rich.markup import escape
 
+from lambdas.domain import backout
+from lambdas.domain.approval.decision import Answer
+from lambdas.domain.record import Remediation, happened
+from lambdas.domain.vocabulary import Outcome
 from ops import follow
 from ops.deployment import Deployment
-from remediation import backout
-from remediation.approval import Answer
-from remediation.record import Remediation, happened
-from remediation.vocabulary import Outcome
 
 
 class NothingToBackOutOf(Exception):

@@ -14,11 +14,11 @@ from botocore.config import Config
 from botocore.credentials import ReadOnlyCredentials
 from botocore.exceptions import BotoCoreError, ClientError
 
-from gateways.aws import CLIENT_CONFIG, error_message
-from gateways.records import Records
-from gateways.sagemaker import SageMaker
-from gateways.workflow import Workflow
-from remediation.errors import RequestRefused
+from lambdas.domain.errors import RequestRefused
+from lambdas.gateways.aws import CLIENT_CONFIG, error_message
+from lambdas.gateways.records.records import Records
+from lambdas.gateways.sagemaker import SageMaker
+from lambdas.gateways.step_functions import Workflow
 
 _SESSIONS = threading.Lock()
 _NO_STACK = "does not exist"

@@ -8,9 +8,9 @@ from collections.abc import Callable
 from rich.console import Console
 from rich.markup import escape
 
+from lambdas.domain.errors import ServiceUnavailable, Throttled
+from lambdas.domain.record import Remediation
 from ops.deployment import Deployment
-from remediation.errors import ServiceUnavailable, Throttled
-from remediation.record import Remediation
 
 LOOK_EVERY_SECONDS = 5.0
 

@@ -15,8 +15,8 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 
+from lambdas.domain.encryption.feasibility import LOCAL_NVME_FAMILIES
 from ops.deployment import Deployment, NotDeployed
-from remediation.feasibility import LOCAL_NVME_FAMILIES
 
 SCP, IAM = "scp", "iam"
 KINDS = (SCP, IAM)

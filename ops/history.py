@@ -14,10 +14,10 @@ from typing import Any
 from rich.markup import escape as markup_escape
 from rich.table import Table
 
+from lambdas.domain.record import Remediation, in_order
+from lambdas.domain.vocabulary import Outcome
 from ops.html import page, table
 from ops.spreadsheet import harmless
-from remediation.record import Remediation, in_order
-from remediation.vocabulary import Outcome
 
 FORMATS = ("table", "json", "csv", "report")
 

@@ -8,12 +8,12 @@ from datetime import UTC, datetime
 from rich.console import Console
 from rich.markup import escape
 
-from gateways.sagemaker import SageMaker
+from lambdas.domain.errors import RequestRefused
+from lambdas.domain.record import Remediation, iso
+from lambdas.domain.vocabulary import Outcome
+from lambdas.gateways.sagemaker import SageMaker
 from ops import follow
 from ops.deployment import Deployment
-from remediation.errors import RequestRefused
-from remediation.record import Remediation, iso
-from remediation.vocabulary import Outcome
 
 PERMISSIONS = (
     "cloudformation:DescribeStacks",

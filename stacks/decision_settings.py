@@ -33,7 +33,7 @@ _URL = re.compile(r"(https://[^\s|<>]+)?")
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """Who is asked about the endpoints that match; see `remediation.route.Route`."""
+    """Who is asked about the endpoints that match; see `lambdas.domain.approval.routes.Route`."""
 
     name: str
     channel: str
@@ -89,7 +89,7 @@ class DecisionSettings:
         return tuple(dict.fromkeys(approver for approver in approvers if approver.startswith("S")))
 
     def as_json(self) -> str:
-        """As `remediation.route.read_rules` takes it."""
+        """As `lambdas.domain.approval.routes.read_rules` takes it."""
         rules = {
             "routes": [route.as_json() for route in self.routes],
             "forbidOwnApproval": self.forbid_own_approval,

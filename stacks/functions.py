@@ -428,7 +428,7 @@ class Functions(Construct):
             runtime=RUNTIME,
             architecture=_ARCHITECTURES[self._settings.function_architecture],
             code=self._code,
-            handler=f"handlers.{_snake_case(construct_id)}.handler",
+            handler=f"lambdas.handlers.{_snake_case(construct_id)}.handler",
             memory_size=max(self._settings.function_memory_mb, at_least_mb),
             timeout=timeout,
             role=role,

@@ -94,18 +94,17 @@ def build_asset(target: Path) -> None:
         the message.
     """
     packages = _installed_packages()
-    ours = [path.parent for path in sorted(LAMBDAS.glob("*/__init__.py"))]
     recipe = [packages.name.encode(), _COMPILER.read_bytes(), _COMPILER_LOCK.read_bytes()]
-    for file in (file for package in ours for file in _files(package)):
+    for file in _files(LAMBDAS, "*.py"):
         recipe += [str(file.relative_to(LAMBDAS)).encode(), file.read_bytes()]
 
     def fill(work: Path) -> None:
-        _copy(packages, work)
-        for package in ours:
-            _copy(package, work / package.name)
+        _copy(_files(packages), packages, work)
+        _copy(_files(LAMBDAS, "*.py"), LAMBDAS, work / LAMBDAS.name)
         _compile(work)
 
-    _copy(_made_once(_ASSET_CACHE, recipe, fill), target, bytecode=True)
+    made = _made_once(_ASSET_CACHE, recipe, fill)
+    _copy(_files(made, bytecode=True), made, target)
 
 
 def _installed_packages() -> Path:
@@ -172,17 +171,17 @@ def _prune(packages: Path) -> None:
             file.unlink()
 
 
-def _copy(source: Path, target: Path, *, bytecode: bool = False) -> None:
+def _copy(files: Iterable[Path], source: Path, target: Path) -> None:
     """Copy a tree's files, readable to all whatever the umask here: Lambda runs them as another user."""
-    for file in _files(source, bytecode=bytecode):
+    for file in files:
         copy = target / file.relative_to(source)
         copy.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(file, copy)
         copy.chmod(0o644)
 
 
-def _files(folder: Path, *, bytecode: bool = False) -> Iterator[Path]:
+def _files(folder: Path, pattern: str = "*", *, bytecode: bool = False) -> Iterator[Path]:
     """All files in order; what a Python here has compiled is none of them."""
-    for file in sorted(folder.rglob("*")):
+    for file in sorted(folder.rglob(pattern)):
         if file.is_file() and (bytecode or "__pycache__" not in file.parts):
             yield file

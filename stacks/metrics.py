@@ -1,4 +1,4 @@
-"""What the functions count (`handlers/shared/observability.py`), as alarms and dashboards ask for it."""
+"""What the functions count (`lambdas/services/observability.py`), as alarms and dashboards ask for it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from constructs import Construct
 
 NAMESPACE = "Sealpoint"
 
-# As `remediation.vocabulary.Outcome` has them; a test holds the two together.
+# As `lambdas.domain.vocabulary.Outcome` has them; a test holds the two together.
 OUTCOMES = (
     "ENCRYPTED", "ALREADY_ENCRYPTED", "EXEMPT", "OBSERVED", "DENIED", "EXPIRED", "SUPERSEDED", "GONE",
     "UNSUPPORTED", "ROLLED_BACK", "FAILED", "BACKED_OUT",

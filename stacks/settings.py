@@ -59,7 +59,7 @@ DEFAULTS: Mapping[str, Any] = {
     "tags": {},
 }
 
-# As `remediation.vocabulary.Surface` has them; a test holds the two together.
+# As `lambdas.domain.vocabulary.Surface` has them; a test holds the two together.
 VOLUME = "instance-volume"
 SURFACES = (VOLUME, "core-dump", "data-capture", "async-output")
 ARCHITECTURES = ("arm64", "x86_64")

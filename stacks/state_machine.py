@@ -1,6 +1,6 @@
 """What the state machines are made of: steps done by functions, their retries, and waiting.
 
-The error words are the exception classes in `lambdas/remediation/errors.py`.
+The error words are the exception classes in `lambdas/domain/errors.py`.
 """
 
 # pyright: reportArgumentType=false

@@ -3,7 +3,7 @@
 The machine holds the order, the waiting, the retries and the catches; the functions do the work. It keeps
 no variables: what every step needs (who am I, for which endpoint) is in the execution's own context, and
 what one step tells the next is that step's output. The error words are the exception classes in
-`lambdas/remediation/errors.py`.
+`lambdas/domain/errors.py`.
 """
 
 # pyright: reportArgumentType=false

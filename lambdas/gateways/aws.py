@@ -12,7 +12,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 from botocore.session import Session
 
-from remediation.errors import RequestRefused, ServiceUnavailable, Throttled
+from lambdas.domain.errors import RequestRefused, ServiceUnavailable, Throttled
 
 # Mode and attempts are explicit because boto3's defaults changed between releases (DESIGN §4.16). The state
 # machine retries on top of this, with longer pauses than a Lambda should spend waiting.

@@ -8,7 +8,7 @@ from datetime import timedelta
 from functools import cache
 from typing import Any
 
-from remediation.route import Rules, read_rules
+from lambdas.domain.approval.routes import Rules, read_rules
 
 
 class SettingMissing(Exception):

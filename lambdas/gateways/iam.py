@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from gateways import aws
-from gateways.aws import pages, translated
+from lambdas.gateways import aws
+from lambdas.gateways.aws import pages, translated
 
 if TYPE_CHECKING:
     from mypy_boto3_iam import IAMClient

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from gateways import aws
-from gateways.aws import error_code, translated
+from lambdas.gateways import aws
+from lambdas.gateways.aws import error_code, translated
 
 if TYPE_CHECKING:
     from mypy_boto3_kms import KMSClient

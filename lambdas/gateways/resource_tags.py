@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from gateways import aws
-from gateways.aws import pages, translated
+from lambdas.gateways import aws
+from lambdas.gateways.aws import pages, translated
 
 if TYPE_CHECKING:
     from mypy_boto3_resourcegroupstaggingapi import ResourceGroupsTaggingAPIClient

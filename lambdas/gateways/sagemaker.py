@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from gateways import aws
-from gateways.aws import CLIENT_CONFIG, SINGLE_ATTEMPT, error_code, error_message, pages, translated
-from remediation.errors import EncryptionUnsupported, EndpointBusy, EndpointConfigNotFound, EndpointGone
-from remediation.twin import ConfigRequest
+from lambdas.domain.encryption.twin import ConfigRequest
+from lambdas.domain.errors import EncryptionUnsupported, EndpointBusy, EndpointConfigNotFound, EndpointGone
+from lambdas.gateways import aws
+from lambdas.gateways.aws import CLIENT_CONFIG, SINGLE_ATTEMPT, error_code, error_message, pages, translated
 
 if TYPE_CHECKING:
     from mypy_boto3_sagemaker import SageMakerClient

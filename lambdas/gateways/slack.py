@@ -13,12 +13,7 @@ from typing import Any
 
 from aws_lambda_powertools import Logger
 
-from gateways import slack_web_api
-from gateways.environment import required
-from gateways.secrets import SlackSecret
-from gateways.slack_web_api import SLACK_URL, Answer, NoAnswer
-from remediation.card import Message
-from remediation.errors import (
+from lambdas.domain.errors import (
     MessageGone,
     ModalChanged,
     NoSuchUser,
@@ -26,7 +21,12 @@ from remediation.errors import (
     RequestRefused,
     SlackUnavailable,
 )
-from remediation.record import Approval
+from lambdas.domain.messages.card import Message
+from lambdas.domain.record import Approval
+from lambdas.gateways import slack_web_api
+from lambdas.gateways.environment import required
+from lambdas.gateways.slack_secret import SlackSecret
+from lambdas.gateways.slack_web_api import SLACK_URL, Answer, NoAnswer
 
 logger = Logger(child=True)
 

@@ -1,1 +1,1 @@
-"""One file per Lambda function: take the event apart, call the domain, say what happened."""
+"""One file per Lambda function: take the event apart, call a service, return what the workflow needs."""

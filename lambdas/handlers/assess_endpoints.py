@@ -9,20 +9,20 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
-from gateways.digests import digests
-from gateways.environment import required_share, rules
-from gateways.pace import Paces
-from gateways.records import records
-from gateways.sagemaker import sagemaker, sagemaker_tried_once
-from gateways.survey import Look, Survey
-from handlers.shared.observability import count_error, logger, step
-from handlers.shared.planning import assessor, planned, required_surfaces
-from remediation.assessment import exemption
-from remediation.digest import finding_key, remediation_id
-from remediation.errors import RemediationError, Throttled
-from remediation.record import Finding
-from remediation.sweep import Seen, is_covered, is_to_be_asked_about
-from remediation.vocabulary import Verdict
+from lambdas.domain.encryption.assessment import exemption
+from lambdas.domain.errors import RemediationError, Throttled
+from lambdas.domain.record import Finding
+from lambdas.domain.sweep.coverage import Seen, is_covered, is_to_be_asked_about
+from lambdas.domain.sweep.digest import finding_key, remediation_id
+from lambdas.domain.vocabulary import Verdict
+from lambdas.gateways.environment import required_share, rules
+from lambdas.gateways.rate_limit import Paces
+from lambdas.gateways.records.digests import digests
+from lambdas.gateways.records.records import records
+from lambdas.gateways.sagemaker import sagemaker, sagemaker_tried_once
+from lambdas.services.observability import count_error, logger, step
+from lambdas.services.planning import assessor, planned, required_surfaces
+from lambdas.services.survey import Look, Survey
 
 # Under throttling, one endpoint alone takes minutes to give up: what was seen is kept before time is up.
 _LOOK_FOR_SECONDS = 600

@@ -8,15 +8,20 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from gateways.environment import required, required_seconds
-from gateways.records import records
-from gateways.sagemaker import sagemaker
-from gateways.turns import turns
-from handlers.shared import telling
-from handlers.shared.observability import logger, step
-from remediation.errors import DeadlinePassed
-from remediation.progress import LONGEST_QUEUE, acceptable_starts, judge_readiness, queue_seconds
-from remediation.record import Remediation, from_iso, happened, iso, required_fact
+from lambdas.domain.encryption.progress import (
+    LONGEST_QUEUE,
+    acceptable_starts,
+    judge_readiness,
+    queue_seconds,
+)
+from lambdas.domain.errors import DeadlinePassed
+from lambdas.domain.record import Remediation, from_iso, happened, iso, required_fact
+from lambdas.gateways.environment import required, required_seconds
+from lambdas.gateways.records.records import records
+from lambdas.gateways.records.update_slots import turns
+from lambdas.gateways.sagemaker import sagemaker
+from lambdas.services import notifications
+from lambdas.services.observability import logger, step
 
 # An update that is still under way after this lost its execution: the next one doesn't wait for it.
 _LEASE_MARGIN = timedelta(hours=1)
@@ -78,4 +83,4 @@ def _show(remediation: Remediation, seen: str) -> None:
     if seen != remediation.get("progressSeen"):
         records().note(remediation["remediationId"], {"progressSeen": seen})
         if "backsOut" not in remediation:
-            telling.show(remediation["remediationId"])
+            notifications.show(remediation["remediationId"])

@@ -5,13 +5,13 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from gateways.environment import required_seconds
-from gateways.records import records
-from gateways.sagemaker import sagemaker
-from handlers.shared.observability import logger, step
-from remediation import backout
-from remediation.errors import EndpointChanged
-from remediation.record import Claim, iso
+from lambdas.domain import backout
+from lambdas.domain.errors import EndpointChanged
+from lambdas.domain.record import Claim, iso
+from lambdas.gateways.environment import required_seconds
+from lambdas.gateways.records.records import records
+from lambdas.gateways.sagemaker import sagemaker
+from lambdas.services.observability import logger, step
 
 # Beyond the deadlines, what the workflow may still need: a busy endpoint, retries, closing.
 _LEASE_MARGIN = timedelta(hours=6)

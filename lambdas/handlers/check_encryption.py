@@ -6,21 +6,21 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from gateways.environment import required, required_seconds, rules
-from gateways.records import records
-from gateways.sagemaker import sagemaker
-from gateways.workflow import workflow
-from handlers.shared.observability import count, logger, step
-from handlers.shared.planning import assessor, planned, required_surfaces
-from remediation import assessment
-from remediation.approval import still_denied
-from remediation.errors import InvalidInput, NotYetConsistent
-from remediation.plan import DecisionFacts, surface_entries
-from remediation.progress import LONGEST_QUEUE, config_in_charge, is_target_told
-from remediation.provenance import managed_by
-from remediation.record import Claim, Remediation, happened, iso, start_record
-from remediation.route import Mode
-from remediation.vocabulary import ApprovalStatus, Outcome, Verdict
+from lambdas.domain.approval.decision import still_denied
+from lambdas.domain.approval.routes import Mode
+from lambdas.domain.encryption import assessment
+from lambdas.domain.encryption.plan import DecisionFacts, surface_entries
+from lambdas.domain.encryption.progress import LONGEST_QUEUE, config_in_charge, is_target_told
+from lambdas.domain.encryption.provenance import managed_by
+from lambdas.domain.errors import InvalidInput, NotYetConsistent
+from lambdas.domain.record import Claim, Remediation, happened, iso, start_record
+from lambdas.domain.vocabulary import ApprovalStatus, Outcome, Verdict
+from lambdas.gateways.environment import required, required_seconds, rules
+from lambdas.gateways.records.records import records
+from lambdas.gateways.sagemaker import sagemaker
+from lambdas.gateways.step_functions import workflow
+from lambdas.services.observability import count, logger, step
+from lambdas.services.planning import assessor, planned, required_surfaces
 
 # Beyond the deadlines, what the workflow may still need: a busy endpoint, retries, closing.
 _LEASE_MARGIN = timedelta(hours=6)

@@ -6,26 +6,26 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from gateways.environment import optional_list, required, required_list, rules
-from gateways.iam import iam
-from gateways.kms import kms
-from gateways.records import records
-from gateways.sagemaker import sagemaker
-from handlers.shared.observability import logger, step
-from remediation import feasibility
-from remediation.approval import wait_seconds
-from remediation.errors import KeyUnusable, RequestRefused
-from remediation.key_policy import (
+from lambdas.domain.approval.decision import wait_seconds
+from lambdas.domain.encryption import feasibility
+from lambdas.domain.encryption.key_policy import (
     KeyAccess,
     Use,
     judge_key_policy,
     judge_simulation,
     simulation_context,
 )
-from remediation.plan import paths_to_change, without_changes
-from remediation.record import Remediation, happened, required_fact
-from remediation.twin import plan_hash, twin_name
-from remediation.vocabulary import Surface
+from lambdas.domain.encryption.plan import paths_to_change, without_changes
+from lambdas.domain.encryption.twin import plan_hash, twin_name
+from lambdas.domain.errors import KeyUnusable, RequestRefused
+from lambdas.domain.record import Remediation, happened, required_fact
+from lambdas.domain.vocabulary import Surface
+from lambdas.gateways.environment import optional_list, required, required_list, rules
+from lambdas.gateways.iam import iam
+from lambdas.gateways.kms import kms
+from lambdas.gateways.records.records import records
+from lambdas.gateways.sagemaker import sagemaker
+from lambdas.services.observability import logger, step
 
 
 @step

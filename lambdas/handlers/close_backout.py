@@ -5,15 +5,15 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from gateways.records import records
-from gateways.sagemaker import sagemaker
-from handlers.shared.observability import count, logger, step
-from handlers.shared.telling import tell_ending
-from remediation.assessment import EXEMPT_REASON_TAG, EXEMPT_UNTIL_TAG
-from remediation.closing import ending
-from remediation.progress import uses
-from remediation.record import Remediation, happened, iso, salvaged_record
-from remediation.vocabulary import Outcome
+from lambdas.domain.closing import ending
+from lambdas.domain.encryption.assessment import EXEMPT_REASON_TAG, EXEMPT_UNTIL_TAG
+from lambdas.domain.encryption.progress import uses
+from lambdas.domain.record import Remediation, happened, iso, salvaged_record
+from lambdas.domain.vocabulary import Outcome
+from lambdas.gateways.records.records import records
+from lambdas.gateways.sagemaker import sagemaker
+from lambdas.services.notifications import tell_ending
+from lambdas.services.observability import count, logger, step
 
 _OUTPUT = ("outcome", "endpointName", "remediationId", "backsOut", "reason", "restoredConfigName")
 

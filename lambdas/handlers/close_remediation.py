@@ -5,19 +5,19 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from gateways.digests import digests
-from gateways.environment import required, required_days
-from gateways.records import records
-from gateways.turns import turns
-from gateways.workflow import workflow
-from handlers.shared.observability import count, logger, measure, step
-from handlers.shared.telling import post_ending, tell_ending
-from remediation import card
-from remediation.approval import decision_entry, decision_facts, denial_of
-from remediation.closing import ending
-from remediation.errors import SlackUnavailable
-from remediation.record import Approval, Remediation, from_iso, happened, iso, salvaged_record
-from remediation.vocabulary import ApprovalStatus, Outcome
+from lambdas.domain.approval.decision import decision_entry, decision_facts, denial_of
+from lambdas.domain.closing import ending
+from lambdas.domain.errors import SlackUnavailable
+from lambdas.domain.messages import card
+from lambdas.domain.record import Approval, Remediation, from_iso, happened, iso, salvaged_record
+from lambdas.domain.vocabulary import ApprovalStatus, Outcome
+from lambdas.gateways.environment import required, required_days
+from lambdas.gateways.records.digests import digests
+from lambdas.gateways.records.records import records
+from lambdas.gateways.records.update_slots import turns
+from lambdas.gateways.step_functions import workflow
+from lambdas.services.notifications import post_ending, tell_ending
+from lambdas.services.observability import count, logger, measure, step
 
 # The state machine's output (DESIGN §6)
 _OUTPUT = (

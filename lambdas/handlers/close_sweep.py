@@ -5,14 +5,14 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from gateways.digests import digests
-from gateways.environment import required, rules
-from gateways.slack import patient_slack
-from handlers.shared.observability import count, gauge, logger, step
-from remediation.closing import error_in_words
-from remediation.slack_text import Message
-from remediation.sweep import add_up, incomplete
-from remediation.vocabulary import Verdict
+from lambdas.domain.closing import error_in_words
+from lambdas.domain.messages.blocks import Message
+from lambdas.domain.sweep.coverage import add_up, incomplete
+from lambdas.domain.vocabulary import Verdict
+from lambdas.gateways.environment import required, rules
+from lambdas.gateways.records.digests import digests
+from lambdas.gateways.slack import patient_slack
+from lambdas.services.observability import count, gauge, logger, step
 
 
 @step

@@ -6,21 +6,21 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from gateways.environment import required
-from gateways.records import records
-from gateways.sagemaker import sagemaker
-from handlers.shared.observability import logger, step
-from remediation import twin
-from remediation.approval import require_approved
-from remediation.errors import (
+from lambdas.domain.approval.decision import require_approved
+from lambdas.domain.encryption import twin
+from lambdas.domain.encryption.plan import paths_to_change
+from lambdas.domain.errors import (
     EndpointChanged,
     EndpointConfigNotFound,
     EndpointGone,
     NotYetConsistent,
     TwinMismatch,
 )
-from remediation.plan import paths_to_change
-from remediation.record import happened, iso, required_fact
+from lambdas.domain.record import happened, iso, required_fact
+from lambdas.gateways.environment import required
+from lambdas.gateways.records.records import records
+from lambdas.gateways.sagemaker import sagemaker
+from lambdas.services.observability import logger, step
 
 
 @step

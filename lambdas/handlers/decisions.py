@@ -10,11 +10,7 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
-from gateways.records import records
-from handlers.shared import telling
-from handlers.shared.deciding import decide
-from handlers.shared.observability import count_error, logger
-from remediation.approval import (
+from lambdas.domain.approval.decision import (
     ASK_AGAIN_DAYS,
     DECISIONS,
     ONE_IS_ON_RECORD,
@@ -22,9 +18,13 @@ from remediation.approval import (
     Answer,
     Wish,
 )
-from remediation.click import MalformedRequest, body_text
-from remediation.errors import RemediationError
-from remediation.vocabulary import ApprovalStatus
+from lambdas.domain.errors import RemediationError
+from lambdas.domain.messages.interactions import MalformedRequest, body_text
+from lambdas.domain.vocabulary import ApprovalStatus
+from lambdas.gateways.records.records import records
+from lambdas.services import notifications
+from lambdas.services.decisions import decide
+from lambdas.services.observability import count_error, logger
 
 _STATUS = {Answer.DECIDE: 200, Answer.REPEAT: 200, Answer.REFUSE: 409, Answer.ASK_REASON: 422}
 
@@ -51,7 +51,7 @@ def _handle(event: dict[str, Any], now: datetime) -> dict[str, Any]:
     logger.append_keys(remediation_id=remediation_id)
     # IAM said already that the principal may decide: the route is theirs to call
     decided = decide(approval, wish, now, is_approver=lambda _: True)
-    telling.show(remediation_id)
+    notifications.show(remediation_id)
     status = decided.approval["status"] if decided.approval else approval["status"]
     said = decided.tell or _said(wish, status)
     return _answer(_STATUS[decided.ruling.answer], decided.ruling.answer, said, status)

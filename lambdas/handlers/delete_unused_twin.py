@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from gateways.records import records
-from gateways.sagemaker import sagemaker
-from handlers.shared.observability import logger, step
-from remediation.progress import uses
-from remediation.record import Remediation, from_iso, happened, iso
+from lambdas.domain.encryption.progress import uses
+from lambdas.domain.record import Remediation, from_iso, happened, iso
+from lambdas.gateways.records.records import records
+from lambdas.gateways.sagemaker import sagemaker
+from lambdas.services.observability import logger, step
 
 # How far SageMaker's clock and ours may be apart.
 _CLOCK_SKEW = timedelta(minutes=2)

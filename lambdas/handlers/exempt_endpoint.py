@@ -5,14 +5,14 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from gateways.environment import required_days
-from gateways.records import records
-from gateways.sagemaker import sagemaker
-from handlers.shared.observability import step
-from remediation import backout
-from remediation.assessment import EXEMPT_UNTIL_TAG
-from remediation.errors import EndpointGone
-from remediation.record import happened
+from lambdas.domain import backout
+from lambdas.domain.encryption.assessment import EXEMPT_UNTIL_TAG
+from lambdas.domain.errors import EndpointGone
+from lambdas.domain.record import happened
+from lambdas.gateways.environment import required_days
+from lambdas.gateways.records.records import records
+from lambdas.gateways.sagemaker import sagemaker
+from lambdas.services.observability import step
 
 
 @step

@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from gateways.digests import digests
-from gateways.environment import required_share
-from gateways.pace import Paces
-from gateways.sagemaker import sagemaker_tried_once
-from handlers.shared.observability import logger, step
+from lambdas.gateways.environment import required_share
+from lambdas.gateways.rate_limit import Paces
+from lambdas.gateways.records.digests import digests
+from lambdas.gateways.sagemaker import sagemaker_tried_once
+from lambdas.services.observability import logger, step
 
 # A thousand names fit well into the 256 KB that a state may hand on, and ten calls into a function's time.
 _PAGES = 10

@@ -6,16 +6,23 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from gateways.environment import required, required_list, required_seconds
-from gateways.records import records
-from gateways.sagemaker import sagemaker
-from handlers.shared import telling
-from handlers.shared.observability import logger, step
-from remediation.plan import paths_to_change
-from remediation.progress import Ended, Wait, course_of, judge_update, live_capture_problem, progress_words
-from remediation.record import Remediation, from_iso, happened, required_fact
-from remediation.twin import keys_missing
-from remediation.vocabulary import Outcome, Surface
+from lambdas.domain.encryption.plan import paths_to_change
+from lambdas.domain.encryption.progress import (
+    Ended,
+    Wait,
+    course_of,
+    judge_update,
+    live_capture_problem,
+    progress_words,
+)
+from lambdas.domain.encryption.twin import keys_missing
+from lambdas.domain.record import Remediation, from_iso, happened, required_fact
+from lambdas.domain.vocabulary import Outcome, Surface
+from lambdas.gateways.environment import required, required_list, required_seconds
+from lambdas.gateways.records.records import records
+from lambdas.gateways.sagemaker import sagemaker
+from lambdas.services import notifications
+from lambdas.services.observability import logger, step
 
 _CAPTURE_KEY = ("DataCaptureConfig", "KmsKeyId")
 
@@ -60,7 +67,7 @@ def _show_progress(record: Remediation, endpoint: Mapping[str, Any] | None, now:
     record = records().note(record["remediationId"], {"progressSeen": seen}, entry)
     if original := record.get("backsOut"):
         records().note(original, {"backoutProgress": seen})
-    telling.show(original or record["remediationId"])
+    notifications.show(original or record["remediationId"])
 
 
 def _verified(record: Remediation, endpoint: Mapping[str, Any]) -> tuple[Ended, dict[str, Any]]:

@@ -5,16 +5,16 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from gateways.environment import rules
-from gateways.records import records
-from gateways.slack import Slack, slack_secret
-from handlers.shared.observability import count, count_error, logger, step
-from remediation import thread
-from remediation.approval import is_last_reminder, wait_seconds
-from remediation.errors import RemediationError
-from remediation.record import Approval, Remediation, from_iso, iso
-from remediation.route import Route
-from remediation.vocabulary import ApprovalStatus
+from lambdas.domain.approval.decision import is_last_reminder, wait_seconds
+from lambdas.domain.approval.routes import Route
+from lambdas.domain.errors import RemediationError
+from lambdas.domain.messages import thread
+from lambdas.domain.record import Approval, Remediation, from_iso, iso
+from lambdas.domain.vocabulary import ApprovalStatus
+from lambdas.gateways.environment import rules
+from lambdas.gateways.records.records import records
+from lambdas.gateways.slack import Slack, slack_secret
+from lambdas.services.observability import count, count_error, logger, step
 
 
 @step

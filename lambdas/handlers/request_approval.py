@@ -8,19 +8,19 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from gateways.digests import digests
-from gateways.environment import rules
-from gateways.records import records
-from gateways.slack import Slack, patient_slack
-from gateways.workflow import workflow
-from handlers.shared.observability import count, logger, step
-from remediation import card
-from remediation.approval import decision_entry, decision_facts, new_approval_id, status_at_first
-from remediation.errors import InvalidInput, RemediationError
-from remediation.person import email_of
-from remediation.record import Approval, Remediation, happened, iso, required_fact
-from remediation.route import Mode, Route
-from remediation.vocabulary import ApprovalStatus, Outcome
+from lambdas.domain.approval.decision import decision_entry, decision_facts, new_approval_id, status_at_first
+from lambdas.domain.approval.people import email_of
+from lambdas.domain.approval.routes import Mode, Route
+from lambdas.domain.errors import InvalidInput, RemediationError
+from lambdas.domain.messages import card
+from lambdas.domain.record import Approval, Remediation, happened, iso, required_fact
+from lambdas.domain.vocabulary import ApprovalStatus, Outcome
+from lambdas.gateways.environment import rules
+from lambdas.gateways.records.digests import digests
+from lambdas.gateways.records.records import records
+from lambdas.gateways.slack import Slack, patient_slack
+from lambdas.gateways.step_functions import workflow
+from lambdas.services.observability import count, logger, step
 
 
 @step

@@ -5,12 +5,12 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from gateways.records import records
-from gateways.sagemaker import sagemaker
-from handlers.shared.observability import logger, step
-from remediation import twin
-from remediation.errors import EndpointConfigNotFound, InvalidInput, TwinMismatch
-from remediation.record import happened, required_fact
+from lambdas.domain.encryption import twin
+from lambdas.domain.errors import EndpointConfigNotFound, InvalidInput, TwinMismatch
+from lambdas.domain.record import happened, required_fact
+from lambdas.gateways.records.records import records
+from lambdas.gateways.sagemaker import sagemaker
+from lambdas.services.observability import logger, step
 
 
 @step

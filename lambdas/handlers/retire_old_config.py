@@ -10,16 +10,16 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from gateways.environment import required
-from gateways.records import records
-from gateways.sagemaker import sagemaker
-from gateways.slack import patient_slack
-from handlers.shared.observability import count, logger, step
-from remediation import card
-from remediation.progress import uses
-from remediation.record import Remediation, from_iso, happened, iso, required_fact
-from remediation.twin import as_request, compare
-from remediation.vocabulary import Outcome
+from lambdas.domain.encryption.progress import uses
+from lambdas.domain.encryption.twin import as_request, compare
+from lambdas.domain.messages import card
+from lambdas.domain.record import Remediation, from_iso, happened, iso, required_fact
+from lambdas.domain.vocabulary import Outcome
+from lambdas.gateways.environment import required
+from lambdas.gateways.records.records import records
+from lambdas.gateways.sagemaker import sagemaker
+from lambdas.gateways.slack import patient_slack
+from lambdas.services.observability import count, logger, step
 
 # How far SageMaker's clock and ours may be apart.
 _CLOCK_SKEW = timedelta(minutes=2)

@@ -5,15 +5,12 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
-from gateways.digests import digests
-from gateways.environment import rules
-from gateways.records import records
-from gateways.slack import Slack, patient_slack
-from handlers.shared.digesting import fingerprint_of, read, rewrite
-from handlers.shared.observability import count_error, logger, step
-from remediation import digest_card
-from remediation.approval import is_last_reminder
-from remediation.digest import (
+from lambdas.domain.approval.decision import is_last_reminder
+from lambdas.domain.approval.routes import Route
+from lambdas.domain.errors import MessageGone, RemediationError, RequestRefused
+from lambdas.domain.messages import digest_card
+from lambdas.domain.record import Digest, Finding, from_iso, iso
+from lambdas.domain.sweep.digest import (
     Stage,
     finding_key,
     is_over,
@@ -23,9 +20,12 @@ from remediation.digest import (
     stage,
     stages,
 )
-from remediation.errors import MessageGone, RemediationError, RequestRefused
-from remediation.record import Digest, Finding, from_iso, iso
-from remediation.route import Route
+from lambdas.gateways.environment import rules
+from lambdas.gateways.records.digests import digests
+from lambdas.gateways.records.records import records
+from lambdas.gateways.slack import Slack, patient_slack
+from lambdas.services.digest_cards import fingerprint_of, read, rewrite
+from lambdas.services.observability import count_error, logger, step
 
 _SURELY_CHECKED = timedelta(hours=1)
 

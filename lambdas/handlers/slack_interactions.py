@@ -11,18 +11,13 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
-from gateways.environment import required, rules
-from gateways.records import records
-from gateways.slack import Slack, is_from_slack, slack_secret
-from gateways.workflow import workflow
-from handlers.shared import reviewing
-from handlers.shared.approvers import is_approver
-from handlers.shared.deciding import Decided, decide
-from handlers.shared.observability import count, count_error, logger
-from handlers.shared.telling import announce_broken_glass
-from remediation import backout, card, modal
-from remediation.approval import DECISIONS, Answer, Wish
-from remediation.click import (
+from lambdas.domain import backout
+from lambdas.domain.approval.decision import DECISIONS, Answer, Wish
+from lambdas.domain.approval.routes import Route
+from lambdas.domain.errors import RemediationError
+from lambdas.domain.messages import card, modals
+from lambdas.domain.messages.blocks import Message
+from lambdas.domain.messages.interactions import (
     Click,
     Interaction,
     MalformedRequest,
@@ -35,15 +30,21 @@ from remediation.click import (
     header,
     parse,
 )
-from remediation.errors import RemediationError
-from remediation.record import Approval, happened, iso
-from remediation.route import Route
-from remediation.slack_text import Message
-from remediation.vocabulary import ApprovalStatus
+from lambdas.domain.record import Approval, happened, iso
+from lambdas.domain.vocabulary import ApprovalStatus
+from lambdas.gateways.environment import required, rules
+from lambdas.gateways.records.records import records
+from lambdas.gateways.slack import Slack, is_from_slack, slack_secret
+from lambdas.gateways.step_functions import workflow
+from lambdas.services import digest_review
+from lambdas.services.approvers import is_approver
+from lambdas.services.decisions import Decided, decide
+from lambdas.services.notifications import announce_broken_glass
+from lambdas.services.observability import count, count_error, logger
 
 # Of the three seconds, what one call to Slack may take: the decision counts, the card can catch up.
 _SLACK_TIMEOUT_SECONDS = 1
-_SUBMITTED = {modal.DENY: ApprovalStatus.DENIED, modal.BREAK_GLASS: ApprovalStatus.APPROVED}
+_SUBMITTED = {modals.DENY: ApprovalStatus.DENIED, modals.BREAK_GLASS: ApprovalStatus.APPROVED}
 
 
 @logger.inject_lambda_context(clear_state=True)
@@ -84,11 +85,11 @@ def _carry_out(interaction: Interaction | None, now: datetime) -> dict[str, Any]
         case Submission() as submission:
             return _submit(submission, now)
         case Review() as review:
-            reviewing.open_list(review, _slack())
+            digest_review.open_list(review, _slack())
         case PageTurn() as turn:
-            reviewing.turn_page(turn, _slack())
+            digest_review.turn_page(turn, _slack())
         case PageSubmission() as submitted:
-            return _in_modal(reviewing.submit(submitted, now, _slack()))
+            return _in_modal(digest_review.submit(submitted, now, _slack()))
         case Ping():
             return _answer(200, "pong")
         case None:  # a click that decides nothing
@@ -108,7 +109,7 @@ def _decide(click: Click, now: datetime) -> None:
     decided = decide(approval, wish, now, is_approver=may_decide)
     if decided.ruling.answer is Answer.ASK_REASON and decided.approval and decided.remediation:
         denies = wish.decision is ApprovalStatus.DENIED
-        view = (modal.deny if denies else modal.break_glass)(
+        view = (modals.deny if denies else modals.break_glass)(
             click.approval_id, decided.remediation["endpointName"]
         )
         slack.open_modal(click.trigger_id, view)
@@ -125,9 +126,9 @@ def _submit(submission: Submission, now: datetime) -> dict[str, Any]:
     wish = Wish(
         _SUBMITTED[submission.callback_id],
         submission.user_id,
-        reason=submission.values.get(modal.REASON_BLOCK, "").strip(),
-        ask_again=submission.values.get(modal.ASK_AGAIN_BLOCK, ""),
-        break_glass=submission.callback_id == modal.BREAK_GLASS,
+        reason=submission.values.get(modals.REASON_BLOCK, "").strip(),
+        ask_again=submission.values.get(modals.ASK_AGAIN_BLOCK, ""),
+        break_glass=submission.callback_id == modals.BREAK_GLASS,
     )
     decided = decide(
         approval,
@@ -139,7 +140,7 @@ def _submit(submission: Submission, now: datetime) -> dict[str, Any]:
         ),
     )
     if decided.ruling.answer is Answer.ASK_REASON:
-        return _in_modal({"response_action": "errors", "errors": {modal.REASON_BLOCK: decided.tell}})
+        return _in_modal({"response_action": "errors", "errors": {modals.REASON_BLOCK: decided.tell}})
     _show_current(decided, slack)
     if decided.remediation and decided.approval:
         try:
@@ -147,7 +148,7 @@ def _submit(submission: Submission, now: datetime) -> dict[str, Any]:
         except RemediationError as error:  # the workflow's steps announce it then
             logger.warning("glass_not_announced", error_word=type(error).__name__)
     if decided.tell:
-        return _in_modal({"response_action": "update", "view": modal.explanation(decided.tell)})
+        return _in_modal({"response_action": "update", "view": modals.explanation(decided.tell)})
     return _answer(200, "")
 
 

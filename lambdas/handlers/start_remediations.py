@@ -10,14 +10,14 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from gateways.digests import digests
-from gateways.environment import required, required_share, rules
-from gateways.pace import QUOTAS
-from gateways.workflow import workflow
-from handlers.shared.observability import logger, step
-from remediation.digest import LARGEST, digest_id, new_digest
-from remediation.record import Finding, iso
-from remediation.sweep import add_up
+from lambdas.domain.record import Finding, iso
+from lambdas.domain.sweep.coverage import add_up
+from lambdas.domain.sweep.digest import LARGEST, digest_id, new_digest
+from lambdas.gateways.environment import required, required_share, rules
+from lambdas.gateways.rate_limit import QUOTAS
+from lambdas.gateways.records.digests import digests
+from lambdas.gateways.step_functions import workflow
+from lambdas.services.observability import logger, step
 
 _AT_ONCE = 50  # executions in one invocation: none of them posts anything
 # Slack takes about one message a second in a channel (https://docs.slack.dev/apis/web-api/rate-limits), and

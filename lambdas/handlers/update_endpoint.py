@@ -5,13 +5,19 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from gateways.records import records
-from gateways.sagemaker import sagemaker_tried_once
-from handlers.shared.observability import logger, step
-from remediation.errors import RemediationError, ServiceUnavailable
-from remediation.progress import BeforeUpdate, Course, course_of, failure_reason, judge_before_update
-from remediation.record import Remediation, happened, iso
-from remediation.update_options import KEEP_EVERYTHING
+from lambdas.domain.encryption.progress import (
+    BeforeUpdate,
+    Course,
+    course_of,
+    failure_reason,
+    judge_before_update,
+)
+from lambdas.domain.encryption.update_options import KEEP_EVERYTHING
+from lambdas.domain.errors import RemediationError, ServiceUnavailable
+from lambdas.domain.record import Remediation, happened, iso
+from lambdas.gateways.records.records import records
+from lambdas.gateways.sagemaker import sagemaker_tried_once
+from lambdas.services.observability import logger, step
 
 
 @step

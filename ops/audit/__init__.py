@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from rich.console import Console
 from rich.markup import escape
 
+from lambdas.domain.vocabulary import Surface, Verdict
 from ops import deployment as settings
 from ops.audit import formats
 from ops.audit.collect import CONCURRENCY, Plan, collect
@@ -17,7 +18,6 @@ from ops.audit.progress import Bars
 from ops.audit.report import as_report
 from ops.audit.result import Audit
 from ops.deployment import Deployment, NotDeployed
-from remediation.vocabulary import Surface, Verdict
 
 # What the caller has to be allowed. The first three are the audit; what one of the others would have told is
 # named as missing.

@@ -10,18 +10,18 @@ from typing import Protocol
 
 from botocore.config import Config
 
-from gateways.assessor import Assessor
-from gateways.aws import SINGLE_ATTEMPT
-from gateways.kms import Kms
-from gateways.pace import Paces
-from gateways.resource_tags import ResourceTags
-from gateways.sagemaker import SageMaker
-from gateways.survey import Survey
+from lambdas.domain.errors import RemediationError
+from lambdas.domain.sweep.audit import AuditedEndpoint, sharing, worst_first
+from lambdas.domain.vocabulary import Surface
+from lambdas.gateways.aws import SINGLE_ATTEMPT
+from lambdas.gateways.kms import Kms
+from lambdas.gateways.rate_limit import Paces
+from lambdas.gateways.resource_tags import ResourceTags
+from lambdas.gateways.sagemaker import SageMaker
+from lambdas.services.assessor import Assessor
+from lambdas.services.survey import Survey
 from ops.audit.result import Audit, LatestRemediation, Problem
 from ops.deployment import Deployment, NotDeployed
-from remediation.audit import AuditedEndpoint, sharing, worst_first
-from remediation.errors import RemediationError
-from remediation.vocabulary import Surface
 
 # Enough that the quotas set the pace even where a call takes half a second; more get into each other's way.
 CONCURRENCY = 6

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from remediation.vocabulary import Surface
+from lambdas.domain.vocabulary import Surface
 
 
 @dataclass(frozen=True, slots=True)

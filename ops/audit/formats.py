@@ -12,13 +12,13 @@ from typing import Any
 from rich.markup import escape
 from rich.table import Table
 
+from lambdas.domain.encryption.assessment import SurfaceAssessment
+from lambdas.domain.record import iso
+from lambdas.domain.sweep.audit import AuditedEndpoint
+from lambdas.domain.vocabulary import Verdict
 from ops.audit.controls import concerned
 from ops.audit.result import Audit
 from ops.spreadsheet import harmless
-from remediation.assessment import SurfaceAssessment
-from remediation.audit import AuditedEndpoint
-from remediation.record import iso
-from remediation.vocabulary import Verdict
 
 FORMATS = ("table", "json", "csv", "html")
 

@@ -6,13 +6,13 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 
+from lambdas.domain.encryption.assessment import SurfaceAssessment
+from lambdas.domain.sweep.audit import AuditedEndpoint
+from lambdas.domain.vocabulary import Surface, Verdict
 from ops.audit.controls import CONTROLS
 from ops.audit.formats import age, open_surfaces, owners, remediation_words, surface_words
 from ops.audit.result import Audit
 from ops.html import page, table, table_of
-from remediation.assessment import SurfaceAssessment
-from remediation.audit import AuditedEndpoint
-from remediation.vocabulary import Surface, Verdict
 
 _TITLE = "Encryption at rest of SageMaker endpoints"
 _STYLES = ("report.css", "audit/report.css")

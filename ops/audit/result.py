@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from remediation.audit import AuditedEndpoint
-from remediation.vocabulary import Surface
+from lambdas.domain.sweep.audit import AuditedEndpoint
+from lambdas.domain.vocabulary import Surface
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 from botocore.exceptions import ClientError
 
-from gateways.aws import error_code
-from gateways.kms import Kms
+from lambdas.domain.encryption.feasibility import key_objection
+from lambdas.gateways.aws import error_code
+from lambdas.gateways.kms import Kms
 from ops.deployment import Deployment, NotDeployed
 from ops.doctor.findings import PUT_BACK, Finding, told, unfinished
-from remediation.feasibility import key_objection
 
 _MACHINES = ("Remediation", "Backout", "Retirement", "Sweep")
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from gateways.aws import error_code, error_message
+from lambdas.domain.errors import RemediationError
+from lambdas.gateways.aws import error_code, error_message
 from ops.deployment import NotDeployed
-from remediation.errors import RemediationError
 
 # CloudFormation does not look at what is there, unless it is told to.
 PUT_BACK = "`CDK_REVERT_DRIFT=true make deploy`, which puts back what was removed or changed by hand."

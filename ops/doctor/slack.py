@@ -15,11 +15,11 @@ from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.signature import SignatureVerifier
 
-from gateways.secrets import SlackCredentials, SlackSecret
+from lambdas.domain.errors import RemediationError, RequestRefused
+from lambdas.gateways.slack_secret import SlackCredentials, SlackSecret
 from ops import slack_app
 from ops.deployment import Deployment, NotDeployed
 from ops.doctor.findings import Finding, told, unfinished
-from remediation.errors import RemediationError, RequestRefused
 
 now = time.time
 _TIMEOUT_SECONDS = 10

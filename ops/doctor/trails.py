@@ -7,7 +7,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from gateways.aws import error_code
+from lambdas.gateways.aws import error_code
 from ops.deployment import Deployment
 from ops.doctor.findings import Finding, unfinished
 

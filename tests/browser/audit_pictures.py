@@ -10,10 +10,10 @@ from typing import Literal
 
 from playwright.sync_api import sync_playwright
 
+from lambdas.domain.sweep.audit import AuditedEndpoint
+from lambdas.domain.vocabulary import Surface, Verdict
 from ops.audit.report import as_report
 from ops.audit.result import Audit, LatestRemediation, Problem
-from remediation.audit import AuditedEndpoint
-from remediation.vocabulary import Surface, Verdict
 from tests.browser import chromium
 from tests.conftest import ROOT
 from tests.unit import samples

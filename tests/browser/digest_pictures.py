@@ -12,12 +12,12 @@ from typing import Literal
 from playwright.sync_api import Browser, sync_playwright
 from slack_sdk import WebClient
 
+from lambdas.domain.messages import digest_card, digest_list
+from lambdas.domain.record import Digest, Finding
+from lambdas.domain.sweep.digest import finding_key
+from lambdas.domain.vocabulary import Surface
 from local.clock import Clock
 from local.slack import Channel, SlackStandIn, User, UserGroup
-from remediation import digest_card, digest_modal
-from remediation.digest import finding_key
-from remediation.record import Digest, Finding
-from remediation.vocabulary import Surface
 from tests.browser import chromium
 from tests.conftest import ROOT
 from tests.unit import samples
@@ -58,7 +58,7 @@ def main() -> None:
         client.chat_postMessage(channel=_CHANNEL.id, **digest_card.message(digest, findings))
         browser = playwright.chromium.launch(executable_path=path, args=chromium.ARGUMENTS)
         _take(browser, server.url, "card", "article")
-        page = digest_modal.page(digest, findings, digest_modal.page_to_decide(findings))
+        page = digest_list.page(digest, findings, digest_list.page_to_decide(findings))
         client.views_open(trigger_id=slack.new_trigger(_ADA.id), view=page)
         _take(browser, server.url, "modal", "dialog")
         _take(browser, server.url, "modal-end", "dialog", at_end=True)

@@ -8,9 +8,9 @@ import pytest
 from playwright.sync_api import Browser, expect
 from slack_sdk import WebClient
 
+from lambdas.domain.messages import digest_list
 from local.clock import Clock
 from local.slack import Channel, SlackStandIn, User
-from remediation import digest_modal
 from tests.unit import samples
 
 pytestmark = pytest.mark.xdist_group("browser")
@@ -26,7 +26,7 @@ def test_choices_stay_where_a_modal_is_updated_and_are_not_found_on_the_next_pag
     found = [samples.finding(number) for number in range(30)]
 
     def shown(number: int, said: str = "") -> dict[str, Any]:
-        return digest_modal.page(samples.digest(), found, number, said=said)
+        return digest_list.page(samples.digest(), found, number, said=said)
 
     with slack.serve() as server:
         client = WebClient("xoxb-1", base_url=server.api_url)

@@ -19,21 +19,21 @@ import pytest
 import time_machine
 from moto import mock_aws
 
-import gateways.digests
-import gateways.environment
-import gateways.iam
-import gateways.kms
-import gateways.records
-import gateways.sagemaker
-import gateways.slack
-import gateways.turns
-import gateways.workflow
-from gateways.records import Records
+import lambdas.gateways.environment
+import lambdas.gateways.iam
+import lambdas.gateways.kms
+import lambdas.gateways.records.digests
+import lambdas.gateways.records.records
+import lambdas.gateways.records.update_slots
+import lambdas.gateways.sagemaker
+import lambdas.gateways.slack
+import lambdas.gateways.step_functions
+from lambdas.domain.record import Approval, Remediation
+from lambdas.gateways.records.records import Records
 from local import resource_tags
 from local.clock import Clock
 from local.sagemaker import SageMakerHosting
 from local.slack import Channel, SlackStandIn, User, UserGroup
-from remediation.record import Approval, Remediation
 
 REGION = "us-east-1"
 ACCOUNT = "123456789012"
@@ -93,7 +93,7 @@ class Bench:
     def set_rules(self, *routes: dict[str, Any], **changes: Any) -> None:
         """Other settings about decisions, as after a deployment."""
         os.environ["DECISION_RULES"] = decision_rules(*routes, **changes)
-        gateways.environment.rules.cache_clear()
+        lambdas.gateways.environment.rules.cache_clear()
 
     def run(self, handler: Handler, **event: Any) -> dict[str, Any]:
         """Invoke a handler as Lambda does; the result must survive JSON."""
@@ -247,9 +247,9 @@ def bench(monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
         for module in (
             "check_encryption", "request_approval", "slack_interactions", "close_remediation",
             "start_remediations",
-            "shared.deciding",
         ):  # fmt: skip
-            monkeypatch.setattr(f"handlers.{module}.workflow", lambda: workflow)
+            monkeypatch.setattr(f"lambdas.handlers.{module}.workflow", lambda: workflow)
+        monkeypatch.setattr("lambdas.services.decisions.workflow", lambda: workflow)
         with time_machine.travel(clock.now(), tick=False) as traveller:
             yield Bench(
                 clock=clock,
@@ -267,14 +267,14 @@ def bench(monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
 
 def _forget_clients() -> None:
     """The gateways' clients are kept for a Lambda's life, which here is one test."""
-    gateways.environment.rules.cache_clear()
-    gateways.slack.forget_group_members()
-    gateways.iam.iam.cache_clear()
-    gateways.kms.kms.cache_clear()
-    gateways.records.records.cache_clear()
-    gateways.turns.turns.cache_clear()
-    gateways.digests.digests.cache_clear()
-    gateways.sagemaker.sagemaker.cache_clear()
-    gateways.sagemaker.sagemaker_tried_once.cache_clear()
-    gateways.slack.slack_secret.cache_clear()
-    gateways.workflow.workflow.cache_clear()
+    lambdas.gateways.environment.rules.cache_clear()
+    lambdas.gateways.slack.forget_group_members()
+    lambdas.gateways.iam.iam.cache_clear()
+    lambdas.gateways.kms.kms.cache_clear()
+    lambdas.gateways.records.records.records.cache_clear()
+    lambdas.gateways.records.update_slots.turns.cache_clear()
+    lambdas.gateways.records.digests.digests.cache_clear()
+    lambdas.gateways.sagemaker.sagemaker.cache_clear()
+    lambdas.gateways.sagemaker.sagemaker_tried_once.cache_clear()
+    lambdas.gateways.slack.slack_secret.cache_clear()
+    lambdas.gateways.step_functions.workflow.cache_clear()

@@ -7,7 +7,15 @@ from typing import Any
 
 import pytest
 
-from handlers import (
+from lambdas.domain.errors import (
+    EndpointBusy,
+    EndpointChanged,
+    EndpointConfigNotFound,
+    InvalidInput,
+    RequestRefused,
+)
+from lambdas.domain.vocabulary import ApprovalStatus
+from lambdas.handlers import (
     await_in_service,
     begin_backout,
     check_encryption,
@@ -21,14 +29,6 @@ from handlers import (
     retire_old_config,
     update_endpoint,
 )
-from remediation.errors import (
-    EndpointBusy,
-    EndpointChanged,
-    EndpointConfigNotFound,
-    InvalidInput,
-    RequestRefused,
-)
-from remediation.vocabulary import ApprovalStatus
 from tests.handlers.conftest import ADA, Bench
 
 OLD = "fraud-config"
@@ -264,13 +264,13 @@ def test_one_that_comes_to_use_it_while_the_pages_are_read_is_seen(
     encrypted: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     encrypted.sagemaker.create_endpoint(EndpointName="other", EndpointConfigName=OLD)
-    monkeypatch.setattr("gateways.sagemaker.SageMaker.endpoints_page", _one_page)
+    monkeypatch.setattr("lambdas.gateways.sagemaker.SageMaker.endpoints_page", _one_page)
     retire(encrypted)
     assert OLD in configs(encrypted)
 
 
 def test_every_page_of_endpoints_is_looked_at(encrypted: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gateways.sagemaker.SageMaker.endpoints_page", _two_pages)
+    monkeypatch.setattr("lambdas.gateways.sagemaker.SageMaker.endpoints_page", _two_pages)
     more = retire(encrypted)
     assert more["nextToken"] == "two"
     assert OLD in configs(encrypted)

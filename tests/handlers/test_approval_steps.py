@@ -13,13 +13,13 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from gateways.records import Records
-from gateways.secrets import SlackSecret
-from gateways.slack import Slack
-from handlers import check_encryption, close_remediation, remind_or_expire, request_approval
-from remediation.errors import InvalidInput, RequestRefused, SlackUnavailable, Throttled
-from remediation.record import happened
-from remediation.vocabulary import ApprovalStatus, Outcome
+from lambdas.domain.errors import InvalidInput, RequestRefused, SlackUnavailable, Throttled
+from lambdas.domain.record import happened
+from lambdas.domain.vocabulary import ApprovalStatus, Outcome
+from lambdas.gateways.records.records import Records
+from lambdas.gateways.slack import Slack
+from lambdas.gateways.slack_secret import SlackSecret
+from lambdas.handlers import check_encryption, close_remediation, remind_or_expire, request_approval
 from tests.handlers.conftest import ADA, CHANNEL, Bench
 from tests.unit import samples
 

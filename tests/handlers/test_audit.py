@@ -10,10 +10,11 @@ from typing import Any
 
 import pytest
 
-from gateways.resource_tags import ResourceTags
+from lambdas.domain.errors import RequestRefused
+from lambdas.gateways.resource_tags import ResourceTags
+from lambdas.handlers import check_encryption, close_remediation
 from ops import deployment
 from ops.__main__ import main
-from remediation.errors import RequestRefused
 from tests.handlers.conftest import KEY_ARN, REGION, Bench
 
 Run = Callable[..., tuple[int, str, str]]
@@ -25,7 +26,7 @@ def waited(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """How long the paces waited, without waiting."""
     waits = list[float]()
     defaults = {"clock": lambda: sum(waits), "sleep": waits.append}
-    monkeypatch.setattr("gateways.pace.Pace.__init__.__kwdefaults__", defaults)
+    monkeypatch.setattr("lambdas.gateways.rate_limit.Pace.__init__.__kwdefaults__", defaults)
     return waits
 
 
@@ -158,8 +159,6 @@ def test_what_passes_is_tried_again(bench: Bench, run: Run, fault: str, waited: 
 def test_the_latest_remediation_is_named_where_sealpoint_is_deployed(
     bench: Bench, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from handlers import check_encryption, close_remediation  # noqa: PLC0415
-
     bench.make_endpoint("open")
     bench.run(check_encryption.handler, **bench.check_input("open", "r-1"))
     outputs = {"RecordsTableName": "records", "KmsKeyArn": KEY_ARN}

@@ -7,18 +7,18 @@ from typing import Any
 import boto3
 import pytest
 
-from gateways.kms import kms
-from handlers import request_approval
-from handlers.check_encryption import handler
-from remediation.errors import (
+from lambdas.domain.errors import (
     EndpointConfigNotFound,
     InvalidInput,
     NotYetConsistent,
     RequestRefused,
     Throttled,
 )
-from remediation.record import happened, iso
-from remediation.vocabulary import ApprovalStatus
+from lambdas.domain.record import happened, iso
+from lambdas.domain.vocabulary import ApprovalStatus
+from lambdas.gateways.kms import kms
+from lambdas.handlers import request_approval
+from lambdas.handlers.check_encryption import handler
 from tests.handlers.conftest import KEY_ARN, Bench
 
 _CAPTURE = {
@@ -214,7 +214,7 @@ def test_one_that_was_killed_before_ending_the_older_question_ends_it_on_its_nex
         def killed(*_: Any) -> None:
             raise SystemExit
 
-        patch.setattr("handlers.check_encryption._supersede", killed)
+        patch.setattr("lambdas.handlers.check_encryption._supersede", killed)
         with pytest.raises(SystemExit):
             bench.run(handler, **bench.check_input(remediation_id="r-2", event_id="e-2"))
     bench.run(handler, **bench.check_input(remediation_id="r-2", event_id="e-2"))

@@ -7,9 +7,9 @@ from typing import Any
 import boto3
 import pytest
 
-from handlers import check_encryption
-from handlers.check_feasibility import handler
-from remediation.errors import KeyUnusable, ModelGone, RequestRefused
+from lambdas.domain.errors import KeyUnusable, ModelGone, RequestRefused
+from lambdas.handlers import check_encryption
+from lambdas.handlers.check_feasibility import handler
 from tests.handlers.conftest import ACCOUNT, Bench
 
 
@@ -85,7 +85,7 @@ def _users_key(bench: Bench, monkeypatch: pytest.MonkeyPatch, iam: FakeIam, poli
         "VIA_SAGEMAKER": "sagemaker.us-east-1.amazonaws.com",
     }.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr("handlers.check_feasibility.iam", lambda: iam)
+    monkeypatch.setattr("lambdas.handlers.check_feasibility.iam", lambda: iam)
     capture = {
         "EnableCapture": True,
         "InitialSamplingPercentage": 50,
@@ -169,7 +169,7 @@ def test_another_accounts_key_can_be_for_the_volume_alone(
     def describe_key(*_: Any) -> dict[str, str]:
         return described
 
-    monkeypatch.setattr("gateways.kms.Kms.describe_key", describe_key)
+    monkeypatch.setattr("lambdas.gateways.kms.Kms.describe_key", describe_key)
     bench.run(handler, remediationId="r-1")
     assert iam.asked == []
     assert any("another account's" in note for note in bench.remediation().get("notes", []))

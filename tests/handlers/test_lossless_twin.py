@@ -11,10 +11,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gateways.sagemaker import SageMaker
-from remediation.assessment import surface_keys
-from remediation.twin import ConfigRequest, compare, write_tags, write_twin
-from remediation.vocabulary import Surface
+from lambdas.domain.encryption.assessment import surface_keys
+from lambdas.domain.encryption.twin import ConfigRequest, compare, write_tags, write_twin
+from lambdas.domain.vocabulary import Surface
+from lambdas.gateways.sagemaker import SageMaker
 from tests.handlers.config_shapes import endpoint_configs
 from tests.local.sagemaker.account import Account
 

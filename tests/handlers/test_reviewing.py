@@ -14,15 +14,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gateways.digests import Digests, digests
-from gateways.records import Records
-from gateways.slack import Slack, forget_group_members
-from handlers import slack_interactions
-from handlers.shared import digesting
-from remediation import digest_card, digest_modal
-from remediation.digest import finding_key
-from remediation.errors import ServiceUnavailable
-from remediation.record import Digest, Finding, iso
+from lambdas.domain.errors import ServiceUnavailable
+from lambdas.domain.messages import digest_card, digest_list
+from lambdas.domain.record import Digest, Finding, iso
+from lambdas.domain.sweep.digest import finding_key
+from lambdas.gateways.records.digests import Digests, digests
+from lambdas.gateways.records.records import Records
+from lambdas.gateways.slack import Slack, forget_group_members
+from lambdas.handlers import slack_interactions
+from lambdas.services import digest_cards
 from tests.handlers.conftest import ADA, CHANNEL, CONTEXT, GRACE, MALLORY, Bench
 from tests.handlers.test_slack_interactions import signed
 from tests.unit import samples
@@ -156,8 +156,8 @@ def _said(answer: dict[str, Any]) -> str:
 
 
 def _show(slack: Slack) -> tuple[Digest, list[Finding]]:
-    digest, findings = digesting.read(_DIGEST)
-    digesting.rewrite(digest, findings, slack)
+    digest, findings = digest_cards.read(_DIGEST)
+    digest_cards.rewrite(digest, findings, slack)
     return digest, findings
 
 
@@ -588,7 +588,7 @@ def test_nothing_that_issigned_breaks_it_or_decides_by_accident(
     assert slack_interactions.handler(event, CONTEXT)["statusCode"] in (200, 400, 503)
     if desk.statuses() != ["PENDING"]:
         assert (kind, user) == ("view_submission", ADA.id)
-        assert digest_modal.subject(view["private_metadata"]) == (_DIGEST, 1)
+        assert digest_list.subject(view["private_metadata"]) == (_DIGEST, 1)
         values = view["state"]["values"]
         chosen = values["approval-000"]["decision"]["selected_option"]["value"]
         if chosen == "as-above":

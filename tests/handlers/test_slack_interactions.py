@@ -14,11 +14,11 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from gateways.slack import Slack
-from handlers import check_encryption, close_remediation, request_approval, slack_interactions
-from handlers.shared.observability import logger
-from remediation.errors import RemediationError, ServiceUnavailable
-from remediation.record import Approval, iso
+from lambdas.domain.errors import RemediationError, ServiceUnavailable
+from lambdas.domain.record import Approval, iso
+from lambdas.gateways.slack import Slack
+from lambdas.handlers import check_encryption, close_remediation, request_approval, slack_interactions
+from lambdas.services.observability import logger
 from tests.handlers.conftest import ADA, CHANNEL, CONTEXT, GRACE, MALLORY, SIGNING_SECRET, Bench
 from tests.unit.strategies import json_values
 

@@ -6,9 +6,12 @@ from typing import Any
 
 import pytest
 
-from gateways.digests import digests
-from gateways.slack import Slack, slack_secret
-from handlers import (
+from lambdas.domain.errors import Throttled
+from lambdas.domain.record import iso
+from lambdas.domain.sweep.digest import digest_id, remediation_id
+from lambdas.gateways.records.digests import digests
+from lambdas.gateways.slack import Slack, slack_secret
+from lambdas.handlers import (
     assess_endpoints,
     check_encryption,
     close_remediation,
@@ -18,9 +21,6 @@ from handlers import (
     request_approval,
     start_remediations,
 )
-from remediation.digest import digest_id, remediation_id
-from remediation.errors import Throttled
-from remediation.record import iso
 from tests.handlers.conftest import ADA, CHANNEL, KEY_ARN, Bench
 
 SWEEP = "s-1"
@@ -165,7 +165,7 @@ def test_a_list_that_is_throttled_for_good_is_tried_again_by_the_workflow(
 
     def no_pause(_seconds: float) -> None: ...
 
-    monkeypatch.setattr("gateways.pace.time.sleep", no_pause)
+    monkeypatch.setattr("lambdas.gateways.rate_limit.time.sleep", no_pause)
     bench.hosting.faults.throttle("ListEndpoints", times=50)
     with pytest.raises(Throttled):
         bench.run(list_endpoints.handler, sweepId=SWEEP)

@@ -8,8 +8,8 @@ from typing import Any
 import boto3
 import pytest
 
-from gateways.table import Table
-from remediation.errors import Throttled
+from lambdas.domain.errors import Throttled
+from lambdas.gateways.records.table import Table
 from tests.handlers.conftest import TABLE, Bench
 
 _KEYS = [{"pk": f"thing#{number}", "sk": "thing"} for number in range(4)]

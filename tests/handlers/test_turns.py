@@ -6,11 +6,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from gateways.table import Table
-from gateways.turns import Turns
-from handlers import await_in_service, check_encryption, close_remediation, create_encrypted_config
-from remediation.errors import DeadlinePassed
-from remediation.progress import LONGEST_QUEUE
+from lambdas.domain.encryption.progress import LONGEST_QUEUE
+from lambdas.domain.errors import DeadlinePassed
+from lambdas.gateways.records.table import Table
+from lambdas.gateways.records.update_slots import Turns
+from lambdas.handlers import await_in_service, check_encryption, close_remediation, create_encrypted_config
 from tests.handlers.conftest import TABLE, Bench
 from tests.handlers.test_twin_and_update import approve
 

@@ -7,17 +7,8 @@ from typing import Any
 
 import pytest
 
-from gateways.sagemaker import SageMaker
-from handlers import (
-    await_in_service,
-    check_encryption,
-    close_remediation,
-    create_encrypted_config,
-    delete_unused_twin,
-    poll_endpoint,
-    update_endpoint,
-)
-from remediation.errors import (
+from lambdas.domain.encryption.twin import as_request
+from lambdas.domain.errors import (
     DeadlinePassed,
     EncryptionUnsupported,
     EndpointBusy,
@@ -31,9 +22,18 @@ from remediation.errors import (
     Throttled,
     TwinMismatch,
 )
-from remediation.record import iso
-from remediation.twin import as_request
-from remediation.vocabulary import ApprovalStatus
+from lambdas.domain.record import iso
+from lambdas.domain.vocabulary import ApprovalStatus
+from lambdas.gateways.sagemaker import SageMaker
+from lambdas.handlers import (
+    await_in_service,
+    check_encryption,
+    close_remediation,
+    create_encrypted_config,
+    delete_unused_twin,
+    poll_endpoint,
+    update_endpoint,
+)
 from tests.handlers.conftest import KEY_ARN, Bench
 
 CAPTURE = {

@@ -40,7 +40,7 @@ class Template:
     def functions(self) -> dict[str, dict[str, Any]]:
         """The functions' properties, by the name of their handler's module."""
         properties = [res["Properties"] for res in self.resources("AWS::Lambda::Function").values()]
-        return {function["Handler"].split(".")[1]: function for function in properties}
+        return {function["Handler"].split(".")[-2]: function for function in properties}
 
     def statements_of(self, role: str) -> list[dict[str, Any]]:
         """What the policies of a role, given as ``<logical id>.Arn``, say."""

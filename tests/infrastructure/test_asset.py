@@ -60,10 +60,10 @@ def test_a_handler_imports_from_the_asset_alone_and_nothing_costly(
     asset: Path, runtime: Path, handler: str
 ) -> None:
     script = f"""
-import sys
-sys.path[:0] = [{str(asset)!r}, {str(runtime)!r}]
-import importlib
-module = importlib.import_module("handlers.{handler}")
+import importlib, site, sys
+for folder in [{str(asset)!r}, {str(runtime)!r}]:
+    site.addsitedir(folder)
+module = importlib.import_module("lambdas.handlers.{handler}")
 assert callable(module.handler)
 assert module.__file__.startswith({str(asset)!r}), module.__file__
 costly = {{name for name in sys.modules if name.partition(".")[0] in {COSTLY!r}}}
@@ -83,7 +83,7 @@ def test_the_asset_is_pure_python_without_installers_leavings(asset: Path) -> No
     names = [Path(name) for name in contents(asset) if ".dist-info" not in name]
     assert {name.suffix for name in names} == {".py", ".pyc"}
     assert {name.parts[0] for name in names} == {
-        "handlers", "remediation", "gateways",
+        "lambdas",
         "aws_lambda_powertools", "jmespath", "typing_extensions.py", "__pycache__",
     }  # fmt: skip
 
@@ -127,14 +127,13 @@ def test_every_package_comes_with_its_licence_and_no_other_metadata(asset: Path)
 
 
 def test_the_asset_has_our_code_as_it_is(asset: Path) -> None:
-    for package in ("handlers", "remediation", "gateways"):
-        ours = {name: body for name, (_, body) in contents(ROOT / "lambdas" / package).items()}
-        theirs = {name: body for name, (_, body) in contents(asset / package).items()}
-        assert _sources(theirs) == _sources(ours)
+    ours = {name: body for name, (_, body) in contents(ROOT / "lambdas").items()}
+    theirs = {name: body for name, (_, body) in contents(asset / "lambdas").items()}
+    assert _sources(theirs) == _sources(ours)
 
 
 def _sources(files: dict[str, bytes]) -> dict[str, bytes]:
-    return {name: body for name, body in files.items() if "__pycache__" not in name}
+    return {name: body for name, body in files.items() if name.endswith(".py") and "__pycache__" not in name}
 
 
 def test_everyone_may_read_the_files(asset: Path) -> None:

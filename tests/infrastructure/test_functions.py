@@ -3,14 +3,15 @@ from __future__ import annotations
 import ast
 import json
 import re
+from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
+from functools import cache
 from typing import Any
 
 import pytest
 
-from remediation.route import DecideIn, Mode, Route, read_rules
-from remediation.vocabulary import Surface
+from lambdas.domain.approval.routes import DecideIn, Mode, Route, read_rules
+from lambdas.domain.vocabulary import Surface
 from stacks.decision_settings import DECIDE_IN, MODES
 from stacks.settings import SURFACES
 from tests.infrastructure.conftest import GOV_KEY_ARN, ROOT, Elsewhere
@@ -44,7 +45,7 @@ def test_there_is_a_function_for_each_handler(template: Template) -> None:
 @pytest.mark.parametrize("handler", HANDLERS)
 def test_how_a_function_runs(template: Template, handler: str) -> None:
     function = template.functions()[handler]
-    assert function["Handler"] == f"handlers.{handler}.handler"
+    assert function["Handler"] == f"lambdas.handlers.{handler}.handler"
     assert function["Runtime"] == "python3.14"
     assert function["Architectures"] == ["arm64"]
     assert function["MemorySize"] == (1769 if handler == "slack_interactions" else 1024)  # a whole CPU
@@ -77,7 +78,7 @@ def test_everything_invokes_a_function_through_its_alias(template: Template, han
     (name,) = [
         logical_id
         for logical_id, res in template.resources("AWS::Lambda::Function").items()
-        if res["Properties"]["Handler"] == f"handlers.{handler}.handler"
+        if res["Properties"]["Handler"] == f"lambdas.handlers.{handler}.handler"
     ]
     aliases = [a["Properties"] for a in template.resources("AWS::Lambda::Alias").values()]
     (alias,) = [a for a in aliases if a["FunctionName"] == name]
@@ -103,8 +104,8 @@ def test_the_environment_has_every_setting_that_the_code_asks_for_and_no_other(t
     for handler, function in template.functions().items():
         environment: dict[str, str] = function["Environment"]["Variables"]
         assert common.items() <= environment.items()
-        source = "\n".join(path.read_text() for path in sources(handler))
-        asked = set(re.findall(r'required(?:_list|_seconds|_days|_share)?\("([A-Z_]+)"\)', source))
+        source = "\n".join(ast.unparse(reached) for reached in reached_from(handler))
+        asked = set(re.findall(r"required(?:_list|_seconds|_days|_share)?\('([A-Z_]+)'\)", source))
         if "slack_secret" in source or "patient_slack" in source:
             asked.add("SLACK_SECRET_ARN")
         if "rules()" in source:
@@ -284,7 +285,7 @@ _CHECKED_AS = {"transact_write_items": {"ConditionCheckItem", "PutItem"}}
 
 
 # the gateways that keep what they know in the records table, through its own gateway
-_ON_THE_TABLE = {"records", "turns", "digests"}
+_ON_THE_TABLE = {"records/records", "records/update_slots", "records/digests"}
 
 
 class _Gateway:
@@ -295,7 +296,7 @@ class _Gateway:
         (cls,) = [n for n in tree.body if isinstance(n, ast.ClassDef) and n.name == class_name]
         self._methods = {m.name: m for m in cls.body if isinstance(m, ast.FunctionDef)}
         self._service = service
-        self._table = _Gateway("table", "Table", service) if module in _ON_THE_TABLE else None
+        self._table = _Gateway("records/table", "Table", service) if module in _ON_THE_TABLE else None
 
     def actions(self, method: str) -> set[str]:
         return {f"{self._service}:{action}" for action in self.calls(method, frozenset())}
@@ -322,35 +323,76 @@ class _Gateway:
         return found
 
 
-def sources(handler: str) -> list[Path]:
-    """A handler's file, and those that it shares with others."""
-    handlers = ROOT / "lambdas/handlers"
-    found = [handlers / f"{handler}.py"]
-    for path in found:
-        for name in re.findall(r"from handlers\.shared(?:\.| import )(\w+)", path.read_text()):
-            if (shared := handlers / f"shared/{name}.py") not in found:
-                found.append(shared)
-    return found
+_GATEWAYS = {
+    "records": ("records/records", "Records", "dynamodb"),
+    "turns": ("records/update_slots", "Turns", "dynamodb"),
+    "digests": ("records/digests", "Digests", "dynamodb"),
+    "sagemaker": ("sagemaker", "SageMaker", "sagemaker"),
+    "sagemaker_tried_once": ("sagemaker", "SageMaker", "sagemaker"),
+    "workflow": ("step_functions", "Workflow", "states"),
+    "kms": ("kms", "Kms", "kms"),
+    "iam": ("iam", "Iam", "iam"),
+}
+_READS_SECRET = {"slack_secret", "patient_slack"}
+
+
+class _Module:
+    """A handler's or a service's file: its functions and classes, and what its names stand for."""
+
+    def __init__(self, name: str) -> None:
+        tree = ast.parse((ROOT / f"{name.replace('.', '/')}.py").read_text())
+        self.name = name
+        self.defined = {n.name: n for n in tree.body if isinstance(n, (ast.FunctionDef, ast.ClassDef))}
+        imports = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
+        self.imported = {
+            alias.asname or alias.name: (node.module or "", alias.name)
+            for node in imports
+            for alias in node.names
+        }
+
+    def meant_by(self, node: ast.AST) -> tuple[str, str] | None:
+        """The module and the name of ours that an expression leads to: here, or in a service."""
+        match node:
+            case ast.Name(id=name) if name in self.defined:
+                return self.name, name
+            case ast.Name(id=name) if self.imported.get(name, ("",))[0].startswith("lambdas.services."):
+                return self.imported[name]
+            case ast.Attribute(value=ast.Name(id=module), attr=name) if (
+                self.imported.get(module, ("",))[0] == "lambdas.services"
+            ):
+                return f"lambdas.services.{self.imported[module][1]}", name
+            case _:
+                return None
+
+
+@cache
+def _module(name: str) -> _Module:
+    return _Module(name)
+
+
+def reached_from(handler: str) -> Iterator[ast.AST]:
+    """The functions and classes that a handler leads to, itself first, through whatever it names."""
+    todo = [(f"lambdas.handlers.{handler}", "handler")]
+    seen = set(todo)
+    for module_name, name in todo:
+        module = _module(module_name)
+        if (definition := module.defined.get(name)) is None:
+            continue  # a constant
+        yield definition
+        for node in ast.walk(definition):
+            if (meant := module.meant_by(node)) and meant not in seen:
+                seen.add(meant)
+                todo.append(meant)
 
 
 def actions_in_code(handler: str) -> set[str]:
-    gateways = {
-        "records": _Gateway("records", "Records", "dynamodb"),
-        "turns": _Gateway("turns", "Turns", "dynamodb"),
-        "digests": _Gateway("digests", "Digests", "dynamodb"),
-        "sagemaker": _Gateway("sagemaker", "SageMaker", "sagemaker"),
-        "sagemaker_tried_once": _Gateway("sagemaker", "SageMaker", "sagemaker"),
-        "workflow": _Gateway("workflow", "Workflow", "states"),
-        "kms": _Gateway("kms", "Kms", "kms"),
-        "iam": _Gateway("iam", "Iam", "iam"),
-    }
-    source = "\n".join(path.read_text().replace("from __future__", "# ") for path in sources(handler))
-    # the secret is under a key of our own
-    of_secret = {"secretsmanager:GetSecretValue", "kms:Decrypt"}
-    reads_secret = "slack_secret()" in source or "patient_slack()" in source
-    found = of_secret if reads_secret else set[str]()
-    for node in ast.walk(ast.parse(source)):
+    gateways = {name: _Gateway(*what) for name, what in _GATEWAYS.items()}
+    found: set[str] = set()
+    for node in (node for reached in reached_from(handler) for node in ast.walk(reached)):
         match node:
+            case ast.Name(id=name) if name in _READS_SECRET:
+                # the secret is under a key of our own
+                found |= {"secretsmanager:GetSecretValue", "kms:Decrypt"}
             case ast.Call(func=ast.Attribute(value=ast.Call(func=ast.Name(id=gateway)), attr=method)) if (
                 gateway in gateways
             ):
@@ -371,3 +413,6 @@ def test_the_code_is_read_right() -> None:
     assert "sagemaker:ListTags" in actions_in_code("create_encrypted_config")
     assert "dynamodb:ConditionCheckItem" in actions_in_code("request_approval")
     assert "sagemaker:CreateEndpointConfig" in actions_in_code("create_encrypted_config")
+    assert "states:SendTaskSuccess" in actions_in_code("decisions"), (
+        "it is a service that resumes the workflow"
+    )

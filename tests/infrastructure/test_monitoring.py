@@ -6,7 +6,7 @@ import json
 import re
 from typing import Any
 
-from remediation.vocabulary import Outcome
+from lambdas.domain.vocabulary import Outcome
 from stacks.metrics import NAMESPACE, OUTCOMES
 from tests.infrastructure.conftest import ROOT, Elsewhere
 from tests.infrastructure.template import Template, strings
@@ -79,11 +79,11 @@ def test_the_functions_whose_errors_nothing_tries_again_are_watched(template: Te
     ]
     functions = template.resources("AWS::Lambda::Function")
     assert {functions[metric["Dimensions"][0]["Value"]]["Properties"]["Handler"] for metric in errors} == {
-        "handlers.slack_interactions.handler",
-        "handlers.decisions.handler",
-        "handlers.close_remediation.handler",
-        "handlers.close_backout.handler",
-        "handlers.close_sweep.handler",
+        "lambdas.handlers.slack_interactions.handler",
+        "lambdas.handlers.decisions.handler",
+        "lambdas.handlers.close_remediation.handler",
+        "lambdas.handlers.close_backout.handler",
+        "lambdas.handlers.close_sweep.handler",
     }
 
 
@@ -100,7 +100,8 @@ def test_each_alarm_leads_to_a_page_of_the_runbook_and_each_page_is_led_to(templ
 
 def emitted() -> set[str]:
     """What the handlers count and measure, with the dimensions they give."""
-    sources = "\n".join(path.read_text() for path in (ROOT / "lambdas/handlers").rglob("*.py"))
+    rooms = (ROOT / "lambdas/handlers", ROOT / "lambdas/services")
+    sources = "\n".join(path.read_text() for room in rooms for path in room.rglob("*.py"))
     calls = re.findall(r'\b(?:count|measure|gauge)\("(\w+)"(?:, (\w+)=)?', sources)
     return {" ".join(filter(None, call)) for call in calls}
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 from docs.architecture import PICTURE, draw
-from remediation.vocabulary import Outcome
+from lambdas.domain.vocabulary import Outcome
 from tests.infrastructure.conftest import ROOT
 from tests.infrastructure.template import Template
 

@@ -137,7 +137,7 @@ def test_each_route_leads_to_its_functions_alias(template: Template, path: str) 
     assert integration["PayloadFormatVersion"] == "2.0"
     alias = template.resources("AWS::Lambda::Alias")[integration["IntegrationUri"]]["Properties"]
     function = template.resources("AWS::Lambda::Function")[alias["FunctionName"]]["Properties"]
-    assert function["Handler"] == f"handlers.{handler}.handler"
+    assert function["Handler"] == f"lambdas.handlers.{handler}.handler"
     permissions = [p["Properties"] for p in _all(template, "Lambda::Permission")]
     (permission,) = [p for p in permissions if p["FunctionName"] == integration["IntegrationUri"]]
     assert permission["Principal"] == "apigateway.amazonaws.com"

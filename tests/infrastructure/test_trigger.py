@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from moto.events.models import EventPattern
 
-from remediation.record import TRIGGER_FIELDS, start_record
+from lambdas.domain.record import TRIGGER_FIELDS, start_record
 from tests.infrastructure.template import ACCOUNT_ID, Template
 
 SCIENTIST = f"arn:aws:iam::{ACCOUNT_ID}:role/DataScientist"

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from jsonata.jsonata import Jsonata
 
-from remediation.errors import is_ours, outcome_of
-from remediation.vocabulary import Outcome
+from lambdas.domain.errors import is_ours, outcome_of
+from lambdas.domain.vocabulary import Outcome
 from tests.infrastructure.conftest import ROOT, Elsewhere
 from tests.infrastructure.template import Template
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from lambdas.domain.messages.blocks import Message
 from local.slack import block_kit
-from remediation.slack_text import Message
 
 
 def buttons(message: Message) -> list[dict[str, Any]]:

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from lambdas.domain.approval.routes import DecideIn, Mode, Route, Rules
+from lambdas.domain.encryption.assessment import SurfaceAssessment
+from lambdas.domain.record import Approval, Digest, Finding, Remediation
+from lambdas.domain.sweep.audit import AuditedConfig, AuditedEndpoint, sharing, worst_first
+from lambdas.domain.vocabulary import ApprovalStatus, Surface, Verdict
 from ops.audit.result import Audit
-from remediation.assessment import SurfaceAssessment
-from remediation.audit import AuditedConfig, AuditedEndpoint, sharing, worst_first
-from remediation.record import Approval, Digest, Finding, Remediation
-from remediation.route import DecideIn, Mode, Route, Rules
-from remediation.vocabulary import ApprovalStatus, Surface, Verdict
 
 KEY_ARN = "arn:aws:kms:us-east-1:123456789012:key/1111aaaa-2222-bbbb-3333-cccc4444dddd"
 SOURCE = "fraud-config"

@@ -6,8 +6,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from remediation.record import Finding
-from remediation.vocabulary import ApprovalStatus, Outcome, Surface
+from lambdas.domain.record import Finding
+from lambdas.domain.vocabulary import ApprovalStatus, Outcome, Surface
 
 names = st.from_regex(r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}", fullmatch=True).filter(
     lambda name: len(name) <= 63

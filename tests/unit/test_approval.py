@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from remediation.approval import (
+from lambdas.domain.approval.decision import (
     ANSWER_GRACE,
     ASK_AGAIN_DAYS,
     LAST_CALL,
@@ -26,10 +26,10 @@ from remediation.approval import (
     votes_after,
     wait_seconds,
 )
-from remediation.errors import NotApproved
-from remediation.record import Approval, Vote
-from remediation.route import DecideIn
-from remediation.vocabulary import ApprovalStatus
+from lambdas.domain.approval.routes import DecideIn
+from lambdas.domain.errors import NotApproved
+from lambdas.domain.record import Approval, Vote
+from lambdas.domain.vocabulary import ApprovalStatus
 from tests.unit import samples
 
 _IN_TIME = datetime(2026, 11, 23, 12, tzinfo=UTC)

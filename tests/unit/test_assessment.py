@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 
-from remediation.assessment import (
+from lambdas.domain.encryption.assessment import (
     Accepted,
     AcceptedKeys,
     KmsKey,
@@ -16,7 +16,7 @@ from remediation.assessment import (
     to_change,
     verdict,
 )
-from remediation.vocabulary import Surface, Verdict
+from lambdas.domain.vocabulary import Surface, Verdict
 from tests.unit import samples
 from tests.unit.strategies import configs
 

@@ -9,8 +9,8 @@ from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateways.attribute_values import from_item, to_item
-from remediation.vocabulary import Outcome
+from lambdas.domain.vocabulary import Outcome
+from lambdas.gateways.records.attribute_values import from_item, to_item
 
 PLAIN = st.recursive(
     st.none() | st.booleans() | st.integers(-(10**37), 10**37) | st.text(),

@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lambdas.domain.sweep.audit import AuditedEndpoint, worst_first
+from lambdas.domain.vocabulary import Surface, Verdict
 from ops.audit import formats
 from ops.audit.controls import CONTROLS
 from ops.audit.report import as_report, counts_by_region, counts_by_surface, share
 from ops.audit.result import Audit, LatestRemediation, Problem
-from remediation.audit import AuditedEndpoint, worst_first
-from remediation.vocabulary import Surface, Verdict
 from tests.unit import samples
 
 _OPEN = {Surface.INSTANCE_VOLUME: "no KMS key"}

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from remediation import backout
-from remediation.approval import Answer
-from remediation.errors import EndpointChanged, EndpointGone, InvalidInput
-from remediation.route import DecideIn
+from lambdas.domain import backout
+from lambdas.domain.approval.decision import Answer
+from lambdas.domain.approval.routes import DecideIn
+from lambdas.domain.errors import EndpointChanged, EndpointGone, InvalidInput
 from tests.unit import samples
 
 _NOW = datetime(2026, 12, 1, 12, tzinfo=UTC)

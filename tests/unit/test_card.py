@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 from slack_sdk.models.blocks import Block
 from slack_sdk.models.views import View
 
+from lambdas.domain.messages import card, modals, thread
+from lambdas.domain.messages.blocks import Message, clip, escape
+from lambdas.domain.record import TimelineEntry, Vote
+from lambdas.domain.vocabulary import ApprovalStatus, Outcome
 from local.slack import block_kit
-from remediation import card, modal, thread
-from remediation.record import TimelineEntry, Vote
-from remediation.slack_text import Message, clip, escape
-from remediation.vocabulary import ApprovalStatus, Outcome
 from tests.conftest import ROOT
 from tests.unit import samples
 from tests.unit.blocks import buttons, texts, within_limits
@@ -255,8 +255,10 @@ def test_nothing_a_user_wrote_mentions_links_or_breaks_a_limit(
 @given(nasty, nasty)
 def test_slack_takes_every_modal(endpoint: str, words: str) -> None:
     for view in (
-        modal.deny("an-id", endpoint), modal.break_glass("an-id", endpoint), modal.explanation(words or "-")
-    ):  # fmt: skip
+        modals.deny("an-id", endpoint),
+        modals.break_glass("an-id", endpoint),
+        modals.explanation(words or "-"),
+    ):
         assert block_kit.check_view(view) == []
 
 
@@ -371,12 +373,16 @@ def test_slacks_own_models_take_every_block(endpoint: str, who: str, reason: str
             block = Block.parse(given_block)
             assert block is not None
             block.validate_json()
-    for view in (modal.deny("an-id", endpoint), modal.break_glass("an-id", endpoint), modal.explanation("x")):
+    for view in (
+        modals.deny("an-id", endpoint),
+        modals.break_glass("an-id", endpoint),
+        modals.explanation("x"),
+    ):
         View(**view).validate_json()
 
 
 def test_every_emoji_is_one_that_the_pictures_show() -> None:
     known = {line.split()[0] for line in (ROOT / "local/slack/emoji.txt").read_text().splitlines()}
-    for path in ("card", "thread", "modal", "digest_card", "digest_modal"):
-        source = (ROOT / f"lambdas/remediation/{path}.py").read_text()
+    for path in (ROOT / "lambdas/domain/messages").glob("*.py"):
+        source = path.read_text()
         assert set(re.findall(r":([a-z_]+):(?= )", source)) <= known

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from remediation.click import (
+from lambdas.domain.messages.interactions import (
     Click,
     MalformedRequest,
     PageSubmission,

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from remediation.closing import ending
-from remediation.errors import EncryptionUnsupported, RemediationError, outcome_of
-from remediation.vocabulary import Outcome
+from lambdas.domain.closing import ending
+from lambdas.domain.errors import EncryptionUnsupported, RemediationError, outcome_of
+from lambdas.domain.vocabulary import Outcome
 from tests.unit import samples
 
 

@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from slack_sdk.models.blocks import Block
 
-from remediation import digest_card
-from remediation.record import Digest, Finding
-from remediation.vocabulary import Outcome, Surface
+from lambdas.domain.messages import digest_card
+from lambdas.domain.record import Digest, Finding
+from lambdas.domain.vocabulary import Outcome, Surface
 from tests.unit import samples
 from tests.unit.blocks import buttons, texts, within_limits
 from tests.unit.strategies import findings, nasty

@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from slack_sdk.models.views import View
 
+from lambdas.domain.messages import digest_list
+from lambdas.domain.record import Finding
+from lambdas.domain.vocabulary import ApprovalStatus, Surface
 from local.slack import block_kit
-from remediation import digest_modal
-from remediation.record import Finding
-from remediation.vocabulary import ApprovalStatus, Surface
 from tests.unit import samples
 from tests.unit.blocks import texts
 from tests.unit.strategies import findings, json_values, nasty
@@ -37,10 +37,10 @@ def _some(number: int = 45) -> list[Finding]:
 
 
 def test_a_page_asks_about_twenty() -> None:
-    view = digest_modal.page(samples.digest(), _some(), 2)
+    view = digest_list.page(samples.digest(), _some(), 2)
     asked = [block for block in _inputs(view) if "#" not in block]
     assert asked == [f"approval-{number}" for number in range(20, 40)]
-    assert digest_modal.subject(view["private_metadata"]) == (samples.digest()["digestId"], 2)
+    assert digest_list.subject(view["private_metadata"]) == (samples.digest()["digestId"], 2)
     [actions] = [block for block in view["blocks"] if block["type"] == "actions"]
     assert [(one["action_id"], one["value"]) for one in actions["elements"]] == [
         ("digest-previous", "1"),
@@ -57,7 +57,7 @@ def test_what_is_decided_is_a_line_that_says_how_far_it_is() -> None:
         samples.finding(2),
         samples.approved(3, outcome="ENCRYPTED"),
     ]
-    view = digest_modal.page(samples.digest(), found, 1)
+    view = digest_list.page(samples.digest(), found, 1)
     assert [block for block in _inputs(view) if "#" not in block] == ["approval-2"]
     shown = "\n".join(texts(view["blocks"]))
     assert "failed, approved by <@U1>: A &lt;model&gt; is gone." in shown
@@ -69,7 +69,7 @@ def test_what_is_decided_is_a_line_that_says_how_far_it_is() -> None:
 def test_where_nothing_can_be_decided_nothing_can_be_submitted(digest: Any) -> None:
     by_command_line = digest["decideIn"] == "command-line"
     found = _some(2) if by_command_line else [samples.approved(0), samples.denied(1)]
-    view = digest_modal.page(digest, found, 1)
+    view = digest_list.page(digest, found, 1)
     assert "submit" not in view
     assert _inputs(view) == {}
     assert ("`python -m ops approve remediation-1`" in json.dumps(view)) == by_command_line
@@ -82,7 +82,7 @@ def test_where_nothing_can_be_decided_nothing_can_be_submitted(digest: Any) -> N
 )
 def test_the_next_page_with_something_to_decide(after: int, waiting: list[int], page: int) -> None:
     found = [samples.finding(one) if one in waiting else samples.approved(one) for one in range(60)]
-    assert digest_modal.page_to_decide(found, after) == page
+    assert digest_list.page_to_decide(found, after) == page
 
 
 @pytest.mark.parametrize(
@@ -100,49 +100,49 @@ def test_each_choice_counts_and_all_is_for_the_others(
     chosen: dict[str, str], decided: dict[int, ApprovalStatus]
 ) -> None:
     found = _some(3)
-    values = _filled_in(digest_modal.page(samples.digest(), found, 1), {**chosen, "reason": "later"})
-    answers = digest_modal.decisions(values)
+    values = _filled_in(digest_list.page(samples.digest(), found, 1), {**chosen, "reason": "later"})
+    answers = digest_list.decisions(values)
     assert answers.chosen == {f"approval-{number}": decision for number, decision in decided.items()}
     assert bool(answers.problems) == (not chosen)
 
 
 def test_leaving_any_as_it_is_wants_a_reason_in_its_place() -> None:
     found = _some(3)
-    view = digest_modal.page(samples.digest(), found, 1)
+    view = digest_list.page(samples.digest(), found, 1)
     values = _filled_in(view, {"approval-0": "leave", "reason": "  "})
-    [(block, why)] = digest_modal.decisions(values).problems.items()
+    [(block, why)] = digest_list.decisions(values).problems.items()
     assert block in _inputs(view)
     assert block.startswith("reason#")
     assert why == "To leave endpoints as they are, give a reason."
-    assert digest_modal.decisions({**values, "approval-0": "encrypt"}).problems == {}
+    assert digest_list.decisions({**values, "approval-0": "encrypt"}).problems == {}
 
 
 def test_no_more_is_decided_than_a_page_has() -> None:
     values = {f"approval-{number}": "encrypt" for number in range(500)}
-    assert len(digest_modal.decisions(values).chosen) == 20
+    assert len(digest_list.decisions(values).chosen) == 20
 
 
 @given(
     st.dictionaries(st.text(max_size=9) | st.sampled_from(["all#1", "reason#1", "ask-again#1"]), st.text())
 )
 def test_no_answers_crash_it(values: dict[str, str]) -> None:
-    assert not digest_modal.decisions(values).chosen.keys() - values.keys()
+    assert not digest_list.decisions(values).chosen.keys() - values.keys()
 
 
 def test_what_was_chosen_for_one_page_is_not_found_chosen_on_the_next() -> None:
     """Slack keeps an input's state for as long as its block's id stays."""
     found = _some()
-    one, two = (set(_inputs(digest_modal.page(samples.digest(), found, number))) for number in (1, 2))
+    one, two = (set(_inputs(digest_list.page(samples.digest(), found, number))) for number in (1, 2))
     assert one.isdisjoint(two)
     decided = [samples.approved(0), *found[1:]]
-    after = set(_inputs(digest_modal.page(samples.digest(), decided, 1)))
+    after = set(_inputs(digest_list.page(samples.digest(), decided, 1)))
     assert one & after == {f"approval-{number}" for number in range(1, 20)}
-    same = set(_inputs(digest_modal.page(samples.digest(), found, 1, said="Not recorded.")))
+    same = set(_inputs(digest_list.page(samples.digest(), found, 1, said="Not recorded.")))
     assert same == one, "what is not taken is not lost"
 
 
 def test_it_says_what_was_recorded_and_what_was_not_and_why() -> None:
-    said = digest_modal.recorded(
+    said = digest_list.recorded(
         {"to be encrypted": 12, "left as they are": 3, "other": 0}, {"Too late.": ["a", "<b>"]}
     )
     assert "*Recorded:* 12 to be encrypted, 3 left as they are." in said
@@ -158,7 +158,7 @@ def test_every_page_of_ten_thousand_fits(number: int) -> None:
         )
         for one in range(10_000)
     ]  # fmt: skip
-    view = digest_modal.page(samples.digest(), found, number, said="&" * 9000)
+    view = digest_list.page(samples.digest(), found, number, said="&" * 9000)
     assert block_kit.check_view(view) == []
     assert len(view["blocks"]) <= 100
     assert len(json.dumps(view)) < 250_000
@@ -168,12 +168,12 @@ def test_every_page_of_ten_thousand_fits(number: int) -> None:
 @given(st.lists(findings, max_size=25), st.integers(-1, 5), nasty)
 def test_slack_takes_every_page(found: list[Finding], number: int, said: str) -> None:
     for decide_in in ("slack", "command-line"):
-        view = digest_modal.page(samples.digest(decideIn=decide_in), found, number, said=said)
+        view = digest_list.page(samples.digest(decideIn=decide_in), found, number, said=said)
         assert block_kit.check_view(view) == []
         View(**view).validate_json()
 
 
 @given(json_values | st.text(max_size=80))
 def test_no_metadata_crashes_it(metadata: Any) -> None:
-    found = digest_modal.subject(metadata)
+    found = digest_list.subject(metadata)
     assert found is None or f"{found[0]}/" in metadata

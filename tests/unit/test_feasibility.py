@@ -4,8 +4,13 @@ from typing import Any
 
 import pytest
 
-from remediation.errors import KeyUnusable, ModelGone
-from remediation.feasibility import local_storage_note, model_names, require_models, require_usable_key
+from lambdas.domain.encryption.feasibility import (
+    local_storage_note,
+    model_names,
+    require_models,
+    require_usable_key,
+)
+from lambdas.domain.errors import KeyUnusable, ModelGone
 from tests.unit import samples
 
 _GOOD: dict[str, Any] = {

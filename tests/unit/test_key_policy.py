@@ -6,7 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from remediation.key_policy import KeyAccess, Use, judge_key_policy, judge_simulation, simulation_context
+from lambdas.domain.encryption.key_policy import (
+    KeyAccess,
+    Use,
+    judge_key_policy,
+    judge_simulation,
+    simulation_context,
+)
 from tests.unit.strategies import json_values
 
 ACCOUNT = "123456789012"

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from remediation import links
+from lambdas.domain.messages import links
 
 
 @pytest.mark.parametrize(

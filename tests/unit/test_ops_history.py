@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
+from lambdas.domain.vocabulary import Outcome
 from ops.history import Evidence, as_csv, as_json, as_report, as_table
-from remediation.vocabulary import Outcome
 from tests.unit import samples
 from tests.unit.strategies import texts
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateways.pace import QUOTAS, Pace, Paces
-from remediation.errors import RemediationError, ServiceUnavailable, Throttled
+from lambdas.domain.errors import RemediationError, ServiceUnavailable, Throttled
+from lambdas.gateways.rate_limit import QUOTAS, Pace, Paces
 
 
 class Time:

@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateways.aws import pages
+from lambdas.gateways.aws import pages
 
 
 @given(sizes=st.lists(st.integers(0, 3), min_size=1, max_size=5), ends=st.sampled_from(({}, {"Next": ""})))

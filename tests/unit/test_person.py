@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from remediation.person import email_of, is_slack_user, same_principal, session_name
+from lambdas.domain.approval.people import email_of, is_slack_user, same_principal, session_name
 
 _ROLE = "arn:aws:sts::123456789012:assumed-role/DataScientist"
 

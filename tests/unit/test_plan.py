@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from remediation.assessment import Accepted, AcceptedKeys, assess
-from remediation.plan import facts_of, paths_to_change
-from remediation.vocabulary import Surface
+from lambdas.domain.encryption.assessment import Accepted, AcceptedKeys, assess
+from lambdas.domain.encryption.plan import facts_of, paths_to_change
+from lambdas.domain.vocabulary import Surface
 from tests.unit import samples
 
 

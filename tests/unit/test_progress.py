@@ -9,15 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from remediation.errors import (
-    DeadlinePassed,
-    EndpointBusy,
-    EndpointChanged,
-    EndpointGone,
-    EndpointNotServing,
-    RemediationError,
-)
-from remediation.progress import (
+from lambdas.domain.encryption.progress import (
     BeforeUpdate,
     Course,
     Ended,
@@ -33,7 +25,15 @@ from remediation.progress import (
     uses,
     wait_seconds,
 )
-from remediation.vocabulary import Outcome
+from lambdas.domain.errors import (
+    DeadlinePassed,
+    EndpointBusy,
+    EndpointChanged,
+    EndpointGone,
+    EndpointNotServing,
+    RemediationError,
+)
+from lambdas.domain.vocabulary import Outcome
 from tests.unit import samples
 from tests.unit.samples import SOURCE, TWIN, endpoint
 

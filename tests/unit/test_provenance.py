@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from botocore.session import get_session
 
-from remediation.provenance import ManagedBy, lines_to_change, managed_by
-from remediation.vocabulary import Surface
+from lambdas.domain.encryption.provenance import ManagedBy, lines_to_change, managed_by
+from lambdas.domain.vocabulary import Surface
 
 _STACK = "aws:cloudformation:stack-name"
 _LOGICAL = "aws:cloudformation:logical-id"

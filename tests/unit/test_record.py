@@ -7,8 +7,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from remediation.errors import InvalidInput
-from remediation.record import from_iso, happened, in_order, iso, required_fact, salvaged_record, start_record
+from lambdas.domain.errors import InvalidInput
+from lambdas.domain.record import (
+    from_iso,
+    happened,
+    in_order,
+    iso,
+    required_fact,
+    salvaged_record,
+    start_record,
+)
 from tests.unit import samples
 
 moments = st.integers(946_684_800, 4_102_444_800).map(

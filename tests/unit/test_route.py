@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from remediation.route import Route, mentions, read_rules
+from lambdas.domain.approval.routes import Route, mentions, read_rules
 from tests.unit import samples
 
 _words = st.sampled_from(["a", "b", "c"])

@@ -11,7 +11,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from remediation.digest import (
+from lambdas.domain.approval.routes import DecideIn, Mode, Route
+from lambdas.domain.record import Claim, Denial, Digest, Finding, Remediation, iso
+from lambdas.domain.sweep.coverage import (
+    PROBLEMS_KEPT,
+    Seen,
+    add_up,
+    incomplete,
+    is_covered,
+    is_to_be_asked_about,
+)
+from lambdas.domain.sweep.digest import (
     Stage,
     digest_id,
     finding_key,
@@ -23,10 +33,7 @@ from remediation.digest import (
     seconds_to_next_look,
     stage,
 )
-from remediation.record import Claim, Denial, Digest, Finding, Remediation, iso
-from remediation.route import DecideIn, Mode, Route
-from remediation.sweep import PROBLEMS_KEPT, Seen, add_up, incomplete, is_covered, is_to_be_asked_about
-from remediation.vocabulary import Outcome
+from lambdas.domain.vocabulary import Outcome
 from tests.unit import samples
 
 NOW = datetime(2026, 6, 1, 12, tzinfo=UTC)

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from remediation.assessment import Path, surface_keys
-from remediation.twin import (
+from lambdas.domain.encryption.assessment import Path, surface_keys
+from lambdas.domain.encryption.twin import (
     REMEDIATION_TAG,
     SOURCE_CONFIG_TAG,
     Comparison,

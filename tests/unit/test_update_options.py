@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from remediation.update_options import KEEP_EVERYTHING, in_words, update_options
+from lambdas.domain.encryption.update_options import KEEP_EVERYTHING, in_words, update_options
 from tests.unit import samples
 
 CANARY = {

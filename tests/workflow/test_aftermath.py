@@ -139,7 +139,7 @@ def test_an_old_config_that_another_endpoint_uses_is_kept(loop: Loop) -> None:
 def test_a_backout_that_went_through_unseen_is_finished_by_another_click(loop: Loop) -> None:
     loop.encrypt()
     runner = loop.world.runner
-    poll = next(one.name for one in runner.functions if one.handler.startswith("handlers.poll_"))
+    poll = next(one.name for one in runner.functions if one.handler.startswith("lambdas.handlers.poll_"))
     runner.inject(poll, "SageMaker.DescribeEndpoint", "failing for good")
     try:
         loop.click("backout")

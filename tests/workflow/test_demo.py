@@ -20,7 +20,6 @@ def _demo(assembly: Path, decision: str, written: Path) -> subprocess.CompletedP
         **os.environ,
         "DEMO_DECISION": decision,
         "DEMO_JSON": str(written),
-        "PYTHONPATH": "lambdas",
     }
     return subprocess.run(  # noqa: S603  # our own interpreter on our own demo
         [sys.executable, "-m", "local.demo", str(assembly)],

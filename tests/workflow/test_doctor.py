@@ -15,7 +15,7 @@ import pytest
 from botocore.awsrequest import AWSResponse
 from botocore.compat import HTTPHeaders
 
-from gateways.secrets import SlackCredentials
+from lambdas.gateways.slack_secret import SlackCredentials
 from local.world import TRAIL
 from ops import __main__ as ops
 from ops import doctor, slack_app

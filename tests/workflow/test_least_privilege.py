@@ -146,7 +146,7 @@ STORIES: tuple[Callable[[Loop], object], ...] = (
 
 def _handlers(world: World) -> dict[str, str]:
     """The functions' handlers, by the functions' names."""
-    return {one.name: one.handler.split(".")[1] for one in world.runner.functions}
+    return {one.name: one.handler.split(".")[-2] for one in world.runner.functions}
 
 
 def _used(world: World) -> Permissions:
@@ -156,7 +156,7 @@ def _used(world: World) -> Permissions:
 
 def _granted(world: World) -> Permissions:
     return {
-        (function.handler.split(".")[1], action, resource)
+        (function.handler.split(".")[-2], action, resource)
         for function in world.runner.functions
         for policy in world.roles[function.caller.role_arn]
         for statement in policy["Statement"]
@@ -197,7 +197,7 @@ def test_all_that_is_allowed_is_used(loop: Loop, operate: Ops) -> None:
 @contextmanager
 def _without(world: World, handler: str, action: str) -> Generator[None]:
     """A role that lacks an action, for a while."""
-    [role] = {one.caller.role_arn for one in world.runner.functions if one.handler.split(".")[1] == handler}
+    [role] = {one.caller.role_arn for one in world.runner.functions if one.handler.split(".")[-2] == handler}
     before = world.roles[role]
     world.roles[role] = [_lacking(policy, action) for policy in before]
     try:

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from lambdas.domain.errors import ServiceUnavailable, Throttled
 from ops import __main__ as ops
 from ops import follow
-from remediation.errors import ServiceUnavailable, Throttled
 from tests.unit import samples
 from tests.workflow.loop import Loop
 

@@ -97,7 +97,7 @@ def test_an_approval_whose_answer_was_lost_counts_at_the_deadline(loop: Loop) ->
     """The click is on record, but the workflow never heard of it: at its time-out the record decides."""
     execution = loop.make_endpoint()
     runner = loop.world.runner
-    function = next(one.name for one in runner.functions if one.handler.startswith("handlers.slack_"))
+    function = next(one.name for one in runner.functions if one.handler.startswith("lambdas.handlers.slack_"))
     runner.inject(function, "StepFunctions.SendTaskSuccess", "failing for good")
     try:
         assert loop.click("approve") == 503

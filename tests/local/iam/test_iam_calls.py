@@ -10,13 +10,13 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from gateways.aws import error_code, error_message
-from gateways.sagemaker import SageMaker
+from lambdas.domain.encryption.twin import as_request
+from lambdas.domain.errors import RequestRefused
+from lambdas.gateways.aws import error_code, error_message
+from lambdas.gateways.sagemaker import SageMaker
 from local.call_faults import answered
 from local.iam.calls import Caller, UnknownCallError, requests_of
 from local.iam.enforcement import Enforcement
-from remediation.errors import RequestRefused
-from remediation.twin import as_request
 
 REGION = "us-east-1"
 ACCOUNT = "123456789012"

@@ -1,0 +1,1 @@
+"""What runs in AWS. Handlers call services, services call gateways and the domain."""

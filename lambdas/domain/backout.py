@@ -1,0 +1,145 @@
+"""Backing out: a person's decision to return an encrypted endpoint to its earlier config."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from lambdas.domain.approval.decision import Answer, Ruling, refuse_outsider
+from lambdas.domain.approval.people import is_slack_user
+from lambdas.domain.approval.routes import DecideIn, Route
+from lambdas.domain.encryption.assessment import EXEMPT_REASON_TAG, EXEMPT_UNTIL_TAG
+from lambdas.domain.encryption.progress import acceptable_starts, config_in_charge, start_of
+from lambdas.domain.encryption.update_options import KEEP_EVERYTHING
+from lambdas.domain.errors import EndpointChanged, EndpointGone, InvalidInput
+from lambdas.domain.record import Approval, Remediation, from_iso, happened, iso, required_fact
+from lambdas.domain.vocabulary import Outcome
+
+ACTION_ID = "backout"
+# A claim's plan that no remediation's can equal.
+PLAN = "backout"
+
+
+def judge_request(
+    remediation: Remediation | None,
+    approval: Approval | None,
+    route: Route,
+    *,
+    is_approver: bool,
+    now: datetime,
+) -> Ruling:
+    """What a click on Back out amounts to."""
+    if not is_approver:
+        return refuse_outsider(route)
+    if remediation is None or approval is None:
+        return Ruling(Answer.REFUSE, "This question is not on record here, so nothing was changed.")
+    if DecideIn.COMMAND_LINE in (route.decide_in, approval.get("decideIn")):
+        return Ruling(
+            Answer.REFUSE,
+            "This endpoint's route takes no decision in Slack, so nothing was changed. On the command line: "
+            f"`python -m ops backout {remediation['endpointName']}`.",
+        )
+    ruling = judge_state(remediation)
+    until = remediation.get("backoutUntil")
+    if ruling.answer is Answer.DECIDE and (until is None or now >= from_iso(until)):
+        return Ruling(
+            Answer.REFUSE,
+            "The time for backing out from here is over, so nothing was changed. `ops backout` still can.",
+        )
+    return ruling
+
+
+def judge_state(remediation: Remediation) -> Ruling:
+    """Whether a remediation can be backed out of, whoever asks and whenever."""
+    if remediation.get("outcome") != Outcome.ENCRYPTED:
+        return Ruling(Answer.REFUSE, "This remediation did not encrypt the endpoint: there is no way back.")
+    if not remediation.get("backoutId"):
+        return Ruling(Answer.DECIDE)
+    outcome = remediation.get("backoutOutcome")
+    requester = remediation.get("backoutRequestedBy", "")
+    by = f"<@{requester}>" if is_slack_user(requester) else requester
+    if not outcome:
+        return Ruling(Answer.REPEAT, f"The endpoint is already being returned to its old config, by {by}.")
+    if outcome == Outcome.BACKED_OUT:
+        return Ruling(Answer.REFUSE, f"The endpoint was already returned to its old config, by {by}.")
+    return Ruling(Answer.DECIDE)  # the earlier one failed, and the endpoint is still on its twin
+
+
+def request_facts(by: str, now: datetime) -> dict[str, str]:
+    """What goes on the remediation's record when its backout is requested."""
+    return {
+        "backoutId": str(uuid.uuid4()),
+        "backoutRequestedBy": by,
+        "backoutRequestedAt": iso(now),
+        "backoutOutcome": "",
+        "backoutReason": "",
+    }
+
+
+def machine_input(remediation: Remediation) -> dict[str, str]:
+    """The input of the backout's state machine: the same for every try, so that one execution starts."""
+    return {
+        "endpointName": remediation["endpointName"],
+        "remediationId": remediation["remediationId"],
+        "requestedBy": remediation.get("backoutRequestedBy", ""),
+    }
+
+
+def start_record(event: Mapping[str, Any], original: Remediation | None, now: datetime) -> Remediation:
+    """The first state of a backout's record.
+
+    Raises
+    ------
+    InvalidInput
+        There is nothing on record to go back to.
+    """
+    if original is None or original.get("outcome") != Outcome.ENCRYPTED:
+        raise InvalidInput(
+            f"No remediation {event.get('backsOut')} that encrypted its endpoint is on record."
+        )
+    if str(event.get("endpointName")).casefold() != original["endpointName"].casefold():
+        raise InvalidInput(
+            f"Remediation {original['remediationId']} is about the endpoint {original['endpointName']}, "
+            f"not {event.get('endpointName')}."
+        )
+    by = str(event.get("requestedBy") or "")
+    twin = required_fact(original, "twinConfigName")
+    trigger = original["trigger"]
+    return {
+        "remediationId": str(event["remediationId"]),
+        "executionArn": str(event["executionArn"]),
+        "endpointName": original["endpointName"],
+        "trigger": {
+            "kind": "manual", "eventId": "", "eventName": "Backout", "eventTime": iso(now),
+            "principalArn": "" if is_slack_user(by) else by,
+            "accountId": trigger["accountId"], "region": trigger["region"],
+        },
+        "startedAt": iso(now),
+        "timeline": [happened(now, f"Asked to return the endpoint from {twin} to its earlier config", by)],
+        "backsOut": original["remediationId"],
+        "requestedBy": by,
+        "sourceConfigName": required_fact(original, "sourceConfigName"),
+        "twinConfigName": twin,
+        "updateOptions": dict(KEEP_EVERYTHING),
+    }  # fmt: skip
+
+
+def require_on_course(endpoint: Mapping[str, Any] | None, record: Remediation) -> None:
+    """Raise `EndpointGone` or `EndpointChanged` unless the endpoint is on its twin, or back already."""
+    if endpoint is None or endpoint["EndpointStatus"] == "Deleting":
+        raise EndpointGone("The endpoint no longer exists.")
+    live = config_in_charge(endpoint)
+    if live not in acceptable_starts(record):
+        raise EndpointChanged(
+            f"The endpoint is on the config {live} now, no longer on {start_of(record)}: there is nothing to "
+            "back out of."
+        )
+
+
+def exemption_tags(now: datetime, days: int, record: Remediation) -> dict[str, str]:
+    """The tags that keep the endpoint from being asked about again at once."""
+    until = (now.astimezone(UTC) + timedelta(days=days)).date()
+    reason = f"backed out of remediation {record.get('backsOut', '')}"
+    return {EXEMPT_UNTIL_TAG: until.isoformat(), EXEMPT_REASON_TAG: reason}

@@ -1,0 +1,57 @@
+"""How a remediation ended, from what the state machine hands to its last step."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from lambdas.domain.errors import is_ours, outcome_of
+from lambdas.domain.record import Remediation
+from lambdas.domain.vocabulary import Outcome
+
+_REASON_LIMIT = 2000
+
+
+def ending(event: Mapping[str, Any], remediation: Remediation) -> tuple[Outcome, str]:
+    """The outcome and its reason in words.
+
+    Once an update was seen to end, that is the outcome, whatever befell the workflow afterwards.
+
+    Parameters
+    ----------
+    event
+        ``outcome`` (and maybe ``reason``) where a step named one; else ``error``, as Step Functions catches
+        it: ``{"Error": word, "Cause": text}``, the cause being a Lambda function's error as JSON.
+    """
+    if seen := remediation.get("updateOutcome"):
+        return Outcome(seen), remediation.get("updateReason", "")
+    if error := event.get("error"):
+        return outcome_of(str(error.get("Error", ""))), error_in_words(event)
+    outcome = str(event.get("outcome", ""))
+    if outcome not in Outcome.__members__:
+        return (
+            Outcome.FAILED,
+            f"The workflow ended with {outcome or 'no outcome'}, which is none that exists.",
+        )
+    return Outcome(outcome), str(event.get("reason") or "")[:_REASON_LIMIT]
+
+
+def error_in_words(event: Mapping[str, Any]) -> str:
+    """What a step of the workflow failed with, as people read it; empty where none did."""
+    error = event.get("error")
+    if not error:
+        return ""
+    return _cause(str(error.get("Error", "")), str(error.get("Cause", "")))[:_REASON_LIMIT]
+
+
+def _cause(word: str, cause: str) -> str:
+    """What went wrong, without the stack trace that a Lambda function's error carries."""
+    try:
+        details = json.loads(cause)
+    except ValueError:
+        return f"{word}: {cause}" if cause else word
+    if not isinstance(details, dict) or "errorMessage" not in details:
+        return word
+    message = str(details["errorMessage"])
+    return message if is_ours(word) else f"{word}: {message}"

@@ -1,0 +1,170 @@
+"""What an endpoint config says about every encryption surface, and the verdict that follows."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from enum import StrEnum
+from typing import Any
+
+from lambdas.domain.vocabulary import Surface, Verdict
+
+EXEMPT_UNTIL_TAG = "sealpoint:exempt-until"
+EXEMPT_REASON_TAG = "sealpoint:exempt-reason"
+
+Path = tuple[str | int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SurfaceKey:
+    """One surface of one config and the key it names.
+
+    `path` leads from the config's body to the member that holds the key id, such as
+    ``("ProductionVariants", 0, "CoreDumpConfig", "KmsKeyId")``.
+    """
+
+    surface: Surface
+    path: Path
+    key_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class KmsKey:
+    """What KMS says of a key: its ARN, and whether a `CUSTOMER` or `AWS` manages it."""
+
+    arn: str
+    manager: str
+
+
+class Accepted(StrEnum):
+    """Which keys count as encryption."""
+
+    ANY = "any"
+    CUSTOMER_MANAGED = "customer-managed"
+    LISTED = "listed"
+
+
+@dataclass(frozen=True, slots=True)
+class AcceptedKeys:
+    """The setting that says which keys count; `arns` are those of `LISTED`."""
+
+    rule: Accepted
+    arns: frozenset[str] = frozenset()
+
+    @property
+    def need_lookup(self) -> bool:
+        """Whether a key has to be looked up in KMS before it can be judged."""
+        return self.rule is not Accepted.ANY
+
+
+@dataclass(frozen=True, slots=True)
+class SurfaceAssessment:
+    """One surface, its key, and what is wrong with that: nothing, if `problem` is empty."""
+
+    surface: Surface
+    path: Path
+    key_id: str | None
+    problem: str
+
+
+@dataclass(frozen=True, slots=True)
+class Exemption:
+    """What the endpoint's exemption tags amount to: in force, or why not."""
+
+    in_force: bool
+    note: str = ""
+
+
+def surface_keys(config: Mapping[str, Any]) -> tuple[SurfaceKey, ...]:
+    """Every surface that the config has.
+
+    An endpoint always has an instance volume (a serverless one: the copy of its container image, DESIGN
+    §4.11); the others exist where the config sets them up.
+    """
+
+    def found() -> Iterator[SurfaceKey]:
+        yield SurfaceKey(Surface.INSTANCE_VOLUME, ("KmsKeyId",), config.get("KmsKeyId"))
+        for variants in ("ProductionVariants", "ShadowProductionVariants"):
+            for index, variant in enumerate(config.get(variants) or ()):
+                core_dump = variant.get("CoreDumpConfig")
+                if core_dump:
+                    path = (variants, index, "CoreDumpConfig", "KmsKeyId")
+                    yield SurfaceKey(Surface.CORE_DUMP, path, core_dump.get("KmsKeyId"))
+        capture = config.get("DataCaptureConfig")
+        if capture:
+            yield SurfaceKey(Surface.DATA_CAPTURE, ("DataCaptureConfig", "KmsKeyId"), capture.get("KmsKeyId"))
+        output = (config.get("AsyncInferenceConfig") or {}).get("OutputConfig")
+        if output:
+            path = ("AsyncInferenceConfig", "OutputConfig", "KmsKeyId")
+            yield SurfaceKey(Surface.ASYNC_OUTPUT, path, output.get("KmsKeyId"))
+
+    return tuple(found())
+
+
+def assess(
+    config: Mapping[str, Any], accepted: AcceptedKeys, keys: Mapping[str, KmsKey | None]
+) -> tuple[SurfaceAssessment, ...]:
+    """Every surface of a config, judged.
+
+    Parameters
+    ----------
+    keys
+        What KMS says of the key ids in the config, None where it says nothing; not looked at where any key
+        counts.
+    """
+    return tuple(
+        SurfaceAssessment(key.surface, key.path, key.key_id, _problem(key.key_id, accepted, keys))
+        for key in surface_keys(config)
+    )
+
+
+def verdict(assessed: Collection[SurfaceAssessment], required: Collection[Surface]) -> Verdict:
+    """`UNENCRYPTED` while a surface that requires a key has none that counts."""
+    open_surfaces = [one for one in assessed if one.problem and one.surface in required]
+    return Verdict.UNENCRYPTED if open_surfaces else Verdict.ENCRYPTED
+
+
+def to_change(
+    assessed: Collection[SurfaceAssessment], required: Collection[Surface]
+) -> tuple[SurfaceAssessment, ...]:
+    """The surfaces that the twin gives our key: every one without a key, in one go.
+
+    One that has a key keeps it, unless a key that counts is required there and this one doesn't.
+    """
+    return tuple(one for one in assessed if one.problem and (not one.key_id or one.surface in required))
+
+
+def _problem(key_id: str | None, accepted: AcceptedKeys, keys: Mapping[str, KmsKey | None]) -> str:
+    if not key_id:
+        return "no KMS key"
+    if accepted.rule is Accepted.ANY or key_id in accepted.arns:
+        return ""
+    key = keys.get(key_id)
+    if key is None:
+        return "a key that KMS does not show us"
+    if accepted.rule is Accepted.CUSTOMER_MANAGED:
+        return "" if key.manager == "CUSTOMER" else "a key that AWS manages"
+    return "" if key.arn in accepted.arns else "a key that is not on the list"
+
+
+def exemption(tags: Mapping[str, str], now: datetime) -> Exemption:
+    """What the tags of the endpoint exempt it from, and until when.
+
+    An exemption holds to the end of its day, UTC. A date that is past or can't be read exempts nothing, and
+    the note says so.
+    """
+    until = tags.get(EXEMPT_UNTIL_TAG)
+    if until is None:
+        return Exemption(in_force=False)
+    try:
+        last_day = date.fromisoformat(until.strip())
+    except ValueError:
+        return Exemption(
+            in_force=False,
+            note=f"The tag {EXEMPT_UNTIL_TAG} says '{until}', which is no date (YYYY-MM-DD): not exempt.",
+        )
+    if now.astimezone(UTC).date() > last_day:
+        return Exemption(in_force=False, note=f"Its exemption ended on {last_day.isoformat()}.")
+    reason = tags.get(EXEMPT_REASON_TAG, "").strip() or "no reason given"
+    return Exemption(in_force=True, note=f"Exempt until {last_day.isoformat()}: {reason}.")

@@ -1,0 +1,105 @@
+"""Whether the change can work at all, judged before a person is asked for it (DESIGN §4.10, §4.11, §4.17)."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any
+
+from lambdas.domain.errors import KeyUnusable, ModelGone
+
+# With local NVMe storage, which AWS encrypts in hardware with keys of its own (DESIGN §4.11).
+LOCAL_NVME_FAMILIES = frozenset(
+    {
+        "m5d", "c5d", "r5d", "m6gd", "c6gd", "r6gd", "r7gd", "g4dn", "g5", "g6", "g6e", "g7", "g7e",
+        "p4d", "p4de", "p5", "p5e", "p5en", "p6-b200", "p6-b300", "p6e-gb200", "trn1", "trn1n", "trn2", "dl1",
+    }
+)  # fmt: skip
+
+
+def require_usable_key(key: Mapping[str, Any] | None, key_arn: str, region: str) -> None:
+    """Raise `KeyUnusable` unless SageMaker can encrypt with the key."""
+    if objection := key_objection(key, region):
+        raise KeyUnusable(
+            f"The KMS key {key_arn} {objection}: SageMaker can't encrypt with it, so nothing was asked or "
+            "changed."
+        )
+
+
+def key_objection(key: Mapping[str, Any] | None, region: str) -> str:
+    """Why SageMaker can't encrypt with a key; empty if it can.
+
+    Parameters
+    ----------
+    key
+        The `KeyMetadata` of KMS's DescribeKey; None if there is no such key.
+    """
+    if key is None:
+        return "does not exist"
+    problems = [
+        problem
+        for problem, applies in {
+            f"is {_spaced(key.get('KeyState'))}": key.get("KeyState") != "Enabled",
+            "is not a symmetric key": key.get("KeySpec") != "SYMMETRIC_DEFAULT",
+            "is not for encryption and decryption": key.get("KeyUsage") != "ENCRYPT_DECRYPT",
+            f"is not a key of {region}": str(key.get("Arn", "")).split(":")[3:4] != [region],
+        }.items()
+        if applies
+    ]
+    return " and ".join(problems)
+
+
+def model_names(config: Mapping[str, Any]) -> list[str]:
+    """The models that a config's variants run, each once; inference components bring theirs along."""
+
+    def named() -> Iterator[str]:
+        for variants in ("ProductionVariants", "ShadowProductionVariants"):
+            for variant in config.get(variants) or ():
+                pools = variant.get("InstancePools") or ()
+                yield from (variant.get("ModelName"), *(pool.get("ModelNameOverride") for pool in pools))
+
+    return list(dict.fromkeys(name for name in named() if name))
+
+
+def require_models(missing: Collection[str]) -> None:
+    """Raise `ModelGone` if a model of the config was deleted: SageMaker would refuse the update."""
+    if missing:
+        raise ModelGone(
+            f"The config's model {', '.join(sorted(missing))} no longer exists. SageMaker refuses to update "
+            "such an endpoint, so nothing was asked or changed."
+        )
+
+
+def execution_roles(config: Mapping[str, Any], models: Collection[Mapping[str, Any]]) -> list[str]:
+    """The roles that write an endpoint's captures, answers and core dumps, each once."""
+    named = (holder.get("ExecutionRoleArn") for holder in (config, *models))
+    return list(dict.fromkeys(str(role) for role in named if role))
+
+
+def local_storage_note(config: Mapping[str, Any]) -> str | None:
+    """What the approver has to know of instance types whose local storage the key won't cover."""
+    types = sorted({kind for kind in _instance_types(config) if _family(kind) in LOCAL_NVME_FAMILIES})
+    if not types:
+        return None
+    return (
+        f"The key does not cover the local NVMe storage of {', '.join(types)}: AWS encrypts that in "
+        "hardware, with keys of its own."
+    )
+
+
+def _instance_types(config: Mapping[str, Any]) -> Iterator[str]:
+    for variants in ("ProductionVariants", "ShadowProductionVariants"):
+        for variant in config.get(variants) or ():
+            pools = variant.get("InstancePools") or ()
+            for kind in (variant.get("InstanceType"), *(pool.get("InstanceType") for pool in pools)):
+                if kind:
+                    yield str(kind)
+
+
+def _family(instance_type: str) -> str:
+    """`g5` of `ml.g5.xlarge`."""
+    return instance_type.removeprefix("ml.").partition(".")[0]
+
+
+def _spaced(state: Any) -> str:
+    """KMS's word for a state, as people read it: `pending deletion` for `PendingDeletion`."""
+    return "".join(f" {letter.lower()}" if letter.isupper() else letter for letter in str(state)).strip()

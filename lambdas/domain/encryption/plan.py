@@ -1,0 +1,124 @@
+"""What would be done to an endpoint, written down before a person is asked about it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, NotRequired, TypedDict
+
+from lambdas.domain.encryption.assessment import Path, SurfaceAssessment
+from lambdas.domain.encryption.provenance import ManagedBy
+from lambdas.domain.encryption.twin import dotted, from_dotted, plan_hash, twin_name
+from lambdas.domain.record import SurfaceEntry, Variant
+from lambdas.domain.vocabulary import Verdict
+
+
+class Facts(TypedDict):
+    """What the record learns from a look at an unencrypted endpoint; see `record.Remediation`."""
+
+    verdict: str
+    endpointArn: str
+    endpointStatus: str
+    variants: list[Variant]
+    sourceConfigName: str
+    keyArn: str
+    surfaceKeys: list[SurfaceEntry]
+    updateOptions: dict[str, Any]
+    planHash: str
+    foundPlanHash: str
+    plannedTwinName: str
+    notes: list[str]
+
+
+class DecisionFacts(TypedDict):
+    """What the record learns of how a decision will be taken."""
+
+    route: str
+    approvalMode: str
+    approvalsNeeded: int
+    managedBy: NotRequired[ManagedBy]
+
+
+def facts_of(
+    endpoint: Mapping[str, Any],
+    config: Mapping[str, Any],
+    *,
+    key_arn: str,
+    assessed: Collection[SurfaceAssessment],
+    changes: Collection[SurfaceAssessment],
+    update_options: Mapping[str, Any],
+    notes: Sequence[str],
+) -> Facts:
+    """The facts for the record and the card, from the bodies that DescribeEndpoint(Config) answered."""
+    paths = [change.path for change in changes]
+    plan = plan_hash(config, key_arn, paths, update_options)
+    return {
+        "verdict": Verdict.UNENCRYPTED,
+        "endpointArn": str(endpoint["EndpointArn"]),
+        "endpointStatus": str(endpoint["EndpointStatus"]),
+        "variants": _variants(endpoint, config),
+        "sourceConfigName": str(config["EndpointConfigName"]),
+        "keyArn": key_arn,
+        "surfaceKeys": surface_entries(assessed, changes, key_arn),
+        "updateOptions": dict(update_options),
+        "planHash": plan,
+        "foundPlanHash": plan,
+        "plannedTwinName": twin_name(config, key_arn, paths, str(endpoint["EndpointName"])),
+        "notes": list(notes),
+    }
+
+
+def surface_entries(
+    assessed: Collection[SurfaceAssessment], changes: Collection[SurfaceAssessment], key_arn: str
+) -> list[SurfaceEntry]:
+    """The assessment as it goes on record, with what would become of each surface."""
+    return [
+        {
+            "surface": str(one.surface),
+            "path": dotted(one.path),
+            "now": one.key_id or "",
+            "after": key_arn if one in changes else one.key_id or "",
+            "problem": one.problem,
+        }
+        for one in assessed
+    ]
+
+
+def without_changes(entries: Collection[SurfaceEntry], surfaces: Collection[str]) -> list[SurfaceEntry]:
+    """The recorded plan with some surfaces left as they are."""
+    return [{**entry, "after": entry["now"]} if entry["surface"] in surfaces else entry for entry in entries]
+
+
+def paths_to_change(surfaces: Collection[SurfaceEntry]) -> list[Path]:
+    """Where the recorded plan puts our key."""
+    return [from_dotted(entry["path"]) for entry in surfaces if entry["after"] != entry["now"]]
+
+
+def _variants(endpoint: Mapping[str, Any], config: Mapping[str, Any]) -> list[Variant]:
+    """Each variant's hardware, from the config, and live count, from the endpoint (serverless: none)."""
+    live = {variant["VariantName"]: variant for variant in endpoint.get("ProductionVariants") or ()}
+    variants: list[Variant] = []
+    for variant in config.get("ProductionVariants") or ():
+        name = str(variant["VariantName"])
+        hardware = "serverless" if variant.get("ServerlessConfig") else "instance pools"
+        shown: Variant = {"name": name, "instanceType": str(variant.get("InstanceType") or hardware)}
+        count = _instance_count(live.get(name, {}), variant)
+        if count is not None:
+            shown["instanceCount"] = count
+        variants.append(shown)
+    return variants
+
+
+def _instance_count(live: Mapping[str, Any], variant: Mapping[str, Any]) -> int | None:
+    """How many instances a variant runs on; None for a serverless one, and where nothing says so.
+
+    While its fleet is replaced, SageMaker may show a current count of 0 for a variant that serves.
+    """
+    if variant.get("ServerlessConfig"):
+        return None
+    counts = (
+        live.get("CurrentInstanceCount"),
+        live.get("DesiredInstanceCount"),
+        None if live else variant.get("InitialInstanceCount"),
+    )
+    known = [int(count) for count in counts if count is not None]
+    return next((count for count in known if count), known[0] if known else None)

@@ -1,0 +1,1 @@
+"""What people read and click in Slack, as plain data."""

@@ -1,0 +1,117 @@
+"""Text and blocks as Slack takes them: escaped, within its limits.
+
+https://docs.slack.dev/messaging/formatting-message-text and https://docs.slack.dev/reference/block-kit/blocks
+"""
+
+from __future__ import annotations
+
+from typing import Any, TypedDict
+
+from lambdas.domain.approval.people import is_slack_user, session_name
+from lambdas.domain.record import from_iso
+
+SECTION_LIMIT = 3000  # characters of a section's text
+FIELD_LIMIT = 2000  # characters of one of a section's fields
+CONTEXT_LIMIT = 2000
+TEXT_LIMIT = 3000  # of a message's fallback: chat.update takes 4,000
+_ELLIPSIS = "…"
+
+
+class Message(TypedDict):
+    """A message as `chat.postMessage` and `chat.update` take it.
+
+    `text` is for notifications and screen readers, `blocks` for everyone else.
+    """
+
+    text: str
+    blocks: list[dict[str, Any]]
+
+
+def escape(text: str) -> str:
+    """Slack's three control characters, so that a name can't mention, link or format anything.
+
+    https://docs.slack.dev/messaging/formatting-message-text/#escaping
+    """
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def code(text: str) -> str:
+    """User-controlled text, shown as it is; a backtick or a line break would end the code span."""
+    flat = " ".join(text.replace("`", "ˋ").split())
+    return f"`{escape(flat)}`" if flat else "–"
+
+
+def quoted(text: str) -> str:
+    """What a person wrote, on one line; a mention or a link in it stays text."""
+    return f"“{escape(' '.join(text.split()))}”"
+
+
+def clip(text: str, limit: int) -> str:
+    """Cut to `limit` characters, never inside an entity that escaping made, closing an open code span."""
+    if len(text) <= limit:
+        return text
+    cut = text[: limit - 2]
+    entity = cut.rfind("&")
+    if entity >= 0 and ";" not in cut[entity:]:
+        cut = cut[:entity]
+    opened = cut.rfind("<")
+    if opened >= 0 and ">" not in cut[opened:]:  # a mention, a link or a date, cut in two
+        cut = cut[:opened]
+    if cut.count("`") % 2:
+        cut += "`"
+    return cut + _ELLIPSIS
+
+
+def link(url: str, words: str) -> str:
+    """A link; nothing in a URL of ours needs more than Slack's own escaping."""
+    return f"<{escape(url).replace('|', '%7C')}|{escape(words)}>"
+
+
+def person(who: str) -> str:
+    """Someone who decided or asked: mentioned, or an IAM principal by the name of its session."""
+    if is_slack_user(who):
+        return f"<@{who}>"
+    return code(session_name(who) or who)
+
+
+def date_token(moment: str) -> str:
+    """A moment in the reader's own time zone, with UTC where tokens aren't rendered.
+
+    https://docs.slack.dev/messaging/formatting-message-text/#date-formatting
+    """
+    when = from_iso(moment)
+    fallback = when.strftime("%Y-%m-%d %H:%M UTC")
+    return f"<!date^{int(when.timestamp())}^{{date_short_pretty}} at {{time}}|{fallback}>"
+
+
+def is_moment(text: str) -> bool:
+    try:
+        from_iso(text)
+    except ValueError:
+        return False
+    return True
+
+
+def header(text: str) -> dict[str, Any]:
+    return {"type": "header", "text": {"type": "plain_text", "text": text, "emoji": True}}
+
+
+def section(text: str) -> dict[str, Any]:
+    return {"type": "section", "text": mrkdwn(text, SECTION_LIMIT)}
+
+
+def fields(*texts: str) -> dict[str, Any]:
+    return {"type": "section", "fields": [mrkdwn(text, FIELD_LIMIT) for text in texts]}
+
+
+def context(*texts: str) -> dict[str, Any]:
+    return {"type": "context", "elements": [mrkdwn(text, CONTEXT_LIMIT) for text in texts]}
+
+
+def mrkdwn(text: str, limit: int) -> dict[str, Any]:
+    """Formatted text; verbatim, so that Slack makes no links or mentions out of names that people wrote."""
+    return {"type": "mrkdwn", "text": clip(text, limit), "verbatim": True}
+
+
+def plain(text: str) -> dict[str, Any]:
+    return {"type": "plain_text", "text": text}

@@ -1,0 +1,1 @@
+"""Looking at every endpoint: what is found, and what is asked about."""

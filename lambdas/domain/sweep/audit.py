@@ -1,0 +1,136 @@
+"""What an audit says of one endpoint, and which come first."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from lambdas.domain.encryption.assessment import SurfaceAssessment, exemption, verdict
+from lambdas.domain.encryption.progress import config_in_charge
+from lambdas.domain.vocabulary import Surface, Verdict
+
+_WORST_FIRST = (Verdict.UNENCRYPTED, Verdict.UNSUPPORTED, Verdict.EXEMPT, Verdict.ENCRYPTED, Verdict.GONE)
+
+
+@dataclass(frozen=True, slots=True)
+class AuditedConfig:
+    """An endpoint config, judged; the config itself isn't kept.
+
+    Attributes
+    ----------
+    instance_types
+        Each once, in the config's order; ``serverless`` where a variant is.
+    """
+
+    name: str
+    surfaces: tuple[SurfaceAssessment, ...]
+    verdict: Verdict
+    instance_types: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AuditedEndpoint:
+    """One endpoint of one region, judged.
+
+    Attributes
+    ----------
+    created_at, modified_at
+        UTC.
+    tags
+        None where they could not be read: then no exemption is known either.
+    exemption
+        What its exemption tags amount to, in words; empty where it has none.
+    """
+
+    region: str
+    name: str
+    arn: str
+    status: str
+    created_at: datetime
+    modified_at: datetime
+    config: AuditedConfig
+    tags: Mapping[str, str] | None
+    exemption: str
+    verdict: Verdict
+
+    @property
+    def account_id(self) -> str:
+        return self.arn.split(":")[4]
+
+
+def audit_config(
+    body: Mapping[str, Any], assessed: tuple[SurfaceAssessment, ...], required: Collection[Surface]
+) -> AuditedConfig:
+    """A config's body, judged by the surfaces that require a key."""
+    return AuditedConfig(
+        str(body["EndpointConfigName"]), assessed, verdict(assessed, required), _instance_types(body)
+    )
+
+
+def audit_endpoint(
+    body: Mapping[str, Any], config: AuditedConfig, tags: Mapping[str, str] | None, now: datetime
+) -> AuditedEndpoint:
+    """An endpoint's body, with the config that is in charge of it."""
+    exempt = exemption(tags or {}, now)
+    is_exempt = exempt.in_force and config.verdict is Verdict.UNENCRYPTED
+    arn = str(body["EndpointArn"])
+    return AuditedEndpoint(
+        region=arn.split(":")[3],
+        name=str(body["EndpointName"]),
+        arn=arn,
+        status=str(body["EndpointStatus"]),
+        created_at=_moment(body["CreationTime"]),
+        modified_at=_moment(body["LastModifiedTime"]),
+        config=config,
+        tags=tags,
+        exemption=exempt.note,
+        verdict=Verdict.EXEMPT if is_exempt else config.verdict,
+    )
+
+
+def config_of(body: Mapping[str, Any]) -> str:
+    """The name of the config by which an endpoint is judged: the one it is on, or on its way to."""
+    return config_in_charge(body)
+
+
+def worst_first(audited: Collection[AuditedEndpoint]) -> list[AuditedEndpoint]:
+    """Unencrypted ones first; among those, the ones with more open surfaces, then by region and name."""
+    return sorted(
+        audited,
+        key=lambda one: (
+            _WORST_FIRST.index(one.verdict),
+            -sum(bool(surface.problem) for surface in one.config.surfaces),
+            one.region,
+            one.name,
+        ),
+    )
+
+
+def sharing(audited: Collection[AuditedEndpoint]) -> dict[tuple[str, str], tuple[str, ...]]:
+    """The endpoints on each config that several share, by region and config."""
+    on: dict[tuple[str, str], list[str]] = {}
+    for one in audited:
+        on.setdefault((one.region, one.config.name), []).append(one.name)
+    return {config: tuple(sorted(names)) for config, names in on.items() if len(names) > 1}
+
+
+def _instance_types(config: Mapping[str, Any]) -> tuple[str, ...]:
+    variants: Sequence[Mapping[str, Any]] = [
+        *(config.get("ProductionVariants") or ()),
+        *(config.get("ShadowProductionVariants") or ()),
+    ]
+    found: dict[str, None] = {}
+    for variant in variants:
+        if "ServerlessConfig" in variant:
+            found["serverless"] = None
+        elif instance_type := variant.get("InstanceType"):
+            found[str(instance_type)] = None
+        for pool in variant.get("InstancePools") or ():
+            found[str(pool.get("InstanceType", "?"))] = None
+    return tuple(found)
+
+
+def _moment(epoch_seconds: float) -> datetime:
+    return datetime.fromtimestamp(epoch_seconds, UTC)

@@ -1,0 +1,1 @@
+"""The records table in DynamoDB, and what is kept in it."""

@@ -1,0 +1,166 @@
+"""Sweeps and digests in the records table: what was looked at, what was found, and the card that asks.
+
+===========================  ======================  ====================================================
+pk                           sk                      what
+===========================  ======================  ====================================================
+``sweep``                    ``lock``                the sweep that is under way, as a lease
+``sweep#<id>``               ``batch#<number>``      endpoints that were listed, and what was seen of them
+``sweep#<id>``               ``found#<route>#<key>`` an unencrypted endpoint, worst first in the keys' order
+``sweep#<id>``               ``told``                people know that it is not whole
+``digest#<id>``              ``digest``              the card for what a sweep found on a route
+``digest#<id>``              ``finding#<key>``       one endpoint, worst first in the order of the keys
+===========================  ======================  ====================================================
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from functools import cache
+from typing import Any, cast
+
+from lambdas.domain.errors import RequestRefused
+from lambdas.domain.record import Digest, Finding, Remediation, iso
+from lambdas.domain.sweep.digest import asked_in
+from lambdas.gateways.environment import required, required_days
+from lambdas.gateways.records.table import Table
+
+_LOCK = {"pk": "sweep", "sk": "lock"}
+# Longer than 100,000 endpoints take at the default share of AWS's quotas.
+_LOCK_LEASE = timedelta(days=2)
+_BATCHES_KEPT = timedelta(days=30)
+_FINDING = "finding#"
+_BATCH = "batch#"
+
+
+class Digests:
+    """Every call may raise `Throttled`, `ServiceUnavailable` or `RequestRefused`."""
+
+    def __init__(self, table: Table, *, retention: timedelta) -> None:
+        self._table = table
+        self._retention = retention
+
+    # -- sweeps
+
+    def begin_sweep(self, sweep_id: str, now: datetime) -> str:
+        """Hold the sweep, and return who holds it: one at a time, so that nobody is asked twice."""
+        lease = {"sweepId": sweep_id, "leaseUntil": iso(now + _LOCK_LEASE)}
+        free = "attribute_not_exists(pk) OR sweepId = :me OR leaseUntil < :now"
+        if self._table.put(_LOCK, lease, free, {":me": sweep_id, ":now": iso(now)}):
+            return sweep_id
+        holder = self._table.get(_LOCK)
+        return str(holder["sweepId"]) if holder else self.begin_sweep(sweep_id, now)
+
+    def end_sweep(self, sweep_id: str) -> None:
+        self._table.delete(_LOCK, "sweepId = :me", {":me": sweep_id})
+
+    def keep_batch(self, sweep_id: str, number: str, batch: Mapping[str, Any], now: datetime) -> None:
+        """Keep what is known of a batch; one that was looked at isn't listed again."""
+        expires = {"expiresAt": int((now + _BATCHES_KEPT).timestamp())}
+        key = {"pk": f"sweep#{sweep_id}", "sk": f"{_BATCH}{number}"}
+        condition = "" if "lookedAt" in batch else "attribute_not_exists(lookedAt)"
+        self._table.put(key, {**batch, **expires}, condition)
+
+    def batches(self, sweep_id: str) -> list[dict[str, Any]]:
+        return [batch for _, batch in self._table.items(f"sweep#{sweep_id}", begins_with=_BATCH)]
+
+    def was_told(self, sweep_id: str) -> bool:
+        """Whether people know that the sweep is not whole."""
+        return self._table.get(_told_key(sweep_id)) is not None
+
+    def note_told(self, sweep_id: str, now: datetime) -> None:
+        expires = {"expiresAt": int((now + _BATCHES_KEPT).timestamp())}
+        self._table.put(_told_key(sweep_id), {"toldAt": iso(now), **expires})
+
+    def keep_found(self, sweep_id: str, route: str, key: str, finding: Finding, now: datetime) -> None:
+        expires = {"expiresAt": int((now + _BATCHES_KEPT).timestamp())}
+        sort_key = f"{_found_on(route)}{key}"
+        self._table.put({"pk": f"sweep#{sweep_id}", "sk": sort_key}, {**finding, **expires})
+
+    def found(
+        self, sweep_id: str, route: str, *, after: str = "", most: int | None = None
+    ) -> list[tuple[str, Finding]]:
+        """What a sweep found on a route, worst first; only what comes after a key, and at most so many."""
+        prefix = _found_on(route)
+        items = self._table.items(
+            f"sweep#{sweep_id}", begins_with=prefix, after=f"{prefix}{after}" if after else "", most=most
+        )
+        return [(key.removeprefix(prefix), cast("Finding", finding)) for key, finding in items]
+
+    # -- digests
+
+    def open(self, digest: Digest, now: datetime) -> Digest:
+        """Put a digest on record, once; returns the one on record."""
+        key = _digest_key(digest["digestId"])
+        if self._table.put(key, {**digest, **self._expiry(now)}, "attribute_not_exists(pk)"):
+            return digest
+        return self.require(digest["digestId"])
+
+    def find(self, digest_id: str) -> Digest | None:
+        return cast("Digest | None", self._table.get(_digest_key(digest_id)))
+
+    def require(self, digest_id: str) -> Digest:
+        """A digest.
+
+        Raises
+        ------
+        RequestRefused
+            There is none.
+        """
+        found = self.find(digest_id)
+        if found is None:
+            raise RequestRefused(f"No digest {digest_id} is on record.")
+        return found
+
+    def note(self, digest_id: str, facts: Mapping[str, Any]) -> Digest:
+        noted = self._table.update(_digest_key(digest_id), facts, "attribute_exists(pk)")
+        if noted is None:
+            raise RequestRefused(f"No digest {digest_id} is on record.")
+        return cast("Digest", noted)
+
+    # -- findings
+
+    def add_finding(self, digest_id: str, key: str, finding: Finding, now: datetime) -> None:
+        """Put a finding on record; one that is there keeps what became of it."""
+        item = {**finding, **self._expiry(now)}
+        self._table.put(_finding_key(digest_id, key), item, "attribute_not_exists(pk)")
+
+    def findings(self, digest_id: str) -> list[tuple[str, Finding]]:
+        """Every finding with its key, worst first."""
+        return [
+            (key.removeprefix(_FINDING), cast("Finding", finding))
+            for key, finding in self._table.items(f"digest#{digest_id}", begins_with=_FINDING)
+        ]
+
+    def note_finding(self, digest_id: str, key: str, facts: Mapping[str, Any]) -> None:
+        """Add to what became of a finding."""
+        self._table.update(_finding_key(digest_id, key), facts, "attribute_exists(pk)")
+
+    def follow(self, remediation: Remediation, facts: Mapping[str, Any]) -> None:
+        """Let the digest that asks about a remediation know how far it is; where none does, nothing."""
+        if asked := asked_in(remediation):
+            self.note_finding(*asked, facts)
+
+    def _expiry(self, now: datetime) -> dict[str, int]:
+        return {"expiresAt": int((now + self._retention).timestamp())}
+
+
+@cache
+def digests() -> Digests:
+    return Digests(Table(required("RECORDS_TABLE_NAME")), retention=required_days("RECORD_RETENTION_DAYS"))
+
+
+def _found_on(route: str) -> str:
+    return f"found#{route}#"
+
+
+def _told_key(sweep_id: str) -> dict[str, str]:
+    return {"pk": f"sweep#{sweep_id}", "sk": "told"}
+
+
+def _digest_key(digest_id: str) -> dict[str, str]:
+    return {"pk": f"digest#{digest_id}", "sk": "digest"}
+
+
+def _finding_key(digest_id: str, key: str) -> dict[str, str]:
+    return {"pk": f"digest#{digest_id}", "sk": f"{_FINDING}{key}"}

@@ -1,0 +1,231 @@
+"""The records table in DynamoDB's own ways: plain values in and out, each write under a condition.
+
+What must happen at most once hangs on a condition that DynamoDB checks, never on a read before a write.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain, islice
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from lambdas.domain.errors import Throttled
+from lambdas.gateways import aws
+from lambdas.gateways.aws import error_code, pages, translated
+from lambdas.gateways.records.attribute_values import from_item, to_item
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+Key = Mapping[str, str]
+Values = Mapping[str, Any]
+
+_NOT_CONTENT = frozenset({"pk", "sk", "expiresAt"})
+_BATCH_TRIES = 3
+_CONDITION_FAILED = "ConditionalCheckFailedException"
+_TRANSACTION_CANCELLED = "TransactionCanceledException"
+
+
+class Table:
+    """Every call may raise `Throttled`, `ServiceUnavailable` or `RequestRefused`."""
+
+    def __init__(self, name: str, client: DynamoDBClient | None = None) -> None:
+        self.name = name
+        self._client = client or aws.client("dynamodb")
+
+    def get(self, key: Key) -> dict[str, Any] | None:
+        """An item without its keys, as it is now."""
+        with translated("DynamoDB"):
+            answer = self._client.get_item(TableName=self.name, Key=to_item(key), ConsistentRead=True)
+        item = answer.get("Item")
+        return _content(item) if item else None
+
+    def get_each(self, keys: Sequence[Key]) -> list[dict[str, Any] | None]:
+        """Up to 100 items, in the order of their keys, as they are now; None for one that isn't there."""
+        found: dict[tuple[str, str], dict[str, Any]] = {}
+        left: Any = [to_item({"pk": pk, "sk": sk}) for pk, sk in {(key["pk"], key["sk"]) for key in keys}]
+        for _ in range(_BATCH_TRIES):
+            if not left:
+                break
+            request: Any = {self.name: {"Keys": left, "ConsistentRead": True}}
+            with translated("DynamoDB"):
+                answer: Any = self._client.batch_get_item(RequestItems=request)
+            for item in answer["Responses"].get(self.name, ()):
+                found[item["pk"]["S"], item["sk"]["S"]] = _content(item)
+            left = answer.get("UnprocessedKeys", {}).get(self.name, {}).get("Keys")
+        if left:
+            raise Throttled(f"DynamoDB left {len(left)} items unread, {_BATCH_TRIES} times.")
+        return [found.get((key["pk"], key["sk"])) for key in keys]
+
+    def put(
+        self,
+        key: Key,
+        item: Values,
+        condition: str = "",
+        values: Values | None = None,
+        names: Mapping[str, str] | None = None,
+    ) -> bool:
+        """Put an item; False if the condition does not hold."""
+        extra: Any = {"ConditionExpression": condition} if condition else {}
+        extra |= {"ExpressionAttributeValues": to_item(values)} if values else {}
+        extra |= {"ExpressionAttributeNames": names} if names else {}
+        with translated("DynamoDB"):
+            try:
+                self._client.put_item(TableName=self.name, Item=to_item({**key, **item}), **extra)
+            except ClientError as error:
+                if error_code(error) != _CONDITION_FAILED:
+                    raise
+                return False
+        return True
+
+    def delete(
+        self, key: Key, condition: str, values: Values, names: Mapping[str, str] | None = None
+    ) -> None:
+        """Delete an item, if the condition holds."""
+        extra: Any = {"ExpressionAttributeNames": names} if names else {}
+        with translated("DynamoDB"):
+            try:
+                self._client.delete_item(
+                    TableName=self.name,
+                    Key=to_item(key),
+                    ConditionExpression=condition,
+                    ExpressionAttributeValues=to_item(values),
+                    **extra,
+                )
+            except ClientError as error:
+                if error_code(error) != _CONDITION_FAILED:
+                    raise
+
+    def update(
+        self,
+        key: Key,
+        facts: Values,
+        condition: str,
+        values: Values | None = None,
+        *,
+        appended: tuple[str, Values] | None = None,
+    ) -> dict[str, Any] | None:
+        """Set facts, append an entry to a list; the item then, or None if the condition does not hold."""
+        names = {f"#{name}": name for name in facts}
+        assignments = [f"#{name} = :set_{name}" for name in facts]
+        settings = {f":set_{name}": value for name, value in facts.items()} | dict(values or {})
+        if appended is not None:  # never rewritten
+            names["#list"], one = appended[0], dict(appended[1])
+            assignments.append("#list = list_append(if_not_exists(#list, :nothing), :one)")
+            settings |= {":nothing": [], ":one": [one]}
+        return self.change(key, f"SET {', '.join(assignments)}", condition, settings, names)
+
+    def change(
+        self, key: Key, expression: str, condition: str, values: Values, names: Mapping[str, str]
+    ) -> dict[str, Any] | None:
+        """Carry out an update expression; the item then, or None if the condition does not hold."""
+        extra: Any = {"ExpressionAttributeValues": to_item(values)} if values else {}
+        with translated("DynamoDB"):
+            try:
+                answer = self._client.update_item(
+                    TableName=self.name,
+                    Key=to_item(key),
+                    UpdateExpression=expression,
+                    ConditionExpression=condition,
+                    ExpressionAttributeNames=names,
+                    ReturnValues="ALL_NEW",
+                    **extra,
+                )
+            except ClientError as error:
+                if error_code(error) != _CONDITION_FAILED:
+                    raise
+                return None
+        return _content(answer.get("Attributes", {}))
+
+    def together(self, *writes: tuple[str, Key, Mapping[str, Any]]) -> bool:
+        """Do all writes, or none; False if the condition of the first does not hold.
+
+        Parameters
+        ----------
+        writes
+            Each one's kind (``Put``, ``Update``, ``ConditionCheck``), its item's key, and its other members;
+            the values in ``Item`` and ``ExpressionAttributeValues`` are plain.
+
+        Raises
+        ------
+        Throttled
+            Another write to the same items was under way, or another condition does not hold.
+        """
+        transaction: Any = [{kind: self._write(kind, key, members)} for kind, key, members in writes]
+        with translated("DynamoDB"):
+            try:
+                self._client.transact_write_items(TransactItems=transaction)
+            except ClientError as error:
+                if error_code(error) != _TRANSACTION_CANCELLED:
+                    raise
+                reasons: Any = error.response.get("CancellationReasons") or [{}]
+                if reasons[0].get("Code") == "ConditionalCheckFailed":
+                    return False
+                raise Throttled("DynamoDB cancelled the transaction; it is tried again.") from error
+        return True
+
+    def items(
+        self, pk: str, *, begins_with: str, after: str = "", most: int | None = None
+    ) -> Iterator[tuple[str, dict[str, Any]]]:
+        """The items of one partition, each with its `sk`, and in the order of that.
+
+        Parameters
+        ----------
+        after
+            Only those whose `sk` comes after this one.
+        most
+            How many at most; None for all.
+        """
+        values = {":pk": pk, ":begins": begins_with}
+        asked: Any = {"TableName": self.name, "ConsistentRead": True}
+        asked["KeyConditionExpression"] = "pk = :pk AND begins_with(sk, :begins)"
+        asked["ExpressionAttributeValues"] = to_item(values)
+        if after:
+            asked["ExclusiveStartKey"] = to_item({"pk": pk, "sk": after})
+        if most is not None:
+            asked["Limit"] = most
+        with translated("DynamoDB"):
+            found = pages(self._client.query, asked, "ExclusiveStartKey", "LastEvaluatedKey")
+            for item in islice(chain.from_iterable(page["Items"] for page in found), most):
+                yield str(item["sk"].get("S")), _content(item)
+
+    def indexed(
+        self, index: str, member: str, value: str, *, newest: bool = False
+    ) -> Iterator[dict[str, Any]]:
+        """The items of an index whose `member` has a value; if `newest`, just the last, in its order."""
+        asked: Any = {"TableName": self.name, "IndexName": index}
+        asked["KeyConditionExpression"] = f"{member} = :value"
+        asked["ExpressionAttributeValues"] = to_item({":value": value})
+        with translated("DynamoDB"):
+            if newest:
+                yield from map(
+                    _content, self._client.query(**asked, ScanIndexForward=False, Limit=1)["Items"]
+                )
+                return
+            for page in pages(self._client.query, asked, "ExclusiveStartKey", "LastEvaluatedKey"):
+                yield from map(_content, page["Items"])
+
+    def scanned(self, index: str, *, only: Sequence[str] = ()) -> Iterator[dict[str, Any]]:
+        """All items of an index; `only` these members of each, if any are named."""
+        asked: Any = {"TableName": self.name, "IndexName": index}
+        if only:
+            asked["ProjectionExpression"] = ", ".join(f"#{name}" for name in only)
+            asked["ExpressionAttributeNames"] = {f"#{name}": name for name in only}
+        with translated("DynamoDB"):
+            for page in pages(self._client.scan, asked, "ExclusiveStartKey", "LastEvaluatedKey"):
+                yield from map(_content, page["Items"])
+
+    def _write(self, kind: str, key: Key, members: Mapping[str, Any]) -> dict[str, Any]:
+        values = members.get("ExpressionAttributeValues")
+        write = {**members, "TableName": self.name}
+        if values:
+            write["ExpressionAttributeValues"] = to_item(values)
+        if kind == "Put":
+            return write | {"Item": to_item({**key, **members["Item"]})}
+        return write | {"Key": to_item(key)}
+
+
+def _content(item: Mapping[str, Any]) -> dict[str, Any]:
+    return from_item({name: value for name, value in item.items() if name not in _NOT_CONTENT})

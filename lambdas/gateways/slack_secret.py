@@ -1,0 +1,79 @@
+"""Slack's credentials: one secret, cached for a while, read again at once when it was rotated."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeGuard
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from lambdas.domain.errors import RequestRefused, ServiceUnavailable
+from lambdas.gateways import aws
+
+if TYPE_CHECKING:
+    from mypy_boto3_secretsmanager import SecretsManagerClient
+
+_MAX_AGE_SECONDS = 300
+# Anyone can send us a bad signature; that must not become a flood of reads of the secret.
+_FRESH_AT_MOST_EVERY_SECONDS = 30
+
+
+@dataclass(frozen=True, slots=True)
+class SlackCredentials:
+    bot_token: str = field(repr=False)
+    signing_secret: str = field(repr=False)
+
+
+class SlackSecret:
+    """The Secrets Manager secret ``{"bot_token": …, "signing_secret": …}`` (DESIGN §6)."""
+
+    def __init__(self, arn: str, client: SecretsManagerClient | None = None) -> None:
+        self._arn = arn
+        self._last_fresh = float("-inf")
+        self._client = client or aws.client("secretsmanager")
+        self._text, self._read_at = "", float("-inf")
+
+    def credentials(self, *, fresh: bool = False) -> SlackCredentials:
+        """The credentials, at most five minutes old, or read anew if `fresh` (at most twice a minute).
+
+        Raises
+        ------
+        ServiceUnavailable
+            The secret can't be read now.
+        RequestRefused
+            It isn't filled in, or not the JSON it should be. No part of it is in the message.
+        """
+        anew = fresh and time.monotonic() - self._last_fresh >= _FRESH_AT_MOST_EVERY_SECONDS
+        if anew:
+            self._last_fresh = time.monotonic()
+        # by the clock on the wall: the other one may stand still while Lambda keeps a function frozen
+        if anew or not 0 <= time.time() - self._read_at < _MAX_AGE_SECONDS:
+            self._text, self._read_at = self._read(), time.time()
+        values = _parsed(self._text)
+        token, secret = values.get("bot_token"), values.get("signing_secret")
+        if not _filled(token) or not _filled(secret):
+            raise RequestRefused(
+                'The Slack secret is not filled in; it must be {"bot_token": "…", "signing_secret": "…"}.'
+            )
+        return SlackCredentials(bot_token=token, signing_secret=secret)
+
+    def _read(self) -> str:
+        try:
+            return self._client.get_secret_value(SecretId=self._arn).get("SecretString", "")
+        except (BotoCoreError, ClientError) as error:
+            raise ServiceUnavailable("The Slack secret can't be read from Secrets Manager.") from error
+
+
+def _filled(value: Any) -> TypeGuard[str]:
+    return isinstance(value, str) and bool(value.strip())
+
+
+def _parsed(text: str) -> dict[str, Any]:
+    try:
+        values = json.loads(text)
+    except ValueError:
+        # `from None`: a JSON error quotes the document it failed on
+        raise RequestRefused("The Slack secret is not JSON.") from None
+    return values if isinstance(values, dict) else {}

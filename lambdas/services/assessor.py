@@ -1,0 +1,77 @@
+"""Judges endpoint configs, asking KMS about a key where the settings make it count."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from aws_lambda_powertools import Logger
+
+from lambdas.domain.encryption.assessment import (
+    Accepted,
+    AcceptedKeys,
+    KmsKey,
+    SurfaceAssessment,
+    assess,
+    surface_keys,
+)
+from lambdas.domain.errors import RequestRefused
+from lambdas.gateways.kms import Kms
+
+logger = Logger(child=True)
+
+_ANY_KEY = (Accepted.ANY,)
+
+
+class Assessor:
+    """What configs say of their surfaces, by one region's settings; each key is looked up once.
+
+    Safe to share between threads.
+
+    Parameters
+    ----------
+    kms
+        Makes or finds the gateway, once a key is to be looked up: most configs need none, and its client
+        costs a cold start.
+    encrypted_by
+        The setting ``encryptedBy``: ``any``, ``customer-managed``, or the keys that count.
+    key_arn
+        Our own key, which always counts; empty where there is none.
+    """
+
+    def __init__(self, kms: Callable[[], Kms], encrypted_by: Sequence[str], key_arn: str) -> None:
+        self._kms = kms
+        self._setting = tuple(encrypted_by)
+        self._ours = frozenset({key_arn}) if key_arn else frozenset[str]()
+        self._known: dict[str, KmsKey | None] = {}
+        self._lock = threading.Lock()
+
+    def assess(self, config: Mapping[str, Any]) -> tuple[SurfaceAssessment, ...]:
+        """Every surface of a config's body, judged."""
+        accepted = self._accepted()
+        ids = {key.key_id for key in surface_keys(config) if key.key_id}
+        to_look_up = ids - accepted.arns if accepted.need_lookup else set[str]()
+        return assess(config, accepted, {key_id: self._looked_up(key_id) for key_id in to_look_up})
+
+    def _accepted(self) -> AcceptedKeys:
+        """The keys that count. Aliases and key ids on the list are resolved to ARNs."""
+        if self._setting in (_ANY_KEY, (Accepted.CUSTOMER_MANAGED,)):
+            return AcceptedKeys(Accepted(self._setting[0]), self._ours)
+        arns = {key.arn for listed in self._setting if (key := self._looked_up(listed))}
+        return AcceptedKeys(Accepted.LISTED, self._ours | arns)
+
+    def _looked_up(self, key_id: str) -> KmsKey | None:
+        """What KMS says of a key; None where it refuses to, which makes the key one that doesn't count."""
+        with self._lock:
+            if key_id not in self._known:
+                self._known[key_id] = self._described(key_id)
+            return self._known[key_id]
+
+    def _described(self, key_id: str) -> KmsKey | None:
+        try:
+            key = self._kms().describe_key(key_id)
+        except RequestRefused as error:
+            logger.warning("key_not_shown", key_id=key_id, error_message=str(error))
+            return None
+        return KmsKey(key["Arn"], key.get("KeyManager", "")) if key else None
