@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from lambdas.domain import backout
-from lambdas.domain.approval.decision import Answer
+from lambdas.domain.approval.decision import RulingKind
 from lambdas.domain.record import Remediation, happened
 from lambdas.domain.vocabulary import Outcome
 from ops import follow
@@ -35,7 +35,7 @@ def find(deployment: Deployment, endpoint_name: str) -> Remediation:
         )
     remediation = deployment.records.remediation(encrypted[0]["remediationId"])
     ruling = backout.judge_state(remediation)
-    if ruling.answer is Answer.REFUSE:
+    if ruling.kind is RulingKind.REFUSE:
         raise NothingToBackOutOf(ruling.explanation)
     return remediation
 
@@ -46,7 +46,7 @@ def request(deployment: Deployment, remediation: Remediation, now: datetime) -> 
     The same records and the same state machine as the card's button; IAM, not Slack, says who may.
     """
     remediation_id = remediation["remediationId"]
-    if backout.judge_state(remediation).answer is Answer.DECIDE:
+    if backout.judge_state(remediation).kind is RulingKind.DECIDE:
         facts = backout.request_facts(deployment.caller_arn, now)
         entry = happened(now, "Backout requested from the command line", deployment.caller_arn)
         earlier = remediation.get("backoutId", "")
@@ -54,7 +54,7 @@ def request(deployment: Deployment, remediation: Remediation, now: datetime) -> 
     remediation = deployment.records.remediation(remediation_id)
     backout_id = remediation.get("backoutId", "")
     machine = deployment.output("BackoutStateMachineArn")
-    deployment.workflow.start(machine, backout_id, backout.machine_input(remediation))
+    deployment.step_functions.start(machine, backout_id, backout.machine_input(remediation))
     return backout_id
 
 

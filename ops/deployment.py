@@ -18,7 +18,7 @@ from lambdas.domain.errors import RequestRefused
 from lambdas.gateways.aws import CLIENT_CONFIG, error_message
 from lambdas.gateways.records.records import Records
 from lambdas.gateways.sagemaker import SageMaker
-from lambdas.gateways.step_functions import Workflow
+from lambdas.gateways.step_functions import StepFunctions
 
 _SESSIONS = threading.Lock()
 _NO_STACK = "does not exist"
@@ -77,8 +77,8 @@ class Deployment:
         return Records(self.output("RecordsTableName"), self._session.client("dynamodb"))
 
     @cached_property
-    def workflow(self) -> Workflow:
-        return Workflow(self._session.client("stepfunctions"))
+    def step_functions(self) -> StepFunctions:
+        return StepFunctions(self._session.client("stepfunctions"))
 
     def endpoint_as_named(self, typed: str) -> str:
         """An endpoint's name in the case that it was created with, by which the records know it.

@@ -62,7 +62,9 @@ def start(deployment: Deployment, endpoint_name: str, now: datetime) -> str:
         "region": deployment.region,
     }  # fmt: skip
     machine = deployment.output("RemediationStateMachineArn")
-    deployment.workflow.start(machine, remediation_id, {"endpointName": endpoint_name, "trigger": trigger})
+    deployment.step_functions.start(
+        machine, remediation_id, {"endpointName": endpoint_name, "trigger": trigger}
+    )
     return remediation_id
 
 

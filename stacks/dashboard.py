@@ -105,7 +105,7 @@ class Dashboard(Construct):
                         "Sweeps, a day",
                         [
                             counted(self, "SweepWhole", label="whole"),
-                            counted(self, "SweepNotWhole", label="not whole"),
+                            counted(self, "SweepIncomplete", label="not whole"),
                         ],
                         period=_DAY,
                     ),

@@ -94,10 +94,10 @@ class Monitoring(Construct):
             counted(self, "ApprovalAboutToExpire"),
         )
         self._alarm(
-            "SweepNotWhole",
-            "sweep-not-whole",
+            "SweepIncomplete",
+            "sweep-incomplete",
             "A sweep could not look at every endpoint: some may be unencrypted, and nobody knows",
-            counted(self, "SweepNotWhole"),
+            counted(self, "SweepIncomplete"),
         )
         # The workflow's steps fail and are tried again on every throttle; what stops them for good ends as
         # FAILED, above. These are the ones that nothing tries again, and what nobody foresaw.

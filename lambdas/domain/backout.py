@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from lambdas.domain.approval.decision import Answer, Ruling, refuse_outsider
+from lambdas.domain.approval.decision import Ruling, RulingKind, refuse_outsider
 from lambdas.domain.approval.people import is_slack_user
 from lambdas.domain.approval.routes import DecideIn, Route
 from lambdas.domain.encryption.assessment import EXEMPT_REASON_TAG, EXEMPT_UNTIL_TAG
@@ -34,18 +34,18 @@ def judge_request(
     if not is_approver:
         return refuse_outsider(route)
     if remediation is None or approval is None:
-        return Ruling(Answer.REFUSE, "This question is not on record here, so nothing was changed.")
+        return Ruling(RulingKind.REFUSE, "This question is not on record here, so nothing was changed.")
     if DecideIn.COMMAND_LINE in (route.decide_in, approval.get("decideIn")):
         return Ruling(
-            Answer.REFUSE,
+            RulingKind.REFUSE,
             "This endpoint's route takes no decision in Slack, so nothing was changed. On the command line: "
             f"`python -m ops backout {remediation['endpointName']}`.",
         )
     ruling = judge_state(remediation)
     until = remediation.get("backoutUntil")
-    if ruling.answer is Answer.DECIDE and (until is None or now >= from_iso(until)):
+    if ruling.kind is RulingKind.DECIDE and (until is None or now >= from_iso(until)):
         return Ruling(
-            Answer.REFUSE,
+            RulingKind.REFUSE,
             "The time for backing out from here is over, so nothing was changed. `ops backout` still can.",
         )
     return ruling
@@ -54,17 +54,21 @@ def judge_request(
 def judge_state(remediation: Remediation) -> Ruling:
     """Whether a remediation can be backed out of, whoever asks and whenever."""
     if remediation.get("outcome") != Outcome.ENCRYPTED:
-        return Ruling(Answer.REFUSE, "This remediation did not encrypt the endpoint: there is no way back.")
+        return Ruling(
+            RulingKind.REFUSE, "This remediation did not encrypt the endpoint: there is no way back."
+        )
     if not remediation.get("backoutId"):
-        return Ruling(Answer.DECIDE)
+        return Ruling(RulingKind.DECIDE)
     outcome = remediation.get("backoutOutcome")
     requester = remediation.get("backoutRequestedBy", "")
     by = f"<@{requester}>" if is_slack_user(requester) else requester
     if not outcome:
-        return Ruling(Answer.REPEAT, f"The endpoint is already being returned to its old config, by {by}.")
+        return Ruling(
+            RulingKind.REPEAT, f"The endpoint is already being returned to its old config, by {by}."
+        )
     if outcome == Outcome.BACKED_OUT:
-        return Ruling(Answer.REFUSE, f"The endpoint was already returned to its old config, by {by}.")
-    return Ruling(Answer.DECIDE)  # the earlier one failed, and the endpoint is still on its twin
+        return Ruling(RulingKind.REFUSE, f"The endpoint was already returned to its old config, by {by}.")
+    return Ruling(RulingKind.DECIDE)  # the earlier one failed, and the endpoint is still on its twin
 
 
 def request_facts(by: str, now: datetime) -> dict[str, str]:

@@ -96,7 +96,7 @@ class Remediation(TypedDict):
 
     approvalId: NotRequired[str]
     deadline: NotRequired[str]
-    toldEntries: NotRequired[int]  # how much of the timeline is in the card's thread
+    postedEntries: NotRequired[int]  # how much of the timeline is in the card's thread
     decision: NotRequired[str]
     decidedBy: NotRequired[str]
     decidedAt: NotRequired[str]
@@ -175,7 +175,7 @@ class Approval(TypedDict):
     askAgain: NotRequired[str]
     breakGlassBy: NotRequired[str]  # who approved their own change, maybe as the first of two
     breakGlassReason: NotRequired[str]
-    breakGlassToldOf: NotRequired[str]  # the one of whom all approvers were told
+    breakGlassAnnouncedFor: NotRequired[str]  # the one of whom all approvers were told
 
 
 class Denial(TypedDict):

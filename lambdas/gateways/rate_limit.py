@@ -1,4 +1,4 @@
-"""Calls at a pace: AWS's quotas are the account's, and its own deployments come first (DESIGN §4.16)."""
+"""A rate limit for calls: AWS's quotas are the account's, and its own deployments come first."""
 
 from __future__ import annotations
 
@@ -10,25 +10,24 @@ from typing import Literal, TypeVar
 
 from lambdas.domain.errors import ServiceUnavailable, Throttled
 
-PacedCall = Literal["ListEndpoints", "DescribeEndpoint", "DescribeEndpointConfig"]
+LimitedCall = Literal["ListEndpoints", "DescribeEndpoint", "DescribeEndpointConfig"]
 
 # Calls a second, for an account and region. They can't be raised.
 # https://docs.aws.amazon.com/general/latest/gr/sagemaker.html
-QUOTAS: Mapping[PacedCall, float] = {
+QUOTAS: Mapping[LimitedCall, float] = {
     "ListEndpoints": 2,
     "DescribeEndpoint": 5,
     "DescribeEndpointConfig": 5,
 }
-# Turns that passed while everyone was busy are made up for, this many seconds of them: AWS's token buckets
-# hold a second's worth.
-_MADE_UP_FOR_SECONDS = 0.5
+# Allow bursts of at most this many seconds of unused rate; AWS's own token buckets hold one second's worth.
+_BURST_SECONDS = 0.5
 _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 1.0, 30.0
 _TRIES, _TRIES_UNREACHED = 8, 3
 _T = TypeVar("_T")
 
 
-class Pace:
-    """Lets calls through at a rate, evenly but for turns that were missed; safe to share between threads.
+class RateLimiter:
+    """Spaces calls evenly, with a small burst after idle time. Safe to share between threads.
 
     Parameters
     ----------
@@ -53,7 +52,7 @@ class Pace:
         self.throttled = 0
 
     def call(self, do: Callable[[], _T]) -> _T:
-        """Do it when its turn comes; after a throttle, everyone's turn comes later.
+        """Call when the rate allows it. After a throttle, everyone waits longer.
 
         Raises
         ------
@@ -61,7 +60,7 @@ class Pace:
             It was so eight, or three, times in a row.
         """
         for tries in itertools.count(1):
-            self._await_turn()
+            self._wait()
             try:
                 answer = do()
             except (Throttled, ServiceUnavailable) as error:
@@ -74,13 +73,13 @@ class Pace:
                 return answer
         raise AssertionError  # the count has no end
 
-    def _await_turn(self) -> None:
+    def _wait(self) -> None:
         with self._lock:
             now = self._clock()
-            turn = max(now - _MADE_UP_FOR_SECONDS, self._next)
-            self._next = turn + self._interval
-        if turn > now:
-            self._sleep(turn - now)
+            at = max(now - _BURST_SECONDS, self._next)
+            self._next = at + self._interval
+        if at > now:
+            self._sleep(at - now)
 
     def _back_off(self, *, throttled: bool) -> None:
         """Someone else needs the quota, or the service a rest: wait longer each time, whoever asks next."""
@@ -90,15 +89,15 @@ class Pace:
             self._pause = min(2 * self._pause, _LONGEST_PAUSE_SECONDS)
 
 
-class Paces:
-    """One pace for each paced call of a region, at a share of its quota; no share: as fast as calls come."""
+class RateLimiters:
+    """A rate limiter for each limited call of a region, at a share of its quota. No share, no limit."""
 
     def __init__(self, share: float | None) -> None:
-        self._paces = {call: Pace(quota * share if share else None) for call, quota in QUOTAS.items()}
+        self._limits = {call: RateLimiter(quota * share if share else None) for call, quota in QUOTAS.items()}
 
-    def __getitem__(self, call: PacedCall) -> Pace:
-        return self._paces[call]
+    def __getitem__(self, call: LimitedCall) -> RateLimiter:
+        return self._limits[call]
 
     @property
     def throttled(self) -> int:
-        return sum(pace.throttled for pace in self._paces.values())
+        return sum(limit.throttled for limit in self._limits.values())

@@ -21,11 +21,11 @@ _NOT_WAITING = frozenset({"TaskTimedOut", "TaskDoesNotExist", "InvalidToken"})
 _ALREADY_STARTED = "ExecutionAlreadyExists"
 
 
-class Workflow:
+class StepFunctions:
     def __init__(self, client: SFNClient | None = None) -> None:
         self._client = client or aws.client("stepfunctions")
 
-    def answer(self, task_token: str, decision: str) -> bool:
+    def resume(self, task_token: str, decision: str) -> bool:
         """Tell the workflow what was decided; False if it wasn't waiting any more."""
         with translated("Step Functions"):
             try:
@@ -51,5 +51,5 @@ class Workflow:
 
 
 @cache
-def workflow() -> Workflow:
-    return Workflow()
+def step_functions() -> StepFunctions:
+    return StepFunctions()

@@ -16,7 +16,7 @@ from lambdas.domain.sweep.coverage import Seen, is_covered, is_to_be_asked_about
 from lambdas.domain.sweep.digest import finding_key, remediation_id
 from lambdas.domain.vocabulary import Verdict
 from lambdas.gateways.environment import required_share, rules
-from lambdas.gateways.rate_limit import Paces
+from lambdas.gateways.rate_limit import RateLimiters
 from lambdas.gateways.records.digests import digests
 from lambdas.gateways.records.records import records
 from lambdas.gateways.sagemaker import sagemaker, sagemaker_tried_once
@@ -44,7 +44,7 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
         sagemaker_tried_once(),
         assessor(),
         required_surfaces(),
-        Paces(required_share("QUOTA_SHARE")),
+        RateLimiters(required_share("QUOTA_SHARE")),
         tags=None,
         now=now,
         keep_configs=True,

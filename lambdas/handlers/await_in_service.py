@@ -18,7 +18,7 @@ from lambdas.domain.errors import DeadlinePassed
 from lambdas.domain.record import Remediation, from_iso, happened, iso, required_fact
 from lambdas.gateways.environment import required, required_seconds
 from lambdas.gateways.records.records import records
-from lambdas.gateways.records.update_slots import turns
+from lambdas.gateways.records.update_slots import update_slots
 from lambdas.gateways.sagemaker import sagemaker
 from lambdas.services import notifications
 from lambdas.services.observability import logger, step
@@ -36,7 +36,7 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
         entry = happened(now, "Waiting until the endpoint can be updated")
         remediation = records().note(remediation["remediationId"], {"waitingSince": iso(now)}, entry)
     at_once = int(required("CONCURRENT_UPDATES"))
-    if "queuedSince" in remediation and turns().others(remediation["remediationId"]) >= at_once:
+    if "queuedSince" in remediation and update_slots().others(remediation["remediationId"]) >= at_once:
         # a thousand may wait: none of them asks SageMaker before there is room
         _still_queued(remediation, now)
         return {"waitSeconds": queue_seconds(attempt), "attempt": attempt + 1}
@@ -49,7 +49,7 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
         logger.info("endpoint_not_in_service_yet", wait_seconds=wait.seconds)
         return {"waitSeconds": wait.seconds, "attempt": attempt + 1}
     lease = deadline + _LEASE_MARGIN  # a backout waits for nobody
-    if "backsOut" in remediation or turns().take(
+    if "backsOut" in remediation or update_slots().acquire(
         remediation["remediationId"], now, at_once=at_once, lease=lease
     ):
         return {"ready": True}
@@ -74,7 +74,7 @@ def _still_queued(remediation: Remediation, now: datetime) -> None:
         )
     # the endpoint was ready now: what it is given to settle begins again
     records().note(remediation_id, {"queuedSince": queued_since, "waitingSince": iso(now)})
-    others = turns().others(remediation_id)
+    others = update_slots().others(remediation_id)
     _show(remediation, f"its turn comes after others, {others} of which are being updated")
     logger.info("turn_not_come_yet", others=others)
 

@@ -18,7 +18,7 @@ from lambdas.domain.vocabulary import ApprovalStatus, Outcome, Verdict
 from lambdas.gateways.environment import required, required_seconds, rules
 from lambdas.gateways.records.records import records
 from lambdas.gateways.sagemaker import sagemaker
-from lambdas.gateways.step_functions import workflow
+from lambdas.gateways.step_functions import step_functions
 from lambdas.services.observability import count, logger, step
 from lambdas.services.planning import assessor, planned, required_surfaces
 
@@ -175,5 +175,5 @@ def _supersede(remediation_id: str, now: datetime, me: str) -> None:
         return  # not asked yet, and without the claim it can't ask any more
     approval = records().settle(approval_id, ApprovalStatus.SUPERSEDED, {"decidedAt": iso(now)})
     if approval and approval["status"] == ApprovalStatus.SUPERSEDED:
-        workflow().answer(approval["taskToken"], ApprovalStatus.SUPERSEDED)
+        step_functions().resume(approval["taskToken"], ApprovalStatus.SUPERSEDED)
         logger.info("approval_superseded", superseded_remediation_id=remediation_id)

@@ -14,8 +14,8 @@ from lambdas.domain.vocabulary import ApprovalStatus, Outcome
 from lambdas.gateways.environment import required, required_days
 from lambdas.gateways.records.digests import digests
 from lambdas.gateways.records.records import records
-from lambdas.gateways.records.update_slots import turns
-from lambdas.gateways.step_functions import workflow
+from lambdas.gateways.records.update_slots import update_slots
+from lambdas.gateways.step_functions import step_functions
 from lambdas.services.notifications import post_ending, tell_ending
 from lambdas.services.observability import count, logger, measure, step
 
@@ -54,7 +54,7 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     remediation = records().close(event["remediationId"], facts, entry)
     records().release(remediation["endpointName"], remediation["remediationId"])
     if "waitingSince" in remediation:  # it may have its turn to be updated
-        turns().leave(remediation["remediationId"])
+        update_slots().release(remediation["remediationId"])
     digests().follow(remediation, _ending_of(remediation))
     if not already_closed:
         _count(remediation, now)
@@ -94,7 +94,7 @@ def _retire_later(remediation: Remediation, wait_seconds: int) -> None:
         "remediationId": remediation_id,
         "waitSeconds": wait_seconds,
     }
-    workflow().start(required("RETIREMENT_WORKFLOW_ARN"), remediation_id, waiting)
+    step_functions().start(required("RETIREMENT_WORKFLOW_ARN"), remediation_id, waiting)
 
 
 def _tell(remediation: Remediation, approval: Approval | None, now: datetime) -> None:

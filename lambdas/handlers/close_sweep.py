@@ -21,18 +21,20 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     swept = add_up(digests().batches(sweep_id), str(event.get("reason") or error_in_words(event)))
     digests().end_sweep(sweep_id)
     seen = swept.seen
-    logger.info("sweep_closed", whole=swept.is_whole, looked_at=seen.looked_at, verdicts=dict(seen.verdicts))
-    if swept.is_whole:
+    logger.info(
+        "sweep_closed", whole=swept.is_complete, looked_at=seen.looked_at, verdicts=dict(seen.verdicts)
+    )
+    if swept.is_complete:
         gauge("EndpointsListed", swept.listed)
         gauge("EndpointsUnencrypted", seen.verdicts[Verdict.UNENCRYPTED])
         count("SweepWhole")
     else:
-        count("SweepNotWhole")
+        count("SweepIncomplete")
         message = incomplete(swept, region=required("AWS_REGION"), sweep_id=sweep_id)
         _tell_once(sweep_id, message, now)
     return {
         "sweepId": sweep_id,
-        "whole": swept.is_whole,
+        "whole": swept.is_complete,
         "listed": swept.listed,
         "lookedAt": seen.looked_at,
         "unencrypted": seen.verdicts[Verdict.UNENCRYPTED],

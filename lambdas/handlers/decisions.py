@@ -15,8 +15,8 @@ from lambdas.domain.approval.decision import (
     DECISIONS,
     ONE_IS_ON_RECORD,
     REASON_LIMIT,
-    Answer,
-    Wish,
+    DecisionRequest,
+    RulingKind,
 )
 from lambdas.domain.errors import RemediationError
 from lambdas.domain.messages.interactions import MalformedRequest, body_text
@@ -26,7 +26,7 @@ from lambdas.services import notifications
 from lambdas.services.decisions import decide
 from lambdas.services.observability import count_error, logger
 
-_STATUS = {Answer.DECIDE: 200, Answer.REPEAT: 200, Answer.REFUSE: 409, Answer.ASK_REASON: 422}
+_STATUS = {RulingKind.DECIDE: 200, RulingKind.REPEAT: 200, RulingKind.REFUSE: 409, RulingKind.ASK_REASON: 422}
 
 
 @logger.inject_lambda_context(clear_state=True)
@@ -43,24 +43,26 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
 
 def _handle(event: dict[str, Any], now: datetime) -> dict[str, Any]:
     principal = _principal(event)
-    remediation_id, wish = _wish(body_text(event), principal)
+    remediation_id, request = _request(body_text(event), principal)
     remediation = records().find_remediation(remediation_id)
     approval = records().approval(remediation.get("approvalId", "")) if remediation else None
     if approval is None:
         return _answer(404, "UNKNOWN", f"No question of a remediation {remediation_id} is on record.")
     logger.append_keys(remediation_id=remediation_id)
     # IAM said already that the principal may decide: the route is theirs to call
-    decided = decide(approval, wish, now, is_approver=lambda _: True)
+    decided = decide(approval, request, now, is_approver=lambda _: True)
     notifications.show(remediation_id)
     status = decided.approval["status"] if decided.approval else approval["status"]
-    said = decided.tell or _said(wish, status)
-    return _answer(_STATUS[decided.ruling.answer], decided.ruling.answer, said, status)
+    said = decided.tell or _said(request, status)
+    return _answer(_STATUS[decided.ruling.kind], decided.ruling.kind, said, status)
 
 
-def _said(wish: Wish, status: str) -> str:
+def _said(request: DecisionRequest, status: str) -> str:
     if status == ApprovalStatus.PENDING:
         return ONE_IS_ON_RECORD
-    return "Approved." if wish.decision is ApprovalStatus.APPROVED else "Denied: the endpoint stays as it is."
+    return (
+        "Approved." if request.decision is ApprovalStatus.APPROVED else "Denied: the endpoint stays as it is."
+    )
 
 
 def _principal(event: dict[str, Any]) -> str:
@@ -71,7 +73,7 @@ def _principal(event: dict[str, Any]) -> str:
     return arn
 
 
-def _wish(body: str, principal: str) -> tuple[str, Wish]:
+def _request(body: str, principal: str) -> tuple[str, DecisionRequest]:
     try:
         given = json.loads(body)
     except (ValueError, RecursionError):
@@ -87,7 +89,7 @@ def _wish(body: str, principal: str) -> tuple[str, Wish]:
         raise MalformedRequest(f"askAgain is one of {', '.join(ASK_AGAIN_DAYS)}.")
     if len(texts["reason"]) > REASON_LIMIT:
         raise MalformedRequest(f"A reason has at most {REASON_LIMIT} characters.")
-    return texts["remediationId"], Wish(
+    return texts["remediationId"], DecisionRequest(
         DECISIONS[texts["decision"]],
         principal,
         reason=texts["reason"].strip(),

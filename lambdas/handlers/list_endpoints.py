@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from lambdas.gateways.environment import required_share
-from lambdas.gateways.rate_limit import Paces
+from lambdas.gateways.rate_limit import RateLimiters
 from lambdas.gateways.records.digests import digests
 from lambdas.gateways.sagemaker import sagemaker_tried_once
 from lambdas.services.observability import logger, step
@@ -23,7 +23,7 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
         logger.info("another_sweep_is_under_way", other_sweep_id=holder)
         return {"underWay": holder}
     token, listed_before = str(event.get("nextToken") or ""), int(event.get("batchesListed") or 0)
-    pace, batches = Paces(required_share("QUOTA_SHARE"))["ListEndpoints"], list[dict[str, Any]]()
+    pace, batches = RateLimiters(required_share("QUOTA_SHARE"))["ListEndpoints"], list[dict[str, Any]]()
     for _ in range(_PAGES):
         at = token
         names, token = pace.call(lambda: sagemaker_tried_once().endpoints_page(at))  # noqa: B023  # called now

@@ -10,9 +10,9 @@ from lambdas.domain.encryption.plan import paths_to_change
 from lambdas.domain.encryption.progress import (
     Ended,
     Wait,
-    course_of,
     judge_update,
     live_capture_problem,
+    move_of,
     progress_words,
 )
 from lambdas.domain.encryption.twin import keys_missing
@@ -35,7 +35,7 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     endpoint = sagemaker().describe_endpoint(record["endpointName"])
     progress = judge_update(
         endpoint,
-        course_of(record),
+        move_of(record),
         attempt=attempt,
         requested_at=from_iso(required_fact(record, "updateRequestedAt")),
         reason_before=record.get("failureReasonBefore", ""),

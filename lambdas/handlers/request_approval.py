@@ -19,7 +19,7 @@ from lambdas.gateways.environment import rules
 from lambdas.gateways.records.digests import digests
 from lambdas.gateways.records.records import records
 from lambdas.gateways.slack import Slack, patient_slack
-from lambdas.gateways.step_functions import workflow
+from lambdas.gateways.step_functions import step_functions
 from lambdas.services.observability import count, logger, step
 
 
@@ -28,14 +28,14 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     now = datetime.now(UTC)
     remediation = records().remediation(event["remediationId"])
     if remediation.get("approvalMode") == Mode.OBSERVE:
-        workflow().answer(event["taskToken"], Outcome.OBSERVED)  # its last step posts the notice
+        step_functions().resume(event["taskToken"], Outcome.OBSERVED)  # its last step posts the notice
         return {}
     slack = patient_slack()
     remediation = _knowing_who_changed_it(remediation, slack)
     route = _route(remediation)
     approval = _approval(remediation, route, event["taskToken"], now)
     if approval is None:
-        workflow().answer(event["taskToken"], ApprovalStatus.SUPERSEDED)
+        step_functions().resume(event["taskToken"], ApprovalStatus.SUPERSEDED)
         return {}
     if "digestId" in approval:
         _asked_in_digest(remediation, approval)
@@ -48,7 +48,7 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
         records().note_decision(
             remediation["remediationId"], decision_facts(approval), decision_entry(approval, now)
         )
-        workflow().answer(event["taskToken"], approval["status"])
+        step_functions().resume(event["taskToken"], approval["status"])
     return {}
 
 
@@ -69,7 +69,7 @@ def _posted(remediation: Remediation, approval: Approval, route: Route, slack: S
     facts = {"channel": channel, "ts": ts}
     before, approval = approval, records().note_approval(approval["approvalId"], facts)
     remediation = records().remediation(remediation["remediationId"])
-    told = {"toldEntries": len(remediation.get("timeline", []))}  # the thread begins here
+    told = {"postedEntries": len(remediation.get("timeline", []))}  # the thread begins here
     remediation = records().note(remediation["remediationId"], told)
     if approval["status"] != before["status"] or "approvals" in approval:
         slack.rewrite(approval, card.message(remediation, approval))  # clicked before we knew its ts

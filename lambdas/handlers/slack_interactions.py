@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from lambdas.domain import backout
-from lambdas.domain.approval.decision import DECISIONS, Answer, Wish
+from lambdas.domain.approval.decision import DECISIONS, DecisionRequest, RulingKind
 from lambdas.domain.approval.routes import Route
 from lambdas.domain.errors import RemediationError
 from lambdas.domain.messages import card, modals
@@ -35,11 +35,11 @@ from lambdas.domain.vocabulary import ApprovalStatus
 from lambdas.gateways.environment import required, rules
 from lambdas.gateways.records.records import records
 from lambdas.gateways.slack import Slack, is_from_slack, slack_secret
-from lambdas.gateways.step_functions import workflow
+from lambdas.gateways.step_functions import step_functions
 from lambdas.services import digest_review
 from lambdas.services.approvers import is_approver
 from lambdas.services.decisions import Decided, decide
-from lambdas.services.notifications import announce_broken_glass
+from lambdas.services.notifications import announce_break_glass
 from lambdas.services.observability import count, count_error, logger
 
 # Of the three seconds, what one call to Slack may take: the decision counts, the card can catch up.
@@ -105,10 +105,10 @@ def _decide(click: Click, now: datetime) -> None:
         in_channel = approval is not None and click.channel_id == approval.get("channel", route.channel)
         return is_approver(route, click.user_id, slack, in_channel=in_channel)
 
-    wish = Wish(DECISIONS[click.action_id], click.user_id)
-    decided = decide(approval, wish, now, is_approver=may_decide)
-    if decided.ruling.answer is Answer.ASK_REASON and decided.approval and decided.remediation:
-        denies = wish.decision is ApprovalStatus.DENIED
+    request = DecisionRequest(DECISIONS[click.action_id], click.user_id)
+    decided = decide(approval, request, now, is_approver=may_decide)
+    if decided.ruling.kind is RulingKind.ASK_REASON and decided.approval and decided.remediation:
+        denies = request.decision is ApprovalStatus.DENIED
         view = (modals.deny if denies else modals.break_glass)(
             click.approval_id, decided.remediation["endpointName"]
         )
@@ -123,7 +123,7 @@ def _submit(submission: Submission, now: datetime) -> dict[str, Any]:
     """A modal's answer: it closes, or says in its own place what is wrong."""
     approval = _approval(submission.approval_id)
     slack = _slack()
-    wish = Wish(
+    request = DecisionRequest(
         _SUBMITTED[submission.callback_id],
         submission.user_id,
         reason=submission.values.get(modals.REASON_BLOCK, "").strip(),
@@ -132,19 +132,19 @@ def _submit(submission: Submission, now: datetime) -> dict[str, Any]:
     )
     decided = decide(
         approval,
-        wish,
+        request,
         now,
         # the modal was opened for a click in the channel
         is_approver=lambda route: is_approver(
             route, submission.user_id, slack, in_channel=approval is not None
         ),
     )
-    if decided.ruling.answer is Answer.ASK_REASON:
+    if decided.ruling.kind is RulingKind.ASK_REASON:
         return _in_modal({"response_action": "errors", "errors": {modals.REASON_BLOCK: decided.tell}})
     _show_current(decided, slack)
     if decided.remediation and decided.approval:
         try:
-            announce_broken_glass(slack, decided.remediation, decided.approval)
+            announce_break_glass(slack, decided.remediation, decided.approval)
         except RemediationError as error:  # the workflow's steps announce it then
             logger.warning("glass_not_announced", error_word=type(error).__name__)
     if decided.tell:
@@ -169,8 +169,8 @@ def _back_out(click: Click, now: datetime) -> None:
     in_channel = approval is not None and click.channel_id == approval.get("channel")
     allowed = is_approver(route, click.user_id, slack, in_channel=in_channel)
     ruling = backout.judge_request(remediation, approval, route, is_approver=allowed, now=now)
-    logger.info("backout_judged", answer=ruling.answer, user_id=click.user_id)
-    if approval is None or remediation is None or ruling.answer is Answer.REFUSE:
+    logger.info("backout_judged", answer=ruling.kind, user_id=click.user_id)
+    if approval is None or remediation is None or ruling.kind is RulingKind.REFUSE:
         count("DecisionRefused")
         if approval:
             what = f"{backout.ACTION_ID}: {ruling.explanation}"
@@ -179,7 +179,7 @@ def _back_out(click: Click, now: datetime) -> None:
             )
         slack.whisper(click.channel_id, click.user_id, ruling.explanation)
     else:
-        if ruling.answer is Answer.DECIDE:
+        if ruling.kind is RulingKind.DECIDE:
             facts = backout.request_facts(click.user_id, now)
             entry = happened(now, "Backout requested", click.user_id)
             earlier = remediation.get("backoutId", "")
@@ -187,8 +187,8 @@ def _back_out(click: Click, now: datetime) -> None:
             remediation = records().remediation(remediation["remediationId"])  # maybe another's, a moment ago
         # an earlier click may have been lost on the way: the same execution is started only once
         name, machine = remediation.get("backoutId", ""), required("BACKOUT_WORKFLOW_ARN")
-        workflow().start(machine, name, backout.machine_input(remediation))
-        if remediation.get("backoutRequestedBy") != click.user_id or ruling.answer is Answer.REPEAT:
+        step_functions().start(machine, name, backout.machine_input(remediation))
+        if remediation.get("backoutRequestedBy") != click.user_id or ruling.kind is RulingKind.REPEAT:
             slack.whisper(click.channel_id, click.user_id, backout.judge_state(remediation).explanation)
     _show_current(Decided(ruling, "", approval, remediation, allowed), slack, click)
 

@@ -16,7 +16,7 @@ from lambdas.domain.sweep.digest import LARGEST, digest_id, new_digest
 from lambdas.gateways.environment import required, required_share, rules
 from lambdas.gateways.rate_limit import QUOTAS
 from lambdas.gateways.records.digests import digests
-from lambdas.gateways.step_functions import workflow
+from lambdas.gateways.step_functions import step_functions
 from lambdas.services.observability import logger, step
 
 _AT_ONCE = 50  # executions in one invocation: none of them posts anything
@@ -78,7 +78,7 @@ def _start_some(sweep_id: str, at: _Place, now: datetime, *, in_digest: bool) ->
             asked_in = {"digestId": digest, "findingKey": key}
         machine_input = {"endpointName": finding["endpointName"], "trigger": _trigger(finding, now)}
         machine = required("REMEDIATION_WORKFLOW_ARN")
-        workflow().start(machine, finding["remediationId"], {**machine_input, **asked_in})
+        step_functions().start(machine, finding["remediationId"], {**machine_input, **asked_in})
     if not found:
         return None
     logger.info("remediations_started", route=at.route, started=len(found), in_digest=in_digest)
@@ -109,7 +109,7 @@ def _digest_with(  # noqa: PLR0917  # what a finding's place in a digest is made
         )
         digests().open(opened, now)
     digests().add_finding(digest, key, finding, now)
-    workflow().start(required("DIGEST_WORKFLOW_ARN"), digest, {"sweepId": sweep_id})
+    step_functions().start(required("DIGEST_WORKFLOW_ARN"), digest, {"sweepId": sweep_id})
     return digest
 
 

@@ -7,10 +7,10 @@ from typing import Any
 
 from lambdas.domain.encryption.progress import (
     BeforeUpdate,
-    Course,
-    course_of,
+    Move,
     failure_reason,
     judge_before_update,
+    move_of,
 )
 from lambdas.domain.encryption.update_options import KEEP_EVERYTHING
 from lambdas.domain.errors import RemediationError, ServiceUnavailable
@@ -23,13 +23,13 @@ from lambdas.services.observability import logger, step
 @step
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     record = records().remediation(event["remediationId"])
-    name, record_id, course = record["endpointName"], record["remediationId"], course_of(record)
+    name, record_id, move = record["endpointName"], record["remediationId"], move_of(record)
     requested_at = record.get("updateRequestedAt")
 
     records().require_claim(name, record_id)
     endpoint = sagemaker_tried_once().describe_endpoint(name)
     reason_before = record.get("failureReasonBefore", "")
-    before = judge_before_update(endpoint, course, requested=bool(requested_at), reason_before=reason_before)
+    before = judge_before_update(endpoint, move, requested=bool(requested_at), reason_before=reason_before)
     now = datetime.now(UTC)
     # on record before the call, so that a try after a lost answer knows one may have been taken
     facts = {"updateRequestedAt": iso(now)}
@@ -39,25 +39,25 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
         if not requested_at:
             records().note(record_id, facts)
         return {}
-    records().note(record_id, facts, happened(now, f"UpdateEndpoint from {course.start} to {course.target}"))
+    records().note(record_id, facts, happened(now, f"UpdateEndpoint from {move.start} to {move.target}"))
     try:
-        _request(record, course, now)
+        _request(record, move, now)
     except ServiceUnavailable:
         raise  # it may have been taken all the same
     except RemediationError as error:
         # refused for certain: what changes the endpoint from now on isn't this call
         records().note(record_id, {"updateRequestedAt": ""}, happened(now, f"Refused: {error}"))
         raise
-    logger.info("endpoint_update_requested", endpoint_name=name, start=course.start, target=course.target)
+    logger.info("endpoint_update_requested", endpoint_name=name, start=move.start, target=move.target)
     return {}
 
 
-def _request(record: Remediation, course: Course, now: datetime) -> None:
+def _request(record: Remediation, move: Move, now: datetime) -> None:
     options = record.get("updateOptions") or KEEP_EVERYTHING
     if "backsOut" not in record:
-        sagemaker_tried_once().update_endpoint(record["endpointName"], course.target, options)
+        sagemaker_tried_once().update_endpoint(record["endpointName"], move.target, options)
         return
     # the old config's retirement may be about to delete it
-    with records().config_locked(course.target, record["remediationId"], now):
-        sagemaker_tried_once().require_config(course.target)
-        sagemaker_tried_once().update_endpoint(record["endpointName"], course.target, options)
+    with records().config_locked(move.target, record["remediationId"], now):
+        sagemaker_tried_once().require_config(move.target)
+        sagemaker_tried_once().update_endpoint(record["endpointName"], move.target, options)

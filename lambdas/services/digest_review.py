@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from lambdas.domain.approval.decision import Answer, Wish, refuse_outsider
+from lambdas.domain.approval.decision import DecisionRequest, RulingKind, refuse_outsider
 from lambdas.domain.approval.routes import Route
 from lambdas.domain.errors import ModalChanged, RemediationError
 from lambdas.domain.messages import digest_list, modals
-from lambdas.domain.messages.digest_list import Answers
+from lambdas.domain.messages.digest_list import Choices
 from lambdas.domain.messages.interactions import PageSubmission, PageTurn, Review
 from lambdas.domain.record import Approval, Digest, Finding, Remediation
 from lambdas.domain.vocabulary import ApprovalStatus
@@ -111,7 +111,7 @@ def _refusal(route: Route, user: str, slack: Slack, *, in_channel: bool) -> str:
 
 
 def _decided(
-    submitted: PageSubmission, answers: Answers, route: Route, now: datetime, slack: Slack, *, allowed: bool
+    submitted: PageSubmission, answers: Choices, route: Route, now: datetime, slack: Slack, *, allowed: bool
 ) -> dict[str, Decided | RemediationError]:
     """What became of each choice, by its approval's id."""
 
@@ -125,14 +125,16 @@ def _decided(
         if approval.get("digestId") == submitted.digest_id  # any other is as one that is not on record
     }
     remediations = records().find_remediations([one["remediationId"] for one in approvals.values()])
-    wanted: list[tuple[Approval | None, Remediation | None, Wish]] = []
+    wanted: list[tuple[Approval | None, Remediation | None, DecisionRequest]] = []
     for approval_id, decision in answers.chosen.items():
-        wish = Wish(decision, submitted.user_id)
+        request = DecisionRequest(decision, submitted.user_id)
         if decision is ApprovalStatus.DENIED:
-            wish = Wish(decision, submitted.user_id, reason=answers.reason, ask_again=answers.ask_again)
+            request = DecisionRequest(
+                decision, submitted.user_id, reason=answers.reason, ask_again=answers.ask_again
+            )
         approval = approvals.get(approval_id)
         remediation = remediations.get(approval["remediationId"]) if approval else None
-        wanted.append((approval, remediation, wish))
+        wanted.append((approval, remediation, request))
     results = decide_each(wanted, now, is_approver=may_decide)
     return dict(zip(answers.chosen, results, strict=True))
 
@@ -164,10 +166,10 @@ def _told(
 
 def _is_recorded(decided: Decided, user: str) -> bool:
     """Whether a decision is on record as this person's, be it from an earlier submission."""
-    if decided.ruling.answer is Answer.DECIDE:
+    if decided.ruling.kind is RulingKind.DECIDE:
         return not decided.tell
     mine = decided.approval is not None and decided.approval.get("decidedBy") == user
-    return decided.ruling.answer is Answer.REPEAT and mine
+    return decided.ruling.kind is RulingKind.REPEAT and mine
 
 
 def _in_its_place(view: dict[str, Any]) -> dict[str, Any]:

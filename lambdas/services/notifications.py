@@ -28,10 +28,10 @@ def show(remediation_id: str) -> None:
         logger.warning("card_not_updated", error_word=type(error).__name__, error_message=str(error))
 
 
-def announce_broken_glass(slack: Slack, remediation: Remediation, approval: Approval) -> None:
+def announce_break_glass(slack: Slack, remediation: Remediation, approval: Approval) -> None:
     """Tell all approvers, once: in the card's thread and its channel. May raise what Slack's methods do."""
     by = approval.get("breakGlassBy")
-    if not by or approval.get("breakGlassToldOf") == by:
+    if not by or approval.get("breakGlassAnnouncedFor") == by:
         return
     approvers = rules().deciding(remediation.get("route", ""), approval).approvers
     message = thread.break_glass(remediation, approval, approvers)
@@ -43,13 +43,13 @@ def announce_broken_glass(slack: Slack, remediation: Remediation, approval: Appr
         # a thread that takes no reply, such as a deleted card's or a locked one
         logger.warning("thread_not_told", error_message=str(error))
         slack.post(channel_of(remediation), message)
-    records().note_approval(approval["approvalId"], {"breakGlassToldOf": by})
+    records().note_approval(approval["approvalId"], {"breakGlassAnnouncedFor": by})
 
 
 def tell_thread(slack: Slack, remediation: Remediation, approval: Approval) -> None:
     """Post what the timeline has that the thread hasn't. Said twice rather than not at all."""
     timeline = remediation.get("timeline", [])
-    told = remediation.get("toldEntries", 0)
+    told = remediation.get("postedEntries", 0)
     if told >= len(timeline) or "ts" not in approval or "channel" not in approval:
         return
     try:
@@ -57,7 +57,7 @@ def tell_thread(slack: Slack, remediation: Remediation, approval: Approval) -> N
     except (RequestRefused, MessageGone) as error:
         # a locked thread takes no reply, nor does a deleted card's: the record has it all
         logger.warning("thread_not_told", error_message=str(error))
-    records().note(remediation["remediationId"], {"toldEntries": len(timeline)})
+    records().note(remediation["remediationId"], {"postedEntries": len(timeline)})
 
 
 def tell_ending(remediation: Remediation, approval: Approval | None, *, or_post: bool) -> str:
@@ -105,7 +105,7 @@ def post_ending(remediation: Remediation, approval: Approval, channel: str, thre
 
 def _announced(slack: Slack, remediation: Remediation, approval: Approval) -> None:
     try:
-        announce_broken_glass(slack, remediation, approval)
+        announce_break_glass(slack, remediation, approval)
     except RequestRefused as error:
         logger.error("glass_not_announced", error_message=str(error))
         count("UnexpectedError")

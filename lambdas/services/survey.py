@@ -12,7 +12,7 @@ from typing import Any
 from lambdas.domain.errors import EndpointConfigNotFound
 from lambdas.domain.sweep.audit import AuditedConfig, AuditedEndpoint, audit_config, audit_endpoint, config_of
 from lambdas.domain.vocabulary import Surface
-from lambdas.gateways.rate_limit import Paces
+from lambdas.gateways.rate_limit import RateLimiters
 from lambdas.gateways.sagemaker import SageMaker
 from lambdas.services.assessor import Assessor
 
@@ -48,7 +48,7 @@ class Survey:
         sagemaker: SageMaker,
         assessor: Assessor,
         required: Collection[Surface],
-        paces: Paces,
+        limits: RateLimiters,
         *,
         tags: Mapping[str, Mapping[str, str]] | None,
         now: datetime,
@@ -57,7 +57,7 @@ class Survey:
         self._sagemaker = sagemaker
         self._assessor = assessor
         self._required = required
-        self._paces = paces
+        self._limits = limits
         self._tags = tags
         self._now = now
         self._keep_configs = keep_configs
@@ -74,7 +74,7 @@ class Survey:
 
     def names_page(self, token: str) -> tuple[list[str], str]:
         """Up to 100 names, and the token of the next page (empty: none)."""
-        return self._paces["ListEndpoints"].call(lambda: self._sagemaker.endpoints_page(token))
+        return self._limits["ListEndpoints"].call(lambda: self._sagemaker.endpoints_page(token))
 
     def look_at(self, name: str) -> AuditedEndpoint | None:
         """An endpoint, judged; None if it is there no longer. Raises what `look_closely` does."""
@@ -89,7 +89,7 @@ class Survey:
         EndpointConfigNotFound
             Its config was deleted, though the endpoint uses it.
         """
-        body = self._paces["DescribeEndpoint"].call(lambda: self._sagemaker.describe_endpoint(name))
+        body = self._limits["DescribeEndpoint"].call(lambda: self._sagemaker.describe_endpoint(name))
         if body is None:
             return None
         config, config_body = self._config(config_of(body))
@@ -110,7 +110,7 @@ class Survey:
         return mine.result()
 
     def _read_config(self, name: str) -> tuple[AuditedConfig, _Body]:
-        body = self._paces["DescribeEndpointConfig"].call(lambda: self._sagemaker.describe_config(name))
+        body = self._limits["DescribeEndpointConfig"].call(lambda: self._sagemaker.describe_config(name))
         if body is None:
             raise EndpointConfigNotFound(f"Its config {name} is not there: it was deleted while in use.")
         judged = audit_config(body, self._assessor.assess(body), self._required)

@@ -82,7 +82,7 @@ class _Surface:
 
 
 class Interactivity:
-    """Turns what people do into requests.
+    """UpdateSlots what people do into requests.
 
     Parameters
     ----------

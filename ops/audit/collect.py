@@ -15,7 +15,7 @@ from lambdas.domain.sweep.audit import AuditedEndpoint, sharing, worst_first
 from lambdas.domain.vocabulary import Surface
 from lambdas.gateways.aws import SINGLE_ATTEMPT
 from lambdas.gateways.kms import Kms
-from lambdas.gateways.rate_limit import Paces
+from lambdas.gateways.rate_limit import RateLimiters
 from lambdas.gateways.resource_tags import ResourceTags
 from lambdas.gateways.sagemaker import SageMaker
 from lambdas.services.assessor import Assessor
@@ -117,7 +117,7 @@ def _look_at(deployment: Deployment, plan: Plan, progress: Progress) -> _Region:
         SageMaker(deployment.client("sagemaker", config=_client_config(plan))),
         Assessor(lambda: keys, plan.encrypted_by(name), key_arn),
         plan.required,
-        Paces(plan.share),
+        RateLimiters(plan.share),
         tags=tags,
         now=plan.now,
     )

@@ -65,7 +65,7 @@ class FakeStepFunctions:
     def start(self, machine_arn: str, name: str, machine_input: Any) -> None:
         self.started.append((machine_arn.rpartition(":")[2], name, machine_input))
 
-    def answer(self, task_token: str, decision: str) -> bool:
+    def resume(self, task_token: str, decision: str) -> bool:
         self.answers.append((task_token, str(decision)))
         return self.waiting
 
@@ -248,8 +248,8 @@ def bench(monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
             "check_encryption", "request_approval", "slack_interactions", "close_remediation",
             "start_remediations",
         ):  # fmt: skip
-            monkeypatch.setattr(f"lambdas.handlers.{module}.workflow", lambda: workflow)
-        monkeypatch.setattr("lambdas.services.decisions.workflow", lambda: workflow)
+            monkeypatch.setattr(f"lambdas.handlers.{module}.step_functions", lambda: workflow)
+        monkeypatch.setattr("lambdas.services.decisions.step_functions", lambda: workflow)
         with time_machine.travel(clock.now(), tick=False) as traveller:
             yield Bench(
                 clock=clock,
@@ -272,9 +272,9 @@ def _forget_clients() -> None:
     lambdas.gateways.iam.iam.cache_clear()
     lambdas.gateways.kms.kms.cache_clear()
     lambdas.gateways.records.records.records.cache_clear()
-    lambdas.gateways.records.update_slots.turns.cache_clear()
+    lambdas.gateways.records.update_slots.update_slots.cache_clear()
     lambdas.gateways.records.digests.digests.cache_clear()
     lambdas.gateways.sagemaker.sagemaker.cache_clear()
     lambdas.gateways.sagemaker.sagemaker_tried_once.cache_clear()
     lambdas.gateways.slack.slack_secret.cache_clear()
-    lambdas.gateways.step_functions.workflow.cache_clear()
+    lambdas.gateways.step_functions.step_functions.cache_clear()

@@ -414,7 +414,7 @@ def test_a_glass_broken_on_a_deleted_card_is_announced(found: Bench) -> None:
     close(found, outcome="ENCRYPTED")
     told = [json.dumps(one.blocks) for one in found.messages()]
     assert any("Break glass" in one and "patients wait" in one and ADA.id in one for one in told)
-    assert found.approval().get("breakGlassToldOf") == ADA.id
+    assert found.approval().get("breakGlassAnnouncedFor") == ADA.id
 
 
 def test_a_glass_that_no_channel_takes_stops_neither_the_card_nor_the_thread(
@@ -429,4 +429,4 @@ def test_a_glass_that_no_channel_takes_stops_neither_the_card_nor_the_thread(
     assert "Encrypted" in card.text
     assert any(one.thread_ts for one in found.slack.messages(CHANNEL))
     assert "UnexpectedError" in capsys.readouterr().out
-    assert "breakGlassToldOf" not in found.approval()
+    assert "breakGlassAnnouncedFor" not in found.approval()

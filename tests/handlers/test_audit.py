@@ -23,10 +23,10 @@ OTHER = "eu-west-1"
 
 @pytest.fixture
 def waited(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """How long the paces waited, without waiting."""
+    """How long the limits waited, without waiting."""
     waits = list[float]()
     defaults = {"clock": lambda: sum(waits), "sleep": waits.append}
-    monkeypatch.setattr("lambdas.gateways.rate_limit.Pace.__init__.__kwdefaults__", defaults)
+    monkeypatch.setattr("lambdas.gateways.rate_limit.RateLimiter.__init__.__kwdefaults__", defaults)
     return waits
 
 

@@ -365,7 +365,7 @@ def test_one_that_can_not_be_recorded_now_holds_up_no_other(
 ) -> None:
     desk.ask(3)
     desk.review()
-    real = desk.bench.workflow.answer
+    real = desk.bench.workflow.resume
 
     def broken(task_token: str, decision: str) -> bool:
         if task_token == "token-001":
@@ -373,7 +373,7 @@ def test_one_that_can_not_be_recorded_now_holds_up_no_other(
         return real(task_token, decision)
 
     with monkeypatch.context() as patch:
-        patch.setattr(desk.bench.workflow, "answer", broken)
+        patch.setattr(desk.bench.workflow, "resume", broken)
         said = _said(desk.submit({"all": "encrypt"}))
     assert "2 to be encrypted" in said
     assert "`endpoint-001`: It could not be recorded now. Try again." in said
@@ -442,13 +442,13 @@ def test_all_is_on_record_before_the_first_workflow_goes_on(
 ) -> None:
     desk.ask(5)
     desk.review()
-    real, seen = desk.bench.workflow.answer, list[list[str]]()
+    real, seen = desk.bench.workflow.resume, list[list[str]]()
 
     def answer(task_token: str, decision: str) -> bool:
         seen.append(desk.statuses())
         return real(task_token, decision)
 
-    monkeypatch.setattr(desk.bench.workflow, "answer", answer)
+    monkeypatch.setattr(desk.bench.workflow, "resume", answer)
     desk.submit({"all": "encrypt"})
     assert seen == [["APPROVED"] * 5] * 5
 

@@ -9,7 +9,7 @@ import pytest
 from lambdas.domain.encryption.progress import LONGEST_QUEUE
 from lambdas.domain.errors import DeadlinePassed
 from lambdas.gateways.records.table import Table
-from lambdas.gateways.records.update_slots import Turns
+from lambdas.gateways.records.update_slots import UpdateSlots
 from lambdas.handlers import await_in_service, check_encryption, close_remediation, create_encrypted_config
 from tests.handlers.conftest import TABLE, Bench
 from tests.handlers.test_twin_and_update import approve
@@ -19,71 +19,71 @@ HOUR = timedelta(hours=1)
 
 
 @pytest.fixture
-def turns(bench: Bench) -> Turns:
+def turns(bench: Bench) -> UpdateSlots:
     del bench  # which has the table
-    return Turns(Table(TABLE))
+    return UpdateSlots(Table(TABLE))
 
 
-def take(turns: Turns, who: str, now: datetime = NOW, at_once: int = 2) -> bool:
-    return turns.take(who, now, at_once=at_once, lease=HOUR)
+def take(turns: UpdateSlots, who: str, now: datetime = NOW, at_once: int = 2) -> bool:
+    return turns.acquire(who, now, at_once=at_once, lease=HOUR)
 
 
-def test_so_many_take_turns_at_once_and_no_more(turns: Turns) -> None:
+def test_so_many_take_turns_at_once_and_no_more(turns: UpdateSlots) -> None:
     moments = [NOW + timedelta(seconds=seconds) for seconds in (0, 2, 4, 6)]
     assert [take(turns, f"r-{index}", now) for index, now in enumerate(moments)] == [True, True, False, False]
-    turns.leave("r-0")
+    turns.release("r-0")
     assert take(turns, "r-2", moments[2])
     assert turns.others("r-2") == 1
 
 
-def test_one_begins_after_the_other_at_quota_pace(turns: Turns) -> None:
+def test_one_begins_after_the_other_at_quota_pace(turns: UpdateSlots) -> None:
     assert take(turns, "r-1")
     assert not take(turns, "r-2", NOW + timedelta(seconds=1))
     assert take(turns, "r-2", NOW + timedelta(seconds=2))
 
 
-def test_who_has_a_turn_keeps_it(turns: Turns) -> None:
+def test_who_has_a_turn_keeps_it(turns: UpdateSlots) -> None:
     assert take(turns, "r-1", at_once=1)
     assert take(turns, "r-1", at_once=1), "a step that is run again has its turn still"
     assert not take(turns, "r-2", NOW + timedelta(seconds=5), at_once=1)
 
 
-def test_a_turn_that_nobody_leaves_ends_with_its_lease(turns: Turns) -> None:
+def test_a_turn_that_nobody_leaves_ends_with_its_lease(turns: UpdateSlots) -> None:
     assert take(turns, "lost", at_once=1)
     assert not take(turns, "r-2", NOW + HOUR, at_once=1)
     assert take(turns, "r-2", NOW + HOUR + timedelta(seconds=1), at_once=1)
 
 
-def test_to_leave_without_a_turn_is_nothing(turns: Turns) -> None:
-    turns.leave("r-1")
+def test_to_leave_without_a_turn_is_nothing(turns: UpdateSlots) -> None:
+    turns.release("r-1")
     assert take(turns, "r-2")
-    turns.leave("r-1")
+    turns.release("r-1")
     assert turns.others("r-1") == 1
 
 
 @pytest.fixture
-def queued(bench: Bench, turns: Turns) -> Bench:
+def queued(bench: Bench, turns: UpdateSlots) -> Bench:
     """An approved endpoint behind two others (the bench's setting is two at once)."""
     bench.make_endpoint()
     bench.run(check_encryption.handler, **bench.check_input())
     approve(bench)
     for index, other in enumerate(("other-1", "other-2")):
         at = datetime.now(UTC) + timedelta(seconds=2 * index)
-        assert turns.take(other, at, at_once=2, lease=timedelta(days=30))
+        assert turns.acquire(other, at, at_once=2, lease=timedelta(days=30))
     bench.pass_time(10)
     return bench
 
 
-def test_an_endpoint_waits_for_its_turn_and_says_so(queued: Bench, turns: Turns) -> None:
+def test_an_endpoint_waits_for_its_turn_and_says_so(queued: Bench, turns: UpdateSlots) -> None:
     assert queued.run(await_in_service.handler, remediationId="r-1") == {"waitSeconds": 15, "attempt": 1}
     seen = queued.remediation().get("progressSeen")
     assert seen == "its turn comes after others, 2 of which are being updated"
-    turns.leave("other-1")
+    turns.release("other-1")
     assert queued.run(await_in_service.handler, remediationId="r-1", attempt=1) == {"ready": True}
 
 
-def test_the_next_one_is_let_in_when_a_remediation_ends(queued: Bench, turns: Turns) -> None:
-    turns.leave("other-1")
+def test_the_next_one_is_let_in_when_a_remediation_ends(queued: Bench, turns: UpdateSlots) -> None:
+    turns.release("other-1")
     queued.run(await_in_service.handler, remediationId="r-1")
     queued.run(create_encrypted_config.handler, remediationId="r-1")
     queued.run(

@@ -325,7 +325,7 @@ class _Gateway:
 
 _GATEWAYS = {
     "records": ("records/records", "Records", "dynamodb"),
-    "turns": ("records/update_slots", "Turns", "dynamodb"),
+    "turns": ("records/update_slots", "UpdateSlots", "dynamodb"),
     "digests": ("records/digests", "Digests", "dynamodb"),
     "sagemaker": ("sagemaker", "SageMaker", "sagemaker"),
     "sagemaker_tried_once": ("sagemaker", "SageMaker", "sagemaker"),

@@ -42,7 +42,7 @@ def test_there_is_an_alarm_for_whatever_would_else_go_unseen(template: Template)
         "RetirementStopped": stopped,
         "SweepStopped": stopped,
         "DigestStopped": stopped,
-        "SweepNotWhole": {("Sealpoint", "SweepNotWhole")},
+        "SweepIncomplete": {("Sealpoint", "SweepIncomplete")},
         "Undelivered": {("AWS/SQS", "ApproximateNumberOfMessagesVisible")},
         "SlackUnreachable": {("Sealpoint", "SlackUnavailable")},
         "ApprovalAboutToExpire": {("Sealpoint", "ApprovalAboutToExpire")},

@@ -11,14 +11,14 @@ from lambdas.domain.approval.decision import (
     ANSWER_GRACE,
     ASK_AGAIN_DAYS,
     LAST_CALL,
-    Answer,
+    DecisionRequest,
     Ruling,
-    Wish,
+    RulingKind,
     ask_again_at,
     decision_entry,
     denial_of,
     is_last_reminder,
-    judge_wish,
+    judge,
     new_approval_id,
     require_approved,
     still_denied,
@@ -41,47 +41,57 @@ _SSO_ADA, _SSO_BOB = f"{_SSO}/ada@example.com", f"{_SSO}/bob@example.com"
 _ADA = "arn:aws:sts::123456789012:assumed-role/Oncall/ada@example.com"
 
 
-def judge(
-    approval: Approval | None, wish: Wish, *, is_approver: bool = True, now: datetime = _IN_TIME, **rules: Any
+def judged(
+    approval: Approval | None,
+    request: DecisionRequest,
+    *,
+    is_approver: bool = True,
+    now: datetime = _IN_TIME,
+    **rules: Any,
 ) -> Ruling:
-    return judge_wish(
-        approval, wish, samples.rules(**rules), samples.remediation(), is_approver=is_approver, now=now
+    return judge(
+        approval, request, samples.rules(**rules), samples.remediation(), is_approver=is_approver, now=now
     )
 
 
 def test_an_approver_decides_an_open_question() -> None:
-    assert judge(samples.approval(), Wish(_APPROVED, "U1")).answer is Answer.DECIDE
-    assert judge(samples.approval(), Wish(_DENIED, "U1", reason="later")).answer is Answer.DECIDE
+    assert judged(samples.approval(), DecisionRequest(_APPROVED, "U1")).kind is RulingKind.DECIDE
+    assert (
+        judged(samples.approval(), DecisionRequest(_DENIED, "U1", reason="later")).kind is RulingKind.DECIDE
+    )
 
 
 @pytest.mark.parametrize("reason", ["", "  \n"])
 def test_a_denial_needs_a_reason(reason: str) -> None:
-    assert judge(samples.approval(), Wish(_DENIED, "U1", reason=reason)).answer is Answer.ASK_REASON
+    assert (
+        judged(samples.approval(), DecisionRequest(_DENIED, "U1", reason=reason)).kind
+        is RulingKind.ASK_REASON
+    )
 
 
 @pytest.mark.parametrize(
     ("facts", "decision", "user", "answer"),
     [
-        ({"status": "APPROVED", "decidedBy": "U1"}, _APPROVED, "U1", Answer.REPEAT),
-        ({"status": "DENIED", "decidedBy": "U1"}, _DENIED, "U1", Answer.REPEAT),
-        ({"status": "APPROVED", "decidedBy": "U1"}, _APPROVED, "U2", Answer.REPEAT),
-        ({"status": "APPROVED", "decidedBy": "U1"}, _DENIED, "U1", Answer.REFUSE),
-        ({"status": "DENIED", "decidedBy": "U1"}, _APPROVED, "U1", Answer.REFUSE),
-        ({"status": "EXPIRED"}, _APPROVED, "U1", Answer.REFUSE),
-        ({"status": "SUPERSEDED"}, _APPROVED, "U1", Answer.REFUSE),
+        ({"status": "APPROVED", "decidedBy": "U1"}, _APPROVED, "U1", RulingKind.REPEAT),
+        ({"status": "DENIED", "decidedBy": "U1"}, _DENIED, "U1", RulingKind.REPEAT),
+        ({"status": "APPROVED", "decidedBy": "U1"}, _APPROVED, "U2", RulingKind.REPEAT),
+        ({"status": "APPROVED", "decidedBy": "U1"}, _DENIED, "U1", RulingKind.REFUSE),
+        ({"status": "DENIED", "decidedBy": "U1"}, _APPROVED, "U1", RulingKind.REFUSE),
+        ({"status": "EXPIRED"}, _APPROVED, "U1", RulingKind.REFUSE),
+        ({"status": "SUPERSEDED"}, _APPROVED, "U1", RulingKind.REFUSE),
     ],
 )
 def test_a_settled_question_takes_only_the_same_decision_again(
-    facts: dict[str, Any], decision: ApprovalStatus, user: str, answer: Answer
+    facts: dict[str, Any], decision: ApprovalStatus, user: str, kind: RulingKind
 ) -> None:
-    ruling = judge(samples.approval(**facts), Wish(decision, user))
-    assert ruling.answer is answer
+    ruling = judged(samples.approval(**facts), DecisionRequest(decision, user))
+    assert ruling.kind is kind
     assert ruling.explanation, "a click is never swallowed silently"
 
 
 def test_a_decision_at_the_deadline_is_late() -> None:
-    ruling = judge(samples.approval(), Wish(_APPROVED, "U1"), now=_AT_DEADLINE)
-    assert ruling.answer is Answer.REFUSE
+    ruling = judged(samples.approval(), DecisionRequest(_APPROVED, "U1"), now=_AT_DEADLINE)
+    assert ruling.kind is RulingKind.REFUSE
     assert "deadline" in ruling.explanation
 
 
@@ -96,13 +106,13 @@ def test_nobody_off_the_list_ever_decides(
     user: str, status: ApprovalStatus, decision: ApprovalStatus, reason: str, exists: bool
 ) -> None:
     approval = samples.approval(status, decidedBy=user) if exists else None
-    wish = Wish(decision, user, reason=reason, break_glass=True)
-    assert judge(approval, wish, is_approver=False, break_glass=True).answer is Answer.REFUSE
+    request = DecisionRequest(decision, user, reason=reason, break_glass=True)
+    assert judged(approval, request, is_approver=False, break_glass=True).kind is RulingKind.REFUSE
 
 
 def test_an_outsider_learns_nothing_of_what_exists() -> None:
     rulings = {
-        judge(approval, Wish(_APPROVED, "U9"), is_approver=False)
+        judged(approval, DecisionRequest(_APPROVED, "U9"), is_approver=False)
         for approval in (None, samples.approval(), samples.approval(_DENIED))
     }
     assert len(rulings) == 1
@@ -110,7 +120,7 @@ def test_an_outsider_learns_nothing_of_what_exists() -> None:
 
 
 def test_an_unknown_question_changes_nothing() -> None:
-    assert judge(None, Wish(_APPROVED, "U1")).answer is Answer.REFUSE
+    assert judged(None, DecisionRequest(_APPROVED, "U1")).kind is RulingKind.REFUSE
 
 
 # -- nobody approves their own change
@@ -119,29 +129,35 @@ def test_an_unknown_question_changes_nothing() -> None:
 @pytest.mark.parametrize("by", ["U1", _ANA])
 def test_nobody_approves_their_own_change(by: str) -> None:
     approval = samples.approval(changedBy="U1")
-    ruling = judge(approval, Wish(_APPROVED, by))
-    assert ruling.answer is Answer.REFUSE
+    ruling = judged(approval, DecisionRequest(_APPROVED, by))
+    assert ruling.kind is RulingKind.REFUSE
     assert "nobody approves their own" in ruling.explanation
-    assert judge(approval, Wish(_APPROVED, by), forbid_own_approval=False).answer is Answer.DECIDE
-    assert judge(approval, Wish(_DENIED, by, reason="x")).answer is Answer.DECIDE, "but they may deny it"
+    assert (
+        judged(approval, DecisionRequest(_APPROVED, by), forbid_own_approval=False).kind is RulingKind.DECIDE
+    )
+    assert judged(approval, DecisionRequest(_DENIED, by, reason="x")).kind is RulingKind.DECIDE, (
+        "but they may deny it"
+    )
 
 
 @pytest.mark.parametrize("by", ["U2", _ADA])
 def test_someone_else_approves_it(by: str) -> None:
-    assert judge(samples.approval(changedBy="U1"), Wish(_APPROVED, by)).answer is Answer.DECIDE
+    assert judged(samples.approval(changedBy="U1"), DecisionRequest(_APPROVED, by)).kind is RulingKind.DECIDE
 
 
 @pytest.mark.parametrize("by", ["U1", _ANA])
 def test_a_broken_glass_needs_a_reason(by: str) -> None:
     approval = samples.approval(changedBy="U1")
 
-    def answer(**more: Any) -> Answer:
-        return judge(approval, Wish(_APPROVED, by, **more), break_glass=True).answer
+    def kind_of(**more: Any) -> RulingKind:
+        return judged(approval, DecisionRequest(_APPROVED, by, **more), break_glass=True).kind
 
-    assert answer() is Answer.ASK_REASON
-    assert answer(reason="patients wait") is Answer.ASK_REASON, "a reason alone doesn't say that they know"
-    assert answer(break_glass=True) is Answer.ASK_REASON
-    assert answer(reason="patients wait", break_glass=True) is Answer.DECIDE
+    assert kind_of() is RulingKind.ASK_REASON
+    assert kind_of(reason="patients wait") is RulingKind.ASK_REASON, (
+        "a reason alone doesn't say that they know"
+    )
+    assert kind_of(break_glass=True) is RulingKind.ASK_REASON
+    assert kind_of(reason="patients wait", break_glass=True) is RulingKind.DECIDE
 
 
 # -- two approvers
@@ -149,44 +165,44 @@ def test_a_broken_glass_needs_a_reason(by: str) -> None:
 
 def test_two_approvers_are_two_people() -> None:
     approval = samples.approval(approvalsNeeded=2)
-    votes, enough = votes_after(approval, Wish(_APPROVED, "U1"), _IN_TIME)
+    votes, enough = votes_after(approval, DecisionRequest(_APPROVED, "U1"), _IN_TIME)
     assert not enough
     approval = samples.approval(approvalsNeeded=2, approvals=votes)
-    again = judge(approval, Wish(_APPROVED, "U1"))
-    assert again.answer is Answer.REFUSE
+    again = judged(approval, DecisionRequest(_APPROVED, "U1"))
+    assert again.kind is RulingKind.REFUSE
     assert "another approver's" in again.explanation
-    assert judge(approval, Wish(_APPROVED, "U2")).answer is Answer.DECIDE
-    _, enough = votes_after(approval, Wish(_APPROVED, "U2"), _IN_TIME)
+    assert judged(approval, DecisionRequest(_APPROVED, "U2")).kind is RulingKind.DECIDE
+    _, enough = votes_after(approval, DecisionRequest(_APPROVED, "U2"), _IN_TIME)
     assert enough
 
 
 def test_one_person_is_not_two_by_deciding_in_two_ways() -> None:
-    votes, _ = votes_after(samples.approval(approvalsNeeded=2), Wish(_APPROVED, "U1"), _IN_TIME)
+    votes, _ = votes_after(samples.approval(approvalsNeeded=2), DecisionRequest(_APPROVED, "U1"), _IN_TIME)
     approval = samples.approval(approvalsNeeded=2, approvals=votes)
-    votes, enough = votes_after(approval, Wish(_APPROVED, _ADA), _IN_TIME)
+    votes, enough = votes_after(approval, DecisionRequest(_APPROVED, _ADA), _IN_TIME)
     assert not enough, "the principal may be U1"
     approval = samples.approval(approvalsNeeded=2, approvals=votes)
     other_role = _ADA.replace("Oncall", "Admin")
-    assert judge(approval, Wish(_APPROVED, other_role)).answer is Answer.REFUSE
-    _, enough = votes_after(approval, Wish(_APPROVED, "U2"), _IN_TIME)
+    assert judged(approval, DecisionRequest(_APPROVED, other_role)).kind is RulingKind.REFUSE
+    _, enough = votes_after(approval, DecisionRequest(_APPROVED, "U2"), _IN_TIME)
     assert enough
 
 
 def test_sessions_of_one_role_are_one_person() -> None:
     """Whoever assumes a role chooses its session's name."""
-    votes, _ = votes_after(samples.approval(approvalsNeeded=2), Wish(_APPROVED, _ADA), _IN_TIME)
+    votes, _ = votes_after(samples.approval(approvalsNeeded=2), DecisionRequest(_APPROVED, _ADA), _IN_TIME)
     approval = samples.approval(approvalsNeeded=2, approvals=votes)
-    other = judge(approval, Wish(_APPROVED, _ADA.replace("ada", "bob")))
-    assert other.answer is Answer.REFUSE
+    other = judged(approval, DecisionRequest(_APPROVED, _ADA.replace("ada", "bob")))
+    assert other.kind is RulingKind.REFUSE
     assert "count as one person" in other.explanation
     sso = "arn:aws:sts::123456789012:assumed-role/AWSReservedSSO_Oncall_0123456789abcdef/bob@example.com"
-    assert judge(approval, Wish(_APPROVED, sso)).answer is Answer.DECIDE
+    assert judged(approval, DecisionRequest(_APPROVED, sso)).kind is RulingKind.DECIDE
 
 
 def test_a_change_made_under_a_role_is_not_approved_under_it() -> None:
     made_by = samples.remediation()["trigger"]["principalArn"]
-    ruling = judge(samples.approval(), Wish(_APPROVED, made_by.replace("ana", "bob")))
-    assert ruling.answer is Answer.REFUSE
+    ruling = judged(samples.approval(), DecisionRequest(_APPROVED, made_by.replace("ana", "bob")))
+    assert ruling.kind is RulingKind.REFUSE
     assert "under the role that you have assumed, by `ana@example.com`" in ruling.explanation
 
 
@@ -194,10 +210,10 @@ def test_a_change_made_under_a_role_is_not_approved_under_it() -> None:
 def test_whoever_votes_in_whatever_order_no_person_counts_twice(people: list[str], needed: int) -> None:
     approval = samples.approval(approvalsNeeded=needed)
     for by in people:
-        wish = Wish(_APPROVED, by)
-        if judge(approval, wish).answer is not Answer.DECIDE:
+        request = DecisionRequest(_APPROVED, by)
+        if judged(approval, request).kind is not RulingKind.DECIDE:
             continue
-        votes, enough = votes_after(approval, wish, _IN_TIME)
+        votes, enough = votes_after(approval, request, _IN_TIME)
         approval["approvals"] = votes
         if enough:
             approval["status"] = ApprovalStatus.APPROVED
@@ -227,7 +243,9 @@ def test_who_broke_the_glass_is_named_not_who_approved_after_them() -> None:
     assert "own change" not in _entry(samples.approval(_DENIED, **facts, reason="no")), "nothing was broken"
     facts["approvals"] = votes[:1]
     first = samples.approval(approvalsNeeded=2, **facts)
-    said = vote_entry(first, Wish(_APPROVED, "U1", reason="patients\nwait", break_glass=True), _IN_TIME)
+    said = vote_entry(
+        first, DecisionRequest(_APPROVED, "U1", reason="patients\nwait", break_glass=True), _IN_TIME
+    )
     assert said["what"] == "Approved, 1 of 2, breaking the glass: “patients wait”"
 
 
@@ -257,11 +275,11 @@ def test_a_forged_click_on_a_route_outside_slack_is_refused() -> None:
         (samples.approval(decideIn="command-line"), samples.route()),
         (samples.approval(), elsewhere),  # the settings changed since it was asked
     ):
-        for wish in (Wish(_APPROVED, "U1"), Wish(_DENIED, "U1", reason="x")):
-            ruling = judge(approval, wish, routes=(route,))
-            assert ruling.answer is Answer.REFUSE
+        for request in (DecisionRequest(_APPROVED, "U1"), DecisionRequest(_DENIED, "U1", reason="x")):
+            ruling = judged(approval, request, routes=(route,))
+            assert ruling.kind is RulingKind.REFUSE
             assert "python -m ops" in ruling.explanation
-        assert judge(approval, Wish(_APPROVED, _ADA), routes=(route,)).answer is Answer.DECIDE
+        assert judged(approval, DecisionRequest(_APPROVED, _ADA), routes=(route,)).kind is RulingKind.DECIDE
 
 
 # -- denials

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from lambdas.domain import backout
-from lambdas.domain.approval.decision import Answer
+from lambdas.domain.approval.decision import RulingKind
 from lambdas.domain.approval.routes import DecideIn
 from lambdas.domain.errors import EndpointChanged, EndpointGone, InvalidInput
 from tests.unit import samples
@@ -19,33 +19,38 @@ _ASKED = samples.approval()
 
 
 @pytest.mark.parametrize(
-    ("facts", "user", "answer", "says"),
+    ("facts", "user", "kind", "says"),
     [
-        ({}, "U1", Answer.DECIDE, ""),
-        ({}, "U9", Answer.REFUSE, "not on the list"),
-        ({"outcome": "DENIED"}, "U1", Answer.REFUSE, "no way back"),
-        ({"backoutUntil": "2026-12-01T12:00:00Z"}, "U1", Answer.REFUSE, "is over"),
-        ({"backoutId": "b", "backoutRequestedBy": "U2", "backoutOutcome": ""}, "U1", Answer.REPEAT, "<@U2>"),
+        ({}, "U1", RulingKind.DECIDE, ""),
+        ({}, "U9", RulingKind.REFUSE, "not on the list"),
+        ({"outcome": "DENIED"}, "U1", RulingKind.REFUSE, "no way back"),
+        ({"backoutUntil": "2026-12-01T12:00:00Z"}, "U1", RulingKind.REFUSE, "is over"),
+        (
+            {"backoutId": "b", "backoutRequestedBy": "U2", "backoutOutcome": ""},
+            "U1",
+            RulingKind.REPEAT,
+            "<@U2>",
+        ),
         (
             {"backoutId": "b", "backoutRequestedBy": "U2", "backoutOutcome": "BACKED_OUT"},
             "U1",
-            Answer.REFUSE,
+            RulingKind.REFUSE,
             "already",
         ),
         (
             {"backoutId": "b", "backoutRequestedBy": "U2", "backoutOutcome": "ROLLED_BACK"},
             "U1",
-            Answer.DECIDE,
+            RulingKind.DECIDE,
             "",
         ),
     ],
 )
 def test_what_a_click_on_back_out_amounts_to(
-    facts: dict[str, Any], user: str, answer: Answer, says: str
+    facts: dict[str, Any], user: str, kind: RulingKind, says: str
 ) -> None:
     remediation = samples.remediation(**{**_DONE, **facts})
     ruling = backout.judge_request(remediation, _ASKED, samples.route(), is_approver=user == "U1", now=_NOW)
-    assert ruling.answer is answer
+    assert ruling.kind is kind
     assert says in ruling.explanation
 
 
@@ -66,7 +71,7 @@ def test_a_route_outside_slack_takes_no_click() -> None:
         route = samples.route(decide_in=where)
         record = samples.remediation(**_DONE)
         ruling = backout.judge_request(record, approval, route, is_approver=True, now=_NOW)
-        assert ruling.answer is Answer.REFUSE
+        assert ruling.kind is RulingKind.REFUSE
         assert "ops backout fraud" in ruling.explanation
 
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lambdas.domain.errors import RemediationError, ServiceUnavailable, Throttled
-from lambdas.gateways.rate_limit import QUOTAS, Pace, Paces
+from lambdas.gateways.rate_limit import QUOTAS, RateLimiter, RateLimiters
 
 
 class Time:
@@ -24,8 +24,8 @@ class Time:
         self.now += seconds
 
 
-def paced(rate: float | None, time: Time) -> Pace:
-    return Pace(rate, clock=time.clock, sleep=time.sleep)
+def paced(rate: float | None, time: Time) -> RateLimiter:
+    return RateLimiter(rate, clock=time.clock, sleep=time.sleep)
 
 
 def failing(error: type[RemediationError], times: int) -> Callable[[], str]:
@@ -100,7 +100,7 @@ def test_a_refusal_is_not_tried_again() -> None:
 
 
 def test_a_share_is_of_each_calls_own_quota() -> None:
-    paces = Paces(0.5)
-    assert {call: paces[call].rate for call in QUOTAS} == {
+    limits = RateLimiters(0.5)
+    assert {call: limits[call].rate for call in QUOTAS} == {
         "ListEndpoints": 1, "DescribeEndpoint": 2.5, "DescribeEndpointConfig": 2.5,
     }  # fmt: skip

@@ -1,4 +1,4 @@
-"""Answers that come in pages are read to their end."""
+"""Choices that come in pages are read to their end."""
 
 from __future__ import annotations
 

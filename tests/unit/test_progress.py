@@ -11,16 +11,16 @@ from hypothesis import strategies as st
 
 from lambdas.domain.encryption.progress import (
     BeforeUpdate,
-    Course,
     Ended,
+    Move,
     Wait,
     config_in_charge,
-    course_of,
     is_target_told,
     judge_before_update,
     judge_readiness,
     judge_update,
     live_capture_problem,
+    move_of,
     progress_words,
     uses,
     wait_seconds,
@@ -37,7 +37,7 @@ from lambdas.domain.vocabulary import Outcome
 from tests.unit import samples
 from tests.unit.samples import SOURCE, TWIN, endpoint
 
-COURSE = Course(SOURCE, TWIN, Outcome.ENCRYPTED)
+MOVE = Move(SOURCE, TWIN, Outcome.ENCRYPTED)
 _REQUESTED = datetime(2026, 11, 23, 10, tzinfo=UTC)
 _LATER = _REQUESTED + timedelta(minutes=10)
 _AFTER = _REQUESTED.timestamp() + 30
@@ -47,7 +47,7 @@ _BEFORE = _REQUESTED.timestamp() - 3600
 def _judge(body: dict[str, Any] | None, now: datetime = _LATER, before: str = "") -> Wait | Ended:
     return judge_update(
         body,
-        COURSE,
+        MOVE,
         attempt=0,
         requested_at=_REQUESTED,
         reason_before=before,
@@ -57,7 +57,7 @@ def _judge(body: dict[str, Any] | None, now: datetime = _LATER, before: str = ""
 
 
 def _before_update(body: dict[str, Any] | None, *, requested: bool = False, before: str = "") -> BeforeUpdate:
-    return judge_before_update(body, COURSE, requested=requested, reason_before=before)
+    return judge_before_update(body, MOVE, requested=requested, reason_before=before)
 
 
 @pytest.mark.parametrize("status", ["Creating", "Updating", "SystemUpdating", "RollingBack"])
@@ -264,11 +264,11 @@ def test_the_config_on_its_way_in_counts_as_the_one_in_charge() -> None:
 
 def test_a_backout_goes_the_other_way() -> None:
     remediation = samples.remediation(twinConfigName=TWIN)
-    assert course_of(remediation) == COURSE
+    assert move_of(remediation) == MOVE
     backout = samples.remediation(
         twinConfigName=TWIN, backsOut="r-1", restoredConfigName="fraud-config-was-1"
     )
-    assert course_of(backout) == Course(TWIN, "fraud-config-was-1", Outcome.BACKED_OUT)
+    assert move_of(backout) == Move(TWIN, "fraud-config-was-1", Outcome.BACKED_OUT)
 
 
 @pytest.mark.parametrize(

@@ -52,7 +52,7 @@ def test_batches_are_added_up() -> None:
             batch(3, verdicts={"UNENCRYPTED": 3}, found={"all": 3}),
         ]
     )
-    assert swept.is_whole
+    assert swept.is_complete
     assert swept.listed == 103
     assert swept.seen.verdicts == Counter({"ENCRYPTED": 90, "UNENCRYPTED": 13})
     assert swept.seen.found == Counter({"all": 10, "phi": 1})
@@ -60,14 +60,14 @@ def test_batches_are_added_up() -> None:
 
 def test_a_batch_that_nobody_looked_at_makes_a_sweep_not_whole() -> None:
     swept = add_up([batch(100), {"listed": 40}])
-    assert not swept.is_whole
+    assert not swept.is_complete
     assert swept.seen.not_looked_at == 40
     assert "40 endpoints of one batch" in swept.seen.problems[0]
 
 
 def test_an_endpoint_that_could_not_be_read_makes_a_sweep_not_whole() -> None:
-    assert not add_up([batch(100, notLookedAt=1, problems=["fraud: refused"])]).is_whole
-    assert not add_up([], "Throttled").is_whole
+    assert not add_up([batch(100, notLookedAt=1, problems=["fraud: refused"])]).is_complete
+    assert not add_up([], "Throttled").is_complete
 
 
 @given(st.lists(st.tuples(st.text(), st.text(max_size=2000))))

@@ -104,7 +104,7 @@ class Soak:
         self._deeds = self._all_deeds()
         self._populate(endpoints)
 
-    # -- its course
+    # -- its move
 
     def live(self, deeds: int) -> None:
         """So many deeds, some at once and some with time in between."""

@@ -96,7 +96,7 @@ def command_line(loop: Loop) -> None:
     loop.make_endpoint(tags={"route": "high-impact"})
 
 
-def broken_glass(loop: Loop) -> None:
+def break_glass_used(loop: Loop) -> None:
     """Someone approved their own change, with a reason."""
     execution = loop.make_endpoint(tags={"route": "anyone"})
     loop.click("approve", user=SCIENTIST.id)
@@ -116,5 +116,5 @@ def observed(loop: Loop) -> None:
 
 STORIES: tuple[Story, ...] = (
     asked, first_of_two, waiting, updating, encrypted, backing_out, backed_out, rolled_back, failed, denied,
-    expired, superseded, command_line, broken_glass, automatic, observed,
+    expired, superseded, command_line, break_glass_used, automatic, observed,
 )  # fmt: skip

@@ -36,7 +36,7 @@ ANSWER_GRACE = timedelta(minutes=5)
 LAST_CALL = timedelta(hours=1)
 
 
-class Answer(StrEnum):
+class RulingKind(StrEnum):
     """What a decision that someone wants to take leads to."""
 
     DECIDE = "DECIDE"  # record the decision, then answer the workflow
@@ -47,12 +47,12 @@ class Answer(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Ruling:
-    answer: Answer
+    kind: RulingKind
     explanation: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class DecisionRequest:
     """A decision that someone wants to take.
 
     Attributes
@@ -79,16 +79,16 @@ def new_approval_id() -> str:
     return secrets.token_urlsafe(24)
 
 
-def judge_wish(
+def judge(
     approval: Approval | None,
-    wish: Wish,
+    request: DecisionRequest,
     rules: Rules,
     remediation: Remediation | None,
     *,
     is_approver: bool,
     now: datetime,
 ) -> Ruling:
-    """What someone's wish to approve or deny amounts to.
+    """What someone's request to approve or deny amounts to.
 
     An outsider learns nothing about an approval, not even whether it exists: that comes first.
     """
@@ -96,39 +96,39 @@ def judge_wish(
     if not is_approver:
         return refuse_outsider(route)
     if approval is None or remediation is None:
-        return Ruling(Answer.REFUSE, "This question is not on record here, so nothing was changed.")
-    if refusal := _refuse_in_slack(route, approval, wish):
+        return Ruling(RulingKind.REFUSE, "This question is not on record here, so nothing was changed.")
+    if refusal := _refuse_in_slack(route, approval, request):
         return refusal
     status = approval["status"]
-    if status == wish.decision:
-        mine = approval.get("decidedBy") == wish.by
-        return Ruling(Answer.REPEAT, "Your decision is on record." if mine else settled(approval))
+    if status == request.decision:
+        mine = approval.get("decidedBy") == request.by
+        return Ruling(RulingKind.REPEAT, "Your decision is on record." if mine else settled(approval))
     if status != ApprovalStatus.PENDING:
-        return Ruling(Answer.REFUSE, settled(approval))
+        return Ruling(RulingKind.REFUSE, settled(approval))
     if now >= from_iso(approval["deadline"]):
         return Ruling(
-            Answer.REFUSE, "The deadline for this decision has passed, so the endpoint stays as it is."
+            RulingKind.REFUSE, "The deadline for this decision has passed, so the endpoint stays as it is."
         )
-    if wish.decision is ApprovalStatus.DENIED:
-        return _judge_denial(wish)
-    return _judge_approval(approval, wish, rules, remediation)
+    if request.decision is ApprovalStatus.DENIED:
+        return _judge_denial(request)
+    return _judge_approval(approval, request, rules, remediation)
 
 
 def refuse_outsider(route: Route) -> Ruling:
     """The refusal for someone who is no approver, saying whom to ask."""
     whom = mentions(route.approvers)
     return Ruling(
-        Answer.REFUSE, f"Only an approver can decide this, and you are not on the list. Ask {whom}."
+        RulingKind.REFUSE, f"Only an approver can decide this, and you are not on the list. Ask {whom}."
     )
 
 
-def votes_after(approval: Approval, wish: Wish, now: datetime) -> tuple[list[Vote], bool]:
+def votes_after(approval: Approval, request: DecisionRequest, now: datetime) -> tuple[list[Vote], bool]:
     """The approvals given with this one, and whether they suffice.
 
     Two approvers are two people only as far as one way of deciding can tell them apart: both decide in Slack,
     or both under IAM.
     """
-    votes: list[Vote] = [*approval.get("approvals", []), {"by": wish.by, "at": iso(now)}]
+    votes: list[Vote] = [*approval.get("approvals", []), {"by": request.by, "at": iso(now)}]
     return votes, people_in(votes) >= approval.get("approvalsNeeded", 1)
 
 
@@ -138,12 +138,12 @@ def people_in(votes: Sequence[Vote]) -> int:
     return max(in_slack, len(votes) - in_slack)
 
 
-def vote_entry(approval: Approval, wish: Wish, now: datetime) -> TimelineEntry:
+def vote_entry(approval: Approval, request: DecisionRequest, now: datetime) -> TimelineEntry:
     """The line of the timeline for an approval that doesn't suffice yet."""
     given, needed = people_in(approval.get("approvals", [])), approval.get("approvalsNeeded", 1)
-    is_broken = approval.get("breakGlassBy") == wish.by
-    broke = f", breaking the glass: {_quoted(wish.reason)}" if is_broken else ""
-    return happened(now, f"Approved, {given} of {needed}{broke}", wish.by)
+    is_broken = approval.get("breakGlassBy") == request.by
+    broke = f", breaking the glass: {_quoted(request.reason)}" if is_broken else ""
+    return happened(now, f"Approved, {given} of {needed}{broke}", request.by)
 
 
 def ask_again_at(choice: str, now: datetime) -> str:
@@ -243,64 +243,67 @@ def status_at_first(mode: str) -> ApprovalStatus:
     return ApprovalStatus.APPROVED if mode == Mode.AUTOMATIC else ApprovalStatus.PENDING
 
 
-def _refuse_in_slack(route: Route, approval: Approval, wish: Wish) -> Ruling | None:
+def _refuse_in_slack(route: Route, approval: Approval, request: DecisionRequest) -> Ruling | None:
     elsewhere = DecideIn.COMMAND_LINE in (route.decide_in, approval.get("decideIn"))
-    if not elsewhere or not is_slack_user(wish.by):
+    if not elsewhere or not is_slack_user(request.by):
         return None
-    verb = "approve" if wish.decision is ApprovalStatus.APPROVED else "deny"
+    verb = "approve" if request.decision is ApprovalStatus.APPROVED else "deny"
     return Ruling(
-        Answer.REFUSE,
+        RulingKind.REFUSE,
         "This endpoint's route takes no decision in Slack, so nothing was changed. On the command line: "
         f"`python -m ops {verb} {approval['remediationId']}`.",
     )
 
 
-def _judge_denial(wish: Wish) -> Ruling:
-    if not wish.reason.strip():
-        return Ruling(Answer.ASK_REASON, "To leave the endpoint as it is, give a reason.")
-    return Ruling(Answer.DECIDE)
+def _judge_denial(request: DecisionRequest) -> Ruling:
+    if not request.reason.strip():
+        return Ruling(RulingKind.ASK_REASON, "To leave the endpoint as it is, give a reason.")
+    return Ruling(RulingKind.DECIDE)
 
 
-def _judge_approval(approval: Approval, wish: Wish, rules: Rules, remediation: Remediation) -> Ruling:
-    if rules.forbid_own_approval and is_own_change(approval, wish, remediation):
+def _judge_approval(
+    approval: Approval, request: DecisionRequest, rules: Rules, remediation: Remediation
+) -> Ruling:
+    if rules.forbid_own_approval and is_own_change(approval, request, remediation):
         if not rules.break_glass:
             whom = mentions(rules.deciding(remediation.get("route", ""), approval).approvers)
             return Ruling(
-                Answer.REFUSE,
-                f"{_whose_change(wish, remediation)}, and nobody approves their own. Ask another of {whom}.",
+                RulingKind.REFUSE,
+                f"{_whose_change(request, remediation)}, and nobody approves their own. "
+                f"Ask another of {whom}.",
             )
-        if not wish.break_glass or not wish.reason.strip():
+        if not request.break_glass or not request.reason.strip():
             return Ruling(
-                Answer.ASK_REASON,
-                f"{_whose_change(wish, remediation)}. To approve it all the same, give a reason: all "
+                RulingKind.ASK_REASON,
+                f"{_whose_change(request, remediation)}. To approve it all the same, give a reason: all "
                 "approvers are told.",
             )
     votes = [vote["by"] for vote in approval.get("approvals", [])]
-    if wish.by in votes:
-        return Ruling(Answer.REFUSE, ONE_IS_ON_RECORD)
-    if any(same_principal(by, wish.by) for by in votes):
+    if request.by in votes:
+        return Ruling(RulingKind.REFUSE, ONE_IS_ON_RECORD)
+    if any(same_principal(by, request.by) for by in votes):
         return Ruling(
-            Answer.REFUSE,
+            RulingKind.REFUSE,
             "An approval is on record under your name, or under the role that you have assumed, whose "
             "sessions count as one person. Another approver's is needed, too.",
         )
-    return Ruling(Answer.DECIDE)
+    return Ruling(RulingKind.DECIDE)
 
 
-def _whose_change(wish: Wish, remediation: Remediation) -> str:
+def _whose_change(request: DecisionRequest, remediation: Remediation) -> str:
     made_by = remediation["trigger"]["principalArn"]
     asked = remediation["trigger"]["kind"] == "manual"
-    if is_slack_user(wish.by) or session_name(wish.by).casefold() == session_name(made_by).casefold():
+    if is_slack_user(request.by) or session_name(request.by).casefold() == session_name(made_by).casefold():
         return "You asked for this yourself" if asked else "You made this change"
     what = "This was asked for" if asked else "This change was made"
     return f"{what} under the role that you have assumed, by `{session_name(made_by)}`"
 
 
-def is_own_change(approval: Approval, wish: Wish, remediation: Remediation) -> bool:
+def is_own_change(approval: Approval, request: DecisionRequest, remediation: Remediation) -> bool:
     """Whether someone would decide about a change of their own, by their Slack user, session name or role."""
-    if is_slack_user(wish.by):
-        return wish.by == approval.get("changedBy")
-    return same_principal(wish.by, remediation["trigger"]["principalArn"])
+    if is_slack_user(request.by):
+        return request.by == approval.get("changedBy")
+    return same_principal(request.by, remediation["trigger"]["principalArn"])
 
 
 def _quoted(reason: str) -> str:

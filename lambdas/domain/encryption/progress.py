@@ -53,7 +53,7 @@ class BeforeUpdate(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Course:
+class Move:
     """An update from one config to another, and the outcome that arriving there is."""
 
     start: str
@@ -76,11 +76,11 @@ class Ended:
     reason: str = ""
 
 
-def course_of(record: Remediation) -> Course:
+def move_of(record: Remediation) -> Move:
     """Where a remediation moves its endpoint (to the twin), or a backout its own (back from there)."""
     backout = "backsOut" in record
     target = required_fact(record, "restoredConfigName" if backout else "twinConfigName")
-    return Course(start_of(record), target, Outcome.BACKED_OUT if backout else Outcome.ENCRYPTED)
+    return Move(start_of(record), target, Outcome.BACKED_OUT if backout else Outcome.ENCRYPTED)
 
 
 def start_of(record: Remediation) -> str:
@@ -184,7 +184,7 @@ def judge_readiness(
 
 
 def judge_before_update(
-    endpoint: Endpoint | None, course: Course, *, requested: bool, reason_before: str
+    endpoint: Endpoint | None, move: Move, *, requested: bool, reason_before: str
 ) -> BeforeUpdate:
     """Whether to request the update, at the last moment before it is requested.
 
@@ -206,12 +206,12 @@ def judge_before_update(
     EndpointGone, EndpointChanged, EndpointNotServing
     """
     endpoint = _present(endpoint)
-    if config_in_charge(endpoint) == course.target:
+    if config_in_charge(endpoint) == move.target:
         return BeforeUpdate.ALREADY_UNDER_WAY
     if endpoint["EndpointStatus"] in _SETTLING:
         raise EndpointBusy(f"The endpoint is {endpoint['EndpointStatus']}.")
     _require_serving(endpoint)
-    _require_config(endpoint, course.start)
+    _require_config(endpoint, move.start)
     if requested and _new_reason(endpoint, reason_before):
         return BeforeUpdate.ALREADY_UNDER_WAY
     return BeforeUpdate.REQUEST
@@ -219,7 +219,7 @@ def judge_before_update(
 
 def judge_update(
     endpoint: Endpoint | None,
-    course: Course,
+    move: Move,
     *,
     attempt: int,
     requested_at: datetime,
@@ -249,15 +249,15 @@ def judge_update(
             " It serves on a mix of both configs; delete neither." if status == "UpdateRollbackFailed" else ""
         )
         return Ended(Outcome.FAILED, f"The endpoint is {status}.{mixed} {aws_says}")
-    if config == course.target:
-        return Ended(course.arrived)
-    if config != course.start:
+    if config == move.target:
+        return Ended(move.arrived)
+    if config != move.start:
         return Ended(Outcome.SUPERSEDED, f"Someone moved the endpoint to the config {config} meanwhile.")
     if now - requested_at < _UPDATE_VISIBLE_WITHIN:
         return Wait(wait_seconds(attempt))
     return Ended(
         Outcome.ROLLED_BACK,
-        f"SageMaker rolled the update back: the endpoint is in service on {course.start} again. {aws_says}",
+        f"SageMaker rolled the update back: the endpoint is in service on {move.start} again. {aws_says}",
     )
 
 

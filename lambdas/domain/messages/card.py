@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from lambdas.domain.approval.decision import Answer, people_in
+from lambdas.domain.approval.decision import RulingKind, people_in
 from lambdas.domain.approval.routes import DecideIn, Mode, mentions
 from lambdas.domain.backout import ACTION_ID as BACKOUT
 from lambdas.domain.backout import judge_state
@@ -375,7 +375,7 @@ def _way_back_is_open(remediation: Remediation) -> bool:
     return (
         "backoutUntil" in remediation
         and "backoutClosedAt" not in remediation
-        and judge_state(remediation).answer is Answer.DECIDE
+        and judge_state(remediation).kind is RulingKind.DECIDE
     )
 
 

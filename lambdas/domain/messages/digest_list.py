@@ -42,7 +42,7 @@ _LABEL_LIMIT, _HINT_LIMIT, _SAID_LIMIT, _REASON_LIMIT = 200, 500, 2900, 300
 
 
 @dataclass(frozen=True, slots=True)
-class Answers:
+class Choices:
     """What someone chose on a page.
 
     Attributes
@@ -111,7 +111,7 @@ def subject(metadata: Any) -> tuple[str, int] | None:
     return (found[1], int(found[2])) if found else None
 
 
-def decisions(values: Mapping[str, str]) -> Answers:
+def decisions(values: Mapping[str, str]) -> Choices:
     """What someone chose, from a page's answers by block; of no more than a page has."""
     own = {block.partition(_OWN_ID)[0]: block for block in values if _OWN_ID in block}
     given = {name: values[block] for name, block in own.items()}
@@ -130,7 +130,7 @@ def decisions(values: Mapping[str, str]) -> Answers:
         problems[own[_REASON]] = "To leave endpoints as they are, give a reason."
     if ask_again not in ASK_AGAIN_DAYS:
         ask_again = DEFAULT_ASK_AGAIN
-    return Answers(chosen, reason, ask_again, problems)
+    return Choices(chosen, reason, ask_again, problems)
 
 
 def recorded(decided: Mapping[str, int], refused: Mapping[str, Sequence[str]]) -> str:
@@ -150,7 +150,7 @@ def recorded(decided: Mapping[str, int], refused: Mapping[str, Sequence[str]]) -
     return "\n".join(lines)
 
 
-def not_turned(answers: Answers) -> str:
+def not_turned(answers: Choices) -> str:
     """Why a page isn't turned: what is chosen on it would be lost."""
     return (
         f":warning: *What you have chosen here ({len(answers.chosen)}) is not recorded yet.* Record it "

@@ -71,7 +71,7 @@ class Swept:
     error: str = ""
 
     @property
-    def is_whole(self) -> bool:
+    def is_complete(self) -> bool:
         return not self.error and not self.seen.not_looked_at
 
 

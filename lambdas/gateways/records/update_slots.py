@@ -1,7 +1,7 @@
-"""Endpoints take turns at being updated: a few at once, so that quotas and blue/green capacity suffice.
+"""Update slots: a few endpoints are updated at once, so that quotas and blue/green capacity suffice.
 
-One item of the records table (``updates``, ``turns``) has the holders, each with the end of its lease, and
-the moment from which the next one may begin.
+A counting semaphore with leases. One item of the records table (``updates``, ``slots``) has the holders, each
+with the end of its lease, and the moment from which the next update may begin.
 """
 
 from __future__ import annotations
@@ -15,51 +15,51 @@ from lambdas.domain.record import iso
 from lambdas.gateways.environment import required
 from lambdas.gateways.records.table import Table
 
-_KEY = {"pk": "updates", "sk": "turns"}
+_KEY = {"pk": "updates", "sk": "slots"}
 # CreateEndpointConfig and UpdateEndpoint are one a second for the account (DESIGN §4.16)
 _BETWEEN = timedelta(seconds=2)
 
 
-class Turns:
+class UpdateSlots:
     """Every call may raise `Throttled`, `ServiceUnavailable` or `RequestRefused`."""
 
     def __init__(self, table: Table) -> None:
         self._table = table
 
-    def take(self, remediation_id: str, now: datetime, *, at_once: int, lease: timedelta) -> bool:
-        """Whether an endpoint may be updated now: not with more than `at_once` others, nor right after one.
+    def acquire(self, remediation_id: str, now: datetime, *, at_once: int, lease: timedelta) -> bool:
+        """Take a slot, if fewer than `at_once` are held and the last one was not taken a moment ago.
 
-        The turn is kept until `leave`, or for as long as its lease, should nobody be left to leave it.
+        It is held until `release`, or until the lease expires, if the holder died.
         """
         values = {
             ":until": iso(now + lease), ":next": iso(now + _BETWEEN), ":now": iso(now), ":most": at_once,
         }  # fmt: skip
         mine = "attribute_exists(holders.#me)"
         free = "attribute_exists(holders) AND size(holders) < :most AND nextAt <= :now"
-        take = ("SET holders.#me = :until, nextAt = :next", f"{mine} OR ({free})", values)
-        if self._change(remediation_id, *take):
+        acquire = ("SET holders.#me = :until, nextAt = :next", f"{mine} OR ({free})", values)
+        if self._change(remediation_id, *acquire):
             return True
-        turns = self._table.get(_KEY)
-        if turns is None:
+        slots = self._table.get(_KEY)
+        if slots is None:
             self._table.update(_KEY, {"holders": {}, "nextAt": iso(now)}, "attribute_not_exists(pk)")
-        elif not self._free_expired(turns, now):
+        elif not self._free_expired(slots, now):
             return False
-        return self._change(remediation_id, *take)
+        return self._change(remediation_id, *acquire)
 
-    def leave(self, remediation_id: str) -> None:
-        """Let the next one be updated."""
+    def release(self, remediation_id: str) -> None:
+        """Free the slot for the next endpoint."""
         self._change(remediation_id, "REMOVE holders.#me", "attribute_exists(holders.#me)", {})
 
     def others(self, remediation_id: str) -> int:
         """How many other endpoints are being updated."""
-        turns = self._table.get(_KEY) or {}
-        return len({*turns.get("holders", {})} - {remediation_id})
+        slots = self._table.get(_KEY) or {}
+        return len({*slots.get("holders", {})} - {remediation_id})
 
-    def _free_expired(self, turns: Mapping[str, Any], now: datetime) -> bool:
-        """Take their turns from those whose lease is over; whether there were any."""
+    def _free_expired(self, slots: Mapping[str, Any], now: datetime) -> bool:
+        """Free the slots whose lease has expired; returns whether there were any."""
         freed = [
             self._change(holder, "REMOVE holders.#me", "holders.#me = :until", {":until": until})
-            for holder, until in turns["holders"].items()
+            for holder, until in slots["holders"].items()
             if until < iso(now)
         ]
         return any(freed)
@@ -69,5 +69,5 @@ class Turns:
 
 
 @cache
-def turns() -> Turns:
-    return Turns(Table(required("RECORDS_TABLE_NAME")))
+def update_slots() -> UpdateSlots:
+    return UpdateSlots(Table(required("RECORDS_TABLE_NAME")))
