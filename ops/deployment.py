@@ -14,7 +14,7 @@ from botocore.config import Config
 from botocore.credentials import ReadOnlyCredentials
 from botocore.exceptions import BotoCoreError, ClientError
 
-from lambdas.domain.errors import RequestRefused
+from lambdas.domain.errors import RemediationError
 from lambdas.gateways.aws import CLIENT_CONFIG, error_message
 from lambdas.gateways.records.records import Records
 from lambdas.gateways.sagemaker import SageMaker
@@ -83,11 +83,11 @@ class Deployment:
     def endpoint_as_named(self, typed: str) -> str:
         """An endpoint's name in the case that it was created with, by which the records know it.
 
-        As typed where there is no such endpoint any longer, and where the caller may not look.
+        As typed where there is no such endpoint any longer, and where it can't be looked at.
         """
         try:
             found = SageMaker(self.client("sagemaker")).describe_endpoint(typed)
-        except RequestRefused:
+        except RemediationError:
             return typed
         return str(found["EndpointName"]) if found else typed
 

@@ -35,7 +35,9 @@ _WHO = (
     '"trigger": $states.context.Execution.Input.trigger, '
     # of a sweep that asks about many endpoints in one digest
     '"digestId": $states.context.Execution.Input.digestId, '
-    '"findingKey": $states.context.Execution.Input.findingKey'
+    '"findingKey": $states.context.Execution.Input.findingKey, '
+    # of looks at an endpoint that is changing
+    '"attempt": $states.input.attempt'
 )
 # One expression each, so that a member that is absent is left out instead of being an error: an input that
 # isn't as documented is CheckEncryption's to refuse, in words.
@@ -74,6 +76,10 @@ class Workflow(Machine):
             payload=_REMEDIATION,
             retries=[AWS_BUSY, CONFIG_NOT_YET_SEEN],
         )
+        settled = sfn.Choice.jsonata(
+            self, "Settled?", comment="An update under way may be rolled back: judge what it ends on"
+        )
+        wait_until_settled = self.wait("WaitUntilSettled", "Give the change under way time to end")
         unencrypted = sfn.Choice.jsonata(
             self, "Unencrypted?", comment="Ask only about an endpoint whose config names no KMS key"
         )
@@ -143,7 +149,9 @@ class Workflow(Machine):
         request_approval.add_catch(not_asked, errors=["States.ALL"])
         not_asked.next(self._close)
 
-        check_encryption.next(unencrypted)
+        check_encryption.next(settled)
+        settled.when(when("$exists($states.input.waitSeconds)"), wait_until_settled).otherwise(unencrypted)
+        wait_until_settled.next(check_encryption)
         unencrypted.when(
             when("$states.input.verdict = 'UNENCRYPTED' and $not($exists($states.input.outcome))"),
             check_feasibility,

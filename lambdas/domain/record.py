@@ -72,6 +72,7 @@ class Remediation(TypedDict):
     digestId: NotRequired[str]  # of the digest that asks about it, where it has no card of its own
     findingKey: NotRequired[str]  # its place in that digest
 
+    settlingSince: NotRequired[str]  # when a change was first seen under way, before it was judged
     verdict: NotRequired[str]
     endpointArn: NotRequired[str]
     endpointStatus: NotRequired[str]

@@ -103,7 +103,7 @@ def _take_in(seen: Seen, sweep_id: str, look: Look | Exception | None, now: date
 def _found(sweep_id: str, look: Look, tags: dict[str, str], now: datetime) -> _Found | None:
     """What someone has to be asked; None where that is asked, or answered, already."""
     one = look.judged
-    if not is_to_be_asked_about(look.endpoint, now):
+    if not is_to_be_asked_about(look.endpoint, look.config, now):
         return None
     route = rules().choose(one.account_id, one.region, tags)
     plan = planned(look.endpoint, look.config, one.config.surfaces)["planHash"]

@@ -10,10 +10,10 @@ from lambdas.domain.approval.decision import still_denied
 from lambdas.domain.approval.routes import Mode
 from lambdas.domain.encryption import assessment
 from lambdas.domain.encryption.plan import DecisionFacts, surface_entries
-from lambdas.domain.encryption.progress import LONGEST_QUEUE, config_in_charge, is_target_told
+from lambdas.domain.encryption.progress import LONGEST_QUEUE, config_in_charge, is_settling, wait_seconds
 from lambdas.domain.encryption.provenance import managed_by
-from lambdas.domain.errors import InvalidInput, NotYetConsistent
-from lambdas.domain.record import Claim, Remediation, happened, iso, start_record
+from lambdas.domain.errors import DeadlinePassed, InvalidInput
+from lambdas.domain.record import Claim, Remediation, from_iso, happened, iso, start_record
 from lambdas.domain.vocabulary import ApprovalStatus, Outcome, Verdict
 from lambdas.gateways.environment import required, required_seconds, rules
 from lambdas.gateways.records.records import records
@@ -40,13 +40,20 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
             Verdict.UNENCRYPTED, Outcome.SUPERSEDED, f"This event already started remediation {first}."
         )
 
-    endpoint = _described(name, now)
-    if endpoint is None:
+    endpoint = sagemaker().describe_endpoint(name)
+    if endpoint is None or endpoint["EndpointStatus"] == "Deleting":
         return _ended(Verdict.GONE, Outcome.GONE, "The endpoint no longer exists.")
     if name != endpoint["EndpointName"]:
         # names are unique whatever their case, and only one spelling finds the claim and the denial
-        name = str(endpoint["EndpointName"])
-        remediation = records().note(remediation_id, {"endpointName": name})
+        remediation = records().note(remediation_id, {"endpointName": str(endpoint["EndpointName"])})
+    if is_settling(endpoint):
+        return _wait(remediation, endpoint, int(event.get("attempt", 0)), now)
+    return _judge(remediation, endpoint, now)
+
+
+def _judge(remediation: Remediation, endpoint: Mapping[str, Any], now: datetime) -> dict[str, Any]:
+    """What the config says; if someone has to be asked, it is on record and the endpoint is claimed."""
+    name, remediation_id = remediation["endpointName"], remediation["remediationId"]
     config = sagemaker().require_config(config_in_charge(endpoint))
     source = str(config["EndpointConfigName"])
 
@@ -86,20 +93,25 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     return {"verdict": Verdict.UNENCRYPTED}
 
 
-def _described(name: str, now: datetime) -> dict[str, Any] | None:
-    """The endpoint; None if it is gone.
+def _wait(
+    remediation: Remediation, endpoint: Mapping[str, Any], attempt: int, now: datetime
+) -> dict[str, Any]:
+    """Look again when the change under way has ended.
 
     Raises
     ------
-    NotYetConsistent
-        Its update has only just begun: ask again in some seconds.
+    DeadlinePassed
     """
-    endpoint = sagemaker().describe_endpoint(name)
-    if endpoint is None or endpoint["EndpointStatus"] == "Deleting":
-        return None
-    if not is_target_told(endpoint, now):
-        raise NotYetConsistent("The endpoint is Updating, and does not show yet to which config.")
-    return endpoint
+    since = remediation.get("settlingSince")
+    if since is None:
+        entry = happened(now, f"The endpoint is {endpoint['EndpointStatus']}: waiting for what it ends on")
+        records().note(remediation["remediationId"], {"settlingSince": iso(now)}, entry)
+    elif now - from_iso(since) >= timedelta(seconds=required_seconds("UPDATE_DEADLINE_SECONDS")):
+        raise DeadlinePassed(
+            f"The endpoint was still {endpoint['EndpointStatus']} at the deadline, so it can't be told what "
+            "will serve. Nothing was asked or changed."
+        )
+    return {"waitSeconds": wait_seconds(attempt), "attempt": attempt + 1}
 
 
 def _how_it_is_decided(

@@ -57,7 +57,7 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
             records().note(remediation["remediationId"], asked, entry)
         sagemaker().create_config(body, tags)
     added = _require_same(body, tags)
-    seen = f"Read {twin_name} back: it differs from {source_name} in the keys alone"
+    seen = f"Read {twin_name} back: what was sent came back, {source_name} with the keys"
     entry = happened(now, seen + twin.in_addition(added))
     facts = {"twinConfigName": twin_name, "twinAdditions": added}
     records().note(remediation["remediationId"], facts, entry)

@@ -62,7 +62,9 @@ def _reason_to_keep(remediation: Remediation, old: str) -> str:
     if live is None:
         return "It was deleted already."
     kept = records().snapshot(remediation["remediationId"]).get("config")
-    if kept is None or compare(as_request(kept), live).differences:
+    if kept is None or kept["CreationTime"] != live["CreationTime"]:
+        return "It is not the config that is on record: one of its name was created later."
+    if compare(as_request(kept), live).differences:
         return "It is not the config that is on record."
     return ""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,7 +13,7 @@ from lambdas.domain.encryption.progress import (
     judge_before_update,
     move_of,
 )
-from lambdas.domain.encryption.update_options import KEEP_EVERYTHING
+from lambdas.domain.encryption.update_options import KEEP_EVERYTHING, for_the_call
 from lambdas.domain.errors import RemediationError, ServiceUnavailable
 from lambdas.domain.record import Remediation, happened, iso
 from lambdas.gateways.records.records import records
@@ -41,7 +42,9 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
         return {}
     records().note(record_id, facts, happened(now, f"UpdateEndpoint from {move.start} to {move.target}"))
     try:
-        _request(record, move, now)
+        _request(
+            record, move, for_the_call(record.get("updateOptions") or KEEP_EVERYTHING, endpoint or {}), now
+        )
     except ServiceUnavailable:
         raise  # it may have been taken all the same
     except RemediationError as error:
@@ -52,8 +55,7 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     return {}
 
 
-def _request(record: Remediation, move: Move, now: datetime) -> None:
-    options = record.get("updateOptions") or KEEP_EVERYTHING
+def _request(record: Remediation, move: Move, options: Mapping[str, Any], now: datetime) -> None:
     if "backsOut" not in record:
         sagemaker_tried_once().update_endpoint(record["endpointName"], move.target, options)
         return

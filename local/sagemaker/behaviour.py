@@ -43,6 +43,11 @@ class Behaviour:
         An endpoint is found under its name in its own case only. Not recorded.
     config_names_match_case
         Models and configs are found under their name in its own case only. Not recorded.
+    shows_pending_after
+        From how many seconds after UpdateEndpoint on PendingDeploymentSummary is shown; `math.inf` for never.
+        None was shown 37 s into a plain update (RamVegiraju/SageMaker-Deployment, Update-MME-models), and one
+        was 529 s into an update with a deployment config (OneNishitRathod's Canary notebook). The moment in
+        between isn't recorded.
     shows_no_instances_while_replacing
         While a new fleet is being made, DescribeEndpoint shows 0 for the instances of the fleet that serves
         (recorded once: OneNishitRathod's Canary notebook).
@@ -56,4 +61,5 @@ class Behaviour:
     lower_case_arns: bool = False
     names_match_case: bool = False
     config_names_match_case: bool = True
+    shows_pending_after: float = 60.0
     shows_no_instances_while_replacing: bool = True

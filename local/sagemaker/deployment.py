@@ -49,7 +49,7 @@ class Variant:
 class Deployment:
     """A config put to work. The config's body is kept: the config itself may be deleted under it.
 
-    `started` is in whole seconds.
+    `started` is in whole seconds, `requested` what the call is stamped with.
     """
 
     config_name: str
@@ -58,6 +58,7 @@ class Deployment:
     variants: tuple[Variant, ...]
     shadows: tuple[Variant, ...]
     started: int
+    requested: float
 
     def settled(self) -> Deployment:
         """Every variant has become what was desired of it."""
@@ -111,6 +112,7 @@ def deploy(config: Json, models: Mapping[str, Json], stamped: float, resolution_
         variants=variants(config["ProductionVariants"]),
         shadows=variants(config.get("ShadowProductionVariants") or []),
         started=times.deployment_start(stamped),
+        requested=stamped,
     )
 
 

@@ -22,11 +22,10 @@ _REPEATED_OF_VARIANT = ("ManagedInstanceScaling", "RoutingConfig", "AcceleratorP
 def describe(endpoint: Endpoint, now: float, behaviour: Behaviour) -> Json:
     live, pending = endpoint.live, endpoint.pending
     shown = live or pending
-    # not in an update's first moments (OneNishitRathod's Canary notebook, update 1)
     is_pending_shown = (
         pending is not None
         and endpoint.status in {Status.CREATING, Status.UPDATING}
-        and now >= pending.started
+        and now >= pending.requested + behaviour.shows_pending_after
     )
     description = summarise(endpoint)
     if shown:

@@ -125,9 +125,9 @@ class Bench:
         return config
 
     def move(self, config: str, name: str = "fraud") -> None:
-        """Update an endpoint to another config, until it shows to which."""
+        """Update an endpoint to another config, until it is in service on that."""
         self.sagemaker.update_endpoint(EndpointName=name, EndpointConfigName=config)
-        self.pass_time(4)
+        self.pass_time(700)
 
     def make_config(self, name: str, **members: Any) -> None:
         self._make_model("model")

@@ -95,7 +95,7 @@ def test_an_endpoint_that_is_being_updated_is_judged_by_where_it_goes(bench: Ben
     bench.make_endpoint("moving")
     bench.make_config("next", KmsKeyId=KEY_ARN)
     bench.sagemaker.update_endpoint(EndpointName="moving", EndpointConfigName="next")
-    bench.pass_time(60)
+    bench.pass_time(61)
     assert _found(run("--format", "json")[1])["moving"]["config"] == "next"
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import math
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -8,9 +9,9 @@ import boto3
 import pytest
 
 from lambdas.domain.errors import (
+    DeadlinePassed,
     EndpointConfigNotFound,
     InvalidInput,
-    NotYetConsistent,
     RequestRefused,
     Throttled,
 )
@@ -78,32 +79,66 @@ def test_an_endpoint_is_known_by_the_name_that_it_was_created_with(bench: Bench)
     holder = bench.records.holder("Fraud-EU")
     assert holder is not None
     assert holder["remediationId"] == "r-1"
-    assert bench.records.holder("fraud-eu") is None
     again = bench.run(handler, **bench.check_input("FRAUD-EU", remediation_id="r-2", event_id="e-2"))
     assert again["outcome"] == "SUPERSEDED"
     assert [record["remediationId"] for record in bench.records.history("Fraud-EU")] == ["r-1", "r-2"]
 
 
-def test_an_update_is_not_judged_before_it_shows_its_target(bench: Bench) -> None:
-    """In its first moments DescribeEndpoint shows the old config alone, which may have a key."""
+@pytest.mark.parametrize("shown_after", [60.0, math.inf])
+def test_an_update_is_judged_by_what_it_ends_on(bench: Bench, shown_after: float) -> None:
+    """Meanwhile DescribeEndpoint may show the old config alone, which has a key here."""
+    bench.hosting.faults.shows_pending_after = shown_after
     bench.make_endpoint(KmsKeyId="alias/mine")
     bench.make_config("without-a-key")
     bench.sagemaker.update_endpoint(EndpointName="fraud", EndpointConfigName="without-a-key")
-    with pytest.raises(NotYetConsistent):
-        bench.run(handler, **bench.check_input())
-    bench.pass_time(10)
-    assert bench.run(handler, **bench.check_input()) == {"verdict": "UNENCRYPTED"}
+    waits = [bench.run(handler, **bench.check_input(), attempt=attempt) for attempt in range(3)]
+    assert waits == [
+        {"waitSeconds": 15, "attempt": 1},
+        {"waitSeconds": 30, "attempt": 2},
+        {"waitSeconds": 60, "attempt": 3},
+    ]
+    assert bench.records.snapshot("r-1") == {}
+    bench.pass_time(700)
+    assert bench.run(handler, **bench.check_input(), attempt=3) == {"verdict": "UNENCRYPTED"}
     assert bench.remediation().get("sourceConfigName") == "without-a-key"
+    said = [entry["what"] for entry in bench.remediation().get("timeline", [])]
+    assert sum("Updating" in what for what in said) == 1
 
 
-def test_an_endpoint_that_is_being_scaled_is_judged_by_its_config(bench: Bench) -> None:
+def test_an_update_that_is_rolled_back_is_judged_by_what_it_came_from(bench: Bench) -> None:
+    bench.make_endpoint(KmsKeyId="alias/mine")
+    bench.make_config("without-a-key")
+    bench.hosting.faults.roll_back_next_update("the alarm went off")
+    bench.sagemaker.update_endpoint(EndpointName="fraud", EndpointConfigName="without-a-key")
+    bench.pass_time(700)
+    assert bench.run(handler, **bench.check_input())["waitSeconds"] == 15  # RollingBack
+    bench.pass_time(700)
+    assert bench.run(handler, **bench.check_input())["outcome"] == "ALREADY_ENCRYPTED"
+
+
+def test_a_change_without_end_is_told_and_asks_nobody(bench: Bench) -> None:
     bench.make_endpoint()
-    bench.sagemaker.update_endpoint_weights_and_capacities(
-        EndpointName="fraud", DesiredWeightsAndCapacities=[{"VariantName": "a", "DesiredInstanceCount": 3}]
-    )
-    bench.pass_time(40)
-    assert bench.sagemaker.describe_endpoint(EndpointName="fraud")["EndpointStatus"] == "Updating"
-    assert bench.run(handler, **bench.check_input()) == {"verdict": "UNENCRYPTED"}
+    bench.hosting.faults.maintain("fraud", 80_000, region="us-east-1")
+    assert bench.run(handler, **bench.check_input())["waitSeconds"] == 15
+    bench.pass_time(15_000)
+    with pytest.raises(DeadlinePassed, match="SystemUpdating"):
+        bench.run(handler, **bench.check_input())
+    assert bench.records.holder("fraud") is None
+
+
+def test_an_endpoint_made_anew_in_another_case_has_the_same_claim_and_denial(bench: Bench) -> None:
+    bench.make_endpoint("Fraud")
+    bench.run(handler, **bench.check_input("Fraud"))
+    claim = bench.records.holder("fraud")
+    assert claim is not None
+    assert claim["endpointName"] == "Fraud"
+    bench.sagemaker.delete_endpoint(EndpointName="Fraud")
+    bench.pass_time(700)
+    bench.make_endpoint("fraud", config="another-config")
+    assert bench.run(handler, **bench.check_input("fraud", remediation_id="r-2", event_id="e-2")) == {
+        "verdict": "UNENCRYPTED"
+    }
+    assert bench.remediation().get("supersededBy") == "r-2"
 
 
 def test_an_exempt_endpoint_is_left_alone_until_its_date(bench: Bench) -> None:

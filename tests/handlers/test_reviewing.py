@@ -419,7 +419,7 @@ def test_the_log_names_each_remediation_rightly(desk: _Desk, caplog: pytest.LogC
     desk.ask(20)
     desk.review()
     desk.submit({"all": "encrypt"})
-    judged = [record.__dict__ for record in caplog.records if record.message == "wish_judged"]
+    judged = [record.__dict__ for record in caplog.records if record.message == "decision_judged"]
     assert {record["remediation_id"] for record in judged} == {f"remediation-{n:03}" for n in range(20)}
     assert "token-0" not in json.dumps([record.__dict__ for record in caplog.records], default=str)
 

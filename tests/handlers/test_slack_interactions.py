@@ -272,7 +272,7 @@ def test_a_lost_answer_is_made_good_by_any_approver(asked: Bench, monkeypatch: p
         raise ServiceUnavailable("Step Functions could not be reached.")
 
     with monkeypatch.context() as patch:
-        patch.setattr(asked.workflow, "answer", broken)
+        patch.setattr(asked.workflow, "resume", broken)
         assert _send(asked, _body(asked, user=ADA.id)) == 503
     assert _send(asked, _body(asked, user=GRACE.id)) == 200
     assert asked.workflow.answers == [("token-1", "APPROVED")]
@@ -299,7 +299,7 @@ def test_a_workflow_that_ended_meanwhile_has_the_last_word_on_the_card(
         asked.run(close_remediation.handler, remediationId="r-1", outcome="SUPERSEDED", reason="Changed.")
         return True
 
-    monkeypatch.setattr(asked.workflow, "answer", ends)
+    monkeypatch.setattr(asked.workflow, "resume", ends)
     assert _send(asked, _body(asked)) == 200
     [card] = asked.messages()
     assert "No longer holds" in card.text
@@ -312,7 +312,7 @@ def test_a_click_lost_before_the_workflow_heard_shows_as_lost_and_may_be_repeate
         raise ServiceUnavailable("Step Functions could not be reached.")
 
     with monkeypatch.context() as patch:
-        patch.setattr(asked.workflow, "answer", broken)
+        patch.setattr(asked.workflow, "resume", broken)
         assert _send(asked, _body(asked)) == 503
     assert asked.approval()["status"] == "APPROVED"
     assert _send(asked, _body(asked)) == 200
@@ -461,7 +461,7 @@ def test_neither_token_nor_secret_is_ever_logged(asked: Bench, caplog: pytest.Lo
     with pytest.raises(RemediationError):
         asked.run(request_approval.handler, remediationId="nobody", taskToken="token-1")
     logged = json.dumps([record.__dict__ for record in caplog.records], default=str)
-    assert "wish_judged" in logged
+    assert "decision_judged" in logged
     for secret in ("token-1", SIGNING_SECRET, "xoxb-test-token"):
         assert secret not in logged
 

@@ -84,7 +84,7 @@ def test_the_twin_is_the_source_with_keys(approved: Bench) -> None:
     assert _body(twin) == expected
     assert approved.remediation().get("twinAdditions") == ["ProductionVariants[0].VolumeSizeInGB: 8"]
     [*_, entry] = approved.remediation().get("timeline", [])
-    assert entry["what"].endswith("AWS added ProductionVariants[0].VolumeSizeInGB: 8")
+    assert entry["what"].endswith("AWS describes in addition ProductionVariants[0].VolumeSizeInGB: 8")
     arn = approved.sagemaker.describe_endpoint_config(EndpointConfigName=twin)["EndpointConfigArn"]
     assert SageMaker().list_tags(arn) == {
         "team": "fraud", "cost": "42",
@@ -278,7 +278,7 @@ def test_an_update_is_requested_once_however_often_the_step_runs(approved: Bench
     _updated(approved)
     with pytest.raises(EndpointBusy):  # in its first moments the endpoint doesn't show what it is updated to
         approved.run(update_endpoint.handler, remediationId="r-1")
-    approved.pass_time(4)
+    approved.pass_time(61)
     approved.run(update_endpoint.handler, remediationId="r-1")
     assert [call.operation for call in approved.hosting.calls].count("UpdateEndpoint") == 1
 
@@ -288,7 +288,7 @@ def test_an_update_whose_answer_was_lost_is_found_under_way(approved: Bench) -> 
     approved.hosting.faults.lose_answer("UpdateEndpoint")
     with pytest.raises(ServiceUnavailable):
         approved.run(update_endpoint.handler, remediationId="r-1")
-    approved.pass_time(4)
+    approved.pass_time(61)
     assert approved.run(update_endpoint.handler, remediationId="r-1") == {}
     assert _updates_taken(approved) == 1
 
@@ -348,7 +348,58 @@ def test_the_reason_of_an_earlier_rollback_is_not_told_as_this_ones(approved: Be
     approved.pass_time(1200)
     ended = approved.run(poll_endpoint.handler, remediationId="r-1", attempt=0)
     assert ended["outcome"] == "ROLLED_BACK"
-    assert "last month" not in ended["reason"]
+    assert "AWS gives no new reason. It shows the one from before this update: last month" in ended["reason"]
+
+
+def test_what_stood_there_before_the_first_request_is_kept_through_retries(approved: Bench) -> None:
+    faults = approved.hosting.faults
+    faults.roll_back_next_update("this update's alarm")
+    _update_without_an_answer(approved, taken=True)
+    assert approved.remediation().get("failureReasonBefore") == ""
+    approved.pass_time(61)
+    approved.run(update_endpoint.handler, remediationId="r-1")
+    approved.pass_time(1200)
+    approved.run(update_endpoint.handler, remediationId="r-1")
+    assert approved.remediation().get("failureReasonBefore") == ""
+    ended = approved.run(poll_endpoint.handler, remediationId="r-1", attempt=0)
+    assert ended["reason"].endswith("AWS says: this update's alarm")
+
+
+@pytest.mark.parametrize("policy", [False, True])
+def test_a_deployment_policy_is_retained_where_there_is_one(bench: Bench, policy: bool) -> None:
+    bench.hosting.faults.refuses_retaining_no_deployment_config = True
+    bench.make_endpoint()
+    if policy:
+        bench.make_config("before")
+        routing: Any = {"Type": "ALL_AT_ONCE", "WaitIntervalInSeconds": 60}
+        bench.sagemaker.update_endpoint(
+            EndpointName="fraud",
+            EndpointConfigName="before",
+            DeploymentConfig={"BlueGreenUpdatePolicy": {"TrafficRoutingConfiguration": routing}},
+        )
+        bench.pass_time(700)
+    bench.run(check_encryption.handler, **bench.check_input())
+    approve(bench)
+    _updated(bench)
+    [*_, update] = [call for call in bench.hosting.calls if call.operation == "UpdateEndpoint"]
+    assert update.request.get("RetainDeploymentConfig") == (True if policy else None)
+
+
+@pytest.mark.parametrize("lower_case", [False, True])
+def test_an_old_config_that_is_missing_is_no_new_one_that_is_not_seen_yet(
+    bench: Bench, lower_case: bool
+) -> None:
+    """Both are named in the same words, by ARNs whose names are in lower case or in their own."""
+    bench.hosting.faults.lower_case_arns = lower_case
+    bench.make_endpoint(config="Fraud-Config")
+    bench.make_config("Fraud-Config-2")
+    gateway = SageMaker()
+    with pytest.raises(EndpointConfigNotFound):
+        gateway.update_endpoint("fraud", "Not-There", {})
+    bench.sagemaker.delete_endpoint_config(EndpointConfigName="Fraud-Config")
+    bench.hosting.violations.clear()
+    with pytest.raises(RequestRefused):
+        gateway.update_endpoint("fraud", "Fraud-Config-2", {})
 
 
 def test_an_endpoint_that_is_being_scaled_is_busy(approved: Bench) -> None:

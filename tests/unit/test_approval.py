@@ -70,7 +70,7 @@ def test_a_denial_needs_a_reason(reason: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("facts", "decision", "user", "answer"),
+    ("facts", "decision", "user", "kind"),
     [
         ({"status": "APPROVED", "decidedBy": "U1"}, _APPROVED, "U1", RulingKind.REPEAT),
         ({"status": "DENIED", "decidedBy": "U1"}, _DENIED, "U1", RulingKind.REPEAT),

@@ -162,43 +162,42 @@ def test_how_far_a_finding_is(members: dict[str, Any], expected: Stage) -> None:
     assert stage(finding(**members)) is expected
 
 
+def _deployed(minutes: float, status: str = "InService") -> dict[str, Any]:
+    """An endpoint whose config was deployed so long ago, and which was scaled a minute ago."""
+    images = [{"ResolutionTime": NOW.timestamp() - 60 * minutes}]
+    variant = {"VariantName": "a", "CurrentInstanceCount": 4, "DeployedImages": images}
+    return samples.endpoint(status, LastModifiedTime=NOW.timestamp() - 60, ProductionVariants=[variant])
+
+
 @pytest.mark.parametrize(
     ("status", "minutes", "asked"),
     [
-        ("InService", 30, True),
-        ("Creating", 31, True),
+        ("InService", 30, True),  # scaled a minute ago, as it is every few minutes
         ("InService", 29, False),
         ("Failed", 600, False),
         ("UpdateRollbackFailed", 600, False),
+        ("Updating", 600, False),
+        ("SystemUpdating", 600, False),
     ],
 )
 def test_what_can_not_be_updated_or_has_an_event_coming_is_left_alone(
     status: str, minutes: int, asked: bool
 ) -> None:
-    changed = (NOW - timedelta(minutes=minutes)).timestamp()
-    assert is_to_be_asked_about(samples.endpoint(status, LastModifiedTime=changed), NOW) is asked
+    assert is_to_be_asked_about(_deployed(minutes, status), samples.config(), NOW) is asked
 
 
-@pytest.mark.parametrize(("status", "asked"), [("InService", True), ("SystemUpdating", True)])
-def test_scaling_and_patching_hide_no_endpoint_from_the_sweep(status: str, asked: bool) -> None:
-    """An endpoint that scales every few minutes was always modified within the half hour."""
-    variant = {
-        "VariantName": "a",
-        "CurrentInstanceCount": 4,
-        "DeployedImages": [{"ResolutionTime": (NOW - timedelta(days=3)).timestamp()}],
-    }
-    scaled = samples.endpoint(status, LastModifiedTime=NOW.timestamp() - 60, ProductionVariants=[variant])
-    assert is_to_be_asked_about(scaled, NOW) is asked
+@pytest.mark.parametrize(("minutes", "asked"), [(31, True), (29, False)])
+def test_a_new_endpoint_is_left_to_its_event_at_first(minutes: int, asked: bool) -> None:
+    created = NOW.timestamp() - 60 * minutes
+    creating = samples.endpoint("Creating", CreationTime=created, LastModifiedTime=created)
+    del creating["ProductionVariants"]
+    assert is_to_be_asked_about(creating, samples.config(), NOW) is asked
 
 
-def test_an_update_that_does_not_show_its_target_yet_is_left_to_its_event() -> None:
-    variant = {"VariantName": "a", "DeployedImages": [{"ResolutionTime": NOW.timestamp() - 86_400}]}
-    updating = samples.endpoint(
-        "Updating", LastModifiedTime=NOW.timestamp() - 1, ProductionVariants=[variant]
-    )
-    assert not is_to_be_asked_about(updating, NOW)
-    long_ago = NOW + timedelta(minutes=10)
-    assert is_to_be_asked_about(updating, long_ago), "without a target after minutes, it is being scaled"
+def test_scaling_hides_no_endpoint_with_inference_components_from_the_sweep() -> None:
+    """Such variants tell no time of deployment."""
+    scaled = samples.endpoint(LastModifiedTime=NOW.timestamp() - 60)
+    assert is_to_be_asked_about(scaled, samples.config(), NOW)
 
 
 def digest(*, filled: bool = True) -> Digest:

@@ -85,7 +85,8 @@ def test_what_aws_adds_is_no_difference_and_is_named(source: dict[str, Any]) -> 
         expected.append("EnableNetworkIsolation: false")
     for variants in ("ProductionVariants", "ShadowProductionVariants"):
         for index, variant in enumerate(read_back.get(variants, [])):
-            if "VolumeSizeInGB" not in variant:
+            sized = "ServerlessConfig" in variant or ("InstanceType" in variant and twin.get("KmsKeyId"))
+            if sized and "VolumeSizeInGB" not in variant:
                 variant["VolumeSizeInGB"] = 30
                 expected.append(f"{variants}[{index}].VolumeSizeInGB: 30")
     compared = compare(twin, read_back)
@@ -126,6 +127,20 @@ def test_any_other_addition_is_a_difference(members: dict[str, Any], line: str) 
     compared = compare(sent, {**sent, **members})
     assert line in compared.differences
     assert compared.added == []
+
+
+def test_a_size_that_aws_would_not_have_added_is_someone_elses() -> None:
+    """A config made anew under its name, with another volume: one without a key gets no size from AWS."""
+    sent = {"EndpointConfigName": "old", "ProductionVariants": [_VARIANT]}
+    made_anew = {**sent, "ProductionVariants": [{**_VARIANT, "VolumeSizeInGB": 512}]}
+    assert compare(sent, made_anew).differences == ["ProductionVariants[0].VolumeSizeInGB was not asked for"]
+    keyed = {"KmsKeyId": samples.KEY_ARN}
+    assert compare({**sent, **keyed}, {**made_anew, **keyed}).added == [
+        "ProductionVariants[0].VolumeSizeInGB: 512"
+    ]
+    pools: dict[str, Any] = {"VariantName": "a", "InstancePools": [{"InstanceType": "ml.m5.xlarge"}]}
+    in_pools = {**keyed, "ProductionVariants": [pools]}
+    assert compare(in_pools, {**keyed, "ProductionVariants": [{**pools, "VolumeSizeInGB": 4}]}).differences
 
 
 def test_what_was_sent_must_come_back_as_it_was_sent() -> None:

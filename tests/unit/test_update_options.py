@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from lambdas.domain.encryption.update_options import KEEP_EVERYTHING, in_words, update_options
+from lambdas.domain.encryption.update_options import KEEP_EVERYTHING, for_the_call, in_words, update_options
 from tests.unit import samples
 
 CANARY = {
@@ -82,3 +82,10 @@ def test_what_sagemaker_excludes_is_not_asked_of_it(
 )
 def test_the_approver_reads_how_traffic_moves(policy: dict[str, Any] | None, words: str) -> None:
     assert words in in_words({"DeploymentConfig": policy} if policy else KEEP_EVERYTHING)
+
+
+def test_a_deployment_policy_is_retained_only_where_there_is_one() -> None:
+    without = for_the_call(KEEP_EVERYTHING, samples.endpoint())
+    assert without == {"RetainAllVariantProperties": True}
+    policy = {"BlueGreenUpdatePolicy": {}}
+    assert for_the_call(KEEP_EVERYTHING, samples.endpoint(LastDeploymentConfig=policy)) == KEEP_EVERYTHING

@@ -132,10 +132,16 @@ class Loop:
         return self.execution()
 
     def update(self, config: str) -> Execution:
-        """A person moves the endpoint to another config."""
+        """A person moves the endpoint to another config; it is judged when it is in service there."""
         self.people.update_endpoint(EndpointName=self.name, EndpointConfigName=config)
         self.world.settle()
-        return self.execution()
+        execution = self.execution()
+        while self.people.describe_endpoint(EndpointName=self.name)["EndpointStatus"] == "Updating":
+            self.world.clock.advance(60)
+            self.world.settle()
+        self.world.clock.advance(300)  # the longest wait between two looks
+        self.world.settle()
+        return execution
 
     def click(self, action: str, *, user: str = "", card: Message | None = None) -> int:
         card = card or self.card()

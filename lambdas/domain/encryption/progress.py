@@ -38,10 +38,6 @@ SageMaker stamps a call up to 1.2 s after the second in which it answered, and C
 the second.
 """
 
-# DescribeEndpoint showed no PendingDeploymentSummary half a second after UpdateEndpoint, and later one with a
-# StartTime 2.5 s after that call.
-_TARGET_TOLD_WITHIN = timedelta(seconds=30)
-
 Endpoint = Mapping[str, Any]
 
 
@@ -131,35 +127,29 @@ def config_in_charge(endpoint: Endpoint) -> str:
     return str(pending.get("EndpointConfigName") or endpoint["EndpointConfigName"])
 
 
-def is_target_told(endpoint: Endpoint, now: datetime) -> bool:
-    """Whether `config_in_charge` can be relied on.
+def is_settling(endpoint: Endpoint) -> bool:
+    """Whether what will serve can't be told yet: a change is under way, and may be rolled back.
 
-    In an update's first moments the endpoint is `Updating` and shows its old config alone. While it is
-    scaled it is `Updating`, too, and has no other config to show.
+    While an endpoint is `Updating` it may show its old config alone: DescribeEndpoint had no
+    PendingDeploymentSummary 37 s into a plain update (RamVegiraju/SageMaker-Deployment, Update-MME-models). A
+    new endpoint has nothing to roll back to.
     """
-    if endpoint["EndpointStatus"] != "Updating" or endpoint.get("PendingDeploymentSummary"):
-        return True
-    # while it is Updating, this is when the call was made
-    return now - last_modified(endpoint) >= _TARGET_TOLD_WITHIN + CLOCK_TOLERANCE
+    return endpoint["EndpointStatus"] in _SETTLING - {"Creating"}
 
 
-def last_modified(endpoint: Endpoint) -> datetime:
-    """When the endpoint's status changed last. Scaling and patching change it as well as updates."""
-    return _moment(endpoint["LastModifiedTime"])
+def deployed_at(endpoint: Endpoint, config: Mapping[str, Any]) -> datetime:
+    """When what serves was deployed, within seconds. Scaling, patching and rollbacks don't move it.
 
-
-def deployed_at(endpoint: Endpoint, now: datetime) -> datetime:
-    """When the deployment in charge was requested, within seconds. Scaling and rollbacks don't move it.
-
-    An endpoint with inference components says nothing of that: then, when it was modified last.
+    Parameters
+    ----------
+    config
+        The body of the endpoint's config. An endpoint with inference components tells no time of deployment:
+        then it is when endpoint and config were there.
     """
-    in_flight = endpoint["EndpointStatus"] == "Creating" or endpoint.get("PendingDeploymentSummary")
-    if not in_flight and is_target_told(endpoint, now):
-        variants = endpoint.get("ProductionVariants") or ()
-        images = [image for variant in variants for image in variant.get("DeployedImages") or ()]
-        if resolved := [image["ResolutionTime"] for image in images if image.get("ResolutionTime")]:
-            return _moment(max(resolved))
-    return last_modified(endpoint)
+    variants = endpoint.get("ProductionVariants") or ()
+    images = [image for variant in variants for image in variant.get("DeployedImages") or ()]
+    resolved = [image["ResolutionTime"] for image in images if image.get("ResolutionTime")]
+    return _moment(max(resolved or [endpoint["CreationTime"], config["CreationTime"]]))
 
 
 def judge_readiness(
@@ -189,8 +179,8 @@ def judge_before_update(
     """Whether to request the update, at the last moment before it is requested.
 
     Safe to ask again after an answer was lost: an update that SageMaker took is not requested twice, and
-    one that it took and rolled back, saying why, is not tried again. LastModifiedTime tells nothing of that:
-    scaling and patching move it, too.
+    one that it took and rolled back with a reason of its own is not tried again. LastModifiedTime tells
+    nothing of that: scaling and patching move it, too.
 
     Parameters
     ----------
@@ -235,7 +225,7 @@ def judge_update(
     if endpoint is None or endpoint["EndpointStatus"] == _GOING:
         return Ended(Outcome.GONE, "The endpoint was deleted while it was being updated.")
     status, config = endpoint["EndpointStatus"], endpoint["EndpointConfigName"]
-    aws_says = _words(_new_reason(endpoint, reason_before))
+    aws_says = _update_reason(endpoint, reason_before)
     if status in _SETTLING:
         if now - requested_at < deadline:
             return Wait(wait_seconds(attempt))
@@ -270,7 +260,11 @@ def uses(endpoint: Endpoint | None, config_name: str) -> bool:
     if endpoint is None or endpoint["EndpointStatus"] == _GOING:
         return False
     pending = endpoint.get("PendingDeploymentSummary")
-    if config_name in (endpoint["EndpointConfigName"], config_in_charge(endpoint)):
+    # whether AWS tells configs apart by case isn't known: here the safe answer is that it doesn't
+    if config_name.casefold() in (
+        str(endpoint["EndpointConfigName"]).casefold(),
+        config_in_charge(endpoint).casefold(),
+    ):
         return True
     # of one that is Failed nothing is left open: it can only be deleted (DESIGN §4.8)
     return endpoint["EndpointStatus"] not in (_IN_SERVICE, "Failed") and not pending
@@ -301,6 +295,13 @@ def _new_reason(endpoint: Endpoint, before: str) -> str:
     """The FailureReason, if it is another than before the update; else empty."""
     shown = failure_reason(endpoint)
     return shown if shown != before else ""
+
+
+def _update_reason(endpoint: Endpoint, before: str) -> str:
+    """Why an update ended as it did. A reason that was there before it may be an earlier update's."""
+    if before and failure_reason(endpoint) == before:
+        return f"AWS gives no new reason. It shows the one from before this update: {before}"
+    return _words(failure_reason(endpoint))
 
 
 def _words(reason: str) -> str:

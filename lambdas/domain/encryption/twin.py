@@ -132,13 +132,13 @@ def compare(sent: Mapping[str, Any], described: Mapping[str, Any]) -> Comparison
     """
     theirs = {key: value for key, value in described.items() if key not in _RESPONSE_ONLY}
     comparison = Comparison()
-    _compare(_without_nulls(sent), _without_nulls(theirs), (), comparison)
+    _compare(_without_nulls(sent), _without_nulls(theirs), (), comparison, _sized_by_aws(sent))
     return comparison
 
 
 def in_addition(added: Collection[str]) -> str:
     """The end of a sentence about a comparison: what AWS describes beyond what was sent; empty if nothing."""
-    return f". AWS added {', '.join(added)}" if added else ""
+    return f". AWS describes in addition {', '.join(added)}" if added else ""
 
 
 def missing_tags(expected: Mapping[str, str], actual: Mapping[str, str]) -> list[str]:
@@ -210,21 +210,21 @@ def _without_nulls(value: Any) -> Any:
     return value
 
 
-def _compare(sent: Any, described: Any, path: Path, comparison: Comparison) -> None:
+def _compare(sent: Any, described: Any, path: Path, comparison: Comparison, sized: Collection[Path]) -> None:
     if isinstance(sent, Mapping) and isinstance(described, Mapping):
         for key in sorted(sent.keys() | described.keys()):
             here = (*path, key)
             if key not in described:
                 comparison.differences.append(f"{_shown(here)} is missing")
             elif key in sent:
-                _compare(sent[key], described[key], here, comparison)
-            elif _is_added_by_aws(here, described[key]):
+                _compare(sent[key], described[key], here, comparison, sized)
+            elif _is_added_by_aws(here, described[key], sized):
                 comparison.added.append(f"{_shown(here)}: {json.dumps(described[key])}")
             else:
                 comparison.differences.append(f"{_shown(here)} was not asked for")
     elif isinstance(sent, list) and isinstance(described, list) and len(sent) == len(described):
         for index, (ours, theirs) in enumerate(zip(sent, described, strict=True)):
-            _compare(ours, theirs, (*path, index), comparison)
+            _compare(ours, theirs, (*path, index), comparison, sized)
     elif not _is_same(sent, described):
         comparison.differences.append(f"{_shown(path)} is {described!r}, not {sent!r}")
 
@@ -236,7 +236,21 @@ def _is_same(sent: Any, described: Any) -> bool:
     return bool(sent == described)
 
 
-def _is_added_by_aws(path: Path, value: Any) -> bool:
+def _sized_by_aws(sent: Mapping[str, Any]) -> set[Path]:
+    """Where AWS is known to describe a `VolumeSizeInGB` that was not sent.
+
+    That is on serverless variants and, in a config that names a key, on variants with an instance type.
+    Anywhere else a size is someone's own, such as of a config made anew under the same name.
+    """
+    return {
+        (variants, index, "VolumeSizeInGB")
+        for variants in _VARIANTS
+        for index, variant in enumerate(sent.get(variants) or ())
+        if variant.get("ServerlessConfig") or (sent.get("KmsKeyId") and variant.get("InstanceType"))
+    }
+
+
+def _is_added_by_aws(path: Path, value: Any, sized: Collection[Path]) -> bool:
     """Whether AWS is known to describe a member, with such a value, where nobody sent it.
 
     - ``EnableNetworkIsolation: false``: aws/sagemaker-python-sdk, tests/integ/test_sagemaker_config.py,
@@ -244,13 +258,9 @@ def _is_added_by_aws(path: Path, value: Any) -> bool:
     - ``VolumeSizeInGB`` of an instance variant whose config names a key: the same test, 4 for ml.t2.medium
       and 16 for ml.m4.xlarge. Of a serverless variant, 5: aws-controllers-k8s/sagemaker-controller, PR 193.
     """
-    match path:
-        case ("EnableNetworkIsolation",):
-            return value is False
-        case (str(variants), int(), "VolumeSizeInGB") if variants in _VARIANTS:
-            return isinstance(value, int) and not isinstance(value, bool)
-        case _:
-            return False
+    if path == ("EnableNetworkIsolation",):
+        return value is False
+    return path in sized and isinstance(value, int) and not isinstance(value, bool)
 
 
 def _shown(path: Path) -> str:

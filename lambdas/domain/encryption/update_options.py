@@ -28,6 +28,13 @@ def update_options(
     return {"RetainAllVariantProperties": True, "DeploymentConfig": dict(deployment_config)}, ""
 
 
+def for_the_call(options: Mapping[str, Any], endpoint: Mapping[str, Any]) -> dict[str, Any]:
+    """The options to send: what AWS answers to retaining a policy that isn't there is not recorded."""
+    if endpoint.get("LastDeploymentConfig"):
+        return dict(options)
+    return {name: value for name, value in options.items() if name != "RetainDeploymentConfig"}
+
+
 def in_words(options: Mapping[str, Any]) -> str:
     """How the traffic moves to the new instances."""
     chosen = options.get("DeploymentConfig")

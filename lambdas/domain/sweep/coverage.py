@@ -10,7 +10,7 @@ from typing import Any
 
 from lambdas.domain.approval.decision import still_denied
 from lambdas.domain.approval.routes import Mode
-from lambdas.domain.encryption.progress import deployed_at
+from lambdas.domain.encryption.progress import deployed_at, is_settling
 from lambdas.domain.messages.blocks import Message, clip, code, context, escape, header, section
 from lambdas.domain.record import Claim, Denial, Remediation, iso
 from lambdas.domain.vocabulary import Outcome
@@ -93,16 +93,17 @@ def add_up(batches: Iterable[Mapping[str, Any]], error: str = "") -> Swept:
     return Swept(listed, total, error)
 
 
-def is_to_be_asked_about(endpoint: Mapping[str, Any], now: datetime) -> bool:
+def is_to_be_asked_about(endpoint: Mapping[str, Any], config: Mapping[str, Any], now: datetime) -> bool:
     """Whether an unencrypted endpoint can be updated at all, and no event is on its way to ask about it.
 
     Parameters
     ----------
-    endpoint
-        The body of DescribeEndpoint.
+    endpoint, config
+        The bodies of DescribeEndpoint and DescribeEndpointConfig.
     """
-    recent = now - deployed_at(endpoint, now) < _LEFT_TO_ITS_EVENT
-    return endpoint["EndpointStatus"] not in _NOT_UPDATABLE and not recent
+    if endpoint["EndpointStatus"] in _NOT_UPDATABLE or is_settling(endpoint):
+        return False
+    return now - deployed_at(endpoint, config) >= _LEFT_TO_ITS_EVENT
 
 
 def is_covered(

@@ -242,7 +242,7 @@ class Records:
         EndpointBusy
             Someone else holds it: ask again later.
         """
-        key = {"pk": f"config#{config_name}", "sk": "lock"}
+        key = {"pk": f"config#{config_name.casefold()}", "sk": "lock"}
         expires = now + _LOCK_LEASE
         item = {"owner": owner, "leaseUntil": iso(expires), "expiresAt": int(expires.timestamp())}
         values = {":me": owner, ":now": iso(now)}
@@ -358,8 +358,13 @@ def _approval_key(approval_id: str) -> dict[str, str]:
 
 
 def _denial_key(endpoint_name: str) -> dict[str, str]:
-    return {"pk": f"endpoint#{endpoint_name}", "sk": "denial"}
+    return {"pk": _endpoint(endpoint_name), "sk": "denial"}
 
 
 def _claim_key(endpoint_name: str) -> dict[str, str]:
-    return {"pk": f"endpoint#{endpoint_name}", "sk": "claim"}
+    return {"pk": _endpoint(endpoint_name), "sk": "claim"}
+
+
+def _endpoint(name: str) -> str:
+    """Endpoint names are unique whatever their case, also when one is created again in another."""
+    return f"endpoint#{name.casefold()}"

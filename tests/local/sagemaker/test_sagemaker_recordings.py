@@ -218,6 +218,17 @@ def test_an_update_is_stamped_after_its_call_and_moves_nothing_else(shop: Accoun
     assert modified(during) == 1_600.4
     assert (created(during), resolved(during)) == (created(before), resolved(before))
     assert during["EndpointConfigName"] == "plain"
+    assert "PendingDeploymentSummary" not in during  # the printed members account for all of its 700 bytes
+
+
+def test_a_config_passes_no_tags_on_to_its_endpoint(account: Account) -> None:
+    """aws/sagemaker-python-sdk sends an endpoint's tags to both itself."""
+    account.create_config("plain", Tags=[{"Key": "team", "Value": "risk"}])
+    account.create_endpoint()
+
+    arn = describe(account)["EndpointArn"]
+
+    assert account.sagemaker.list_tags(ResourceArn=arn)["Tags"] == []
 
 
 def test_the_deployment_policy_shows_at_the_call_and_the_target_later(shop: Account) -> None:
@@ -235,7 +246,7 @@ def test_a_creation_does_not_show_what_it_deploys_at_once_either(account: Accoun
     account.create_config("plain")
     account.sagemaker.create_endpoint(EndpointName="shop", EndpointConfigName="plain")
     at_once = describe(account)
-    account.clock.advance(3)
+    account.clock.advance(61)
 
     assert "PendingDeploymentSummary" not in at_once
     assert describe(account)["PendingDeploymentSummary"]["StartTime"].timestamp() == START + 3
