@@ -11,7 +11,7 @@ from lambdas.gateways.records.records import records
 from lambdas.gateways.sagemaker import sagemaker
 from lambdas.services.observability import logger, step
 
-# How far SageMaker's clock and ours may be apart.
+# Far more than the two clocks are apart: it costs descriptions, and too little would cost a config in use.
 _CLOCK_SKEW = timedelta(minutes=2)
 
 
