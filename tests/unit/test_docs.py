@@ -107,6 +107,13 @@ def test_no_page_names_the_command_line_otherwise() -> None:
         assert re.findall(r"-m ops\b|`ops [a-z]+", written) == [], page.name
 
 
+def test_the_words_of_the_logs_that_the_runbook_names_are_in_the_code() -> None:
+    code = "\n".join(path.read_text() for path in (ROOT / "lambdas").rglob("*.py"))
+    for page in (DOCS / "runbook").glob("*.md"):
+        for word in re.findall(r"`([a-z]+(?:_[a-z]+)+)`", page.read_text()):
+            assert word in code, f"{page.name}: {word}"
+
+
 def test_every_make_target_that_the_pages_name_exists() -> None:
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     for page in PAGES:
