@@ -22,7 +22,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 from moto.stepfunctions.parser.backend.execution import Execution
 
-from local.call_faults import KINDS
+from local.aws.call_faults import KINDS
 from local.clock import Clock
 from local.sagemaker.operations import Operation
 from local.slack.interactivity import RefusedError

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from local.call_faults import KINDS, TRANSIENT
+from local.aws.call_faults import KINDS, TRANSIENT
 from local.world import World
 from tests.workflow.loop import Loop
 

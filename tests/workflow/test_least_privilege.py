@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from local.iam.policy import Policy, covers
-from local.template import ACCOUNT_ID
+from local.aws.iam.policy import Policy, covers
+from local.aws.template import ACCOUNT_ID
 from local.world import World
 from tests.conftest import SPECIAL_SETTINGS, synthesized
 from tests.workflow import stories, sweeps

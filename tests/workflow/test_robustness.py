@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from local.events import assumed_role, cloudtrail_event
+from local.aws.events import assumed_role, cloudtrail_event
 from local.world import OUTSIDER, SCIENTIST_ROLE
 from tests.workflow.loop import Loop
 

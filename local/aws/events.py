@@ -13,9 +13,9 @@ from typing import Any
 
 from moto.events.models import Rule
 
-from local.cloud import Cloud, replace_method
-from local.functions import FunctionError, FunctionRunner, function_named_in
-from local.template import ACCOUNT_ID
+from local.aws.cloud import Cloud, replace_method
+from local.aws.functions import FunctionError, FunctionRunner, function_named_in
+from local.aws.template import ACCOUNT_ID
 
 _VARIABLE = re.compile(r'("?)<([A-Za-z0-9_-]+)>("?)')
 _ASYNC_ATTEMPTS = 3  # how often Lambda runs an asynchronous event that fails
