@@ -6,8 +6,8 @@ import json
 
 import pytest
 
+from local.people import Loop
 from local.world import OUTSIDER
-from tests.workflow.loop import Loop
 
 pytestmark = pytest.mark.xdist_group("world")
 

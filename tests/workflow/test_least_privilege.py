@@ -13,10 +13,11 @@ import pytest
 
 from local.aws.iam.policy import Policy, covers
 from local.aws.template import ACCOUNT_ID
+from local.people import Loop
 from local.world import World
 from tests.conftest import SPECIAL_SETTINGS, synthesized
 from tests.workflow import stories, sweeps
-from tests.workflow.loop import Loop, Ops, Worlds
+from tests.workflow.fixtures import Ops, Worlds
 
 pytestmark = [pytest.mark.xdist_group("privileges"), pytest.mark.usefixtures("alone")]
 

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from local.aws.events import assumed_role, cloudtrail_event
+from local.people import Loop
 from local.world import OUTSIDER, SCIENTIST_ROLE
-from tests.workflow.loop import Loop
 
 pytestmark = pytest.mark.xdist_group("world")
 
