@@ -142,7 +142,7 @@ class World:
             self._fill_secret(deployment)
             self._subscribe_to_alarms(deployment)
         answer_someone = partial(self.runner.invoke, someone_waits=True)
-        self.bus = EventBus(self.cloud, self.runner)
+        self.bus = EventBus(self.cloud, self.runner, clock)
         self.apis = [
             HttpApi(deployment.routes(), answer_someone, OPERATORS) for deployment in self.deployments
         ]
@@ -348,8 +348,7 @@ class World:
         while steady < _STEADY_LOOKS:
             if time.monotonic() > give_up:
                 raise TimeoutError(f"the world has not settled in {real_seconds} s: {self._state()}")
-            # what was delivered may have set something else going
-            steady = steady + 1 if self._is_still() and not self.bus.drain() else 0
+            steady = steady + 1 if self._is_still() else 0
             time.sleep(_LOOK_EVERY_SECONDS)
 
     def drive(self, until: Callable[[], bool], *, most_jumps: int = 500) -> None:
@@ -392,6 +391,7 @@ class World:
     def _is_still(self) -> bool:
         return (
             self.runner.in_flight == 0
+            and self.bus.in_flight == 0
             and self._reports_pending == 0
             and self._waiting.count >= len(self._running)
             and not self.clock.is_anyone_waking()

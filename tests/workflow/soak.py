@@ -404,7 +404,7 @@ class Soak:
         return True
 
     def _break_down(self) -> bool:
-        # fewer than Lambda's three tries of an event make: here they come without the minutes in between
+        # fewer than the SDK and Lambda try together
         self.world.sagemaker.faults.break_down(self.chance.choice(_OUR_CALLS), self.chance.randint(1, 4))
         return True
 
