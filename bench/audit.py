@@ -35,7 +35,7 @@ from moto.server import ThreadedMotoServer
 from bench import page
 from lambdas.domain.vocabulary import Surface, Verdict
 from lambdas.gateways.rate_limit import QUOTAS
-from local import resource_tags
+from local.aws import resource_tags
 from local.clock import Clock
 from local.sagemaker import SageMakerHosting
 from local.sagemaker.protocol import Incoming

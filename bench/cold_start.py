@@ -38,7 +38,7 @@ from bench.bare import bare_handler
 from bench.exchanges import PEERS, Invocation, Replay
 from bench.page import rewrite
 from bench.stories import record
-from local.functions import Function
+from local.aws.functions import Function
 
 _ROOT = Path(__file__).resolve().parent.parent
 _TOOLS = _ROOT / "build/bench"

@@ -13,8 +13,8 @@ from typing import Any
 from moto.stepfunctions.parser.backend.execution import Execution
 
 from lambdas.domain.vocabulary import Outcome
+from local.people import Loop
 from local.world import World
-from tests.workflow.loop import Loop
 
 SECONDS_AN_INVOCATION = 0.5  # an assumption: a warm step waits for a few calls; a cold start bills some more
 

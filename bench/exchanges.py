@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
 
-from local.functions import FunctionRunner
+from local.aws.functions import FunctionRunner
 
 PEERS = {"AWS_ENDPOINT_URL": "cloud", "AWS_ENDPOINT_URL_SAGEMAKER": "sagemaker", "SLACK_API_URL": "slack"}
 _SERVICE = re.compile(r"Credential=[^/]+/\d+/[^/]+/([^/]+)/aws4_request")

@@ -12,7 +12,7 @@ from html import escape
 from pathlib import Path
 
 from docs.architecture_facts import Architecture, Function, Kept, Start, read_architecture
-from local.template import load_assembly
+from local.aws.template import load_assembly
 
 _ROOT = Path(__file__).resolve().parent.parent
 PICTURE = _ROOT / "docs/architecture.svg"

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from local.template import Template
+from local.aws.template import Template
 
 _OPS = Path(__file__).resolve().parent.parent / "ops"
 # IAM's access levels "List" and "Read"

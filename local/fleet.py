@@ -22,8 +22,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from lambdas.domain.sweep import digest
+from local.aws.cloud import Deployment
 from local.clock import Clock
-from local.cloud import Deployment
 from local.slack.store import Message
 from local.world import World
 

@@ -2,8 +2,8 @@
 
 Everything that AWS would run is what the template says: its state machine, its rules and their input
 transformers, its table, its key, its functions from their built assets with their environment, its HTTP
-route. A function may do what the policies of its role say, and no more (`local/iam`). SageMaker and Slack are
-servers of their own (`local/sagemaker`, `local/slack`).
+route. A function may do what the policies of its role say, and no more (`local/aws/iam`). SageMaker and
+Slack are servers of their own (`local/sagemaker`, `local/slack`).
 """
 
 from __future__ import annotations
@@ -26,18 +26,18 @@ from botocore.config import Config
 from moto.stepfunctions.parser.backend.execution import Execution
 from slack_sdk.signature import SignatureVerifier
 
-from local import interpreter, resource_tags
+from local.aws import interpreter, resource_tags
+from local.aws.cloud import Cloud, Deployment
+from local.aws.events import EventBus, assumed_role, cloudtrail_event, execution_ended_event
+from local.aws.functions import FunctionRunner, access_key_of
+from local.aws.http_api import HttpApi
+from local.aws.iam import simulator
+from local.aws.iam.policy import Policy
+from local.aws.template import ACCOUNT_ID, load_assembly
 from local.clock import Clock
-from local.cloud import Cloud, Deployment
-from local.events import EventBus, assumed_role, cloudtrail_event, execution_ended_event
-from local.functions import FunctionRunner, access_key_of
-from local.http_api import HttpApi
-from local.iam import simulator
-from local.iam.policy import Policy
 from local.sagemaker import ApiCall, SageMakerHosting
 from local.slack import Channel, SlackStandIn, User, UserGroup
 from local.slack.store import Message
-from local.template import ACCOUNT_ID, load_assembly
 from ops import slack_app
 
 SCIENTIST_ROLE = f"arn:aws:iam::{ACCOUNT_ID}:role/DataScientist"
@@ -142,7 +142,7 @@ class World:
             self._fill_secret(deployment)
             self._subscribe_to_alarms(deployment)
         answer_someone = partial(self.runner.invoke, someone_waits=True)
-        self.bus = EventBus(self.cloud, self.runner)
+        self.bus = EventBus(self.cloud, self.runner, clock)
         self.apis = [
             HttpApi(deployment.routes(), answer_someone, OPERATORS) for deployment in self.deployments
         ]
@@ -348,8 +348,7 @@ class World:
         while steady < _STEADY_LOOKS:
             if time.monotonic() > give_up:
                 raise TimeoutError(f"the world has not settled in {real_seconds} s: {self._state()}")
-            # what was delivered may have set something else going
-            steady = steady + 1 if self._is_still() and not self.bus.drain() else 0
+            steady = steady + 1 if self._is_still() else 0
             time.sleep(_LOOK_EVERY_SECONDS)
 
     def drive(self, until: Callable[[], bool], *, most_jumps: int = 500) -> None:
@@ -392,6 +391,7 @@ class World:
     def _is_still(self) -> bool:
         return (
             self.runner.in_flight == 0
+            and self.bus.in_flight == 0
             and self._reports_pending == 0
             and self._waiting.count >= len(self._running)
             and not self.clock.is_anyone_waking()

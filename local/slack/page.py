@@ -36,7 +36,7 @@ _LONG_POLL_SECONDS = 20.0
 _HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
-        "img-src 'self' https: http: data:; form-action 'none'; base-uri 'none'; frame-ancestors 'none'"
+        "img-src 'self'; form-action 'none'; base-uri 'none'; frame-ancestors 'none'"
     ),
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
@@ -193,8 +193,8 @@ class Page:
             values=_values(body, "values"),
         )
 
-    def _close(self, body: Json) -> Delivery | None:
-        return self._interactivity.close(_text(body, "user"), view_id=_optional_text(body, "view_id"))
+    def _close(self, body: Json) -> None:
+        self._interactivity.close(_text(body, "user"), view_id=_optional_text(body, "view_id"))
 
 
 def _json_body(request: Request) -> Json:

@@ -93,7 +93,7 @@ class SlackStandIn:
         """Listen on a free port of this machine, once."""
         if self._server is not None:
             raise RuntimeError("this stand-in is served already")
-        self._server = SlackServer(self._answer, self._release)
+        self._server = SlackServer(self._answer, self._page.stop)
         return self._server
 
     @property
@@ -211,9 +211,9 @@ class SlackStandIn:
         """
         return self._interactivity.submit(user, view_id=view_id, values=values)
 
-    def close_view(self, user: str, *, view_id: str | None = None) -> Delivery | None:
-        """Close the user's topmost modal; the answer of the app if it asked to be told."""
-        return self._interactivity.close(user, view_id=view_id)
+    def close_view(self, user: str, *, view_id: str | None = None) -> None:
+        """Close the user's topmost modal."""
+        self._interactivity.close(user, view_id=view_id)
 
     def new_trigger(self, user: str) -> str:
         """A trigger id, as a click of the user's would carry it now."""
@@ -232,7 +232,3 @@ class SlackStandIn:
         if request.path.startswith(_WEB_API):
             return self._endpoint.answer(request, request.path.removeprefix(_WEB_API))
         return self._page.answer(request)
-
-    def _release(self) -> None:
-        self._endpoint.stop()
-        self._page.stop()

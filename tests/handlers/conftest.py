@@ -30,7 +30,7 @@ import lambdas.gateways.slack
 import lambdas.gateways.step_functions
 from lambdas.domain.record import Approval, Remediation
 from lambdas.gateways.records.records import Records
-from local import resource_tags
+from local.aws import resource_tags
 from local.clock import Clock
 from local.sagemaker import SageMakerHosting
 from local.slack import Channel, SlackStandIn, User, UserGroup

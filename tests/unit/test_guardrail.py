@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from local.iam.policy import Decision, Policy, Request, judge
+from local.aws.iam.policy import Decision, Policy, Request, judge
 from ops.deployment import Deployment
 from ops.guardrail import IAM, KINDS, SCP, TooLong, policy, run
 

@@ -8,8 +8,9 @@ import json
 
 import pytest
 
+from local.people import Loop
 from local.world import OUTSIDER, SCIENTIST
-from tests.workflow.loop import Loop, Ops
+from tests.workflow.fixtures import Ops
 
 pytestmark = pytest.mark.xdist_group("approvals")
 

@@ -16,13 +16,13 @@ from botocore.awsrequest import AWSResponse
 from botocore.compat import HTTPHeaders
 
 from lambdas.gateways.slack_secret import SlackCredentials
+from local.people import Loop
 from local.world import TRAIL
 from ops import __main__ as ops
 from ops import doctor, slack_app
 from ops.deployment import Deployment
 from ops.doctor import slack
 from tests.conftest import ROOT
-from tests.workflow.loop import Loop
 
 pytestmark = pytest.mark.xdist_group("approvals")
 

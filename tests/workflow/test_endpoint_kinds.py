@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.workflow.loop import Loop
+from local.people import Loop
 
 pytestmark = pytest.mark.xdist_group("world")
 

@@ -11,12 +11,13 @@ from typing import Any
 
 import pytest
 
-from local.iam.policy import Policy, covers
-from local.template import ACCOUNT_ID
+from local.aws.iam.policy import Policy, covers
+from local.aws.template import ACCOUNT_ID
+from local.people import Loop
 from local.world import World
 from tests.conftest import SPECIAL_SETTINGS, synthesized
 from tests.workflow import stories, sweeps
-from tests.workflow.loop import Loop, Ops, Worlds
+from tests.workflow.fixtures import Ops, Worlds
 
 pytestmark = [pytest.mark.xdist_group("privileges"), pytest.mark.usefixtures("alone")]
 

@@ -12,10 +12,10 @@ import pytest
 from rich.console import Console
 
 from lambdas.domain.errors import ServiceUnavailable, Throttled
+from local.people import Loop
 from ops import __main__ as ops
 from ops import follow
 from tests.unit import samples
-from tests.workflow.loop import Loop
 
 pytestmark = pytest.mark.xdist_group("world")
 

@@ -13,12 +13,15 @@ from typing import Any
 
 from moto.events.models import Rule
 
-from local.cloud import Cloud, replace_method
-from local.functions import FunctionError, FunctionRunner, function_named_in
-from local.template import ACCOUNT_ID
+from local.aws.cloud import Cloud, replace_method
+from local.aws.functions import FunctionError, FunctionRunner, function_named_in
+from local.aws.template import ACCOUNT_ID
+from local.clock import Clock
 
 _VARIABLE = re.compile(r'("?)<([A-Za-z0-9_-]+)>("?)')
-_ASYNC_ATTEMPTS = 3  # how often Lambda runs an asynchronous event that fails
+# How long Lambda waits before it runs an asynchronous event again that failed: twice, then no more.
+# https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html
+_RETRY_AFTER_SECONDS = (60, 120)
 
 
 class TransformError(Exception):
@@ -37,17 +40,19 @@ class Undelivered:
 class EventBus:
     """The default event bus of every region, and its delivery to state machines and functions."""
 
-    def __init__(self, cloud: Cloud, runner: FunctionRunner) -> None:
+    def __init__(self, cloud: Cloud, runner: FunctionRunner, clock: Clock) -> None:
         self._cloud = cloud
         self._runner = runner
+        self._clock = clock
         self.undelivered: list[Undelivered] = []
         self.events: list[dict[str, Any]] = []
-        self._deliveries: list[threading.Thread] = []
+        self._lock = threading.Lock()
+        self._in_flight = 0
 
         def send_to_targets(rule: Rule, event: Any, **_: Any) -> None:
             self.deliver(rule, event)
 
-        # moto delivers to no state machine (DESIGN §7)
+        # moto delivers to no state machine
         replace_method(Rule, "send_to_targets", send_to_targets)
 
     def put(self, event: Mapping[str, Any]) -> None:
@@ -84,29 +89,34 @@ class EventBus:
                 stateMachineArn=arn, name=name, input=json.dumps(payload)
             )
         elif service == "lambda":
-            thread = threading.Thread(target=self._invoke_later, args=(arn, payload, event), daemon=True)
-            self._deliveries.append(thread)
-            thread.start()
+            self._count(1)
+            threading.Thread(target=self._invoke, args=(arn, payload, event), daemon=True).start()
         else:
             raise TransformError(f"no delivery to {service}")
 
-    def _invoke_later(self, arn: str, payload: Any, event: Mapping[str, Any]) -> None:
-        why = ""
-        for _ in range(_ASYNC_ATTEMPTS):
+    def _invoke(self, arn: str, payload: Any, event: Mapping[str, Any]) -> None:
+        """Run a function asynchronously, again after a while where it fails."""
+        for seconds in (*_RETRY_AFTER_SECONDS, None):
             try:
                 self._runner.invoke(function_named_in(arn), payload)
+                break
             except FunctionError as error:
-                why = str(error)
-            else:
-                return
-        self.undelivered.append(Undelivered(arn, event, why))
+                if seconds is None:
+                    self.undelivered.append(Undelivered(arn, event, str(error)))
+                else:
+                    self._count(-1)
+                    self._clock.sleep(seconds)
+                    self._count(1)
+        self._count(-1)
 
-    def drain(self) -> bool:
-        """Wait until asynchronous deliveries are done; whether there were any."""
-        drained = bool(self._deliveries)
-        while self._deliveries:
-            self._deliveries.pop().join()
-        return drained
+    @property
+    def in_flight(self) -> int:
+        """Asynchronous deliveries under way; those that wait for their next try are the clock's timers."""
+        return self._in_flight
+
+    def _count(self, change: int) -> None:
+        with self._lock:
+            self._in_flight += change
 
 
 def cloudtrail_event(

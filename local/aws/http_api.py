@@ -15,7 +15,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from werkzeug.wrappers import Request, Response
 
-from local.functions import FunctionError
+from local.aws.functions import FunctionError
 from local.server import Server
 
 _BAD_GATEWAY = 502

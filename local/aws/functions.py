@@ -17,9 +17,9 @@ from pathlib import Path
 from selectors import EVENT_READ, DefaultSelector
 from typing import Any, BinaryIO
 
+from local.aws.iam.calls import Caller
+from local.aws.iam.policy import Policy
 from local.clock import Clock
-from local.iam.calls import Caller
-from local.iam.policy import Policy
 
 # What AWS's Python runtime brings along (boto3 and what it needs), and what sets the process's clock.
 _RUNTIME_DISTRIBUTIONS = (

@@ -18,13 +18,13 @@ from moto.core.config import default_user_config
 from moto.core.utils import method_names_from_class
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
-from local import dynamodb
-from local.functions import Function, function_named_in
-from local.http_api import Route
-from local.iam.calls import CONDITION_KEYS, Caller
-from local.iam.policy import Policy, condition_keys
+from local.aws import dynamodb
+from local.aws.functions import Function, function_named_in
+from local.aws.http_api import Route
+from local.aws.iam.calls import CONDITION_KEYS, Caller
+from local.aws.iam.policy import Policy, condition_keys
+from local.aws.template import ACCOUNT_ID, Template, UnresolvedError
 from local.server import Server
-from local.template import ACCOUNT_ID, Template, UnresolvedError
 
 # moto asks for these anew at every request: what is in its folder, what a service's class can do
 _REMEMBERED: list[tuple[ModuleType, str, Callable[..., Any]]] = [
@@ -156,8 +156,8 @@ class Deployment:
             unknown = condition_keys(policy["PolicyDocument"]) - CONDITION_KEYS
             if arns and unknown:
                 raise UnresolvedError(
-                    f"{logical_id} asks about {', '.join(sorted(unknown))}: local/iam/calls.py has to say "
-                    "what a call's context holds of it."
+                    f"{logical_id} asks about {', '.join(sorted(unknown))}: local/aws/iam/calls.py has to "
+                    "say what a call's context holds of it."
                 )
             for arn in arns:
                 found[arn].append(policy["PolicyDocument"])

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from local.iam.policy import Request
+from local.aws.iam.policy import Request
 
 Parameters = Mapping[str, Any]
 
@@ -74,7 +74,7 @@ def requests_of(service: str, operation: str, parameters: Parameters, caller: Ca
     needs = _NEEDS.get(f"{service}.{operation}")
     if needs is None:
         raise UnknownCallError(
-            f"Which permissions does {service}.{operation} need? Write it into local/iam/calls.py."
+            f"Which permissions does {service}.{operation} need? Write it into local/aws/iam/calls.py."
         )
     known = {"aws:PrincipalArn": caller.role_arn}
     return [

@@ -1,89 +1,17 @@
-"""What a person does around one endpoint, and what they see: the vocabulary of the whole-loop tests."""
+"""What people do around one endpoint, and what they see: the vocabulary of tests and measurements."""
 
 from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from http import HTTPStatus
 from typing import Any
 
-import pytest
 from moto.stepfunctions.parser.backend.execution import Execution
 
-from local.clock import Clock
-from local.slack.store import Message
+from lambdas.domain.vocabulary import Outcome
+from local.slack import Delivery, Message
 from local.world import World
-from ops import __main__ as ops
-
-Ops = Callable[..., int]
-
-
-class Worlds:
-    """One world at a time, which lasts until another assembly's is asked for."""
-
-    def __init__(self) -> None:
-        self._world: World | None = None
-
-    def of(self, assembly: Path) -> World:
-        if self._world is None or self._world.assembly != assembly:
-            self.stop()
-            self._world = World(assembly, Clock(speed=0))
-        return self._world
-
-    def stop(self) -> None:
-        if self._world is not None:
-            self._world.stop()
-        self._world = None
-
-
-@pytest.fixture(scope="package")
-def worlds() -> Iterator[Worlds]:
-    """For each room of tests: moto's services are global to the process."""
-    worlds = Worlds()
-    yield worlds
-    worlds.stop()
-
-
-@pytest.fixture(scope="module")
-def alone(worlds: Worlds) -> Iterator[None]:
-    """A world of a module's own: what others left in theirs would be found here, and the other way round."""
-    worlds.stop()
-    yield
-    worlds.stop()
-
-
-@pytest.fixture
-def world(worlds: Worlds, routed_assembly: Path) -> World:
-    return worlds.of(routed_assembly)
-
-
-@pytest.fixture
-def loop(world: World) -> Iterator[Loop]:
-    """One test's endpoint in the shared world; nothing may be left running, undelivered or misused."""
-    world.trail_is_logging = True
-    yield Loop(world)
-    world.settle()
-    assert world.sagemaker.violations == []
-    assert world.bus.undelivered == []
-    assert world.runner.refused == []  # else a role lacks what its function needs
-
-
-@pytest.fixture
-def operate(loop: Loop, monkeypatch: pytest.MonkeyPatch) -> Ops:
-    """Run a command with the credentials of one of the people in `local.world.OPERATORS`."""
-
-    def operate(*arguments: str, who: str = "ada") -> int:
-        for name, value in {
-            "AWS_ENDPOINT_URL": loop.world.cloud.url,
-            "AWS_REGION": loop.world.region,
-            "AWS_ACCESS_KEY_ID": f"AKIA{who.upper()}",
-            "AWS_SECRET_ACCESS_KEY": f"{who}-secret",
-        }.items():
-            monkeypatch.setenv(name, value)
-        return ops.main(arguments)
-
-    return operate
 
 
 class Loop:
@@ -148,20 +76,18 @@ class Loop:
         answer = self.world.slack.click(
             user or self.world.approvers[0].id, channel=self.world.channel_id, ts=card.ts, action_id=action
         )
-        assert answer.status is not None, "the click never reached the server"
-        return answer.status
+        return _status(answer)
 
     def deny(self, reason: str = "it is moving next week", *, again: str = "30", user: str = "") -> int:
         """Leave it as it is: the click, and the modal that asks why."""
         user = user or self.world.approvers[0].id
-        assert self.click("deny", user=user) == 200
+        if self.click("deny", user=user) != HTTPStatus.OK:
+            raise AssertionError("The click on Deny was refused.")
         return self.submit(user, {"reason": {"reason": reason}, "ask-again": {"ask-again": again}})
 
     def submit(self, user: str, values: dict[str, dict[str, str]]) -> int:
         """Submit the modal that is open for a user."""
-        answer = self.world.slack.submit_view(user, values=values)
-        assert answer.status is not None, "the modal never reached the server"
-        return answer.status
+        return _status(self.world.slack.submit_view(user, values=values))
 
     def thread(self, card: Message | None = None) -> list[str]:
         """What is said in a card's thread."""
@@ -189,7 +115,8 @@ class Loop:
         """An endpoint that was found, approved and encrypted."""
         execution = self.make_endpoint()
         self.click("approve")
-        assert self.outcome(execution) == "ENCRYPTED"
+        if (outcome := self.outcome(execution)) != Outcome.ENCRYPTED:
+            raise AssertionError(f"The endpoint was not encrypted: {outcome}")
         return execution
 
     # -- what they see
@@ -251,10 +178,17 @@ class Loop:
         execution = execution or self.execution()
         output = self.world.run(execution)
         record = self.world.record(execution.name)
-        assert output.get("outcome") == record.get("outcome"), (output, record)
-        assert output["endpointName"] == self.name
-        assert output["remediationId"] == execution.name
+        ended = (output.get("outcome"), output["endpointName"], output["remediationId"])
+        if ended != (record.get("outcome"), self.name, execution.name):
+            raise AssertionError(f"Output and record disagree: {output}, {record}")
         return str(output["outcome"])
 
     def record(self, execution: Execution | None = None) -> dict[str, Any]:
         return self.world.record((execution or self.execution()).name)
+
+
+def _status(delivery: Delivery) -> int:
+    """How the app answered what someone did in Slack."""
+    if delivery.status is None:
+        raise AssertionError(f"It never reached the app: {delivery}")
+    return delivery.status

@@ -34,8 +34,8 @@ from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguagePa
 from moto.stepfunctions.parser.backend.execution import BaseExecutionWorkerCommunication, Execution
 from moto.stepfunctions.parser.backend.execution_worker import ExecutionWorker
 
+from local.aws.functions import FunctionError, function_named_in
 from local.clock import Clock, ClockEvent
-from local.functions import FunctionError, function_named_in
 
 _Replacements = list[tuple[object, str, object]]
 _Stops = MutableMapping[Any, set[ClockEvent]]  # what wakes an execution's Wait state when it is stopped

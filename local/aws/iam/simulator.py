@@ -11,8 +11,8 @@ from moto.core.responses import ActionResult
 from moto.iam.exceptions import NotFoundException
 from moto.iam.responses import IamResponse
 
-from local.cloud import replace_method
-from local.iam.policy import Policy, Request, judge
+from local.aws.cloud import replace_method
+from local.aws.iam.policy import Policy, Request, judge
 
 
 def install(roles: Mapping[str, Sequence[Policy]]) -> None:

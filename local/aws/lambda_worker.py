@@ -19,8 +19,8 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from local.call_faults import CallFaults
-    from local.iam.enforcement import Enforcement
+    from local.aws.call_faults import CallFaults
+    from local.aws.iam.enforcement import Enforcement
 
 
 def main() -> None:
@@ -58,11 +58,11 @@ def main() -> None:
 
 def _companions() -> tuple[CallFaults, Enforcement]:
     """What meets the handler's calls: found here for a moment, and never by the handler."""
-    here = Path(__file__).parent
+    here = Path(__file__).parent.parent  # local/
     package = spec_from_file_location("local", here / "__init__.py", submodule_search_locations=[str(here)])
     sys.modules["local"] = module_from_spec(package)  # type: ignore[arg-type]  # a file's own spec is never None
-    from local.call_faults import CallFaults  # noqa: PLC0415
-    from local.iam.enforcement import Enforcement  # noqa: PLC0415
+    from local.aws.call_faults import CallFaults  # noqa: PLC0415
+    from local.aws.iam.enforcement import Enforcement  # noqa: PLC0415
 
     for name in [name for name in sys.modules if name.partition(".")[0] == "local"]:
         del sys.modules[name]

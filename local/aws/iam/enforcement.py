@@ -10,9 +10,9 @@ import json
 from typing import Any
 from urllib.parse import parse_qsl
 
-from local.call_faults import answered
-from local.iam.calls import Caller, UnknownCallError, requests_of
-from local.iam.policy import Decision, Policy, Request, Verdict, judge
+from local.aws.call_faults import answered
+from local.aws.iam.calls import Caller, UnknownCallError, requests_of
+from local.aws.iam.policy import Decision, Policy, Request, Verdict, judge
 
 _WHY = {
     Decision.EXPLICIT_DENY: "with an explicit deny in an identity-based policy",
