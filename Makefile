@@ -37,7 +37,7 @@ synth: setup ## the cloud assembly, into cdk.out/
 	@echo "The cloud assembly is in cdk.out/."
 
 # what the assembly is made of: when one of these is newer, it is made again
-SOURCES := app.py cdk.json $(shell find stacks lambdas -name '*.py' -o -name '*.mjs') lambdas/requirements.lock package-lock.json
+SOURCES := app.py cdk.json $(shell find stacks lambdas -name '*.py' -o -name '*.mjs' -o -name '*.yaml') lambdas/requirements.lock package-lock.json
 
 cdk.out/manifest.json: $(SOURCES) | setup
 	@$(MAKE) --no-print-directory synth

@@ -3,10 +3,6 @@
 A reason stands beside the resource that it is about, and goes into the template's metadata with it.
 """
 
-# pyright: reportArgumentType=false
-# jsii's classes don't match jsii's own protocols by pyright's rules (their parameter names differ); what is
-# passed where is checked by jsii itself, on every synthesis.
-
 from __future__ import annotations
 
 import json

@@ -1,9 +1,5 @@
 """How decisions reach us: a route for Slack's clicks, and one for the command line."""
 
-# pyright: reportArgumentType=false
-# jsii's classes don't match jsii's own protocols by pyright's rules (their parameter names differ); what is
-# passed where is checked by jsii itself, on every synthesis.
-
 from __future__ import annotations
 
 import json
@@ -15,7 +11,7 @@ from aws_cdk.aws_apigatewayv2_integrations import HttpLambdaIntegration
 from constructs import Construct
 
 from stacks.acknowledgements import acknowledge
-from stacks.functions import LambdaFunction
+from stacks.lambda_function import LambdaFunction
 from stacks.log_groups import LogGroups
 
 _PATH = "/slack/interactions"

@@ -1,9 +1,5 @@
 """The KMS key that endpoints get: one of our own, or the user's."""
 
-# pyright: reportArgumentType=false
-# jsii's classes don't match jsii's own protocols by pyright's rules (their parameter names differ); what is
-# passed where is checked by jsii itself, on every synthesis.
-
 from __future__ import annotations
 
 import aws_cdk as cdk

@@ -1,9 +1,5 @@
 """Every log group: kept for as long as the settings say, and encrypted."""
 
-# pyright: reportArgumentType=false
-# jsii's classes don't match jsii's own protocols by pyright's rules (their parameter names differ); what is
-# passed where is checked by jsii itself, on every synthesis.
-
 from __future__ import annotations
 
 from dataclasses import dataclass

@@ -3,10 +3,6 @@
 Not the key that endpoints get: that one is used by other people's roles, this one by none.
 """
 
-# pyright: reportArgumentType=false
-# jsii's classes don't match jsii's own protocols by pyright's rules (their parameter names differ); what is
-# passed where is checked by jsii itself, on every synthesis.
-
 from __future__ import annotations
 
 import aws_cdk as cdk

@@ -1,9 +1,5 @@
 """Slack's credentials: one secret, `{"bot_token": …, "signing_secret": …}` (DESIGN §6)."""
 
-# pyright: reportArgumentType=false
-# jsii's classes don't match jsii's own protocols by pyright's rules (their parameter names differ); what is
-# passed where is checked by jsii itself, on every synthesis.
-
 from __future__ import annotations
 
 import aws_cdk as cdk
