@@ -136,8 +136,7 @@ pictures: browser cdk.out/manifest.json # docs/card.png, docs/cards/, docs/diges
 	@$(BIN)/python -m tests.browser.audit_pictures
 
 .PHONY: docs
-docs: cdk.out/manifest.json # docs/architecture.svg and docs/permissions.md, from the template as it is now
-	@$(BIN)/python -m docs.architecture
+docs: setup # docs/permissions.md, from the template as it is now
 	@$(BIN)/python -m tests.infrastructure.permissions_page
 
 lock: ## pin every transitive version with its hash

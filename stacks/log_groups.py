@@ -22,6 +22,6 @@ class LogGroups:
             log_group_name=name,
             encryption_key=self.key,
             retention=self.retention,
-            # the evidence is the records table; logs go with what wrote them
+            # the evidence is in the records table, so logs go with the stack
             removal_policy=cdk.RemovalPolicy.DESTROY,
         )

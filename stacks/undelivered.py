@@ -13,13 +13,13 @@ from constructs import Construct
 
 from stacks.acknowledgements import acknowledge
 
-# EventBridge's own limits, written down, for every target that this queue is the last resort of
+# EventBridge's own limits, for every target whose dead-letter queue this is
 RETRIES = 185
 RETRY_FOR = cdk.Duration.hours(24)
 
 
 class Undelivered(Construct):
-    """An encrypted queue, and an alarm's reason to call a person."""
+    """An encrypted queue; an alarm reports whatever is in it."""
 
     def __init__(self, scope: Construct, construct_id: str) -> None:
         super().__init__(scope, construct_id)
