@@ -37,7 +37,7 @@ synth: setup ## the cloud assembly, into cdk.out/
 	@echo "The cloud assembly is in cdk.out/."
 
 # what the assembly is made of: when one of these is newer, it is made again
-SOURCES := app.py cdk.json $(shell find stacks lambdas -name '*.py' -o -name '*.mjs') lambdas/requirements.lock package-lock.json
+SOURCES := app.py cdk.json $(shell find stacks lambdas -name '*.py' -o -name '*.mjs' -o -name '*.yaml') lambdas/requirements.lock package-lock.json
 
 cdk.out/manifest.json: $(SOURCES) | setup
 	@$(MAKE) --no-print-directory synth
@@ -136,8 +136,7 @@ pictures: browser cdk.out/manifest.json # docs/card.png, docs/cards/, docs/diges
 	@$(BIN)/python -m tests.browser.audit_pictures
 
 .PHONY: docs
-docs: cdk.out/manifest.json # docs/architecture.svg and docs/permissions.md, from the template as it is now
-	@$(BIN)/python -m docs.architecture
+docs: setup # docs/permissions.md, from the template as it is now
 	@$(BIN)/python -m tests.infrastructure.permissions_page
 
 lock: ## pin every transitive version with its hash

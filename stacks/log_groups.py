@@ -1,9 +1,5 @@
 """Every log group: kept for as long as the settings say, and encrypted."""
 
-# pyright: reportArgumentType=false
-# jsii's classes don't match jsii's own protocols by pyright's rules (their parameter names differ); what is
-# passed where is checked by jsii itself, on every synthesis.
-
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -26,6 +22,6 @@ class LogGroups:
             log_group_name=name,
             encryption_key=self.key,
             retention=self.retention,
-            # the evidence is the records table; logs go with what wrote them
+            # the evidence is in the records table, so logs go with the stack
             removal_policy=cdk.RemovalPolicy.DESTROY,
         )
