@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -90,7 +89,7 @@ class Functions(Construct):
         self._records = records
         self._log_groups = log_groups
         self.all: list[LambdaFunction] = []
-        self._code = lambda_code()
+        self._code = lambda_code(settings.for_functions())
         endpoints = self._arn("sagemaker", "endpoint", "*")
         configs = self._arn("sagemaker", "endpoint-config", "*")
         twins = self._arn("sagemaker", "endpoint-config", f"*-kms-{'?' * 10}")
@@ -111,18 +110,11 @@ class Functions(Construct):
         update_deadline = {"UPDATE_DEADLINE_SECONDS": _seconds(_UPDATE_DEADLINE)}
         key = {"KMS_KEY_ARN": encryption.key.key_arn}
         secret = {"SLACK_SECRET_ARN": slack_secret.secret.secret_arn}
-        rules = {"DECISION_RULES": settings.decisions.as_json()}
-
         surfaces = {"REQUIRED_SURFACES": ",".join(settings.required_surfaces)}
-        policy = (
-            {"DEPLOYMENT_CONFIG": json.dumps(settings.deployment_config)}
-            if settings.deployment_config
-            else {}
-        )
-        keys_that_count = settings.keys_that_count(cdk.Stack.of(self).region) or (encryption.key.key_arn,)
+        keys_that_count = settings.keys_that_count(cdk.Stack.of(self).region)
 
         # what an endpoint is judged by, and its plan made of
-        judging = key | surfaces | {"ENCRYPTED_BY": ",".join(keys_that_count), **policy}
+        judging = key | surfaces
         look_up_keys = [] if keys_that_count == (ANY_KEY,) else [_allow("kms:DescribeKey", self._any_key())]
 
         read_secret = [
@@ -154,7 +146,7 @@ class Functions(Construct):
         self.check_encryption = self._function(
             "CheckEncryption",
             "Reads the key on the endpoint's config, keeps a copy of it and claims the endpoint",
-            environment=judging | rules | update_deadline,
+            environment=judging | update_deadline,
             records=("GetItem", "PutItem", "UpdateItem", "DeleteItem"),
             statements=[
                 describe_endpoint,
@@ -168,7 +160,7 @@ class Functions(Construct):
             "RequestApproval",
             "Posts the question in Slack, for whose answer the workflow waits",
             timeout=_TELLING_TIMEOUT,
-            environment=secret | rules,
+            environment=secret,
             # ConditionCheckItem: a question goes on record only while its remediation holds the endpoint
             records=("GetItem", "PutItem", "UpdateItem", "ConditionCheckItem"),
             statements=[*read_secret, answer_workflow],
@@ -176,7 +168,7 @@ class Functions(Construct):
         self.slack_interactions = self._function(
             "SlackInteractions",
             "Takes clicks from Slack: verified, judged, recorded, then told to the workflow",
-            environment=secret | rules | {"BACKOUT_WORKFLOW_ARN": workflow_arns.backout},
+            environment=secret | {"BACKOUT_WORKFLOW_ARN": workflow_arns.backout},
             records=("GetItem", "BatchGetItem", "UpdateItem", "Query"),  # a digest's findings
             statements=[
                 *read_secret,
@@ -189,24 +181,21 @@ class Functions(Construct):
         self.decisions = self._function(
             "Decisions",
             "Takes decisions from the command line, signed for AWS, through the same core as Slack's",
-            environment=secret | rules,
+            environment=secret,
             records=("GetItem", "UpdateItem"),
             statements=[*read_secret, answer_workflow],
         )
         self.remind_or_expire = self._function(
             "RemindOrExpire",
             "Reminds people of a question, or closes one that nobody answered in time",
-            environment=secret | rules,
+            environment=secret,
             records=("GetItem", "UpdateItem"),
             statements=[*read_secret],
         )
         self.await_in_service = self._function(
             "AwaitInService",
             "Sees whether the endpoint can be updated yet",
-            environment=update_deadline
-            | secret
-            | rules
-            | {"CONCURRENT_UPDATES": str(settings.concurrent_updates)},
+            environment=update_deadline | secret | {"CONCURRENT_UPDATES": str(settings.concurrent_updates)},
             records=("GetItem", "UpdateItem"),
             statements=[describe_endpoint, *read_secret],
         )
@@ -246,7 +235,6 @@ class Functions(Construct):
             "Sees that the key can be used and the models exist, before a person is asked",
             environment=key
             | surfaces
-            | rules
             | (self._key_users(self.create_encrypted_config, self.update_endpoint) if users_key else {}),
             records=("GetItem", "UpdateItem"),
             statements=[
@@ -261,7 +249,7 @@ class Functions(Construct):
         self.poll_endpoint = self._function(
             "PollEndpoint",
             "Sees how the update is doing",
-            environment=key | update_deadline | surfaces | secret | rules,
+            environment=key | update_deadline | surfaces | secret,
             records=("GetItem", "UpdateItem"),
             statements=[describe_endpoint, describe_config, *read_secret],
         )
@@ -282,7 +270,6 @@ class Functions(Construct):
             "Records the outcome, lets the endpoint go and updates the card",
             timeout=_TELLING_TIMEOUT,
             environment=secret
-            | rules
             | {
                 "BACKOUT_DAYS": str(settings.backout_days),
                 "RETIREMENT_WORKFLOW_ARN": workflow_arns.retirement,
@@ -324,7 +311,7 @@ class Functions(Construct):
             "CloseBackout",
             "Records how the way back ended, lets the endpoint go and updates the card",
             timeout=_TELLING_TIMEOUT,
-            environment=secret | rules,
+            environment=secret,
             records=("GetItem", "PutItem", "UpdateItem", "DeleteItem"),
             statements=[
                 *read_secret,
@@ -362,7 +349,7 @@ class Functions(Construct):
         self.assess_endpoints = self._function(
             "AssessEndpoints",
             "Looks at a batch of a sweep's endpoints, and keeps what someone has to be asked about",
-            environment=share | judging | rules,
+            environment=share | judging,
             records=("GetItem", "PutItem"),
             timeout=_BATCH_TIMEOUT,
             statements=[
@@ -377,7 +364,6 @@ class Functions(Construct):
             "StartRemediations",
             "Starts a remediation for each endpoint that a sweep found",
             environment=share
-            | rules
             | {
                 "DIGEST_ABOVE": str(settings.digest_above),
                 "REMEDIATION_WORKFLOW_ARN": workflow_arns.remediation,
@@ -393,7 +379,7 @@ class Functions(Construct):
             "CloseSweep",
             "Adds up what a sweep has seen, and tells what was not looked at",
             timeout=_TELLING_TIMEOUT,
-            environment=secret | rules,
+            environment=secret,
             records=("Query", "GetItem", "PutItem", "DeleteItem"),
             statements=[*read_secret],
         )
@@ -401,7 +387,7 @@ class Functions(Construct):
             "ShowDigest",
             "Posts a digest's card, keeps it up to date and reminds people of it",
             timeout=_TELLING_TIMEOUT,
-            environment=secret | rules,
+            environment=secret,
             records=("Query", "GetItem", "UpdateItem"),
             statements=[*read_secret],
         )

@@ -61,7 +61,7 @@ class RemediationStack(cdk.Stack):
 
         records = Records(self, "Records")
         operations = OperationsKey(self, "Operations")
-        log_groups = LogGroups(settings.log_retention, operations.key)
+        log_groups = LogGroups(settings.log_retention_days, operations.key)
         slack = SlackSecret(self, "Slack", operations_key=operations.key)
         encryption = EncryptionKey(
             self, "Encryption", existing_key_arn=settings.kms_key_arns.get(self.region)
