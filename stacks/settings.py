@@ -80,14 +80,12 @@ class SettingsError(Exception):
 
 
 class Settings(BaseModel):
-    """What a user decides.
-
-    Where and by whom is for each user to say. Everything else has a default, so that a setting which is new
-    in a release changes nothing for those who upgrade.
-    """
+    """Sealpoint's settings."""
 
     model_config = STRICT
 
+    # Where and by whom is for each user to say. Everything else has a default, so that a setting which is new
+    # in a release changes nothing for those who upgrade.
     regions: Annotated[
         tuple[RegionName, ...],
         Field(
@@ -145,7 +143,8 @@ class Settings(BaseModel):
         description="Your own KMS key for a region, by its ARN. The stack creates a key where a region has "
         "none here.",
         json_schema_extra=words(
-            "an object of region to KMS key ARN, such as {} or {'us-east-1': 'arn:aws:kms:…:key/…'}"
+            "an object of region to KMS key ARN, such as {} or {'us-east-1': 'arn:aws:kms:…:key/…'}",
+            additionalProperties={"type": "string", "pattern": "^arn:aws[a-z-]*:kms:"},
         ),
     )
     required_surfaces: Annotated[
@@ -157,8 +156,8 @@ class Settings(BaseModel):
         AfterValidator(lambda surfaces: tuple(dict.fromkeys(surfaces))),
     ] = Field(
         (VOLUME,),
-        description="The encryption surfaces that must have a key; an endpoint without one on any of them "
-        "counts as unencrypted. Once an endpoint is moved, every surface without a key gets one.",
+        description="The encryption surfaces that must have a key. An endpoint without one on any of them "
+        "counts as unencrypted. When an endpoint is moved, every surface without a key gets one.",
     )
     encrypted_by: (
         Literal["any", "customer-managed"]
