@@ -136,8 +136,9 @@ pictures: browser cdk.out/manifest.json # docs/card.png, docs/cards/, docs/diges
 	@$(BIN)/python -m tests.browser.audit_pictures
 
 .PHONY: docs
-docs: setup # docs/permissions.md, from the template as it is now
+docs: setup # docs/permissions.md and docs/settings.md, as they are now
 	@$(BIN)/python -m tests.infrastructure.permissions_page
+	@$(BIN)/python -m tests.infrastructure.settings_page
 
 lock: ## pin every transitive version with its hash
 	@$(PYTHON) -m venv build/lock && build/lock/bin/pip install --quiet uv

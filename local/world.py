@@ -445,10 +445,8 @@ class World:
 
     def _slack_settings(self) -> tuple[list[User], str]:
         """The approvers and the channel that the template's functions are given."""
-        environment: dict[str, str] = {}
-        for function in self.home.functions():
-            environment |= function.environment
-        default = json.loads(environment["DECISION_RULES"])["routes"][-1]
+        asset = next(iter(self.home.functions())).asset
+        default = json.loads((asset / "settings.json").read_text())["decisions"]["routes"][-1]
         ids = default["approvers"]
         users = [
             User(id=user, name=name, email=f"{name.lower()}@example.com")

@@ -19,6 +19,7 @@ from lambdas.gateways.aws import CLIENT_CONFIG, error_message
 from lambdas.gateways.records.records import Records
 from lambdas.gateways.sagemaker import SageMaker
 from lambdas.gateways.step_functions import StepFunctions
+from stacks.settings import DEFAULTS, keys_that_count
 
 _SESSIONS = threading.Lock()
 _NO_STACK = "does not exist"
@@ -46,7 +47,7 @@ class Deployment:
         if not self._session.region_name:
             self._session = boto3.Session(region_name=_only_region())
         self.region = self._session.region_name
-        self.stack_name = stack_name or f"{_settings().get('namePrefix', 'Sealpoint')}-{self.region}"
+        self.stack_name = stack_name or f"{_setting('namePrefix')}-{self.region}"
 
     def output(self, name: str) -> str:
         """A stack output.
@@ -150,19 +151,21 @@ def all_regions(deployment: Deployment) -> list[str]:
 
 def required_surfaces() -> list[str]:
     """The setting `requiredSurfaces` of this folder."""
-    return list(_settings().get("requiredSurfaces", ["instance-volume"]))
+    return list(_setting("requiredSurfaces"))
 
 
 def encrypted_by(region: str) -> tuple[str, ...]:
-    """The setting `encryptedBy` of this folder, for one region: an ARN is of one, another name of any."""
-    setting = _settings().get("encryptedBy", "any")
-    keys = [setting] if isinstance(setting, str) else setting
-    return tuple(key for key in keys if not key.startswith("arn:") or f":{region}:" in key)
+    """The setting `encryptedBy` of this folder, for one region."""
+    return keys_that_count(_setting("encryptedBy"), region)
 
 
 def configured_regions() -> list[str]:
     """The regions that `make deploy` deploys to from this folder; none if it has no settings."""
-    return [str(region) for region in _settings().get("regions", [])]
+    return [str(region) for region in _setting("regions") or []]
+
+
+def _setting(key: str) -> Any:
+    return _settings().get(key, DEFAULTS.get(key))
 
 
 def _only_region() -> str:
@@ -175,7 +178,10 @@ def _only_region() -> str:
 
 
 def _settings() -> dict[str, Any]:
-    """`context.sealpoint` of this folder's cdk.json, which `make synth` checks; empty if there is none."""
+    """`context.sealpoint` of this folder's cdk.json, unchecked; empty if there is none.
+
+    It may lack what only a deployment needs, and `make synth` checks it.
+    """
     path = Path("cdk.json")
     if not path.is_file():
         return {}

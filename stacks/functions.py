@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -53,26 +52,18 @@ class _Row:
 
 
 class _Environment:
-    """The variables that functions get, by what they are for."""
+    """The variables that functions get, by what they are for. Large settings are in the asset's settings.json."""
 
     def __init__(
         self, scope: Construct, settings: Settings, encryption: EncryptionKey, slack_secret: SlackSecret
     ) -> None:
         self.key = {"KMS_KEY_ARN": encryption.key.key_arn}
         self.slack = {"SLACK_SECRET_ARN": slack_secret.secret.secret_arn}
-        self.rules = {"DECISION_RULES": settings.decisions.as_json()}
         self.surfaces = {"REQUIRED_SURFACES": ",".join(settings.required_surfaces)}
         self.update_deadline = {"UPDATE_DEADLINE_SECONDS": str(int(_UPDATE_DEADLINE.to_seconds()))}
         self.quota_share = {"QUOTA_SHARE": str(settings.sweep_quota_share)}
-        keys_that_count = settings.keys_that_count(cdk.Stack.of(scope).region) or (encryption.key.key_arn,)
-        policy = settings.deployment_config
-        # what an endpoint is judged by, and its plan is made of
-        self.assessment = {
-            **self.key,
-            **self.surfaces,
-            "ENCRYPTED_BY": ",".join(keys_that_count),
-            **({"DEPLOYMENT_CONFIG": json.dumps(policy)} if policy else {}),
-        }
+        # by which an endpoint is judged, beside what the asset's settings.json says
+        self.assessment = self.key | self.surfaces
         # the services through which a user's key is used; KEY_USERS joins them once those roles exist
         self.key_checks = (
             {}
@@ -113,7 +104,7 @@ class Functions(Construct):
             *self._going_back(may, given, settings),
             *self._sweeping(may, given, settings),
         ]
-        code = lambda_code()
+        code = lambda_code(settings.for_functions())
         common = {
             "POWERTOOLS_SERVICE_NAME": cdk.Stack.of(self).stack_name,
             "POWERTOOLS_METRICS_NAMESPACE": NAMESPACE,
@@ -146,7 +137,7 @@ class Functions(Construct):
             _Row(
                 "CheckEncryption",
                 "Reads the key on the endpoint's config, keeps a copy of it and claims the endpoint",
-                environment=given.assessment | given.rules | given.update_deadline,
+                environment=given.assessment | given.update_deadline,
                 may=[
                     may.on_records("GetItem", "PutItem", "UpdateItem", "DeleteItem"),
                     # the tags, for an exemption and for the record
@@ -159,7 +150,7 @@ class Functions(Construct):
             _Row(
                 "CheckFeasibility",
                 "Checks that the key can be used and the models exist, before a person is asked",
-                environment=given.key | given.surfaces | given.rules | given.key_checks,
+                environment=given.key | given.surfaces | given.key_checks,
                 may=[
                     may.on_records("GetItem", "UpdateItem"),
                     may.describe_models(),
@@ -169,7 +160,7 @@ class Functions(Construct):
         ]
 
     def _deciding(self, may: Permissions, given: _Environment) -> list[_Row]:
-        asking = given.slack | given.rules
+        asking = given.slack
         return [
             _Row(
                 "RequestApproval",
@@ -222,7 +213,7 @@ class Functions(Construct):
                 "Checks whether the endpoint can be updated yet",
                 environment=given.update_deadline
                 | given.slack
-                | given.rules
+               
                 | {"CONCURRENT_UPDATES": str(settings.concurrent_updates)},
                 may=[
                     may.on_records("GetItem", "UpdateItem"),
@@ -254,7 +245,7 @@ class Functions(Construct):
             _Row(
                 "PollEndpoint",
                 "Checks how the update is doing",
-                environment=given.key | given.update_deadline | given.surfaces | given.slack | given.rules,
+                environment=given.key | given.update_deadline | given.surfaces | given.slack,
                 may=[
                     may.on_records("GetItem", "UpdateItem"),
                     may.on_endpoints("DescribeEndpoint"),
@@ -278,7 +269,7 @@ class Functions(Construct):
                 "CloseRemediation",
                 "Records the outcome, releases the endpoint and updates the card",
                 environment=given.slack
-                | given.rules
+               
                 | {
                     "BACKOUT_DAYS": str(settings.backout_days),
                     "RETIREMENT_WORKFLOW_ARN": workflow_arn(self, "retirement"),
@@ -321,7 +312,7 @@ class Functions(Construct):
             _Row(
                 "CloseBackout",
                 "Records how the backout ended, releases the endpoint and updates the card",
-                environment=given.slack | given.rules,
+                environment=given.slack,
                 timeout=_SLACK,
                 may=[
                     may.on_records("GetItem", "PutItem", "UpdateItem", "DeleteItem"),
@@ -357,7 +348,7 @@ class Functions(Construct):
             _Row(
                 "AssessEndpoints",
                 "Checks a batch of a sweep's endpoints, and keeps those that someone has to be asked about",
-                environment=given.quota_share | given.assessment | given.rules,
+                environment=given.quota_share | given.assessment,
                 timeout=_BATCH,
                 may=[
                     may.on_records("GetItem", "PutItem"),
@@ -371,7 +362,7 @@ class Functions(Construct):
                 "StartRemediations",
                 "Starts a remediation for each endpoint that a sweep found",
                 environment=given.quota_share
-                | given.rules
+               
                 | {
                     "DIGEST_ABOVE": str(settings.digest_above),
                     "REMEDIATION_WORKFLOW_ARN": workflow_arn(self, "remediation"),
@@ -386,14 +377,14 @@ class Functions(Construct):
             _Row(
                 "CloseSweep",
                 "Adds up what a sweep found, and reports what could not be checked",
-                environment=given.slack | given.rules,
+                environment=given.slack,
                 timeout=_SLACK,
                 may=[may.on_records("Query", "GetItem", "PutItem", "DeleteItem"), *may.read_slack_secret()],
             ),
             _Row(
                 "ShowDigest",
                 "Posts a digest's card, keeps it up to date and reminds people of it",
-                environment=given.slack | given.rules,
+                environment=given.slack,
                 timeout=_SLACK,
                 may=[may.on_records("Query", "GetItem", "UpdateItem"), *may.read_slack_secret()],
             ),

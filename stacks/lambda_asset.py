@@ -22,6 +22,7 @@ from aws_cdk import aws_lambda as lambda_
 
 RUNTIME = lambda_.Runtime.PYTHON_3_14
 LAMBDAS = Path(__file__).resolve().parent.parent / "lambdas"
+SETTINGS_FILE = "settings.json"  # where `lambdas.gateways.environment` looks for it
 
 # Installed once for each lock file and set of options: synthesizing again needs neither pip nor network.
 _PACKAGE_CACHE = LAMBDAS.parent / "build" / "lambda-packages"
@@ -65,23 +66,40 @@ class AssetError(Exception):
     """The Lambda asset can't be built."""
 
 
-def lambda_code() -> lambda_.Code:
-    """The asset. CDK builds it once for an app, however many functions and regions share it."""
+def lambda_code(settings: str) -> lambda_.Code:
+    """The asset. CDK builds it once for an app, however many functions and regions share it.
+
+    Parameters
+    ----------
+    settings
+        What the functions find in `SETTINGS_FILE`, the same for all regions.
+    """
     return lambda_.Code.from_asset(
         str(LAMBDAS),
         asset_hash_type=cdk.AssetHashType.OUTPUT,
         bundling=cdk.BundlingOptions(
             image=RUNTIME.bundling_image,  # CDK insists; not used, as the local bundling never declines
-            local=_LocalBundling(),
+            local=_LocalBundling(settings),
         ),
     )
 
 
 @jsii.implements(cdk.ILocalBundling)
 class _LocalBundling:
+    def __init__(self, settings: str) -> None:
+        self._settings = settings
+
     def try_bundle(self, output_dir: str, *_: Any, **__: Any) -> bool:
         build_asset(Path(output_dir))
+        add_settings(Path(output_dir), self._settings)
         return True
+
+
+def add_settings(asset: Path, settings: str) -> None:
+    """Add the settings to an asset that was built, of which they are no part: they recompile nothing."""
+    file = asset / SETTINGS_FILE
+    file.write_text(settings)
+    file.chmod(0o644)
 
 
 def build_asset(target: Path) -> None:

@@ -46,7 +46,7 @@ class RemediationStack(cdk.Stack):
         users_key_arn = settings.kms_key_arns.get(self.region)
         encryption = EncryptionKey(self, "Encryption", existing_key_arn=users_key_arn)
         undelivered = Undelivered(self, "Undelivered").queue
-        log_groups = LogGroups(settings.log_retention, operations.key)
+        log_groups = LogGroups(settings.log_retention_days, operations.key)
 
         # what does the work, and in which order
         functions = Functions(

@@ -9,13 +9,13 @@ from lambdas.domain.encryption.assessment import SurfaceAssessment, to_change
 from lambdas.domain.encryption.plan import Facts, facts_of
 from lambdas.domain.encryption.update_options import update_options
 from lambdas.domain.vocabulary import Surface
-from lambdas.gateways.environment import optional_json, required, required_list
+from lambdas.gateways.environment import deployment_config, encrypted_by, required, required_list
 from lambdas.gateways.kms import kms
 from lambdas.services.assessor import Assessor
 
 
 def assessor() -> Assessor:
-    return Assessor(kms, required_list("ENCRYPTED_BY"), required("KMS_KEY_ARN"))
+    return Assessor(kms, encrypted_by(), required("KMS_KEY_ARN"))
 
 
 def required_surfaces() -> tuple[Surface, ...]:
@@ -30,7 +30,7 @@ def planned(
     notes: Sequence[str] = (),
 ) -> Facts:
     """The facts about an endpoint that an approver is asked by, its plan's hash among them."""
-    options, policy_note = update_options(endpoint, config, optional_json("DEPLOYMENT_CONFIG"))
+    options, policy_note = update_options(endpoint, config, deployment_config())
     return facts_of(
         endpoint,
         config,
