@@ -1,20 +1,21 @@
-"""The records table in DynamoDB's own ways: plain values in and out, each write under a condition.
+"""DynamoDB operations on the records table: plain values, every write conditional.
 
-What must happen at most once hangs on a condition that DynamoDB checks, never on a read before a write.
+What must happen at most once depends on a condition that DynamoDB checks, never on a read before a write.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 
+from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from botocore.exceptions import ClientError
 
 from lambdas.domain.errors import Throttled
 from lambdas.gateways import aws
 from lambdas.gateways.aws import error_code, pages, translated
-from lambdas.gateways.records.attribute_values import from_item, to_item
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -26,6 +27,7 @@ _NOT_CONTENT = frozenset({"pk", "sk", "expiresAt"})
 _BATCH_TRIES = 3
 _CONDITION_FAILED = "ConditionalCheckFailedException"
 _TRANSACTION_CANCELLED = "TransactionCanceledException"
+_SERIALIZER, _DESERIALIZER = TypeSerializer(), TypeDeserializer()
 
 
 class Table:
@@ -38,14 +40,14 @@ class Table:
     def get(self, key: Key) -> dict[str, Any] | None:
         """An item without its keys, as it is now."""
         with translated("DynamoDB"):
-            answer = self._client.get_item(TableName=self.name, Key=to_item(key), ConsistentRead=True)
+            answer = self._client.get_item(TableName=self.name, Key=_to_item(key), ConsistentRead=True)
         item = answer.get("Item")
         return _content(item) if item else None
 
     def get_each(self, keys: Sequence[Key]) -> list[dict[str, Any] | None]:
         """Up to 100 items, in the order of their keys, as they are now; None for one that isn't there."""
         found: dict[tuple[str, str], dict[str, Any]] = {}
-        left: Any = [to_item({"pk": pk, "sk": sk}) for pk, sk in {(key["pk"], key["sk"]) for key in keys}]
+        left: Any = [_to_item({"pk": pk, "sk": sk}) for pk, sk in {(key["pk"], key["sk"]) for key in keys}]
         for _ in range(_BATCH_TRIES):
             if not left:
                 break
@@ -69,11 +71,11 @@ class Table:
     ) -> bool:
         """Put an item; False if the condition does not hold."""
         extra: Any = {"ConditionExpression": condition} if condition else {}
-        extra |= {"ExpressionAttributeValues": to_item(values)} if values else {}
+        extra |= {"ExpressionAttributeValues": _to_item(values)} if values else {}
         extra |= {"ExpressionAttributeNames": names} if names else {}
         with translated("DynamoDB"):
             try:
-                self._client.put_item(TableName=self.name, Item=to_item({**key, **item}), **extra)
+                self._client.put_item(TableName=self.name, Item=_to_item({**key, **item}), **extra)
             except ClientError as error:
                 if error_code(error) != _CONDITION_FAILED:
                     raise
@@ -89,9 +91,9 @@ class Table:
             try:
                 self._client.delete_item(
                     TableName=self.name,
-                    Key=to_item(key),
+                    Key=_to_item(key),
                     ConditionExpression=condition,
-                    ExpressionAttributeValues=to_item(values),
+                    ExpressionAttributeValues=_to_item(values),
                     **extra,
                 )
             except ClientError as error:
@@ -121,12 +123,12 @@ class Table:
         self, key: Key, expression: str, condition: str, values: Values, names: Mapping[str, str]
     ) -> dict[str, Any] | None:
         """Carry out an update expression; the item then, or None if the condition does not hold."""
-        extra: Any = {"ExpressionAttributeValues": to_item(values)} if values else {}
+        extra: Any = {"ExpressionAttributeValues": _to_item(values)} if values else {}
         with translated("DynamoDB"):
             try:
                 answer = self._client.update_item(
                     TableName=self.name,
-                    Key=to_item(key),
+                    Key=_to_item(key),
                     UpdateExpression=expression,
                     ConditionExpression=condition,
                     ExpressionAttributeNames=names,
@@ -181,9 +183,9 @@ class Table:
         values = {":pk": pk, ":begins": begins_with}
         asked: Any = {"TableName": self.name, "ConsistentRead": True}
         asked["KeyConditionExpression"] = "pk = :pk AND begins_with(sk, :begins)"
-        asked["ExpressionAttributeValues"] = to_item(values)
+        asked["ExpressionAttributeValues"] = _to_item(values)
         if after:
-            asked["ExclusiveStartKey"] = to_item({"pk": pk, "sk": after})
+            asked["ExclusiveStartKey"] = _to_item({"pk": pk, "sk": after})
         if most is not None:
             asked["Limit"] = most
         with translated("DynamoDB"):
@@ -197,7 +199,7 @@ class Table:
         """The items of an index whose `member` has a value; if `newest`, just the last, in its order."""
         asked: Any = {"TableName": self.name, "IndexName": index}
         asked["KeyConditionExpression"] = f"{member} = :value"
-        asked["ExpressionAttributeValues"] = to_item({":value": value})
+        asked["ExpressionAttributeValues"] = _to_item({":value": value})
         with translated("DynamoDB"):
             if newest:
                 yield from map(
@@ -221,11 +223,44 @@ class Table:
         values = members.get("ExpressionAttributeValues")
         write = {**members, "TableName": self.name}
         if values:
-            write["ExpressionAttributeValues"] = to_item(values)
+            write["ExpressionAttributeValues"] = _to_item(values)
         if kind == "Put":
-            return write | {"Item": to_item({**key, **members["Item"]})}
-        return write | {"Key": to_item(key)}
+            return write | {"Item": _to_item({**key, **members["Item"]})}
+        return write | {"Key": _to_item(key)}
 
 
 def _content(item: Mapping[str, Any]) -> dict[str, Any]:
-    return from_item({name: value for name, value in item.items() if name not in _NOT_CONTENT})
+    return {
+        name: _plain(_DESERIALIZER.deserialize(attribute))
+        for name, attribute in item.items()
+        if name not in _NOT_CONTENT
+    }
+
+
+def _to_item(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Plain values as an item's attributes.
+
+    Raises
+    ------
+    TypeError
+        A value is a float, which DynamoDB does not keep exactly.
+    """
+    return {name: _SERIALIZER.serialize(value) for name, value in values.items()}
+
+
+def _plain(value: Any) -> Any:
+    """A value as it was before it was stored: boto3 returns every number as a Decimal.
+
+    A fraction stays one. Nothing here writes any.
+    """
+    match value:
+        case Decimal():
+            return int(value) if value == int(value) else value
+        case list():
+            return [_plain(member) for member in value]
+        case set():
+            return {_plain(member) for member in value}
+        case dict():
+            return {name: _plain(member) for name, member in value.items()}
+        case _:
+            return value
