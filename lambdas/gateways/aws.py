@@ -13,8 +13,8 @@ from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 
 from lambdas.domain.errors import RequestRefused, ServiceUnavailable, Throttled
 
-# Mode and attempts are explicit because boto3's defaults changed between releases (DESIGN §4.16). The state
-# machine retries on top of this, with longer pauses than a Lambda should spend waiting.
+# Mode and attempts are explicit because boto3's defaults changed between releases. The state machine
+# retries on top of this, with longer pauses than a Lambda function should spend waiting.
 CLIENT_CONFIG = Config(
     retries={"mode": "standard", "max_attempts": 3}, connect_timeout=2, read_timeout=8, tcp_keepalive=True
 )

@@ -40,12 +40,12 @@ class Table:
     def get(self, key: Key) -> dict[str, Any] | None:
         """An item without its keys, as it is now."""
         with translated("DynamoDB"):
-            answer = self._client.get_item(TableName=self.name, Key=_to_item(key), ConsistentRead=True)
-        item = answer.get("Item")
+            response = self._client.get_item(TableName=self.name, Key=_to_item(key), ConsistentRead=True)
+        item = response.get("Item")
         return _content(item) if item else None
 
     def get_each(self, keys: Sequence[Key]) -> list[dict[str, Any] | None]:
-        """Up to 100 items, in the order of their keys, as they are now; None for one that isn't there."""
+        """Up to 100 items, in the order of their keys, as they are now; None for a missing one."""
         found: dict[tuple[str, str], dict[str, Any]] = {}
         left: Any = [_to_item({"pk": pk, "sk": sk}) for pk, sk in {(key["pk"], key["sk"]) for key in keys}]
         for _ in range(_BATCH_TRIES):
@@ -53,10 +53,10 @@ class Table:
                 break
             request: Any = {self.name: {"Keys": left, "ConsistentRead": True}}
             with translated("DynamoDB"):
-                answer: Any = self._client.batch_get_item(RequestItems=request)
-            for item in answer["Responses"].get(self.name, ()):
+                response: Any = self._client.batch_get_item(RequestItems=request)
+            for item in response["Responses"].get(self.name, ()):
                 found[item["pk"]["S"], item["sk"]["S"]] = _content(item)
-            left = answer.get("UnprocessedKeys", {}).get(self.name, {}).get("Keys")
+            left = response.get("UnprocessedKeys", {}).get(self.name, {}).get("Keys")
         if left:
             raise Throttled(f"DynamoDB left {len(left)} items unread, {_BATCH_TRIES} times.")
         return [found.get((key["pk"], key["sk"])) for key in keys]
@@ -109,11 +109,11 @@ class Table:
         *,
         appended: tuple[str, Values] | None = None,
     ) -> dict[str, Any] | None:
-        """Set facts, append an entry to a list; the item then, or None if the condition does not hold."""
+        """Set facts and append an entry to a list; the new item, or None if the condition does not hold."""
         names = {f"#{name}": name for name in facts}
         assignments = [f"#{name} = :set_{name}" for name in facts]
         settings = {f":set_{name}": value for name, value in facts.items()} | dict(values or {})
-        if appended is not None:  # never rewritten
+        if appended is not None:  # the list itself is never rewritten
             names["#list"], one = appended[0], dict(appended[1])
             assignments.append("#list = list_append(if_not_exists(#list, :nothing), :one)")
             settings |= {":nothing": [], ":one": [one]}
@@ -122,11 +122,11 @@ class Table:
     def change(
         self, key: Key, expression: str, condition: str, values: Values, names: Mapping[str, str]
     ) -> dict[str, Any] | None:
-        """Carry out an update expression; the item then, or None if the condition does not hold."""
+        """Apply an update expression; the new item, or None if the condition does not hold."""
         extra: Any = {"ExpressionAttributeValues": _to_item(values)} if values else {}
         with translated("DynamoDB"):
             try:
-                answer = self._client.update_item(
+                response = self._client.update_item(
                     TableName=self.name,
                     Key=_to_item(key),
                     UpdateExpression=expression,
@@ -139,16 +139,16 @@ class Table:
                 if error_code(error) != _CONDITION_FAILED:
                     raise
                 return None
-        return _content(answer.get("Attributes", {}))
+        return _content(response.get("Attributes", {}))
 
     def together(self, *writes: tuple[str, Key, Mapping[str, Any]]) -> bool:
-        """Do all writes, or none; False if the condition of the first does not hold.
+        """Apply all writes or none; False if the condition of the first does not hold.
 
         Parameters
         ----------
         writes
-            Each one's kind (``Put``, ``Update``, ``ConditionCheck``), its item's key, and its other members;
-            the values in ``Item`` and ``ExpressionAttributeValues`` are plain.
+            The kind of each (``Put``, ``Update``, ``ConditionCheck``), its item's key, and its other members.
+            The values in ``Item`` and ``ExpressionAttributeValues`` are plain.
 
         Raises
         ------
@@ -171,7 +171,7 @@ class Table:
     def items(
         self, pk: str, *, begins_with: str, after: str = "", most: int | None = None
     ) -> Iterator[tuple[str, dict[str, Any]]]:
-        """The items of one partition, each with its `sk`, and in the order of that.
+        """The items of one partition, each with its `sk`, in that order.
 
         Parameters
         ----------
@@ -196,7 +196,7 @@ class Table:
     def indexed(
         self, index: str, member: str, value: str, *, newest: bool = False
     ) -> Iterator[dict[str, Any]]:
-        """The items of an index whose `member` has a value; if `newest`, just the last, in its order."""
+        """The items of an index whose `member` has a value; if `newest`, only the last one."""
         asked: Any = {"TableName": self.name, "IndexName": index}
         asked["KeyConditionExpression"] = f"{member} = :value"
         asked["ExpressionAttributeValues"] = _to_item({":value": value})
@@ -210,7 +210,7 @@ class Table:
                 yield from map(_content, page["Items"])
 
     def scanned(self, index: str, *, only: Sequence[str] = ()) -> Iterator[dict[str, Any]]:
-        """All items of an index; `only` these members of each, if any are named."""
+        """All items of an index, each with `only` these members if any are named."""
         asked: Any = {"TableName": self.name, "IndexName": index}
         if only:
             asked["ProjectionExpression"] = ", ".join(f"#{name}" for name in only)
