@@ -57,6 +57,22 @@ UNUSED = (
     "aws_lambda_powertools/utilities/serialization.py",
     "aws_lambda_powertools/utilities/streaming",
     "aws_lambda_powertools/utilities/validation",
+    # slack_sdk: the Lambdas use WebClient and SignatureVerifier
+    "slack",
+    "slack_sdk/aiohttp_version_checker.py",
+    "slack_sdk/audit_logs",
+    "slack_sdk/http_retry/*async*.py",
+    "slack_sdk/models/dialoags.py",
+    "slack_sdk/models/dialogs",
+    "slack_sdk/models/messages/message.py",
+    "slack_sdk/oauth",
+    "slack_sdk/rtm",
+    "slack_sdk/rtm_v2",
+    "slack_sdk/scim",
+    "slack_sdk/socket_mode",
+    "slack_sdk/web/*async*.py",
+    "slack_sdk/web/legacy_*.py",
+    "slack_sdk/webhook/async_client.py",
 )
 # Of a package's metadata only its licence has to come with the code.
 _LICENCES = ("licen", "notice", "copying", "authors")

@@ -46,7 +46,7 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
 
 def _tell_once(sweep_id: str, message: Message, now: datetime) -> None:
     """Said twice rather than not at all: it is on record once it was said."""
-    if digests().was_told(sweep_id):
+    if digests().is_reported(sweep_id):
         return
     patient_slack().post(rules().default.channel, message)
-    digests().note_told(sweep_id, now)
+    digests().note_reported(sweep_id, now)

@@ -70,10 +70,12 @@ def _companions() -> tuple[CallFaults, Enforcement]:
 
 
 def _call_events() -> Any:
-    """The events of every AWS client that is made from now on."""
-    from lambdas.gateways.aws import session  # noqa: PLC0415  # on the search path only now
+    """The events of every AWS client that boto3's default session makes from now on."""
+    import boto3  # noqa: PLC0415  # on the search path only now
 
-    return session().get_component("event_emitter")
+    boto3.setup_default_session()
+    session: Any = boto3.DEFAULT_SESSION
+    return session.events
 
 
 def _described(error: BaseException) -> dict[str, Any]:

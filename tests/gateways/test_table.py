@@ -1,18 +1,36 @@
-"""Several items of the table in one call."""
+"""Plain values in and out of the table, and several items in one call."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any
 
 import boto3
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from lambdas.domain.errors import Throttled
+from lambdas.domain.vocabulary import Outcome
 from lambdas.gateways.records.table import Table
 from tests.handlers.conftest import TABLE, Bench
 
+_PLAIN = st.recursive(
+    st.none() | st.booleans() | st.integers(-(10**37), 10**37) | st.text(),
+    lambda values: st.lists(values) | st.dictionaries(st.text(), values),
+)
 _KEYS = [{"pk": f"thing#{number}", "sk": "thing"} for number in range(4)]
+
+
+class _Kept:
+    """DynamoDB with one item."""
+
+    def put_item(self, *, Item: Mapping[str, Any], **_: Any) -> None:  # noqa: N803  # AWS's name
+        self.item = Item
+
+    def get_item(self, **_: Any) -> dict[str, Any]:
+        return {"Item": self.item}
 
 
 class _Leaving:
@@ -47,6 +65,34 @@ def table(bench: Bench) -> Table:
 def _leaving(at_once: int) -> tuple[Table, _Leaving]:
     client: Any = _Leaving(at_once)
     return Table(TABLE, client), client
+
+
+@given(_PLAIN)
+def test_values_come_back_as_they_were(value: Any) -> None:
+    client: Any = _Kept()
+    table = Table(TABLE, client)
+    table.put(_KEYS[0], {"value": value})
+    assert table.get(_KEYS[0]) == {"value": value}
+
+
+def test_numbers_and_words_of_the_vocabulary_come_back_as_plain_ones(table: Table) -> None:
+    values = {"number": 7, "outcome": Outcome.ENCRYPTED, "several": {1, 2}, "bytes": b"x", "yes": True}
+    table.put(_KEYS[2], {**values, "pair": (1, "a")})
+    found: Any = table.get(_KEYS[2])
+    assert found == {**values, "pair": [1, "a"]}
+    assert [type(found[name]) for name in ("number", "outcome", "yes")] == [int, str, bool]
+
+
+def test_a_float_is_refused_as_it_would_come_back_as_another_number(table: Table) -> None:
+    with pytest.raises(TypeError, match="Float"):
+        table.put(_KEYS[2], {"value": 0.5})
+    assert table.get(_KEYS[2]) is None
+
+
+def test_a_fraction_that_someone_else_wrote_is_not_cut() -> None:
+    client: Any = _Kept()
+    client.item = {"value": {"N": "0.5"}}
+    assert Table(TABLE, client).get(_KEYS[0]) == {"value": Decimal("0.5")}
 
 
 def test_items_come_in_the_order_of_their_keys(table: Table) -> None:
