@@ -52,7 +52,7 @@ class _Row:
 
 
 class _Environment:
-    """The variables that functions get, by what they are for. Large settings are in the asset's settings.json."""
+    """The variables that functions get, by what they are for. The asset's settings.json has the rest."""
 
     def __init__(
         self, scope: Construct, settings: Settings, encryption: EncryptionKey, slack_secret: SlackSecret
@@ -213,7 +213,6 @@ class Functions(Construct):
                 "Checks whether the endpoint can be updated yet",
                 environment=given.update_deadline
                 | given.slack
-               
                 | {"CONCURRENT_UPDATES": str(settings.concurrent_updates)},
                 may=[
                     may.on_records("GetItem", "UpdateItem"),
@@ -269,7 +268,6 @@ class Functions(Construct):
                 "CloseRemediation",
                 "Records the outcome, releases the endpoint and updates the card",
                 environment=given.slack
-               
                 | {
                     "BACKOUT_DAYS": str(settings.backout_days),
                     "RETIREMENT_WORKFLOW_ARN": workflow_arn(self, "retirement"),
@@ -362,7 +360,6 @@ class Functions(Construct):
                 "StartRemediations",
                 "Starts a remediation for each endpoint that a sweep found",
                 environment=given.quota_share
-               
                 | {
                     "DIGEST_ABOVE": str(settings.digest_above),
                     "REMEDIATION_WORKFLOW_ARN": workflow_arn(self, "remediation"),

@@ -283,7 +283,11 @@ def test_the_old_config_is_itself_though_aws_describes_more_of_it_by_now(
 ) -> None:
     kept = encrypted.records.snapshot("r-1")
     del kept["config"]["EnableNetworkIsolation"]
-    monkeypatch.setattr("lambdas.gateways.records.records.Records.snapshot", lambda *_: kept)
+
+    def as_kept(*_: Any) -> dict[str, Any]:
+        return kept
+
+    monkeypatch.setattr("lambdas.gateways.records.records.Records.snapshot", as_kept)
     retire(encrypted)
     assert OLD not in configs(encrypted)
 
