@@ -14,7 +14,7 @@ from local.sagemaker.lifecycle import Course
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from local.sagemaker.operations import Operation
+    from local.sagemaker.protocol import Operation
 
 Json = dict[str, Any]
 Undertaking = Literal["creation", "update", "scaling"]
@@ -55,7 +55,6 @@ class _Rule:
     when: Callable[[Json], bool] | None
     error: ServiceError | None = None
     loses_answer: bool = False
-    delay_seconds: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -70,9 +69,8 @@ class _Fate:
 
 @dataclass(frozen=True)
 class Plan:
-    """What a call meets: the delay, then the error if any; a lost answer is lost after the call acted."""
+    """What a call meets: the error, if any; an answer is lost after the call acted."""
 
-    delay_seconds: float = 0.0
     error: ServiceError | None = None
     loses_answer: bool = False
 
@@ -164,12 +162,6 @@ class Faults(Behaviour):
         """Do what was asked, then close the connection without saying so."""
         self._add(_Rule(operation, region, times, None, loses_answer=True))
 
-    def delay(
-        self, operation: Operation, seconds: float, times: int = 1, *, region: str | None = None
-    ) -> None:
-        """Hang for `seconds` of real time before doing anything."""
-        self._add(_Rule(operation, region, times, None, delay_seconds=seconds))
-
     def take_region_down(self, region: str) -> None:
         """Close every connection to the region unanswered, nothing done, until `bring_region_up`."""
         with self._lock:
@@ -243,16 +235,14 @@ class Faults(Behaviour):
         """What this call meets. Uses up one of each fault that it meets."""
         with self._lock:
             met = [rule for rule in self._rules if _meets(rule, operation, region, request)]
-            delays = [rule for rule in met if rule.delay_seconds][:1]
             errors = [rule for rule in met if rule.error][:1]
             losses = [rule for rule in met if rule.loses_answer][:1]
-            for rule in (*delays, *errors, *losses):
+            for rule in (*errors, *losses):
                 rule.times -= 1
             self._rules = [rule for rule in self._rules if rule.times > 0]
             throttled = self.quotas_enforced and not self._within_quota(operation, region, now)
         error = errors[0].error if errors else None
         return Plan(
-            delay_seconds=sum(rule.delay_seconds for rule in delays),
             error=error or (ServiceError("ThrottlingException", "Rate exceeded") if throttled else None),
             loses_answer=bool(losses),
         )

@@ -24,7 +24,7 @@ from moto.stepfunctions.parser.backend.execution import Execution
 
 from local.aws.call_faults import KINDS
 from local.clock import Clock
-from local.sagemaker.operations import Operation
+from local.sagemaker.protocol import Operation
 from local.slack.interactivity import RefusedError
 from local.slack.store import Message
 from local.world import OUTSIDER, SCIENTIST, World

@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl
 
 from local.aws.call_faults import answered
 from local.aws.iam.calls import Caller, UnknownCallError, requests_of
-from local.aws.iam.policy import Decision, Policy, Request, Verdict, judge
+from local.aws.iam.policy import Decision, Evaluation, Policy, Request, judge
 
 _WHY = {
     Decision.EXPLICIT_DENY: "with an explicit deny in an identity-based policy",
@@ -52,20 +52,20 @@ class Enforcement:
             self._refused.append(str(error))  # whatever the handler makes of it
             raise
         for one in needed:
-            verdict = judge(self._policies, one)
-            if not verdict.allowed:
-                self._refused.append(refusal(one, verdict, self._caller))
+            evaluation = judge(self._policies, one)
+            if not evaluation.allowed:
+                self._refused.append(refusal(one, evaluation, self._caller))
                 return _access_denied(request, self._refused[-1])
         self._allowed.update((one.action, one.resource) for one in needed)
         return None
 
 
-def refusal(request: Request, verdict: Verdict, caller: Caller) -> str:
+def refusal(request: Request, evaluation: Evaluation, caller: Caller) -> str:
     """What AWS says where a role's policies don't allow a request.
 
     https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html
     """
-    why = _WHY[verdict.decision].format(action=request.action)
+    why = _WHY[evaluation.decision].format(action=request.action)
     return (
         f"User: {caller.user_arn} is not authorized to perform: {request.action} "
         f"on resource: {request.resource} {why}"

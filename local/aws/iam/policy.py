@@ -1,7 +1,7 @@
 """What policies say to a request, as pure functions over plain data.
 
 For policies without a principal: identity policies and service control policies. What isn't understood is an
-error, since no verdict is better than a wrong one.
+error, since no evaluation is better than a wrong one.
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html
 """
 
@@ -53,7 +53,7 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class Evaluation:
     """The decision, and the statement that led to it; none does for an implicit deny."""
 
     decision: Decision
@@ -64,7 +64,7 @@ class Verdict:
         return self.decision is Decision.ALLOWED
 
 
-def judge(policies: Iterable[Policy], request: Request) -> Verdict:
+def judge(policies: Iterable[Policy], request: Request) -> Evaluation:
     """What a principal's policies, taken together, say to a request.
 
     Raises
@@ -88,8 +88,8 @@ def judge(policies: Iterable[Policy], request: Request) -> Verdict:
     for effect, decision in (("Deny", Decision.EXPLICIT_DENY), ("Allow", Decision.ALLOWED)):
         for statement in applying:
             if statement["Effect"] == effect:
-                return Verdict(decision, statement)
-    return Verdict(Decision.IMPLICIT_DENY)
+                return Evaluation(decision, statement)
+    return Evaluation(Decision.IMPLICIT_DENY)
 
 
 def condition_keys(policy: Policy) -> set[str]:
