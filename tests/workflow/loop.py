@@ -14,7 +14,7 @@ from moto.stepfunctions.parser.backend.execution import Execution
 from local.clock import Clock
 from local.slack.store import Message
 from local.world import World
-from ops import __main__ as ops
+from ops import cli
 
 Ops = Callable[..., int]
 
@@ -81,7 +81,7 @@ def operate(loop: Loop, monkeypatch: pytest.MonkeyPatch) -> Ops:
             "AWS_SECRET_ACCESS_KEY": f"{who}-secret",
         }.items():
             monkeypatch.setenv(name, value)
-        return ops.main(arguments)
+        return cli.main(arguments)
 
     return operate
 
