@@ -329,7 +329,7 @@ def test_a_stack_of_an_older_version(run: Run, monkeypatch: pytest.MonkeyPatch) 
         Deployment, "outputs", {n: v for n, v in outputs.items() if n != "UndeliveredQueueUrl"}
     )
     problem = the_only_problem(run)
-    assert "has no output UndeliveredQueueUrl: Deploy it again" in problem
+    assert "has no output UndeliveredQueueUrl. Deploy it again" in problem
 
 
 def test_a_key_that_is_disabled_or_about_to_be_deleted(loop: Loop, run: Run) -> None:
