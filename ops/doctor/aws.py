@@ -29,7 +29,7 @@ def stack(deployment: Deployment) -> CheckResult:
             f"`make deploy` with {deployment.region} in the `regions` of cdk.json, or name the stack with "
             "--stack.",
         )
-    return CheckResult(subject, "found")
+    return CheckResult(subject, "it exists")
 
 
 def parts(deployment: Deployment) -> Iterator[CheckResult]:
@@ -53,17 +53,18 @@ def _rule(deployment: Deployment, subject: str, name: str) -> Iterator[CheckResu
     state = client.describe_rule(Name=name)["State"]
     if not state.startswith("ENABLED"):  # there are two such states
         fix = f"aws events enable-rule --region {deployment.region} --name {name}"
-        yield CheckResult(subject, f"is {state}", fix)
+        yield CheckResult(subject, f"the rule is {state}", fix)
     elif not client.list_targets_by_rule(Rule=name)["Targets"]:
-        yield CheckResult(subject, "has no target, so the events it matches are lost", RESTORE)
+        yield CheckResult(subject, "the rule has no target, so the events it matches are lost", RESTORE)
     else:
-        yield CheckResult(subject, "is enabled and has a target")
+        yield CheckResult(subject, "the rule is enabled and has a target")
 
 
 def _machine(deployment: Deployment, subject: str, output: str) -> Iterator[CheckResult]:
     arn = deployment.output(output)
     status = deployment.client("stepfunctions").describe_state_machine(stateMachineArn=arn)["status"]
-    yield CheckResult(subject, f"is {status}", "" if status == "ACTIVE" else f"Once it is deleted: {RESTORE}")
+    fix = "" if status == "ACTIVE" else f"Once it is deleted: {RESTORE}"
+    yield CheckResult(subject, f"the state machine is {status}", fix)
 
 
 def _key(deployment: Deployment) -> Iterator[CheckResult]:

@@ -11,7 +11,7 @@ from lambdas.domain.errors import RemediationError
 from lambdas.gateways.aws import error_code, error_message
 from ops.deployment import NotDeployed
 
-# CloudFormation compares what it deployed with what exists only if it is told to.
+# CloudFormation compares what it deployed with what exists only on request.
 RESTORE = "`CDK_REVERT_DRIFT=true make deploy`, which restores what was removed or changed by hand."
 _RETRY = "Sign in again if the session has expired, or else fix what AWS names. Then run this again."
 _UNEXPECTED = "Run this again. If that doesn't help, report it."
@@ -22,7 +22,7 @@ _GONE = ("NotFound", "DoesNotExist", "NonExistent")
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
-    """What a check found. If something is wrong, `fix` says what to do; else it is empty."""
+    """What a check found. If something is wrong, `fix` says what to do. Otherwise it is empty."""
 
     subject: str
     detail: str

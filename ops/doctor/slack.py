@@ -31,7 +31,7 @@ def examine(deployment: Deployment, slack_url: str = "") -> Iterator[CheckResult
     try:
         secret = SlackSecret(deployment.output("SlackSecretArn"), deployment.client("secretsmanager"))
         credentials = secret.credentials(fresh=True)
-        yield CheckResult(subject, "is filled in")
+        yield CheckResult(subject, "the secret is filled in")
     except RequestRefused as error:
         yield CheckResult(subject, str(error), _fill_in(deployment))
     except (RemediationError, NotDeployed) as error:
@@ -62,7 +62,7 @@ def _slack(deployment: Deployment, client: WebClient) -> Iterator[CheckResult]:
         yield CheckResult("Slack's token", f"Slack can't be reached: {type(error).__name__}", _RETRY)
         return
     yield CheckResult(
-        "Slack's token", f"is that of {answer.get('user')} in the workspace {answer.get('team')}"
+        "Slack's token", f"the token belongs to {answer.get('user')} in the workspace {answer.get('team')}"
     )
     yield _scopes(answer)
     for channel in deployment.output("SlackChannels").split(","):
@@ -122,8 +122,10 @@ def _group(client: WebClient, group: str) -> CheckResult:
     except (SlackClientError, OSError) as error:
         return CheckResult(subject, f"Slack can't be reached: {type(error).__name__}", _RETRY)
     if not users:
-        return CheckResult(subject, "has no members", "Its members may decide. Add people to it in Slack.")
-    return CheckResult(subject, f"{len(users)} may decide as its members")
+        return CheckResult(
+            subject, "the group has no members", "Its members may decide. Add people to it in Slack."
+        )
+    return CheckResult(subject, f"{len(users)} members, who may decide")
 
 
 def _interactivity(deployment: Deployment, credentials: SlackCredentials | None) -> Iterator[CheckResult]:

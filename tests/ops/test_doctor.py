@@ -84,7 +84,7 @@ def test_a_trail_without_selectors_of_its_own_logs_all_management_events() -> No
         ([MANAGEMENT, field("eventName", Equals=["CreateEndpoint", "UpdateEndpoint"])], True),
         ([MANAGEMENT, field("eventName", NotEquals=["CreateEndpointConfig"])], True),
         ([MANAGEMENT, field("eventType", NotEquals=["AwsServiceEvent"])], True),
-        # whose calls it leaves out nobody can tell beforehand
+        # nobody knows beforehand whose calls it leaves out
         ([MANAGEMENT, field("userIdentity.arn", NotStartsWith=["arn:aws:sts::1:assumed-role/x"])], False),
         # an operator that the SDK doesn't know is dropped from the answer
         ([MANAGEMENT, field("eventSource")], False),
@@ -155,7 +155,7 @@ ORGANIZATIONS = f"arn:aws:cloudtrail:{HOME}:999988887777:trail/all-accounts"
 
 
 class Account(Deployment):
-    """A deployment in `HERE`, whose clients answer as they are told, in that order."""
+    """A deployment in `HERE`, whose clients give prepared answers, in order."""
 
     def __init__(self, outputs: Mapping[str, str] | None = None) -> None:
         super().__init__(HERE, "Sealpoint-test")
@@ -280,7 +280,7 @@ def test_alarms_that_nobody_has_confirmed_are_not_heard() -> None:
     waiting = {"SubscriptionArn": "PendingConfirmation", "Protocol": "email", "Endpoint": "ana@example.com"}
     deleted = {"SubscriptionArn": "Deleted", "Protocol": "email", "Endpoint": "bob@example.com"}
     confirmed = {"SubscriptionArn": f"{topic}:1", "Protocol": "email", "Endpoint": "eve@example.com"}
-    for subscriptions, says in (
+    for subscriptions, detail in (
         ([waiting, deleted], "nobody receives them: ana@example.com has not confirmed the subscription"),
         ([deleted], "nobody receives them: their topic has no subscription"),
         ([waiting, confirmed], "1 confirmed subscription(s) to their topic"),
@@ -291,8 +291,8 @@ def test_alarms_that_nobody_has_confirmed_are_not_heard() -> None:
             more = {"NextToken": "more"} if following else {}
             account.answers("sns", "list_subscriptions_by_topic", {**page, **more}, TopicArn=topic, **token)
         found = {result.subject: result for result in aws.parts(account)}["Alarms"]
-        assert found.detail == says
-        assert found.ok is says.startswith("1")
+        assert found.detail == detail
+        assert found.ok is detail.startswith("1")
 
 
 @pytest.mark.parametrize(
@@ -317,7 +317,7 @@ def test_a_state_machine_on_its_way_out_is_not_fine() -> None:
     }  # fmt: skip
     account.answers("stepfunctions", "describe_state_machine", described, stateMachineArn=arn)
     found = {result.subject: result for result in aws.parts(account)}["Backout workflow"]
-    assert found.detail == "is DELETING"
+    assert found.detail == "the state machine is DELETING"
     assert not found.ok
 
 

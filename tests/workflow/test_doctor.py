@@ -125,7 +125,7 @@ def test_a_permission_that_is_missing_is_named_and_stops_nothing_else(
     found = problems(said)
     assert found
     assert all(f"without the permission {permission} Add {permission} to your IAM policy" in p for p in found)
-    blind = permission == "cloudformation:DescribeStacks"  # without the stack nobody knows what to look at
+    blind = permission == "cloudformation:DescribeStacks"  # without the stack nobody knows what to check
     assert code == (2 if blind else 1)
     assert blind or said.count("✓") + len(found) >= 13
     assert "Management events" in said
@@ -274,13 +274,13 @@ def test_a_rule_that_is_off(loop: Loop, run: Run, rule: str) -> None:
     finally:
         events.enable_rule(Name=rule)
     fix = f"aws events enable-rule --region {REGION} --name {rule}"
-    assert problem == f"✗ Rule {rule}: is DISABLED {fix}"
+    assert problem == f"✗ Rule {rule}: the rule is DISABLED {fix}"
 
 
 def test_a_rule_without_a_target(loop: Loop, run: Run, rule: str) -> None:
     with without_target(loop.world.client("events"), rule):
         problem = the_only_problem(run)
-    assert f"✗ Rule {rule}: has no target" in problem
+    assert f"✗ Rule {rule}: the rule has no target" in problem
     assert "CDK_REVERT_DRIFT=true make deploy" in problem
 
 
