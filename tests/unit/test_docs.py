@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from ops import audit, doctor, remediate
-from ops.__main__ import main
+from ops import remediate
+from ops.audit import run as audit
+from ops.cli import main
+from ops.doctor import run as doctor
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"

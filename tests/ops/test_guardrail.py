@@ -11,13 +11,14 @@ from rich.console import Console
 
 from local.aws.iam.policy import Decision, Policy, Request, judge
 from ops.deployment import Deployment
-from ops.guardrail import IAM, KINDS, SCP, TooLong, policy, run
+from ops.guardrail import IAM, SCP, Kind, PolicyTooLong, policy, run
 
 CONFIG = "arn:aws:sagemaker:us-east-1:123456789012:endpoint-config/fraud"
 KEY = "arn:aws:kms:us-east-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 OTHER_KEY = "arn:aws:kms:us-east-1:123456789012:key/0000abcd-12ab-34cd-56ef-1234567890ab"
 RESTORER = "arn:aws:iam::123456789012:role/Sealpoint-us-east-1-FunctionsRestoreConfigRole-x"
 SCIENTIST = "arn:aws:iam::123456789012:role/DataScientist"
+KINDS: tuple[Kind, ...] = (SCP, IAM)
 ADMINISTRATOR: Policy = {"Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}}
 
 given_principals = st.sampled_from([SCIENTIST, RESTORER, "arn:aws:iam::123456789012:user/ana"])
@@ -31,7 +32,7 @@ def said(guardrail: Policy, principal: str = SCIENTIST, **context: Any) -> Decis
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_config_without_a_key_is_refused_and_one_with_a_key_is_not(kind: str) -> None:
+def test_a_config_without_a_key_is_refused_and_one_with_a_key_is_not(kind: Kind) -> None:
     guardrail = policy(kind, excepted=[RESTORER])
     assert said(guardrail) is Decision.EXPLICIT_DENY
     assert said(guardrail, VolumeKmsKey=KEY) is Decision.ALLOWED
@@ -78,7 +79,7 @@ def test_instance_types_with_local_storage_may_be_let_through() -> None:
 
 
 @given(st.sampled_from(KINDS), given_principals, st.booleans(), st.booleans(), st.booleans())
-def test_nothing_else_is_touched(kind: str, principal: str, with_key: bool, keys: bool, nvme: bool) -> None:
+def test_nothing_else_is_touched(kind: Kind, principal: str, with_key: bool, keys: bool, nvme: bool) -> None:
     guardrail = policy(kind, excepted=[RESTORER], keys=[KEY] if keys else [], allow_local_nvme=nvme)
     context = {"aws:PrincipalArn": principal} | ({"sagemaker:VolumeKmsKey": KEY} if with_key else {})
     for action in (
@@ -92,8 +93,8 @@ def test_nothing_else_is_touched(kind: str, principal: str, with_key: bool, keys
 
 def test_a_policy_that_aws_would_not_take_is_refused() -> None:
     many = [f"arn:aws:iam::123456789012:role/Team{number:04}" for number in range(200)]
-    with pytest.raises(TooLong, match="AWS takes 5120"):
+    with pytest.raises(PolicyTooLong, match="AWS accepts 5120"):
         policy(SCP, excepted=many)
-    with pytest.raises(TooLong, match="AWS takes 6144"):
+    with pytest.raises(PolicyTooLong, match="AWS accepts 6144"):
         policy(IAM, excepted=many)
     assert len(json.dumps(policy(SCP, excepted=[RESTORER], keys=[KEY], allow_local_nvme=True))) < 5120

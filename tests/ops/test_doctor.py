@@ -1,4 +1,4 @@
-"""What `ops doctor` makes of AWS's answers, as AWS's own API model has them."""
+"""What `sealpoint doctor` makes of AWS's responses, in the shapes of AWS's own API models."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from ops.deployment import Deployment, NotDeployed
 from ops.doctor import aws, trails
-from ops.doctor.findings import Finding, told, unfinished
+from ops.doctor.results import CheckResult, guarded, not_checked
 from ops.doctor.trails import logs_endpoint_changes
 
 SAGEMAKER = "sagemaker.amazonaws.com"
@@ -84,7 +84,7 @@ def test_a_trail_without_selectors_of_its_own_logs_all_management_events() -> No
         ([MANAGEMENT, field("eventName", Equals=["CreateEndpoint", "UpdateEndpoint"])], True),
         ([MANAGEMENT, field("eventName", NotEquals=["CreateEndpointConfig"])], True),
         ([MANAGEMENT, field("eventType", NotEquals=["AwsServiceEvent"])], True),
-        # whose calls it leaves out nobody can tell beforehand
+        # nobody knows beforehand whose calls it leaves out
         ([MANAGEMENT, field("userIdentity.arn", NotStartsWith=["arn:aws:sts::1:assumed-role/x"])], False),
         # an operator that the SDK doesn't know is dropped from the answer
         ([MANAGEMENT, field("eventSource")], False),
@@ -155,7 +155,7 @@ ORGANIZATIONS = f"arn:aws:cloudtrail:{HOME}:999988887777:trail/all-accounts"
 
 
 class Account(Deployment):
-    """A deployment in `HERE`, whose clients answer as they are told, in that order."""
+    """A deployment in `HERE`, whose clients give prepared answers, in order."""
 
     def __init__(self, outputs: Mapping[str, str] | None = None) -> None:
         super().__init__(HERE, "Sealpoint-test")
@@ -195,9 +195,9 @@ def trail(arn: str = OURS, **facts: Any) -> dict[str, Any]:
     return {"Name": name, "TrailARN": arn, "HomeRegion": home, "IsMultiRegionTrail": True, **facts}
 
 
-def only(findings: list[Finding]) -> Finding:
-    (finding,) = findings
-    return finding
+def only(results: list[CheckResult]) -> CheckResult:
+    (result,) = results
+    return result
 
 
 def test_a_shadow_trail_is_asked_for_at_home_by_its_arn() -> None:
@@ -206,15 +206,15 @@ def test_a_shadow_trail_is_asked_for_at_home_by_its_arn() -> None:
     account.answers("cloudtrail", "get_trail_status", {"IsLogging": True}, HOME, Name=OURS)
     account.answers("cloudtrail", "get_event_selectors", advanced([MANAGEMENT, WRITES]), HOME, TrailName=OURS)
     found = only(list(trails.management_events(account)))
-    assert found == Finding("Management events", "the trail ours logs them")
+    assert found == CheckResult("Management events", "the trail ours logs them")
 
 
 def test_a_trail_of_another_region_alone_does_not_count() -> None:
     account = Account()
     account.trails(trail(IsMultiRegionTrail=False))
     found = only(list(trails.management_events(account)))
-    assert found.says.startswith("no trail logs them here")
-    assert f"aws cloudtrail create-trail --region {HERE}" in found.mend
+    assert found.detail.startswith("no trail logs them here")
+    assert f"aws cloudtrail create-trail --region {HERE}" in found.fix
 
 
 def test_one_trail_that_logs_is_enough_and_all_that_do_not_are_named() -> None:
@@ -226,8 +226,8 @@ def test_one_trail_that_logs_is_enough_and_all_that_do_not_are_named() -> None:
     account.answers("cloudtrail", "get_event_selectors", advanced([MANAGEMENT, READS]), TrailName=own)
     found = only(list(trails.management_events(account)))
     assert not found.ok
-    assert "ours is not logging; local leaves out SageMaker's management events" in found.says
-    assert f"aws cloudtrail start-logging --region {HOME} --name {OURS} Or: " in found.mend
+    assert "ours is not logging; local leaves out SageMaker's management events" in found.detail
+    assert f"aws cloudtrail start-logging --region {HOME} --name {OURS} Or: " in found.fix
 
     account.trails(trail(), trail(own, IsMultiRegionTrail=False))
     account.answers("cloudtrail", "get_trail_status", {"IsLogging": False}, HOME, Name=OURS)
@@ -244,9 +244,9 @@ def test_a_trail_of_ours_whose_selectors_are_unreadable_does_not_count(code: str
     account.refuses("cloudtrail", "get_event_selectors", code, HOME)
     found = only(list(trails.management_events(account)))
     assert not found.ok
-    assert found.says.startswith("no trail is known to log them here: ours")
+    assert found.detail.startswith("no trail is known to log them here: ours")
     if code == "AccessDeniedException":
-        assert "without the permission cloudtrail:GetEventSelectors" in found.says
+        assert "without the permission cloudtrail:GetEventSelectors" in found.detail
 
 
 @pytest.mark.parametrize(
@@ -265,9 +265,10 @@ def test_the_organizations_trail_counts_in_a_member_account_if_it_has_the_defaul
     assert found.ok is ok
     if not ok:
         assert (
-            "all-accounts is the organization's, whose event selectors this account can't read" in found.says
+            "all-accounts is the organization's, whose event selectors this account can't read"
+            in found.detail
         )
-        assert found.mend.startswith("In account 999988887777: aws cloudtrail get-event-selectors")
+        assert found.fix.startswith("In account 999988887777: aws cloudtrail get-event-selectors")
 
 
 # -- the parts
@@ -279,9 +280,9 @@ def test_alarms_that_nobody_has_confirmed_are_not_heard() -> None:
     waiting = {"SubscriptionArn": "PendingConfirmation", "Protocol": "email", "Endpoint": "ana@example.com"}
     deleted = {"SubscriptionArn": "Deleted", "Protocol": "email", "Endpoint": "bob@example.com"}
     confirmed = {"SubscriptionArn": f"{topic}:1", "Protocol": "email", "Endpoint": "eve@example.com"}
-    for subscriptions, says in (
-        ([waiting, deleted], "nobody hears them: ana@example.com has not confirmed the subscription"),
-        ([deleted], "nobody hears them: their topic has no subscription"),
+    for subscriptions, detail in (
+        ([waiting, deleted], "nobody receives them: ana@example.com has not confirmed the subscription"),
+        ([deleted], "nobody receives them: their topic has no subscription"),
         ([waiting, confirmed], "1 confirmed subscription(s) to their topic"),
     ):
         pages = [{"Subscriptions": [one]} for one in subscriptions]
@@ -289,9 +290,9 @@ def test_alarms_that_nobody_has_confirmed_are_not_heard() -> None:
             token = {"NextToken": "more"} if page is not pages[0] else {}
             more = {"NextToken": "more"} if following else {}
             account.answers("sns", "list_subscriptions_by_topic", {**page, **more}, TopicArn=topic, **token)
-        found = {finding.what: finding for finding in aws.parts(account)}["Alarms"]
-        assert found.says == says
-        assert found.ok is says.startswith("1")
+        found = {result.subject: result for result in aws.parts(account)}["Alarms"]
+        assert found.detail == detail
+        assert found.ok is detail.startswith("1")
 
 
 @pytest.mark.parametrize(
@@ -303,7 +304,7 @@ def test_a_rule_is_on_in_two_ways(state: str, *, ok: bool) -> None:
     account.answers("events", "describe_rule", {"Name": "changed", "State": state}, Name="changed")
     target = {"Id": "1", "Arn": "arn:aws:states:eu-west-1:111122223333:stateMachine:x"}
     account.answers("events", "list_targets_by_rule", {"Targets": [target]}, Rule="changed")
-    found = {finding.what: finding for finding in aws.parts(account)}
+    found = {result.subject: result for result in aws.parts(account)}
     assert found["Rule changed"].ok is ok
 
 
@@ -315,31 +316,31 @@ def test_a_state_machine_on_its_way_out_is_not_fine() -> None:
         "type": "STANDARD", "creationDate": "2026-11-24T00:00:00Z", "status": "DELETING",
     }  # fmt: skip
     account.answers("stepfunctions", "describe_state_machine", described, stateMachineArn=arn)
-    found = {finding.what: finding for finding in aws.parts(account)}["Backout workflow"]
-    assert found.says == "it is DELETING"
+    found = {result.subject: result for result in aws.parts(account)}["Backout workflow"]
+    assert found.detail == "the state machine is DELETING"
     assert not found.ok
 
 
-# -- what can't be looked at
+# -- what can't be checked
 
 
 def test_a_check_that_breaks_is_told_by_name_alone() -> None:
     def check() -> Any:
-        yield Finding("one", "fine")
+        yield CheckResult("one", "fine")
         raise ValueError("Invalid header value b'Bearer xoxb-secret\\n'")
 
-    first, second = told("Slack", "", check())
+    first, second = guarded("Slack", "", check())
     assert first.ok
-    assert second == Finding("Slack", "can't be looked at: ValueError", second.mend)
-    assert second.mend
+    assert second == CheckResult("Slack", "can't be checked: ValueError", second.fix)
+    assert second.fix
 
 
 def test_each_reason_comes_with_what_to_do() -> None:
     unreachable = NotDeployed("AWS could not be asked")
     unreachable.__cause__ = EndpointConnectionError(endpoint_url="https://x")
-    found = unfinished("Stack", "cloudformation", unreachable)
-    assert found.says == "can't be looked at: AWS could not be asked"
-    assert found.mend.startswith("Sign in anew")
-    old = unfinished("Rules", "events", NotDeployed("The stack has no output EventRuleNames"))
-    assert old.says == "The stack has no output EventRuleNames"
-    assert old.mend.startswith("`make deploy`")
+    found = not_checked("Stack", "cloudformation", unreachable)
+    assert found.detail == "can't be checked: AWS could not be asked"
+    assert found.fix.startswith("Sign in again")
+    old = not_checked("Rules", "events", NotDeployed("The stack has no output EventRuleNames"))
+    assert old.detail == "The stack has no output EventRuleNames"
+    assert old.fix.startswith("`make deploy`")

@@ -37,10 +37,10 @@ def test_the_environments_region_comes_first(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_of_several_regions_one_has_to_be_named() -> None:
     regions("eu-central-1", "us-east-1")
-    with pytest.raises(NotDeployed, match="give --region with one of eu-central-1, us-east-1, or set"):
+    with pytest.raises(NotDeployed, match="Use --region with one of eu-central-1, us-east-1, or set"):
         Deployment()
 
 
 def test_without_settings_the_region_has_to_be_named() -> None:
-    with pytest.raises(NotDeployed, match="give --region with one, or set AWS_REGION"):
+    with pytest.raises(NotDeployed, match="Use --region with one, or set AWS_REGION"):
         Deployment()

@@ -98,13 +98,13 @@ def test_a_share_is_never_rounded_up_to_all(part: int, more: int) -> None:
     assert (shown == "–") == (whole == 0)
 
 
-def test_what_was_not_looked_at_is_said_first() -> None:
+def test_what_was_not_checked_is_named_first() -> None:
     problem = Problem("eu-west-1", "the list of endpoints", "<no> access")
     page = Page(as_report(samples.audit(samples.audited(problems=_OPEN), problems=[problem])))
     text = page.text
-    assert text.index("This audit is not whole") < text.index("<no> access") < text.index("0 %")
-    assert "not looked at" in text
-    assert "not whole" not in Page(as_report(samples.audit(samples.audited()))).text
+    assert text.index("This audit is incomplete") < text.index("<no> access") < text.index("0 %")
+    assert "not checked" in text
+    assert "incomplete" not in Page(as_report(samples.audit(samples.audited()))).text
 
 
 def test_a_control_counts_the_open_surfaces_that_it_is_about() -> None:
