@@ -10,7 +10,7 @@ import pytest
 from local.clock import Clock
 from local.people import Loop
 from local.world import World
-from ops import __main__ as ops
+from ops import cli
 
 Ops = Callable[..., int]
 
@@ -77,6 +77,6 @@ def operate(loop: Loop, monkeypatch: pytest.MonkeyPatch) -> Ops:
             "AWS_SECRET_ACCESS_KEY": f"{who}-secret",
         }.items():
             monkeypatch.setenv(name, value)
-        return ops.main(arguments)
+        return cli.main(arguments)
 
     return operate
