@@ -153,4 +153,4 @@ lock: ## pin every transitive version with its hash
 		bench/custodian/requirements.txt -o bench/custodian/requirements.lock
 
 clean: ## remove everything that was made
-	@rm -rf $(VENV) node_modules cdk.out build
+	@rm -rf $(VENV) node_modules cdk.out build *.egg-info

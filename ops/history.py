@@ -90,7 +90,7 @@ def records(deployment: Deployment, endpoint: str | None) -> list[Remediation]:
 
 
 def as_table(history: Sequence[Evidence]) -> Table:
-    shown = Table("Started (UTC)", "Endpoint", "Region", "What", "Outcome", "Decided by", "Reason")
+    shown = Table("Started (UTC)", "Endpoint", "Region", "Kind", "Outcome", "Decided by", "Reason")
     for evidence in history:
         record = evidence.record
         outcome = _outcome(record)
@@ -167,16 +167,16 @@ def _section(evidence: Evidence) -> dict[str, Any]:
 
 def _facts(record: Remediation) -> Iterator[tuple[str, str]]:
     trigger = record["trigger"]
-    yield "What", _kind(record)
+    yield "Kind", _kind(record)
     yield "Id", record["remediationId"]
     yield "Undoes", record.get("backsOut", "")
     yield "Account, region", f"{trigger['accountId']}, {trigger['region']}"
     yield "Started", _moment(record["startedAt"])
     yield (
-        "Because of",
+        "Trigger",
         " ".join((trigger["eventName"] or trigger["kind"], _moment(trigger["eventTime"]))).strip(),
     )
-    yield "By", trigger["principalArn"]
+    yield "Triggered by", trigger["principalArn"]
     yield "Original config", record.get("sourceConfigName", "")
     yield "Encrypted config", record.get("twinConfigName", "")
     yield "Key", record.get("keyArn", "")
@@ -186,7 +186,7 @@ def _facts(record: Remediation) -> Iterator[tuple[str, str]]:
             (record.get("decision", ""), _decider(record), _moment(record.get("decidedAt", "")))
         ).strip(),
     )
-    yield "Why", record.get("decisionReason", "")
+    yield "Reason given", record.get("decisionReason", "")
     yield "Outcome", " ".join((_outcome(record), record.get("reason", ""))).strip()
     yield "Ended", _moment(record.get("closedAt", ""))
     yield (
