@@ -67,7 +67,7 @@ class Loop:
         while self.people.describe_endpoint(EndpointName=self.name)["EndpointStatus"] == "Updating":
             self.world.clock.advance(60)
             self.world.settle()
-        self.world.clock.advance(300)  # the longest wait between two looks
+        self.world.clock.advance(300)  # the longest wait between two polls
         self.world.settle()
         return execution
 

@@ -23,18 +23,18 @@ class CallFaults:
     """The faults of one worker: each `{"call": "SageMaker.DescribeEndpoint", "kind": one of KINDS}`."""
 
     def __init__(self) -> None:
-        self.seen: list[str] = []
+        self.calls: list[str] = []
         self._planned: list[dict[str, str]] = []
         self._met: list[dict[str, str]] = []
 
     def begin(self, planned: list[dict[str, str]]) -> None:
         """A new invocation, and the faults that it may meet."""
-        self.seen, self._met = [], []
+        self.calls, self._met = [], []
         self._planned = list(planned)
 
     def report(self) -> dict[str, Any]:
         """The calls that were made, the faults that they met, and those that are left."""
-        return {"calls": self.seen, "met": self._met, "faults": self._planned}
+        return {"calls": self.calls, "met": self._met, "faults": self._planned}
 
     def watch(self, events: Any) -> None:
         """Meet every call of Slack from now on, and of the AWS clients that take their events from here."""
@@ -45,7 +45,7 @@ class CallFaults:
         def open_watched(opener: Any, request: Any, *rest: Any, **more: Any) -> Any:
             url = request if isinstance(request, str) else request.full_url
             call = f"Slack.{url.rpartition('/')[2]}"
-            self.seen.append(call)
+            self.calls.append(call)
             self._before_slack(call, url)
             answer = opened(opener, request, *rest, **more)
             self._after(call)
@@ -67,7 +67,7 @@ class CallFaults:
         from botocore.exceptions import ReadTimeoutError  # noqa: PLC0415  # on the search path only now
 
         call = _aws_call(event_name)
-        self.seen.append(call)
+        self.calls.append(call)
         kind = self._take(call, *(kind for kind in KINDS if kind != "killed after"))
         if kind is None:
             return None

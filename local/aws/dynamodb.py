@@ -25,7 +25,7 @@ _serialize_structure: Callable[..., None] = vars(BaseJSONSerializer)["_serialize
 
 
 def install() -> None:
-    """Holds for the whole process."""
+    """Applies to the whole process."""
     written: defaultdict[str, list[dict[str, Any]]] = defaultdict(list)  # by a transaction: keys, by table
 
     def call_action(self: DynamoHandler) -> Any:

@@ -92,7 +92,7 @@ class FunctionRunner:
         self._roles = roles
         self._pools: dict[str, _Pool] = {}
         self._lock = threading.Lock()
-        self._turns = threading.Semaphore(_AT_ONCE)
+        self._slots = threading.Semaphore(_AT_ONCE)
         self._nobody_waits = threading.Condition()
         self._waiting = 0
         self._in_flight = 0
@@ -170,7 +170,7 @@ class FunctionRunner:
             self.invoked.append(name)
             self._in_flight += 1
         try:
-            with self.held() if someone_waits else self._in_turn():
+            with self.held() if someone_waits else self._slot():
                 answer = self._answer(self._pools[name], event)
         finally:
             with self._lock:
@@ -192,8 +192,8 @@ class FunctionRunner:
                 self._nobody_waits.notify_all()
 
     @contextmanager
-    def _in_turn(self) -> Generator[None]:
-        with self._turns:
+    def _slot(self) -> Generator[None]:
+        with self._slots:
             with self._nobody_waits:
                 self._nobody_waits.wait_for(lambda: self._waiting == 0)
             yield

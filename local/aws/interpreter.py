@@ -1,7 +1,7 @@
 """moto's state machine interpreter, put on the local world's clock and given JSONata and functions.
 
-moto offers no setting for these, so its places are replaced here, and only here (DESIGN §7). The state
-machine itself runs as the template has it.
+moto has no setting for any of them, so this module replaces its functions, and no other module does. The
+state machine itself runs as the template defines it.
 """
 
 from __future__ import annotations

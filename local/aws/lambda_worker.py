@@ -48,7 +48,7 @@ def main() -> None:
                     handler = getattr(importlib.import_module(module_name), function_name)
                 answer: Any = {"result": handler(call["event"], SimpleNamespace(**call["context"]))}
                 text = json.dumps({**answer, **faults.report(), **permissions.report()})
-            except BaseException as error:  # noqa: BLE001  # whatever it is, the caller is told, as Lambda does
+            except BaseException as error:  # noqa: BLE001  # any error is reported to the caller, as Lambda does
                 answer = {"error": _described(error)}
                 text = json.dumps({**answer, **faults.report(), **permissions.report()})
         sys.stdout.flush()

@@ -16,7 +16,7 @@ _backends: Callable[[str, str], Iterator[Any]] = getattr(models, _NAME)
 
 
 def install(hosting: SageMakerHosting) -> None:
-    """Let GetResources tell of the hosting's endpoints, too. Holds for the whole process."""
+    """Let GetResources list the hosting's endpoints, too. Applies to the whole process."""
 
     def backends(account_id: str, region: str) -> Iterator[Any]:
         yield from _backends(account_id, region)

@@ -147,7 +147,7 @@ class SlackStandIn:
     # -- what people do
 
     def say(self, user: str, channel: str, text: str, *, thread_ts: str | None = None) -> Message:
-        """A message by a person. The app isn't told: it subscribes to no events."""
+        """A message by a person. The app gets no event: it subscribes to none."""
         if thread_ts is not None and self._store.message(channel, thread_ts) is None:
             raise UnknownError(f"There is no message {thread_ts!r} in {channel!r}.")
         return self._store.add_message(channel, user, text=text, blocks=[], thread_ts=thread_ts)

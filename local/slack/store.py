@@ -208,7 +208,7 @@ class Store:
         with self._changed:
             return [message for (where, _), message in self._messages.items() if where == channel]
 
-    # -- seen by one person
+    # -- visible to one person
 
     def add_ephemeral(
         self, user: str, channel: str, *, text: str, blocks: list[Json], thread_ts: str | None

@@ -24,7 +24,7 @@ pytestmark = [pytest.mark.xdist_group("privileges"), pytest.mark.usefixtures("al
 # What a role allows and its function never calls: who does, in its name.
 NOT_CALLED = {
     ("update_endpoint", "kms:CreateGrant"): "SageMaker, for the volumes of the new instances; the call names "
-    "no key, and AWS doesn't document whose permission it takes (DESIGN §4.19)",
+    "no key, and AWS doesn't document whose permission it takes",
     ("update_endpoint", "kms:DescribeKey"): "SageMaker, as above",
     ("update_endpoint", "cloudwatch:DescribeAlarms"): "SageMaker, for the alarms of a deployment policy that "
     "the endpoint keeps; the call names none",
