@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 
 from rich.console import Console
@@ -36,14 +35,13 @@ EPILOG = (
 
 def command(regions: Regions = None, stack: Stack = None) -> int:
     """Check everything Sealpoint depends on, and say how to fix what's broken."""
-    console, slack_url = terminal.output(), os.environ.get("SLACK_API_URL", "")
-    examined = deployments(regions, stack)
+    console, examined = terminal.output(), deployments(regions, stack)
     examined[0].credentials()  # without credentials, there is nothing to check
     to_fix: dict[str, int] = {}
     is_found = False
     for deployment in examined:
         console.print(f"[bold]{escape(deployment.stack_name)}[/] in {escape(deployment.region)}")
-        is_deployed, broken = _examine(deployment, slack_url, console)
+        is_deployed, broken = _examine(deployment, console)
         is_found = is_found or is_deployed
         if broken:
             to_fix[deployment.region] = broken
@@ -52,22 +50,22 @@ def command(regions: Regions = None, stack: Stack = None) -> int:
     return 2 if not is_found else 1 if to_fix else 0
 
 
-def _examine(deployment: Deployment, slack_url: str, console: Console) -> tuple[bool, int]:
+def _examine(deployment: Deployment, console: Console) -> tuple[bool, int]:
     """Show each result as soon as there is one. Returns whether the stack exists, and how much is broken."""
     stack = aws.stack(deployment)
     results = [stack]
     _show(stack, console)
-    for result in _checks(deployment, slack_url, is_deployed=stack.ok):
+    for result in _checks(deployment, is_deployed=stack.ok):
         results.append(result)
         _show(result, console)
     return stack.ok, sum(not result.ok for result in results)
 
 
-def _checks(deployment: Deployment, slack_url: str, *, is_deployed: bool) -> Iterator[CheckResult]:
+def _checks(deployment: Deployment, *, is_deployed: bool) -> Iterator[CheckResult]:
     yield from guarded("Management events", "cloudtrail", trails.management_events(deployment))
     if is_deployed:
         yield from aws.parts(deployment)
-        yield from slack.examine(deployment, slack_url)
+        yield from slack.examine(deployment)
 
 
 def _show(result: CheckResult, console: Console) -> None:

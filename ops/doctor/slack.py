@@ -10,11 +10,11 @@ from typing import Any
 from urllib.parse import urlencode
 
 import requests
-from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.signature import SignatureVerifier
 
 from lambdas.domain.errors import RemediationError, RequestRefused
+from lambdas.gateways.slack_client import SlackClient
 from lambdas.gateways.slack_secret import SlackCredentials, SlackSecret
 from ops import slack_app
 from ops.deployment import Deployment, NotDeployed
@@ -25,7 +25,7 @@ _TIMEOUT_SECONDS = 10
 _RETRY = "Try again once it can be reached."
 
 
-def examine(deployment: Deployment, slack_url: str = "") -> Iterator[CheckResult]:
+def examine(deployment: Deployment) -> Iterator[CheckResult]:
     """Each result as soon as it is known. Skips checks that depend on one that failed."""
     subject, credentials = "Slack's secret", None
     try:
@@ -37,16 +37,12 @@ def examine(deployment: Deployment, slack_url: str = "") -> Iterator[CheckResult
     except (RemediationError, NotDeployed) as error:
         yield not_checked(subject, "secretsmanager", error)
     if credentials is not None:
-        client = WebClient(
-            credentials.bot_token,
-            base_url=slack_url or WebClient.BASE_URL,
-            timeout=_TIMEOUT_SECONDS,
-        )
+        client = SlackClient(credentials.bot_token, _TIMEOUT_SECONDS)
         yield from guarded("Slack", "", _slack(deployment, client))
     yield from guarded("Interactivity address", "", _interactivity(deployment, credentials))
 
 
-def _slack(deployment: Deployment, client: WebClient) -> Iterator[CheckResult]:
+def _slack(deployment: Deployment, client: SlackClient) -> Iterator[CheckResult]:
     try:
         answer = client.auth_test()
     except SlackApiError as error:
@@ -87,7 +83,7 @@ def _scopes(answer: Any) -> CheckResult:
     return CheckResult("Slack's scopes", f"the bot has what it needs{more}")
 
 
-def _channel(client: WebClient, channel: str) -> CheckResult:
+def _channel(client: SlackClient, channel: str) -> CheckResult:
     subject = f"Channel {channel}"
     try:
         found: Any = client.conversations_info(channel=channel).get("channel")
@@ -111,7 +107,7 @@ def _channel(client: WebClient, channel: str) -> CheckResult:
     return CheckResult(subject, f"the bot is in {name}")
 
 
-def _group(client: WebClient, group: str) -> CheckResult:
+def _group(client: SlackClient, group: str) -> CheckResult:
     subject = f"User group {group}"
     try:
         users: Any = client.usergroups_users_list(usergroup=group).get("users")
