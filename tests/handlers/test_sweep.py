@@ -108,7 +108,7 @@ def test_an_endpoint_whose_config_is_gone_is_told_and_stops_nothing(bench: Bench
     bench.sagemaker.delete_endpoint_config(EndpointConfigName="churn-config")
     bench.hosting.violations.clear()  # someone else's
     swept = sweep(bench)
-    assert (swept["whole"], swept["found"], swept["lookedAt"]) == (False, 1, 1)
+    assert (swept["whole"], swept["found"], swept["assessed"]) == (False, 1, 1)
     (told,) = bench.messages()
     assert "not whole" in told.text
     assert "churn: Its config churn-config is not there" in str(told.blocks)

@@ -110,10 +110,10 @@ def test_a_backout_of_nothing_is_refused_in_words(changes: dict[str, Any]) -> No
 def test_an_endpoint_elsewhere_is_not_returned(endpoint: Any, error: type[Exception]) -> None:
     record = samples.remediation(backsOut="r-1", twinConfigName=samples.TWIN)
     with pytest.raises(error):
-        backout.require_on_course(endpoint, record)
+        backout.require_on_twin(endpoint, record)
 
 
 @pytest.mark.parametrize("live", [samples.TWIN, samples.SOURCE])
 def test_an_endpoint_on_its_twin_or_back_already_may_be_returned(live: str) -> None:
     record = samples.remediation(backsOut="r-1", twinConfigName=samples.TWIN)
-    backout.require_on_course(samples.endpoint(config_name=live), record)
+    backout.require_on_twin(samples.endpoint(config_name=live), record)

@@ -164,8 +164,8 @@ def test_a_failure_before_anything_was_known_can_still_be_told() -> None:
     failed: Any = {**record, "outcome": "FAILED", "reason": "x" * 9000}
     message = card.closed(failed, None)
     within_limits(message)
-    assert card.must_be_told(failed)
-    assert not card.must_be_told(samples.remediation(outcome="ALREADY_ENCRYPTED"))
+    assert card.must_be_reported(failed)
+    assert not card.must_be_reported(samples.remediation(outcome="ALREADY_ENCRYPTED"))
 
 
 def test_ten_variants_with_the_longest_names_fit() -> None:
@@ -200,7 +200,7 @@ def _messages(endpoint: str, who: str, reason: str, person: str) -> list[Message
     """Every message that the code can make, with a user's text wherever there is any."""
     votes: list[Vote] = [{"by": person, "at": "2026-11-23T09:30:00Z"}]
     facts: dict[str, Any] = {
-        "endpointName": endpoint, "reason": reason, "notes": [reason], "progressSeen": reason,
+        "endpointName": endpoint, "reason": reason, "notes": [reason], "progress": reason,
         "sourceConfigName": endpoint, "plannedTwinName": endpoint, "supersededByLink": "https://x.slack.com/a",
         "managedBy": {"tool": "CDK", "stack": reason}, "changedBySlackUser": "U1", "sourceKept": reason,
         "variants": [{"name": reason, "instanceType": who, "instanceCount": 3}] * 10,
@@ -266,10 +266,10 @@ def test_slack_takes_every_modal(endpoint: str, words: str) -> None:
     ("facts", "says"),
     [
         ({}, "*Creating the encrypted config*"),
-        ({"progressSeen": "it is Creating"}, "*Waiting* until the endpoint can be updated · it is Creating"),
+        ({"progress": "it is Creating"}, "*Waiting* until the endpoint can be updated · it is Creating"),
         ({"twinConfigName": "t"}, "*Encrypted config created*"),
         (
-            {"updateRequestedAt": "2026-11-23T10:00:00Z", "progressSeen": "Updating; a: Baking"},
+            {"updateRequestedAt": "2026-11-23T10:00:00Z", "progress": "Updating; a: Baking"},
             "Updating; a: Baking",
         ),
     ],
