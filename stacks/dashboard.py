@@ -104,8 +104,8 @@ class Dashboard(Construct):
                     _graph(
                         "Sweeps, a day",
                         [
-                            counted(self, "SweepWhole", label="whole"),
-                            counted(self, "SweepIncomplete", label="not whole"),
+                            counted(self, "SweepComplete", label="complete"),
+                            counted(self, "SweepIncomplete", label="incomplete"),
                         ],
                         period=_DAY,
                     ),

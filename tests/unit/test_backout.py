@@ -23,7 +23,7 @@ _ASKED = samples.approval()
     [
         ({}, "U1", RulingKind.DECIDE, ""),
         ({}, "U9", RulingKind.REFUSE, "not on the list"),
-        ({"outcome": "DENIED"}, "U1", RulingKind.REFUSE, "no way back"),
+        ({"outcome": "DENIED"}, "U1", RulingKind.REFUSE, "nothing to back out"),
         ({"backoutUntil": "2026-12-01T12:00:00Z"}, "U1", RulingKind.REFUSE, "is over"),
         (
             {"backoutId": "b", "backoutRequestedBy": "U2", "backoutOutcome": ""},
@@ -72,7 +72,7 @@ def test_a_route_outside_slack_takes_no_click() -> None:
         record = samples.remediation(**_DONE)
         ruling = backout.judge_request(record, approval, route, is_approver=True, now=_NOW)
         assert ruling.kind is RulingKind.REFUSE
-        assert "ops backout fraud" in ruling.explanation
+        assert "sealpoint backout fraud" in ruling.explanation
 
 
 def test_every_try_starts_the_same_execution() -> None:

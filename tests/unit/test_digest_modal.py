@@ -72,7 +72,7 @@ def test_where_nothing_can_be_decided_nothing_can_be_submitted(digest: Any) -> N
     view = digest_list.page(digest, found, 1)
     assert "submit" not in view
     assert _inputs(view) == {}
-    assert ("`python -m ops approve remediation-1`" in json.dumps(view)) == by_command_line
+    assert ("`sealpoint approve remediation-1`" in json.dumps(view)) == by_command_line
     assert block_kit.check_view(view) == []
 
 
@@ -113,7 +113,7 @@ def test_leaving_any_as_it_is_wants_a_reason_in_its_place() -> None:
     [(block, why)] = digest_list.decisions(values).problems.items()
     assert block in _inputs(view)
     assert block.startswith("reason#")
-    assert why == "To leave endpoints as they are, give a reason."
+    assert why == "Give a reason for leaving endpoints as they are."
     assert digest_list.decisions({**values, "approval-0": "encrypt"}).problems == {}
 
 

@@ -12,12 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lambdas.domain.approval.routes import DecideIn, Mode, Route
+from lambdas.domain.messages import sweep_notice
 from lambdas.domain.record import Claim, Denial, Digest, Finding, Remediation, iso
 from lambdas.domain.sweep.coverage import (
     PROBLEMS_KEPT,
     Coverage,
     add_up,
-
     is_covered,
     is_to_be_asked_about,
 )
@@ -66,7 +66,7 @@ def test_a_batch_that_nobody_looked_at_makes_a_sweep_not_whole() -> None:
 
 
 def test_an_endpoint_that_could_not_be_read_makes_a_sweep_not_whole() -> None:
-    assert not add_up([batch(100, notLookedAt=1, problems=["fraud: refused"])]).is_complete
+    assert not add_up([batch(100, missed=1, problems=["fraud: refused"])]).is_complete
     assert not add_up([], "Throttled").is_complete
 
 
@@ -82,8 +82,8 @@ def test_problems_are_counted_and_some_are_kept(problems: list[tuple[str, str]])
 
 @given(st.lists(st.text(max_size=3000), max_size=20), st.text(max_size=3000))
 def test_what_is_said_of_a_sweep_fits_into_slack(problems: list[str], error: str) -> None:
-    message = incomplete(
-        add_up([batch(9, notLookedAt=len(problems), problems=problems)], error),
+    message = sweep_notice.incomplete(
+        add_up([batch(9, missed=len(problems), problems=problems)], error),
         region="us-east-1",
         sweep_id="s",
     )
