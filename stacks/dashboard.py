@@ -100,7 +100,7 @@ class Dashboard(Construct):
                     _graph(
                         "Sweeps per day",
                         [
-                            counted(self, "SweepWhole", label="complete"),
+                            counted(self, "SweepComplete", label="complete"),
                             counted(self, "SweepIncomplete", label="incomplete"),
                         ],
                         period=_DAY,

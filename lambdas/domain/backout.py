@@ -30,7 +30,7 @@ def judge_request(
     is_approver: bool,
     now: datetime,
 ) -> Ruling:
-    """What a click on Back out amounts to."""
+    """Judge a click on Back out."""
     if not is_approver:
         return refuse_outsider(route)
     if remediation is None or approval is None:
@@ -38,15 +38,16 @@ def judge_request(
     if DecideIn.COMMAND_LINE in (route.decide_in, approval.get("decideIn")):
         return Ruling(
             RulingKind.REFUSE,
-            "This endpoint's route takes no decision in Slack, so nothing was changed. On the command line: "
-            f"`python -m ops backout {remediation['endpointName']}`.",
+            "Endpoints on this route can't be decided in Slack, so nothing was changed. On the command line: "
+            f"`sealpoint backout {remediation['endpointName']}`.",
         )
     ruling = judge_state(remediation)
     until = remediation.get("backoutUntil")
     if ruling.kind is RulingKind.DECIDE and (until is None or now >= from_iso(until)):
         return Ruling(
             RulingKind.REFUSE,
-            "The time for backing out from here is over, so nothing was changed. `ops backout` still can.",
+            "The time for backing out in Slack is over, so nothing was changed. On the command line: "
+            f"`sealpoint backout {remediation['endpointName']}`.",
         )
     return ruling
 
@@ -55,7 +56,8 @@ def judge_state(remediation: Remediation) -> Ruling:
     """Whether a remediation can be backed out of, whoever asks and whenever."""
     if remediation.get("outcome") != Outcome.ENCRYPTED:
         return Ruling(
-            RulingKind.REFUSE, "This remediation did not encrypt the endpoint: there is no way back."
+            RulingKind.REFUSE,
+            "This remediation did not encrypt the endpoint, so there is nothing to back out.",
         )
     if not remediation.get("backoutId"):
         return Ruling(RulingKind.DECIDE)
@@ -68,11 +70,11 @@ def judge_state(remediation: Remediation) -> Ruling:
         )
     if outcome == Outcome.BACKED_OUT:
         return Ruling(RulingKind.REFUSE, f"The endpoint was already returned to its old config, by {by}.")
-    return Ruling(RulingKind.DECIDE)  # the earlier one failed, and the endpoint is still on its twin
+    return Ruling(RulingKind.DECIDE)  # the earlier backout failed, and the endpoint is still on its twin
 
 
 def request_facts(by: str, now: datetime) -> dict[str, str]:
-    """What goes on the remediation's record when its backout is requested."""
+    """What the remediation's record learns when its backout is requested."""
     return {
         "backoutId": str(uuid.uuid4()),
         "backoutRequestedBy": by,
@@ -83,7 +85,7 @@ def request_facts(by: str, now: datetime) -> dict[str, str]:
 
 
 def machine_input(remediation: Remediation) -> dict[str, str]:
-    """The input of the backout's state machine: the same for every try, so that one execution starts."""
+    """The input of the backout's state machine: the same for every try, so that only one execution starts."""
     return {
         "endpointName": remediation["endpointName"],
         "remediationId": remediation["remediationId"],
@@ -97,7 +99,7 @@ def start_record(event: Mapping[str, Any], original: Remediation | None, now: da
     Raises
     ------
     InvalidInput
-        There is nothing on record to go back to.
+        There is no config on record to return to.
     """
     if original is None or original.get("outcome") != Outcome.ENCRYPTED:
         raise InvalidInput(
@@ -130,20 +132,20 @@ def start_record(event: Mapping[str, Any], original: Remediation | None, now: da
     }  # fmt: skip
 
 
-def require_on_course(endpoint: Mapping[str, Any] | None, record: Remediation) -> None:
-    """Raise `EndpointGone` or `EndpointChanged` unless the endpoint is on its twin, or back already."""
+def require_on_twin(endpoint: Mapping[str, Any] | None, record: Remediation) -> None:
+    """Raise `EndpointGone` or `EndpointChanged` unless the endpoint is on its twin, or already back."""
     if endpoint is None or endpoint["EndpointStatus"] == "Deleting":
         raise EndpointGone("The endpoint no longer exists.")
     live = config_in_charge(endpoint)
     if live not in acceptable_starts(record):
         raise EndpointChanged(
-            f"The endpoint is on the config {live} now, no longer on {start_of(record)}: there is nothing to "
-            "back out of."
+            f"The endpoint is now on the config {live}, no longer on {start_of(record)}, so there is nothing "
+            "to back out."
         )
 
 
 def exemption_tags(now: datetime, days: int, record: Remediation) -> dict[str, str]:
-    """The tags that keep the endpoint from being asked about again at once."""
+    """Tags that exempt a backed-out endpoint until a date, so that it isn't raised again immediately."""
     until = (now.astimezone(UTC) + timedelta(days=days)).date()
     reason = f"backed out of remediation {record.get('backsOut', '')}"
     return {EXEMPT_UNTIL_TAG: until.isoformat(), EXEMPT_REASON_TAG: reason}

@@ -13,32 +13,40 @@ from lambdas.domain.vocabulary import Outcome
 _REASON_LIMIT = 2000
 
 
-def ending(event: Mapping[str, Any], remediation: Remediation) -> tuple[Outcome, str]:
+def final_outcome(event: Mapping[str, Any], remediation: Remediation) -> tuple[Outcome, str]:
     """The outcome and its reason in words.
 
-    Once an update was seen to end, that is the outcome, whatever befell the workflow afterwards.
+    If the update was observed to finish, its result wins over any later workflow failure.
 
     Parameters
     ----------
     event
-        ``outcome`` (and maybe ``reason``) where a step named one; else ``error``, as Step Functions catches
-        it: ``{"Error": word, "Cause": text}``, the cause being a Lambda function's error as JSON.
+        ``outcome`` (and maybe ``reason``) if a step named one; else ``error``, as Step Functions catches it:
+        ``{"Error": word, "Cause": text}``, where the cause is a Lambda function's error as JSON.
     """
-    if seen := remediation.get("updateOutcome"):
-        return Outcome(seen), remediation.get("updateReason", "")
+    if observed := remediation.get("updateOutcome"):
+        return Outcome(observed), remediation.get("updateReason", "")
     if error := event.get("error"):
         return outcome_of(str(error.get("Error", ""))), error_in_words(event)
     outcome = str(event.get("outcome", ""))
     if outcome not in Outcome.__members__:
         return (
             Outcome.FAILED,
-            f"The workflow ended with {outcome or 'no outcome'}, which is none that exists.",
+            f"The workflow ended with {outcome or 'no outcome'}, which is not a known outcome.",
         )
     return Outcome(outcome), str(event.get("reason") or "")[:_REASON_LIMIT]
 
 
+def for_digest(remediation: Remediation) -> dict[str, str]:
+    """What a digest shows of a remediation that has ended."""
+    facts = {"outcome": remediation.get("outcome", ""), "reason": remediation.get("reason", "")}
+    if "decision" in remediation:
+        facts |= {"decision": remediation["decision"], "decidedBy": remediation.get("decidedBy", "")}
+    return facts
+
+
 def error_in_words(event: Mapping[str, Any]) -> str:
-    """What a step of the workflow failed with, as people read it; empty where none did."""
+    """The error that a step of the workflow failed with, in words; empty if none did."""
     error = event.get("error")
     if not error:
         return ""

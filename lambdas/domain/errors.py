@@ -1,5 +1,17 @@
-"""Why a remediation stops or waits. The class names are the error words that the state machine's Retry
-and Catch see, so renaming one renames it in `stacks/workflow.py` too."""
+"""Why a remediation stops or waits. The class names are the error words that the state machines' Retry and
+Catch see, so whoever renames one renames it in the workflows' definitions, too.
+
+    RemediationError                outcome if nothing retries it away: FAILED unless another is given
+    ├─ final
+    │  ├─ InvalidInput, EndpointNotServing, KeyUnusable, ModelGone, TwinMismatch, NotApproved
+    │  ├─ DeadlinePassed, RequestRefused, MessageGone, ModalChanged, NoSuchUser
+    │  ├─ EndpointGone              GONE
+    │  ├─ EndpointChanged           SUPERSEDED
+    │  └─ EncryptionUnsupported     UNSUPPORTED
+    └─ passing, retried with a backoff
+       ├─ Throttled, ServiceUnavailable, SlackUnavailable
+       └─ EndpointBusy, EndpointConfigNotFound, NotYetConsistent
+"""
 
 from __future__ import annotations
 
@@ -9,17 +21,17 @@ from lambdas.domain.vocabulary import Outcome
 
 
 class RemediationError(Exception):
-    """The root of all that this project raises on purpose.
+    """The root of the errors that this project raises on purpose.
 
-    `outcome` is how a remediation ends when nothing retries the error away. Messages are written for the
-    person who reads the card: no secret, no task token, no stack trace goes into one.
+    `outcome` is how a remediation ends if nothing retries the error away. Messages are written for the person
+    who reads the card: they contain no secret, no task token and no stack trace.
     """
 
     outcome: ClassVar[Outcome] = Outcome.FAILED
 
 
 class InvalidInput(RemediationError):
-    """The state machine was started with something else than its documented input."""
+    """The state machine was started with an input other than the documented one."""
 
 
 class EndpointGone(RemediationError):
@@ -27,7 +39,7 @@ class EndpointGone(RemediationError):
 
 
 class EndpointChanged(RemediationError):
-    """What is live is not what was approved; a person's newer change wins."""
+    """What is live is not what was approved: a person's newer change wins."""
 
     outcome = Outcome.SUPERSEDED
 
@@ -51,7 +63,7 @@ class ModelGone(RemediationError):
 
 
 class TwinMismatch(RemediationError):
-    """The config under the twin's name differs from what was meant in more than its keys and name."""
+    """The config under the twin's name is not the copy that was sent."""
 
 
 class NotApproved(RemediationError):
@@ -59,11 +71,11 @@ class NotApproved(RemediationError):
 
 
 class DeadlinePassed(RemediationError):
-    """The endpoint did not settle in time."""
+    """The endpoint or its queue did not settle in time."""
 
 
 class RequestRefused(RemediationError):
-    """A service refused a request for good; the message carries its own words."""
+    """A service refused a request for good. The message quotes the service."""
 
 
 class MessageGone(RemediationError):
@@ -71,7 +83,7 @@ class MessageGone(RemediationError):
 
 
 class ModalChanged(RemediationError):
-    """A modal was closed, or shows something else already."""
+    """A modal was closed, or already shows something else."""
 
 
 class NoSuchUser(RemediationError):
@@ -86,7 +98,7 @@ class Throttled(RemediationError):
 
 
 class ServiceUnavailable(RemediationError):
-    """A service did not answer, or answered that the fault is its own."""
+    """A service did not respond, or reported a fault of its own."""
 
 
 class EndpointBusy(RemediationError):
@@ -94,11 +106,11 @@ class EndpointBusy(RemediationError):
 
 
 class EndpointConfigNotFound(RemediationError):
-    """An endpoint config is not there, or not there yet (DESIGN §4.6)."""
+    """An endpoint config does not exist, or can't be read yet: SageMaker is eventually consistent."""
 
 
 class NotYetConsistent(RemediationError):
-    """What was just written can't all be read back yet."""
+    """Not all of what was just written can be read back yet."""
 
 
 class SlackUnavailable(RemediationError):
@@ -113,11 +125,11 @@ def _subclasses(cls: type[RemediationError]) -> dict[str, type[RemediationError]
 
 
 def is_ours(error_word: str) -> bool:
-    """Whether an error word is one of this module's, whose messages are written for people."""
+    """Whether an error word names one of this module's errors, whose messages are written for people."""
     return error_word in _subclasses(RemediationError)
 
 
 def outcome_of(error_word: str) -> Outcome:
-    """The outcome that an error word stands for; anything unknown (a time-out, a bug) is a failure."""
+    """The outcome that an error word stands for; anything else (a time-out, a bug) is a failure."""
     known = _subclasses(RemediationError).get(error_word)
     return known.outcome if known else Outcome.FAILED

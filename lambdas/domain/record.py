@@ -1,6 +1,6 @@
-"""What is written down: the shapes of the records table's items, as plain JSON-able mappings.
+"""The shapes of the records table's items, as plain JSON-able mappings.
 
-Moments are ISO 8601 in UTC with a `Z`, to the second: readable, and in order when compared as text.
+Moments are ISO 8601 in UTC with a `Z`, to the second: readable, and sorted when compared as text.
 """
 
 from __future__ import annotations
@@ -9,12 +9,11 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Literal, NotRequired, TypedDict
 
-from lambdas.domain.encryption.provenance import ManagedBy
 from lambdas.domain.errors import InvalidInput
 
 
 class Trigger(TypedDict):
-    """Who or what started a remediation (DESIGN §6). Empty strings where there is nothing to say."""
+    """Who or what started a remediation. A member that is not known is an empty string."""
 
     kind: Literal["event", "sweep", "manual"]  # of a backout: manual
     eventId: str
@@ -23,6 +22,13 @@ class Trigger(TypedDict):
     principalArn: str
     accountId: str
     region: str
+
+
+class ManagedBy(TypedDict):
+    """The deployment tool that manages an endpoint, and the stack's name if it has one."""
+
+    tool: str
+    stack: str
 
 
 class Variant(TypedDict):
@@ -34,17 +40,17 @@ class Variant(TypedDict):
 
 
 class SurfaceEntry(TypedDict):
-    """One encryption surface: where its key is named, that key, the one after, and what is wrong now."""
+    """One encryption surface: where its key is named, the key now, the key afterwards, and what is wrong."""
 
     surface: str
     path: str  # dotted, from the config's body
-    now: str  # empty: none
+    now: str  # empty if there is none
     after: str
-    problem: str  # in words; empty where the key counts
+    problem: str  # in words; empty if the key counts
 
 
 class TimelineEntry(TypedDict):
-    """Something that happened in a remediation. Entries are only ever appended."""
+    """Something that happened in a remediation. Entries are only appended."""
 
     at: str
     what: str  # in words, for people
@@ -52,7 +58,7 @@ class TimelineEntry(TypedDict):
 
 
 class Vote(TypedDict):
-    """Someone's approval, or a try that was refused, with why."""
+    """Someone's approval, or a refused attempt with the reason."""
 
     by: str
     at: str
@@ -69,10 +75,10 @@ class Remediation(TypedDict):
     startedAt: str
     timeline: NotRequired[list[TimelineEntry]]
 
-    digestId: NotRequired[str]  # of the digest that asks about it, where it has no card of its own
+    digestId: NotRequired[str]  # of the digest that asks about it, if it has no card of its own
     findingKey: NotRequired[str]  # its place in that digest
 
-    settlingSince: NotRequired[str]  # when a change was first seen under way, before it was judged
+    settlingSince: NotRequired[str]  # when a change was first found in progress, before it was assessed
     verdict: NotRequired[str]
     endpointArn: NotRequired[str]
     endpointStatus: NotRequired[str]
@@ -89,9 +95,9 @@ class Remediation(TypedDict):
     approvalMode: NotRequired[str]
     approvalsNeeded: NotRequired[int]
     plannedTwinName: NotRequired[str]
-    managedBy: NotRequired[ManagedBy]  # by what tool, as the tags tell
-    changedBySlackUser: NotRequired[str]  # who made the change that started this; empty: Slack knows none
-    supersedes: NotRequired[str]  # the remediation whose question this one's replaces
+    managedBy: NotRequired[ManagedBy]  # by which tool, as the tags say
+    changedBySlackUser: NotRequired[str]  # who made the change; empty if Slack knows no such user
+    supersedes: NotRequired[str]  # the remediation whose question this one replaces
     supersededBy: NotRequired[str]
     supersededByLink: NotRequired[str]  # to the newer question's card
 
@@ -102,36 +108,36 @@ class Remediation(TypedDict):
     decidedBy: NotRequired[str]
     decidedAt: NotRequired[str]
     decisionReason: NotRequired[str]
-    askAgain: NotRequired[str]  # a denial's: a date, or empty for when the config changes
+    askAgain: NotRequired[str]  # of a denial: a date, or empty for when the config changes
 
     waitingSince: NotRequired[str]
-    queuedSince: NotRequired[str]  # for its turn to be updated
+    queuedSince: NotRequired[str]  # for an update slot
     twinConfigName: NotRequired[str]
-    twinRequestedAt: NotRequired[str]  # absent where a twin of an earlier remediation is reused
+    twinRequestedAt: NotRequired[str]  # absent if a twin of an earlier remediation is reused
     twinDeletedAt: NotRequired[str]
-    twinKept: NotRequired[str]  # why a twin that the endpoint isn't on was kept
-    twinAdditions: NotRequired[list[str]]  # what AWS describes of the twin that nobody sent
+    twinKept: NotRequired[str]  # why an unused twin was kept
+    twinAdditions: NotRequired[list[str]]  # members that AWS added to the twin
     updateRequestedAt: NotRequired[str]
-    failureReasonBefore: NotRequired[str]  # what the endpoint showed when its update was first requested
-    progressSeen: NotRequired[str]  # of the update, in words, when it was last looked at
+    failureReasonBefore: NotRequired[str]  # when the update was first requested
+    progress: NotRequired[str]  # of the wait or the update, in words, as last polled
 
-    updateOutcome: NotRequired[str]  # how the update ended, as soon as it was seen
+    updateOutcome: NotRequired[str]  # how the update ended, as soon as that was observed
     updateReason: NotRequired[str]
 
     outcome: NotRequired[str]
     reason: NotRequired[str]
     closedAt: NotRequired[str]
-    noticeTs: NotRequired[str]  # Slack's ts of the notice, where nobody had been asked
+    noticeTs: NotRequired[str]  # Slack's ts of the notice, if nobody had been asked
 
-    # after success: the way back, while it is open
+    # after success: backing out, while that is possible
     backoutUntil: NotRequired[str]
     backoutClosedAt: NotRequired[str]
     backoutId: NotRequired[str]  # of the latest backout, which has a record of its own
     backoutRequestedBy: NotRequired[str]
     backoutRequestedAt: NotRequired[str]
-    backoutOutcome: NotRequired[str]  # empty while it is under way
+    backoutOutcome: NotRequired[str]  # empty while it is in progress
     backoutReason: NotRequired[str]
-    backoutProgress: NotRequired[str]  # in words, while it is under way
+    backoutProgress: NotRequired[str]  # in words, while it is in progress
     sourceRetiredAt: NotRequired[str]
     sourceKept: NotRequired[str]  # why the old config was not retired
 
@@ -139,13 +145,13 @@ class Remediation(TypedDict):
     backsOut: NotRequired[str]  # the id of the remediation
     requestedBy: NotRequired[str]
     restoredConfigName: NotRequired[str]
-    restoredAdditions: NotRequired[list[str]]  # what AWS describes of it that is not on record
+    restoredAdditions: NotRequired[list[str]]  # members that AWS added to it
     exemptUntil: NotRequired[str]
     exemptionBefore: NotRequired[dict[str, str]]  # the exemption tags that ours replaced
 
 
 class Approval(TypedDict):
-    """The question in Slack and its answer. The task token never leaves the records table."""
+    """The question in Slack and its decision. The task token never leaves the records table."""
 
     approvalId: str
     remediationId: str
@@ -156,52 +162,51 @@ class Approval(TypedDict):
     createdAt: str
     deadline: str
     decideIn: NotRequired[str]
-    mayDecide: NotRequired[
-        list[str]
-    ]  # as the card showed them; the settings decide while they have its route
+    # as the card showed them; the settings decide while they have its route
+    mayDecide: NotRequired[list[str]]
     approvalsNeeded: NotRequired[int]
-    approvals: NotRequired[list[Vote]]  # where more than one is needed
-    changedBy: NotRequired[str]  # the Slack user who may not approve this, being their own change
+    approvals: NotRequired[list[Vote]]  # if more than one is needed
+    changedBy: NotRequired[str]  # the Slack user who made the change, and so may not approve it
     runbookUrl: NotRequired[str]
-    digestId: NotRequired[str]  # it is asked in a digest, and has no card before it ends
+    digestId: NotRequired[str]  # it is asked about in a digest, and has no card until it ends
     channel: NotRequired[str]
     ts: NotRequired[str]
     permalink: NotRequired[str]
     remindersSent: NotRequired[int]
-    attempts: NotRequired[list[Vote]]  # that were refused, the first of them
-    otherTs: NotRequired[list[str]]  # of the same card posted twice, where a copy was clicked
+    attempts: NotRequired[list[Vote]]  # the first refused ones
+    otherTs: NotRequired[list[str]]  # of copies of the card that were clicked
     decidedBy: NotRequired[str]
     decidedAt: NotRequired[str]
     reason: NotRequired[str]
     askAgain: NotRequired[str]
-    breakGlassBy: NotRequired[str]  # who approved their own change, maybe as the first of two
+    breakGlassBy: NotRequired[str]  # who approved their own change, perhaps as the first of two
     breakGlassReason: NotRequired[str]
-    breakGlassAnnouncedFor: NotRequired[str]  # the one of whom all approvers were told
+    breakGlassAnnouncedFor: NotRequired[str]  # whose break-glass approval was announced
 
 
 class Denial(TypedDict):
-    """Why an endpoint isn't asked about while its plan is the one that was denied."""
+    """Why nobody is asked about an endpoint whose plan was denied."""
 
     endpointName: str
     planHash: str
     by: str
     at: str
     reason: str
-    until: str  # a moment; empty: until the config changes
+    until: str  # a moment; empty for until the config changes
 
 
 class Claim(TypedDict):
-    """Which remediation an endpoint belongs to; a lease, so that a dead execution can't hold it for ever."""
+    """Which remediation an endpoint belongs to; a lease, so that a dead execution can't hold it forever."""
 
     endpointName: str
     remediationId: str
     planHash: str
     leaseUntil: str
-    supersedes: NotRequired[str]  # the remediation that held the endpoint before, to be ended
+    supersedes: NotRequired[str]  # the remediation that held the endpoint before
 
 
 class Digest(TypedDict):
-    """One card for all that one sweep found on one route."""
+    """One card for everything that a sweep found on a route."""
 
     digestId: str
     sweepId: str
@@ -214,10 +219,10 @@ class Digest(TypedDict):
     runbookUrl: str
     createdAt: str
     deadline: str
-    filledAt: NotRequired[str]  # when all its findings were in it
+    filledAt: NotRequired[str]  # when its last finding was added
     channel: NotRequired[str]
     ts: NotRequired[str]
-    shown: NotRequired[str]  # a hash of what the card says
+    shown: NotRequired[str]  # the fingerprint of the card's message
     remindedAt: NotRequired[str]
     closedAt: NotRequired[str]
 
@@ -229,10 +234,10 @@ class Finding(TypedDict):
     endpointArn: str
     remediationId: str
     sourceConfigName: str
-    surfaces: list[str]  # those that lack a key that counts
+    surfaces: list[str]  # those without a key that counts
     instanceTypes: list[str]
-    approvalId: NotRequired[str]  # it can be decided
-    approvals: NotRequired[int]  # given, where more than one is needed
+    approvalId: NotRequired[str]  # once it can be decided
+    approvals: NotRequired[int]  # given so far, if more than one is needed
     decision: NotRequired[str]
     decidedBy: NotRequired[str]
     outcome: NotRequired[str]
@@ -260,7 +265,7 @@ def happened(now: datetime, what: str, by: str = "") -> TimelineEntry:
 
 
 def in_order(timeline: Iterable[TimelineEntry]) -> list[TimelineEntry]:
-    """The timeline by time: a decision is entered only when the workflow hears of it."""
+    """The timeline sorted by time: a decision's entry is appended only once the workflow resumes."""
     return sorted(timeline, key=lambda entry: entry["at"])
 
 
@@ -270,7 +275,7 @@ def start_record(event: dict[str, Any], now: datetime) -> Remediation:
     Raises
     ------
     InvalidInput
-        Something that the input must have is absent or of another type; the message names it.
+        A required member of the input is absent or of another type; the message names it.
     """
     trigger: Any = event.get("trigger")
     if not isinstance(trigger, dict):
@@ -288,14 +293,14 @@ def start_record(event: dict[str, Any], now: datetime) -> Remediation:
         "trigger": fields,  # type: ignore[typeddict-item]  # its fields were read by name just above
         "startedAt": iso(now),
     }
-    if "digestId" in event:  # a sweep asks about it among others
+    if "digestId" in event:  # a sweep asks about it in a digest
         record["digestId"] = _required(event, "digestId")
         record["findingKey"] = _required(event, "findingKey")
     return record
 
 
 def salvaged_record(event: Mapping[str, Any], now: datetime) -> Remediation:
-    """A record for a remediation that failed before it could begin one, from whatever its input had."""
+    """A record for a remediation that failed before it started one, from whatever the input contained."""
     given = event.get("trigger")
     trigger: Any = (
         {name: _if_text(given.get(name)) for name in TRIGGER_FIELDS} if isinstance(given, dict) else {}
@@ -313,12 +318,12 @@ def salvaged_record(event: Mapping[str, Any], now: datetime) -> Remediation:
 
 
 def required_fact(remediation: Remediation, name: str) -> str:
-    """A fact that an earlier step put on record.
+    """A fact that an earlier step recorded.
 
     Raises
     ------
     InvalidInput
-        It isn't there: the steps ran in another order than the workflow's.
+        It isn't there: the steps did not run in the workflow's order.
     """
     value = remediation.get(name)
     if not isinstance(value, str) or not value:
@@ -333,7 +338,7 @@ def _if_text(value: Any) -> str:
 def _required(event: Mapping[str, Any], name: str) -> str:
     value = _text(event.get(name), name)
     if not value:
-        raise InvalidInput(f"The input's '{name}' must be a name, and is empty.")
+        raise InvalidInput(f"The input's '{name}' must be a name, but is empty.")
     return value
 
 

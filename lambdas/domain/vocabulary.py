@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class Surface(StrEnum):
-    """One place where an endpoint stores data, and so one place where a KMS key can be named."""
+    """One place where an endpoint stores data, and where a KMS key can be named."""
 
     INSTANCE_VOLUME = "instance-volume"
     CORE_DUMP = "core-dump"
@@ -33,7 +33,7 @@ class Verdict(StrEnum):
 
 
 class ApprovalStatus(StrEnum):
-    """The state of the question in Slack."""
+    """The state of an approval."""
 
     PENDING = "PENDING"
     APPROVED = "APPROVED"
@@ -55,5 +55,5 @@ class Outcome(StrEnum):
     UNSUPPORTED = "UNSUPPORTED"
     ROLLED_BACK = "ROLLED_BACK"
     FAILED = "FAILED"
-    OBSERVED = "OBSERVED"  # its route only observes: found, told, left as it is
-    BACKED_OUT = "BACKED_OUT"  # of a backout only: the endpoint is on its earlier config again
+    OBSERVED = "OBSERVED"  # its route only observes: found, reported, left as it is
+    BACKED_OUT = "BACKED_OUT"  # of a backout: the endpoint is on its earlier config again

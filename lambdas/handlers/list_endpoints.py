@@ -1,4 +1,4 @@
-"""ListEndpoints: begins a sweep, and lists its endpoints some pages at a time, as batches to be looked at."""
+"""ListEndpoints: begin a sweep, and list its endpoints some pages at a time, as batches to be assessed."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from lambdas.gateways.records.digests import digests
 from lambdas.gateways.sagemaker import sagemaker_tried_once
 from lambdas.services.observability import logger, step
 
-# A thousand names fit well into the 256 KB that a state may hand on, and ten calls into a function's time.
+# A thousand names fit well into the 256 KB of a state's output, and ten calls into a function's time-out.
 _PAGES = 10
 
 
@@ -23,10 +23,10 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
         logger.info("another_sweep_is_under_way", other_sweep_id=holder)
         return {"underWay": holder}
     token, listed_before = str(event.get("nextToken") or ""), int(event.get("batchesListed") or 0)
-    pace, batches = RateLimiters(required_share("QUOTA_SHARE"))["ListEndpoints"], list[dict[str, Any]]()
+    limiter, batches = RateLimiters(required_share("QUOTA_SHARE"))["ListEndpoints"], list[dict[str, Any]]()
     for _ in range(_PAGES):
         at = token
-        names, token = pace.call(lambda: sagemaker_tried_once().endpoints_page(at))  # noqa: B023  # called now
+        names, token = limiter.call(lambda: sagemaker_tried_once().endpoints_page(at))  # noqa: B023  # called now
         if names:
             number = f"{listed_before + len(batches):06d}"
             digests().keep_batch(sweep_id, number, {"listed": len(names)}, now)

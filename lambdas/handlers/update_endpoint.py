@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from lambdas.domain.encryption.progress import (
-    BeforeUpdate,
-    Move,
-    failure_reason,
-    judge_before_update,
-    move_of,
-)
+from lambdas.domain.encryption.progress import BeforeUpdate, failure_reason, judge_before_update, move_of
 from lambdas.domain.encryption.update_options import KEEP_EVERYTHING, for_the_call
 from lambdas.domain.errors import RemediationError, ServiceUnavailable
-from lambdas.domain.record import Remediation, happened, iso
+from lambdas.domain.record import happened, iso
 from lambdas.gateways.records.records import records
 from lambdas.gateways.sagemaker import sagemaker_tried_once
+from lambdas.services import updates
 from lambdas.services.observability import logger, step
 
 
@@ -32,7 +26,7 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     reason_before = record.get("failureReasonBefore", "")
     before = judge_before_update(endpoint, move, requested=bool(requested_at), reason_before=reason_before)
     now = datetime.now(UTC)
-    # on record before the call, so that a try after a lost answer knows one may have been taken
+    # recorded before the call, so that a retry after a lost response knows that the update may have begun
     facts = {"updateRequestedAt": iso(now)}
     if not requested_at and endpoint:
         facts["failureReasonBefore"] = failure_reason(endpoint)
@@ -41,25 +35,14 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
             records().note(record_id, facts)
         return {}
     records().note(record_id, facts, happened(now, f"UpdateEndpoint from {move.start} to {move.target}"))
+    options = for_the_call(record.get("updateOptions") or KEEP_EVERYTHING, endpoint or {})
     try:
-        _request(
-            record, move, for_the_call(record.get("updateOptions") or KEEP_EVERYTHING, endpoint or {}), now
-        )
+        updates.request(record, move, options, now)
     except ServiceUnavailable:
-        raise  # it may have been taken all the same
+        raise  # the update may have begun all the same
     except RemediationError as error:
-        # refused for certain: what changes the endpoint from now on isn't this call
+        # refused for certain: whatever changes the endpoint from now on isn't this call
         records().note(record_id, {"updateRequestedAt": ""}, happened(now, f"Refused: {error}"))
         raise
     logger.info("endpoint_update_requested", endpoint_name=name, start=move.start, target=move.target)
     return {}
-
-
-def _request(record: Remediation, move: Move, options: Mapping[str, Any], now: datetime) -> None:
-    if "backsOut" not in record:
-        sagemaker_tried_once().update_endpoint(record["endpointName"], move.target, options)
-        return
-    # the old config's retirement may be about to delete it
-    with records().config_locked(move.target, record["remediationId"], now):
-        sagemaker_tried_once().require_config(move.target)
-        sagemaker_tried_once().update_endpoint(record["endpointName"], move.target, options)

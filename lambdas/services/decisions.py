@@ -1,4 +1,4 @@
-"""The one way to a decision, from Slack or the command line: judged, recorded, told to the workflow."""
+"""The one way to a decision, from Slack or the command line: judge it, record it, resume the workflow."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from lambdas.domain.approval.decision import (
     ask_again_at,
     decision_entry,
     decision_facts,
+    denial_of,
     is_own_change,
     judge,
     people_in,
@@ -29,6 +30,7 @@ from lambdas.domain.vocabulary import ApprovalStatus
 from lambdas.gateways.environment import rules
 from lambdas.gateways.records.digests import digests
 from lambdas.gateways.records.records import records
+from lambdas.gateways.slack import Slack
 from lambdas.gateways.step_functions import step_functions
 from lambdas.services.observability import count, logger, measure
 
@@ -37,11 +39,11 @@ _AT_ONCE = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Decided:
-    """What became of a request; `tell` is for the person, empty where the card says it."""
+class DecisionResult:
+    """What became of a request; `reply` is for the person, empty if the card says it."""
 
     ruling: Ruling
-    tell: str
+    reply: str
     approval: Approval | None
     remediation: Remediation | None
     is_approver: bool
@@ -53,35 +55,35 @@ def decide(
     now: datetime,
     *,
     is_approver: Callable[[Route], bool],
-) -> Decided:
-    """Judge a request, and carry it out. Safe to repeat: each part is done once.
+) -> DecisionResult:
+    """Judge a request and carry it out. Safe to repeat: each part is done once.
 
     Parameters
     ----------
     is_approver
-        Whether the person may decide on a route, as the way of deciding knows.
+        Whether the person may decide on a route. Slack and the IAM route answer that differently.
     """
     remediation = records().find_remediation(approval["remediationId"]) if approval else None
-    decided = _on_record(approval, remediation, request, now, is_approver)
-    _tell_workflow(decided, request)
-    return decided
+    result = _record(approval, remediation, request, now, is_approver)
+    _resume(result, request)
+    return result
 
 
-def _on_record(
+def _record(
     approval: Approval | None,
     remediation: Remediation | None,
     request: DecisionRequest,
     now: datetime,
     is_approver: Callable[[Route], bool],
-) -> Decided:
-    """Judge a request, and put what follows from it on record. May run in several threads."""
+) -> DecisionResult:
+    """Judge a request and record what follows from it. May run in several threads."""
     allowed = is_approver(rules().deciding((remediation or {}).get("route", ""), approval))
     ruling = judge(approval, request, rules(), remediation, is_approver=allowed, now=now)
     logger.info(
         "decision_judged",
-        # named here, as what is appended to the logger is every thread's
+        # named here, because keys appended to the logger are shared by all threads
         remediation_id=approval["remediationId"] if approval else "",
-        answer=ruling.kind,
+        ruling=ruling.kind,
         decision=request.decision,
         by=request.by,
     )
@@ -95,40 +97,40 @@ def _on_record(
             }
             records().note_attempt(approval["approvalId"], attempt)
     if approval is None or remediation is None:
-        return Decided(ruling, ruling.explanation, approval, remediation, allowed)
+        return DecisionResult(ruling, ruling.explanation, approval, remediation, allowed)
     if ruling.kind is RulingKind.DECIDE:
-        approval = _recorded(approval, request, remediation, now)
+        approval = _record_decision(approval, request, remediation, now)
     mine = approval.get("decidedBy") == request.by or any(
         vote["by"] == request.by for vote in approval.get("approvals", [])
     )
     if ruling.kind is RulingKind.DECIDE and mine and approval["status"] == ApprovalStatus.PENDING:
         records().note(remediation["remediationId"], {}, vote_entry(approval, request, now))
-        _let_digest_know(remediation, {"approvals": people_in(approval.get("approvals", []))})
+        _update_digest(remediation, {"approvals": people_in(approval.get("approvals", []))})
     if _is_settled_as(request, ruling, approval):
-        _note_decision(approval, now)
+        note_decision(approval, now)
         if ruling.kind is RulingKind.DECIDE and mine:
             count("ApprovalDecided", decision=request.decision)
             measure("TimeToDecision", (now - from_iso(approval["createdAt"])).total_seconds())
-    tell = ruling.explanation
+    reply = ruling.explanation
     if ruling.kind is RulingKind.DECIDE and not mine:
-        tell = settled(approval)  # decided by someone else in the same moment
-    return Decided(ruling, tell, approval, remediation, allowed)
+        reply = settled(approval)  # someone else decided at the same moment
+    return DecisionResult(ruling, reply, approval, remediation, allowed)
 
 
 def _is_settled_as(request: DecisionRequest, ruling: Ruling, approval: Approval) -> bool:
-    """Whether the question stands answered as requested, by this decision or an earlier one."""
+    """Whether the question is decided as requested, by this decision or an earlier one."""
     return ruling.kind in (RulingKind.DECIDE, RulingKind.REPEAT) and approval["status"] == request.decision
 
 
-def _tell_workflow(decided: Decided, request: DecisionRequest) -> None:
-    """Let the execution go on that waits for the decision. May run in several threads."""
-    approval, remediation = decided.approval, decided.remediation
+def _resume(result: DecisionResult, request: DecisionRequest) -> None:
+    """Resume the execution that waits for the decision. May run in several threads."""
+    approval, remediation = result.approval, result.remediation
     if approval is None or remediation is None:
         return
-    if _is_settled_as(request, decided.ruling, approval):
-        # an earlier answer may have been lost: whoever decides again, the workflow is told again
+    if _is_settled_as(request, result.ruling, approval):
+        # an earlier callback may have been lost, so resume the workflow again
         step_functions().resume(approval["taskToken"], request.decision)
-        _let_digest_know(
+        _update_digest(
             remediation, {"decision": request.decision, "decidedBy": approval.get("decidedBy", "")}
         )
 
@@ -138,50 +140,52 @@ def decide_each(
     now: datetime,
     *,
     is_approver: Callable[[Route], bool],
-) -> list[Decided | RemediationError]:
-    """Decide on several questions at once, each on its own.
+) -> list[DecisionResult | RemediationError]:
+    """Decide several questions at once, each independently.
 
-    All decisions are on record before the first workflow is told: who decides has three seconds, and a retry
-    tells those that weren't reached.
+    All decisions are recorded before the first workflow is resumed. The person has three seconds (Slack's
+    timeout), and a retry resumes the workflows that were missed.
 
     Returns
     -------
     list
-        In the order of the requests, what became of each, or why it could not be recorded now.
+        What became of each request, in their order, or why it could not be recorded now.
     """
     for gateway in (records, digests, step_functions):
         gateway()  # one for all threads, instead of one made by each
 
-    def record(one: tuple[Approval | None, Remediation | None, DecisionRequest]) -> Decided | Exception:
+    def record(
+        one: tuple[Approval | None, Remediation | None, DecisionRequest],
+    ) -> DecisionResult | Exception:
         approval, remediation, request = one
         try:
-            return _on_record(approval, remediation, request, now, is_approver)
-        except Exception as error:  # noqa: BLE001  # raised below: the others' workflows are told first
+            return _record(approval, remediation, request, now, is_approver)
+        except Exception as error:  # noqa: BLE001  # raised below, once the other workflows are resumed
             return error
 
-    def tell(decided: Decided | Exception, request: DecisionRequest) -> Decided | Exception:
+    def resume(result: DecisionResult | Exception, request: DecisionRequest) -> DecisionResult | Exception:
         try:
-            if isinstance(decided, Decided):
-                _tell_workflow(decided, request)
+            if isinstance(result, DecisionResult):
+                _resume(result, request)
         except RemediationError as error:
             return error
-        return decided
+        return result
 
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        on_record = list(pool.map(record, wanted))
-        told = list(pool.map(tell, on_record, [request for _, _, request in wanted]))
-    results: list[Decided | RemediationError] = []
-    for result in told:
-        if not isinstance(result, (Decided, RemediationError)):
+        recorded = list(pool.map(record, wanted))
+        resumed = list(pool.map(resume, recorded, [request for _, _, request in wanted]))
+    results: list[DecisionResult | RemediationError] = []
+    for result in resumed:
+        if not isinstance(result, (DecisionResult, RemediationError)):
             raise result
         results.append(result)
     return results
 
 
-def _recorded(
+def _record_decision(
     approval: Approval, request: DecisionRequest, remediation: Remediation, now: datetime
 ) -> Approval:
-    """The approval after this decision, or as another's left it, who was a moment earlier."""
+    """The approval after this decision, or as someone else left it a moment earlier."""
     facts: dict[str, object] = {"decidedBy": request.by, "decidedAt": iso(now)}
     if request.reason:
         facts["reason"] = request.reason
@@ -199,15 +203,35 @@ def _recorded(
     return records().vote(approval["approvalId"], votes, status, facts) or approval
 
 
-def _note_decision(approval: Approval, now: datetime) -> None:
-    """Copy it into the evidence, if nobody has yet."""
+def note_decision(approval: Approval, now: datetime) -> None:
+    """Copy a decision into the remediation's record, once."""
     facts, entry = decision_facts(approval), decision_entry(approval, now)
     records().note_decision(approval["remediationId"], facts, entry)
 
 
-def _let_digest_know(remediation: Remediation, facts: Mapping[str, Any]) -> None:
-    """The decision stands without it: the remediation's last step notes how it ended."""
+def _update_digest(remediation: Remediation, facts: Mapping[str, Any]) -> None:
+    """Copy progress to the digest. Best effort: the remediation's last step records it again."""
     try:
         digests().follow(remediation, facts)
     except RemediationError as error:
-        logger.warning("digest_not_told", error_word=type(error).__name__, error_message=str(error))
+        logger.warning("digest_not_updated", error_word=type(error).__name__, error_message=str(error))
+
+
+def close_question(remediation: Remediation, now: datetime) -> Approval | None:
+    """Close a remediation's question to further clicks; its decision is copied into the record."""
+    approval_id = remediation.get("approvalId")
+    if not approval_id:
+        return None
+    approval = records().settle(approval_id, ApprovalStatus.EXPIRED, {"decidedAt": iso(now)})
+    if approval:
+        note_decision(approval, now)
+        if approval["status"] == ApprovalStatus.DENIED:
+            records().keep_denial(denial_of(remediation, approval))
+    return approval
+
+
+def is_approver(route: Route, user: str, slack: Slack, *, in_channel: bool) -> bool:
+    """Whether someone may decide in Slack, by the settings and Slack's user groups."""
+    if user in route.users or (route.anyone and in_channel):
+        return True
+    return bool(route.groups) and slack.is_in_any_group(user, route.groups)

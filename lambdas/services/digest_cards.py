@@ -1,34 +1,40 @@
-"""A digest's card: what is on record, shown."""
+"""A digest's card: posted, updated from the record, reminded of."""
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import cast
 
+from lambdas.domain.approval.decision import is_last_reminder
+from lambdas.domain.approval.routes import Route
+from lambdas.domain.errors import MessageGone, RemediationError, RequestRefused
 from lambdas.domain.messages import digest_card
-from lambdas.domain.messages.blocks import Message
-from lambdas.domain.record import Digest, Finding
+from lambdas.domain.record import Digest, Finding, from_iso, iso
+from lambdas.domain.sweep.digest import Stage, finding_key, stage, stages
 from lambdas.gateways.records.digests import digests
+from lambdas.gateways.records.records import records
 from lambdas.gateways.slack import Slack
+from lambdas.services.observability import count_error, logger
 
-# Of several people who decide in the same moment, whoever writes last may have read first.
+# With concurrent decisions, the last writer may have read the oldest state: re-read and retry.
 _TRIES = 3
+_SURELY_CHECKED = timedelta(hours=1)
 
 
 def read(digest_id: str) -> tuple[Digest, list[Finding]]:
-    """A digest as it is on record, and its findings, worst first. May raise what `Digests.require` does."""
+    """A digest on record and its findings, worst first. May raise what `Digests.require` does."""
     return digests().require(digest_id), [finding for _, finding in digests().findings(digest_id)]
 
 
 def rewrite(digest: Digest, findings: Sequence[Finding], slack: Slack) -> None:
-    """Bring the card up to what was just read, if it says something else.
+    """Update the card to what was just read, if it says something else. May raise what Slack's methods do.
 
-    A card that is not posted yet is left alone. May raise what Slack's methods do.
+    A card that is not posted yet is left alone.
     """
     for _ in range(_TRIES):
         message = digest_card.message(digest, findings)
-        fingerprint = fingerprint_of(message)
+        fingerprint = digest_card.fingerprint_of(message)
         if "ts" not in digest or "channel" not in digest or digest.get("shown") == fingerprint:
             return
         slack.update(digest["channel"], digest["ts"], message)
@@ -36,10 +42,52 @@ def rewrite(digest: Digest, findings: Sequence[Finding], slack: Slack) -> None:
         digests().note(digest["digestId"], {"shown": fingerprint})
         if now_shown == digest.get("shown"):
             return
-        # someone else wrote meanwhile, maybe from older findings: the record has the last word
+        # someone else wrote in the meantime, perhaps from older findings: show what is on record
         digest, findings = read(digest["digestId"])
 
 
-def fingerprint_of(message: Message) -> str:
-    """What tells whether a card has to be rewritten."""
-    return hashlib.sha256(json.dumps(message, sort_keys=True).encode()).hexdigest()[:32]
+def with_outcome(digest: Digest, finding: Finding, now: datetime) -> Finding:
+    """The finding with its remediation's outcome, if that was stopped before it knew its digest."""
+    if stage(finding) is not Stage.CHECKING or now < from_iso(digest["createdAt"]) + _SURELY_CHECKED:
+        return finding
+    remediation = records().find_remediation(finding["remediationId"])
+    if remediation is None or "outcome" not in remediation:
+        return finding
+    ended = {"outcome": remediation["outcome"], "reason": remediation.get("reason", "")}
+    key = finding_key(finding["endpointName"], finding["surfaces"])
+    digests().note_finding(digest["digestId"], key, ended)
+    return cast("Finding", {**finding, **ended})
+
+
+def update(digest: Digest, findings: list[Finding], route: Route, slack: Slack) -> None:
+    """Update a posted card; one that was deleted is posted again while questions are open."""
+    try:
+        rewrite(digest, findings, slack)
+    except MessageGone:
+        if stages(findings)[Stage.WAITING]:
+            post(digest, findings, route, slack)
+    except RequestRefused as error:  # such as in an archived channel: decisions go on
+        logger.warning("card_not_updated", error_word=type(error).__name__, error_message=str(error))
+
+
+def post(digest: Digest, findings: list[Finding], route: Route, slack: Slack) -> Digest:
+    """Post the card; returns the digest, which now knows where it is."""
+    message = digest_card.message(digest, findings)
+    channel, ts = slack.post(route.channel, message)
+    logger.info("digest_posted", channel=channel, ts=ts, findings=len(findings))
+    shown = digest_card.fingerprint_of(message)
+    return digests().note(digest["digestId"], {"channel": channel, "ts": ts, "shown": shown})
+
+
+def remind(digest: Digest, findings: list[Finding], route: Route, slack: Slack, now: datetime) -> None:
+    """Remind people in the card's thread. A reminder that can't be posted is no reason to stop."""
+    if "ts" not in digest or "channel" not in digest:
+        return
+    last = is_last_reminder(now, from_iso(digest["deadline"]), route.reminder)
+    message = digest_card.reminder(digest, findings, route.approvers, last=last)
+    try:
+        slack.post(digest["channel"], message, thread_ts=digest["ts"], broadcast=last)
+        digests().note(digest["digestId"], {"remindedAt": iso(now)})
+    except RemediationError as error:
+        logger.warning("reminder_not_posted", error_word=type(error).__name__, error_message=str(error))
+        count_error(error)

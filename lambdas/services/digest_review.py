@@ -1,4 +1,4 @@
-"""The list behind a digest's card: opened, turned page by page, and decided on, each endpoint on its own."""
+"""The list behind a digest's card: opened, paged through, and decided on, each endpoint on its own."""
 
 from __future__ import annotations
 
@@ -20,21 +20,20 @@ from lambdas.gateways.records.digests import digests
 from lambdas.gateways.records.records import records
 from lambdas.gateways.slack import Slack
 from lambdas.services import digest_cards
-from lambdas.services.approvers import is_approver
-from lambdas.services.decisions import Decided, decide_each
+from lambdas.services.decisions import DecisionResult, decide_each, is_approver
 from lambdas.services.observability import count, count_error, logger
 
 _UNKNOWN = "This list is not on record here."
-_NOT_NOW = "It could not be recorded now. Try again."
+_NOT_NOW = "The decision could not be recorded. Try again."
 _RECORDED_AS = {
     ApprovalStatus.APPROVED: "to be encrypted",
     ApprovalStatus.DENIED: "left as they are",
-    ApprovalStatus.PENDING: "approved, and another approver's approval is needed, too",
+    ApprovalStatus.PENDING: "approved, waiting for a second approver",
 }
 
 
 def open_list(review: Review, slack: Slack) -> None:
-    """The first page with something to decide, in a modal."""
+    """Open a modal with the first page that has something to decide."""
     digest = _digest(review.digest_id)
     in_channel = digest is not None and review.channel_id == digest.get("channel")
     refusal = _refusal(_route(digest), review.user_id, slack, in_channel=in_channel)
@@ -47,45 +46,45 @@ def open_list(review: Review, slack: Slack) -> None:
 
 
 def turn_page(turn: PageTurn, slack: Slack) -> None:
-    """Another page in the same modal, unless choices that aren't recorded yet would be lost."""
+    """Show another page in the same modal, unless choices that aren't recorded yet would be lost."""
     digest = _digest(turn.digest_id)
     refusal = _refusal(_route(digest), turn.user_id, slack, in_channel=digest is not None)
     if digest is None or refusal:
         view = modals.explanation(refusal or _UNKNOWN)
     else:
-        answers = digest_list.decisions(turn.values)
-        number, said = turn.number, ""
-        if answers.chosen:
-            number, said = turn.shown, digest_list.not_turned(answers)
-        view = digest_list.page(digest, _findings(digest), number, said=said)
+        choices = digest_list.decisions(turn.values)
+        number, notice = turn.number, ""
+        if choices.chosen:
+            number, notice = turn.shown, digest_list.not_turned(choices)
+        view = digest_list.page(digest, _findings(digest), number, notice=notice)
     try:
         slack.update_modal(turn.view_id, turn.view_hash, view)
-    except ModalChanged as error:  # a second click on the same button, or the modal is closed: it shows
+    except ModalChanged as error:  # a second click on the same button, or the modal is closed
         logger.info("page_not_turned", error_message=str(error))
 
 
 def submit(submitted: PageSubmission, now: datetime, slack: Slack) -> dict[str, Any]:
-    """Decide what was chosen on a page, one by one; returns what the modal does then."""
+    """Decide what was chosen on a page, one by one; returns what the modal does next."""
     digest = _digest(submitted.digest_id)
     route = _route(digest)
     refusal = _refusal(route, submitted.user_id, slack, in_channel=digest is not None)
     if digest is None:
-        return _in_its_place(modals.explanation(refusal or _UNKNOWN))
-    answers = digest_list.decisions(submitted.values)
-    if answers.problems and not refusal:
-        return {"response_action": "errors", "errors": dict(answers.problems)}
-    results = _decided(submitted, answers, route, now, slack, allowed=not refusal)
-    if refusal:  # each try is on record by now
-        return _in_its_place(modals.explanation(refusal))
+        return _replace(modals.explanation(refusal or _UNKNOWN))
+    choices = digest_list.decisions(submitted.values)
+    if choices.problems and not refusal:
+        return {"response_action": "errors", "errors": dict(choices.problems)}
+    results = _decide(submitted, choices, route, now, slack, allowed=not refusal)
+    if refusal:  # each attempt is on record by now
+        return _replace(modals.explanation(refusal))
     digest, findings = digest_cards.read(submitted.digest_id)
-    counts, refused = _told(results, findings, submitted.user_id)
+    counts, refused = _summary(results, findings, submitted.user_id)
     try:
         digest_cards.rewrite(digest, findings, slack)
-    except RemediationError as error:  # the decisions stand, and the digest's workflow looks after its card
+    except RemediationError as error:  # the decisions stand, and the digest's workflow updates its card
         logger.warning("card_not_updated", error_word=type(error).__name__, error_message=str(error))
     number = submitted.number if refused else digest_list.page_to_decide(findings, submitted.number)
-    said = digest_list.recorded(counts, refused)
-    return _in_its_place(digest_list.page(digest, findings, number, said=said))
+    notice = digest_list.recorded(counts, refused)
+    return _replace(digest_list.page(digest, findings, number, notice=notice))
 
 
 def _digest(digest_id: str) -> Digest | None:
@@ -101,48 +100,48 @@ def _route(digest: Digest | None) -> Route:
     return rules().deciding(digest["route"] if digest else "", digest)
 
 
-def _refusal(route: Route, user: str, slack: Slack, *, in_channel: bool) -> str:
-    """Why someone may not even look, being no approver; empty where they may."""
+def _refusal(route: Route, user: str, slack: Slack, *, in_channel: bool) -> str | None:
+    """Why someone who is no approver may not see the list; None if they may."""
     if is_approver(route, user, slack, in_channel=in_channel):
-        return ""
+        return None
     logger.info("list_not_shown", user_id=user)
     count("DecisionRefused")
     return refuse_outsider(route).explanation
 
 
-def _decided(
-    submitted: PageSubmission, answers: Choices, route: Route, now: datetime, slack: Slack, *, allowed: bool
-) -> dict[str, Decided | RemediationError]:
+def _decide(
+    submitted: PageSubmission, choices: Choices, route: Route, now: datetime, slack: Slack, *, allowed: bool
+) -> dict[str, DecisionResult | RemediationError]:
     """What became of each choice, by its approval's id."""
 
     def may_decide(other: Route) -> bool:
-        here = other.channel == route.channel  # anyone in a channel is anyone in that one
+        here = other.channel == route.channel  # "anyone in the channel" means that one channel
         return allowed if other == route else is_approver(other, submitted.user_id, slack, in_channel=here)
 
     approvals = {
         approval_id: approval
-        for approval_id, approval in records().approvals(list(answers.chosen)).items()
-        if approval.get("digestId") == submitted.digest_id  # any other is as one that is not on record
+        for approval_id, approval in records().approvals(list(choices.chosen)).items()
+        if approval.get("digestId") == submitted.digest_id  # any other is treated as unknown
     }
     remediations = records().find_remediations([one["remediationId"] for one in approvals.values()])
     wanted: list[tuple[Approval | None, Remediation | None, DecisionRequest]] = []
-    for approval_id, decision in answers.chosen.items():
+    for approval_id, decision in choices.chosen.items():
         request = DecisionRequest(decision, submitted.user_id)
         if decision is ApprovalStatus.DENIED:
             request = DecisionRequest(
-                decision, submitted.user_id, reason=answers.reason, ask_again=answers.ask_again
+                decision, submitted.user_id, reason=choices.reason, ask_again=choices.ask_again
             )
         approval = approvals.get(approval_id)
         remediation = remediations.get(approval["remediationId"]) if approval else None
         wanted.append((approval, remediation, request))
     results = decide_each(wanted, now, is_approver=may_decide)
-    return dict(zip(answers.chosen, results, strict=True))
+    return dict(zip(choices.chosen, results, strict=True))
 
 
-def _told(
-    results: Mapping[str, Decided | RemediationError], findings: Sequence[Finding], user: str
+def _summary(
+    results: Mapping[str, DecisionResult | RemediationError], findings: Sequence[Finding], user: str
 ) -> tuple[dict[str, int], dict[str, list[str]]]:
-    """How many were recorded as what, and the endpoints of the others by why not."""
+    """How many decisions were recorded, by kind, and the endpoints of the others, by the reason."""
     names = {finding.get("approvalId", ""): finding["endpointName"] for finding in findings}
     counts: Counter[str] = Counter()
     refused: dict[str, list[str]] = {}
@@ -160,17 +159,17 @@ def _told(
         elif result.approval is not None and _is_recorded(result, user):
             counts[_RECORDED_AS[ApprovalStatus(result.approval["status"])]] += 1
         else:
-            refused.setdefault(result.tell, []).append(name)
+            refused.setdefault(result.reply, []).append(name)
     return dict(counts), {why: sorted(of) for why, of in refused.items()}
 
 
-def _is_recorded(decided: Decided, user: str) -> bool:
-    """Whether a decision is on record as this person's, be it from an earlier submission."""
-    if decided.ruling.kind is RulingKind.DECIDE:
-        return not decided.tell
-    mine = decided.approval is not None and decided.approval.get("decidedBy") == user
-    return decided.ruling.kind is RulingKind.REPEAT and mine
+def _is_recorded(result: DecisionResult, user: str) -> bool:
+    """Whether the decision is on record as this person's, perhaps from an earlier submission."""
+    if result.ruling.kind is RulingKind.DECIDE:
+        return not result.reply
+    mine = result.approval is not None and result.approval.get("decidedBy") == user
+    return result.ruling.kind is RulingKind.REPEAT and mine
 
 
-def _in_its_place(view: dict[str, Any]) -> dict[str, Any]:
+def _replace(view: dict[str, Any]) -> dict[str, Any]:
     return {"response_action": "update", "view": view}

@@ -1,35 +1,67 @@
-"""What people see while a remediation goes on: its card and the card's thread. News stops nothing."""
+"""What people see of a remediation: its card and the card's thread.
+
+A failed notification never stops the workflow.
+"""
 
 from __future__ import annotations
 
-from lambdas.domain.errors import MessageGone, RemediationError, RequestRefused
+from datetime import datetime, timedelta
+
+from lambdas.domain.errors import MessageGone, RemediationError, RequestRefused, SlackUnavailable
 from lambdas.domain.messages import card, thread
-from lambdas.domain.record import Approval, Remediation
+from lambdas.domain.messages.blocks import Message
+from lambdas.domain.record import Approval, Remediation, from_iso
+from lambdas.domain.vocabulary import ApprovalStatus
 from lambdas.gateways.environment import rules
+from lambdas.gateways.records.digests import digests
 from lambdas.gateways.records.records import records
 from lambdas.gateways.slack import Slack, patient_slack, slack_secret
 from lambdas.services.observability import count, logger
 
 _TIMEOUT_SECONDS = 5
+_CARD_SURELY_POSTED = timedelta(hours=4)
 
 
 def show(remediation_id: str) -> None:
-    """Bring the card and its thread up to what is on record; should that fail, the last step does it."""
+    """Update the card and its thread from the record; if that fails, the last step does it."""
     try:
         remediation = records().remediation(remediation_id)
         approval = records().approval(remediation.get("approvalId", ""))
         backing_out = remediation.get("backoutId") and not remediation.get("backoutOutcome")
         if approval is not None and ("outcome" not in remediation or backing_out):
             slack = Slack(slack_secret(), timeout=_TIMEOUT_SECONDS)
-            _announced(slack, remediation, approval)
+            _announce(slack, remediation, approval)
             slack.rewrite(approval, card.message(remediation, approval))
-            tell_thread(slack, remediation, approval)
+            _post_timeline(slack, remediation, approval)
     except RemediationError as error:
         logger.warning("card_not_updated", error_word=type(error).__name__, error_message=str(error))
 
 
+def show_after_click(known: Approval, slack: Slack, *, clicked_ts: str = "") -> None:
+    """Update the card for someone who has just decided.
+
+    Parameters
+    ----------
+    clicked_ts
+        Of the card that was clicked, which may be a second copy.
+    """
+    others = known.get("otherTs", [])
+    if clicked_ts and "ts" in known and clicked_ts not in (known["ts"], *others):
+        records().note_approval(known["approvalId"], {"otherTs": [*others, clicked_ts]})
+    try:
+        approval, shown = _current(known)
+        slack.rewrite(approval, shown)
+        # someone may have decided, or the workflow may have ended, in the meantime: show what is on record
+        approval, latest = _current(approval)
+        if latest != shown:
+            slack.rewrite(approval, latest)
+    except RemediationError as error:
+        # the decision stands and the workflow has it; its last step rewrites the card
+        logger.warning("card_not_updated", error_word=type(error).__name__, error_message=str(error))
+
+
 def announce_break_glass(slack: Slack, remediation: Remediation, approval: Approval) -> None:
-    """Tell all approvers, once: in the card's thread and its channel. May raise what Slack's methods do."""
+    """Notify all approvers, once, in the card's thread and its channel. May raise what Slack's methods do."""
     by = approval.get("breakGlassBy")
     if not by or approval.get("breakGlassAnnouncedFor") == by:
         return
@@ -40,35 +72,21 @@ def announce_break_glass(slack: Slack, remediation: Remediation, approval: Appro
             raise MessageGone("The card is not posted.")
         slack.post(approval["channel"], message, thread_ts=approval["ts"], broadcast=True)
     except (RequestRefused, MessageGone) as error:
-        # a thread that takes no reply, such as a deleted card's or a locked one
-        logger.warning("thread_not_told", error_message=str(error))
-        slack.post(channel_of(remediation), message)
+        # the thread takes no reply: the card was deleted, or the thread is locked
+        logger.warning("thread_not_updated", error_message=str(error))
+        slack.post(_channel_of(remediation), message)
     records().note_approval(approval["approvalId"], {"breakGlassAnnouncedFor": by})
 
 
-def tell_thread(slack: Slack, remediation: Remediation, approval: Approval) -> None:
-    """Post what the timeline has that the thread hasn't. Said twice rather than not at all."""
-    timeline = remediation.get("timeline", [])
-    told = remediation.get("postedEntries", 0)
-    if told >= len(timeline) or "ts" not in approval or "channel" not in approval:
-        return
-    try:
-        slack.post(approval["channel"], thread.timeline(timeline[told:]), thread_ts=approval["ts"])
-    except (RequestRefused, MessageGone) as error:
-        # a locked thread takes no reply, nor does a deleted card's: the record has it all
-        logger.warning("thread_not_told", error_message=str(error))
-    records().note(remediation["remediationId"], {"postedEntries": len(timeline)})
+def report_outcome(remediation: Remediation, approval: Approval | None, *, or_post: bool) -> str | None:
+    """Show the outcome on the card or, if there is none and `or_post` is set, in a notice in the channel.
 
-
-def tell_ending(remediation: Remediation, approval: Approval | None, *, or_post: bool) -> str:
-    """Show how it ended on its card, or else, if `or_post`, in a notice in its route's channel.
-
-    What Slack refuses for good is logged and counted: the outcome stands, and what follows from it.
+    If Slack refuses for good, that is logged and counted, and the outcome stands.
 
     Returns
     -------
-    str
-        The ts of the notice; empty if none was posted.
+    str | None
+        The ts of the notice, if one was posted.
 
     Raises
     ------
@@ -76,49 +94,85 @@ def tell_ending(remediation: Remediation, approval: Approval | None, *, or_post:
     """
     slack, message = patient_slack(), card.closed(remediation, approval)
     if approval is not None:
-        _announced(slack, remediation, approval)
-        if _rewritten(slack, approval, message):
-            tell_thread(slack, remediation, approval)
-            return ""
+        _announce(slack, remediation, approval)
+        if _rewrite(slack, approval, message):
+            _post_timeline(slack, remediation, approval)
+            return None
+    return _post(slack, _channel_of(remediation), message) if or_post else None
+
+
+def report_closed(remediation: Remediation, approval: Approval | None, now: datetime) -> None:
+    """Report how a remediation ended to those who were asked, or to those who must know."""
+    if "digestId" in remediation and approval is not None and "ts" not in approval:
+        _report_in_digest(remediation, approval, now)
+        return
+    asked = approval is not None and "ts" in approval
+    must_report = asked or ("digestId" not in remediation and card.must_be_reported(remediation))
+    if ts := report_outcome(remediation, approval, or_post=must_report and "noticeTs" not in remediation):
+        records().note(remediation["remediationId"], {"noticeTs": ts})
+
+
+def _report_in_digest(remediation: Remediation, approval: Approval, now: datetime) -> None:
+    """Post a card in the digest's thread for what was approved; the digest's card shows the rest."""
+    digest = digests().find(remediation.get("digestId", ""))
+    if approval["status"] != ApprovalStatus.APPROVED or digest is None:
+        return
+    if "ts" not in digest or "channel" not in digest:
+        if now < from_iso(digest["createdAt"]) + _CARD_SURELY_POSTED:
+            raise SlackUnavailable("The digest's card is not posted yet.")
+        report_outcome(remediation, approval, or_post=True)
+        return
+    message = card.closed(remediation, approval)
+    if ts := _post(patient_slack(), digest["channel"], message, thread_ts=digest["ts"]):
+        records().note_approval(approval["approvalId"], {"channel": digest["channel"], "ts": ts})
+
+
+def _post(slack: Slack, channel: str, message: Message, thread_ts: str | None = None) -> str | None:
+    """Post an outcome; returns its ts, None if Slack refuses it."""
     try:
-        return slack.post(channel_of(remediation), message)[1] if or_post else ""
+        return slack.post(channel, message, thread_ts=thread_ts)[1]
     except RequestRefused as error:
-        logger.error("ending_not_told", error_message=str(error))
+        logger.error("outcome_not_posted", error_message=str(error))
         count("UnexpectedError")
-        return ""
+        return None
 
 
-def post_ending(remediation: Remediation, approval: Approval, channel: str, thread_ts: str) -> str:
-    """Show how it ended on a card of its own, in a thread; returns its ts, empty if Slack refuses it.
-
-    Raises
-    ------
-    SlackUnavailable
-    """
+def _post_timeline(slack: Slack, remediation: Remediation, approval: Approval) -> None:
+    """Post the timeline's new entries. At-least-once: may post a line twice, never skips one."""
+    timeline = remediation.get("timeline", [])
+    posted = remediation.get("postedEntries", 0)
+    if posted >= len(timeline) or "ts" not in approval or "channel" not in approval:
+        return
     try:
-        return patient_slack().post(channel, card.closed(remediation, approval), thread_ts=thread_ts)[1]
-    except RequestRefused as error:
-        logger.error("ending_not_told", error_message=str(error))
-        count("UnexpectedError")
-        return ""
+        slack.post(approval["channel"], thread.timeline(timeline[posted:]), thread_ts=approval["ts"])
+    except (RequestRefused, MessageGone) as error:
+        # the thread is locked, or the card was deleted: the record has all entries
+        logger.warning("thread_not_updated", error_message=str(error))
+    records().note(remediation["remediationId"], {"postedEntries": len(timeline)})
 
 
-def _announced(slack: Slack, remediation: Remediation, approval: Approval) -> None:
+def _announce(slack: Slack, remediation: Remediation, approval: Approval) -> None:
     try:
         announce_break_glass(slack, remediation, approval)
     except RequestRefused as error:
-        logger.error("glass_not_announced", error_message=str(error))
+        logger.error("break_glass_not_announced", error_message=str(error))
         count("UnexpectedError")
 
 
-def _rewritten(slack: Slack, approval: Approval, message: card.Message) -> bool:
+def _rewrite(slack: Slack, approval: Approval, message: Message) -> bool:
     try:
         return slack.rewrite(approval, message)
-    except RequestRefused as error:  # such as in an archived channel: the card can't be changed any more
+    except RequestRefused as error:  # such as in an archived channel: the card can no longer be changed
         logger.warning("card_not_updated", error_word=type(error).__name__, error_message=str(error))
         return False
 
 
-def channel_of(remediation: Remediation) -> str:
+def _current(known: Approval) -> tuple[Approval, Message]:
+    """The question as it is on record now, and its card."""
+    approval = records().approval(known["approvalId"]) or known
+    return approval, card.message(records().remediation(known["remediationId"]), approval)
+
+
+def _channel_of(remediation: Remediation) -> str:
     """The channel of the remediation's route."""
     return rules().named(remediation.get("route", "")).channel

@@ -1,46 +1,60 @@
-"""Reads endpoints to be judged: each endpoint once, each config once, at a pace."""
+"""Reads and assesses many endpoints, rate-limited: each endpoint once, each config once."""
 
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Collection, Iterator, Mapping
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 
-from lambdas.domain.errors import EndpointConfigNotFound
+from lambdas.domain.encryption.assessment import exemption
+from lambdas.domain.errors import EndpointConfigNotFound, RemediationError, Throttled
+from lambdas.domain.record import Finding
 from lambdas.domain.sweep.audit import AuditedConfig, AuditedEndpoint, audit_config, audit_endpoint, config_of
-from lambdas.domain.vocabulary import Surface
+from lambdas.domain.sweep.coverage import Coverage, is_covered, is_to_be_asked_about
+from lambdas.domain.sweep.digest import finding_key, remediation_id
+from lambdas.domain.vocabulary import Surface, Verdict
+from lambdas.gateways.environment import required_share, rules
 from lambdas.gateways.rate_limit import RateLimiters
-from lambdas.gateways.sagemaker import SageMaker
-from lambdas.services.assessor import Assessor
+from lambdas.gateways.records.digests import digests
+from lambdas.gateways.records.records import records
+from lambdas.gateways.sagemaker import SageMaker, sagemaker, sagemaker_tried_once
+from lambdas.services.assessments import Assessor, assessor, planned, required_surfaces
+from lambdas.services.observability import count_error, logger
+
+# Stop assessing after this long and save: a single throttled endpoint can take minutes.
+_ASSESS_FOR_SECONDS = 600
+_THREADS = 4  # enough to use the rate limit while AWS takes its time to respond
 
 _Body = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
-    """An endpoint as it was read and judged; `config` is empty where the survey keeps none."""
+class Assessed:
+    """An endpoint as it was read and assessed; `config` is empty if the survey keeps none."""
 
     endpoint: _Body
     config: _Body
-    judged: AuditedEndpoint
+    audited: AuditedEndpoint
 
 
 class Survey:
-    """One look at one region's endpoints; safe to share between threads.
+    """Assesses one region's endpoints. Safe to share between threads.
 
     Every method may raise `Throttled`, `ServiceUnavailable` or `RequestRefused`.
 
     Parameters
     ----------
     sagemaker
-        Without retries of its own: the pace has them.
+        Without retries of its own: the rate limiters have them.
     tags
-        Of the endpoints that have any, by ARN in lower case; None where they could not be read.
+        Of the endpoints that have any, by ARN in lower case; None if they could not be read.
     keep_configs
-        Whether whole configs are kept beside what was judged of them: ten thousand take memory.
+        Whether to keep whole configs beside their assessments: ten thousand take memory.
     """
 
     def __init__(
@@ -73,31 +87,31 @@ class Survey:
             yield names
 
     def names_page(self, token: str) -> tuple[list[str], str]:
-        """Up to 100 names, and the token of the next page (empty: none)."""
+        """Up to 100 names, and the token of the next page (empty if there is none)."""
         return self._limits["ListEndpoints"].call(lambda: self._sagemaker.endpoints_page(token))
 
-    def look_at(self, name: str) -> AuditedEndpoint | None:
-        """An endpoint, judged; None if it is there no longer. Raises what `look_closely` does."""
-        look = self.look_closely(name)
-        return look.judged if look else None
+    def audit(self, name: str) -> AuditedEndpoint | None:
+        """An endpoint's audit; None if it no longer exists. Raises what `assess` does."""
+        assessed = self.assess(name)
+        return assessed.audited if assessed else None
 
-    def look_closely(self, name: str) -> Look | None:
-        """An endpoint, with what it was judged by; None if it is there no longer.
+    def assess(self, name: str) -> Assessed | None:
+        """An endpoint, with the bodies that it was assessed by; None if it no longer exists.
 
         Raises
         ------
         EndpointConfigNotFound
-            Its config was deleted, though the endpoint uses it.
+            Its config was deleted while the endpoint uses it.
         """
         body = self._limits["DescribeEndpoint"].call(lambda: self._sagemaker.describe_endpoint(name))
         if body is None:
             return None
         config, config_body = self._config(config_of(body))
         tags = None if self._tags is None else self._tags.get(str(body["EndpointArn"]).lower(), {})
-        return Look(body, config_body, audit_endpoint(body, config, tags, self._now))
+        return Assessed(body, config_body, audit_endpoint(body, config, tags, self._now))
 
     def _config(self, name: str) -> tuple[AuditedConfig, _Body]:
-        """A config, read by whoever asks for it first; the others wait for that."""
+        """A config. Whoever asks for it first reads it; the others wait for the result."""
         with self._lock:
             known = self._configs.get(name)
             mine = known or self._configs.setdefault(name, Future())
@@ -112,6 +126,99 @@ class Survey:
     def _read_config(self, name: str) -> tuple[AuditedConfig, _Body]:
         body = self._limits["DescribeEndpointConfig"].call(lambda: self._sagemaker.describe_config(name))
         if body is None:
-            raise EndpointConfigNotFound(f"Its config {name} is not there: it was deleted while in use.")
-        judged = audit_config(body, self._assessor.assess(body), self._required)
-        return judged, body if self._keep_configs else {}
+            raise EndpointConfigNotFound(f"Its config {name} does not exist: it was deleted while in use.")
+        audited = audit_config(body, self._assessor.assess(body), self._required)
+        return audited, body if self._keep_configs else {}
+
+
+def assess_batch(sweep_id: str, names: list[str], now: datetime) -> Coverage:
+    """Assess some of a sweep's endpoints; those that someone has to be asked about go on record."""
+    survey = Survey(
+        sagemaker_tried_once(),
+        assessor(),
+        required_surfaces(),
+        RateLimiters(required_share("QUOTA_SHARE")),
+        tags=None,
+        now=now,
+        keep_configs=True,
+    )
+    coverage = Coverage()
+    with ThreadPoolExecutor(_THREADS) as pool:
+        results = pool.map(partial(_assess, survey, time.monotonic() + _ASSESS_FOR_SECONDS), names)
+        for name, result in zip(names, results, strict=True):
+            try:
+                _add(coverage, sweep_id, result, now)
+            except Exception as error:  # noqa: BLE001  # one odd endpoint must not hide the others
+                _add_missed(coverage, name, error)
+    return coverage
+
+
+def _assess(survey: Survey, until: float, name: str) -> Assessed | Exception | None:
+    """Assess an endpoint. An error is returned, to be reported with the endpoint's name."""
+    if time.monotonic() > until:
+        return Throttled("The batch ran out of time before this endpoint: others use up AWS's quotas.")
+    try:
+        return survey.assess(name)
+    except Exception as error:  # noqa: BLE001  # see above
+        return error
+
+
+def _add(coverage: Coverage, sweep_id: str, result: Assessed | Exception | None, now: datetime) -> None:
+    """Count an endpoint, and put it on record if someone has to be asked about it."""
+    if isinstance(result, Exception):
+        raise result
+    found = None
+    verdict = result.audited.verdict if result else Verdict.GONE
+    if result and verdict is Verdict.UNENCRYPTED:
+        tags = sagemaker().list_tags(result.audited.arn)
+        if exemption(tags, now).in_force:
+            verdict = Verdict.EXEMPT
+        else:
+            found = _finding(sweep_id, result, tags, now)
+    if found:
+        route, finding = found
+        key = finding_key(finding["endpointName"], finding["surfaces"])
+        digests().keep_found(sweep_id, route, key, finding, now)
+        coverage.found[route] += 1
+    elif verdict is Verdict.UNENCRYPTED:
+        coverage.covered += 1
+    coverage.assessed += 1
+    coverage.verdicts[verdict] += 1
+
+
+def _add_missed(coverage: Coverage, name: str, error: Exception) -> None:
+    word = type(error).__name__
+    logger.warning("endpoint_not_assessed", endpoint_name=name, error_word=word, error_message=str(error))
+    count_error(error)
+    coverage.add_missed(name, str(error) if isinstance(error, RemediationError) else word)
+
+
+def _finding(
+    sweep_id: str, assessed: Assessed, tags: dict[str, str], now: datetime
+) -> tuple[str, Finding] | None:
+    """What someone has to be asked, and on which route; None if it has been asked or decided already."""
+    one = assessed.audited
+    if not is_to_be_asked_about(assessed.endpoint, assessed.config, now):
+        return None
+    route = rules().choose(one.account_id, one.region, tags)
+    plan = planned(assessed.endpoint, assessed.config, one.config.surfaces)["planHash"]
+    claim = records().holder(one.name)
+    covered = is_covered(
+        plan,
+        mode=route.mode,
+        claim=claim,
+        holder=records().find_remediation(claim["remediationId"]) if claim else None,
+        denial=records().denial(one.name),
+        newest=records().newest(one.name),
+        now=now,
+    )
+    if covered:
+        return None
+    return route.name, {
+        "endpointName": one.name,
+        "endpointArn": one.arn,
+        "remediationId": remediation_id(sweep_id, one.name),
+        "sourceConfigName": one.config.name,
+        "surfaces": [str(surface.surface) for surface in one.config.surfaces if surface.problem],
+        "instanceTypes": list(one.config.instance_types),
+    }

@@ -18,7 +18,7 @@ from lambdas.gateways.kms import Kms
 from lambdas.gateways.rate_limit import RateLimiters
 from lambdas.gateways.resource_tags import ResourceTags
 from lambdas.gateways.sagemaker import SageMaker
-from lambdas.services.assessor import Assessor
+from lambdas.services.assessments import Assessor
 from lambdas.services.survey import Survey
 from ops.audit.result import Audit, LatestRemediation, Problem
 from ops.deployment import Deployment, NotDeployed
@@ -163,7 +163,7 @@ def _checked(
             seen.update(new)
             listed(len(new))
             for name in new:
-                waiting.append((name, pool.submit(survey.look_at, name)))
+                waiting.append((name, pool.submit(survey.audit, name)))
                 if len(waiting) > plan.concurrency * _AHEAD:
                     yield waiting.pop(0)
         yield from waiting

@@ -81,7 +81,7 @@ def queued(bench: Bench, slots: UpdateSlots) -> Bench:
 
 def test_an_endpoint_waits_for_a_slot_and_says_so(queued: Bench, slots: UpdateSlots) -> None:
     assert queued.run(await_in_service.handler, remediationId="r-1") == {"waitSeconds": 15, "attempt": 1}
-    seen = queued.remediation().get("progressSeen")
+    seen = queued.remediation().get("progress")
     assert seen == "its turn comes after others, 2 of which are being updated"
     slots.release("other-1")
     assert queued.run(await_in_service.handler, remediationId="r-1", attempt=1) == {"ready": True}

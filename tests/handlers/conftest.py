@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -20,14 +21,7 @@ import time_machine
 from moto import mock_aws
 
 import lambdas.gateways.environment
-import lambdas.gateways.iam
-import lambdas.gateways.kms
-import lambdas.gateways.records.digests
-import lambdas.gateways.records.records
-import lambdas.gateways.records.update_slots
-import lambdas.gateways.sagemaker
 import lambdas.gateways.slack
-import lambdas.gateways.step_functions
 from lambdas.domain.record import Approval, Remediation
 from lambdas.gateways.records.records import Records
 from local.aws import resource_tags
@@ -247,12 +241,7 @@ def bench(monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
         arn = boto3.client("secretsmanager").create_secret(Name="slack", SecretString=secret)["ARN"]
         monkeypatch.setenv("SLACK_SECRET_ARN", arn)
         workflow = FakeStepFunctions()
-        for module in (
-            "check_encryption", "request_approval", "slack_interactions", "close_remediation",
-            "start_remediations",
-        ):  # fmt: skip
-            monkeypatch.setattr(f"lambdas.handlers.{module}.step_functions", lambda: workflow)
-        monkeypatch.setattr("lambdas.services.decisions.step_functions", lambda: workflow)
+        monkeypatch.setattr("lambdas.gateways.step_functions.StepFunctions", lambda: workflow)
         with time_machine.travel(clock.now(), tick=False) as traveller:
             yield Bench(
                 clock=clock,
@@ -270,15 +259,10 @@ def bench(monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
 
 
 def _forget_clients() -> None:
-    """The gateways' clients are kept for a Lambda's life, which here is one test."""
-    lambdas.gateways.environment.rules.cache_clear()
+    """The gateways and their clients are kept for a Lambda's life, which here is one test."""
+    for name, module in [*sys.modules.items()]:
+        if name.startswith("lambdas.gateways."):
+            for kept in vars(module).values():
+                if hasattr(kept, "cache_clear"):
+                    kept.cache_clear()
     lambdas.gateways.slack.forget_group_members()
-    lambdas.gateways.iam.iam.cache_clear()
-    lambdas.gateways.kms.kms.cache_clear()
-    lambdas.gateways.records.records.records.cache_clear()
-    lambdas.gateways.records.update_slots.update_slots.cache_clear()
-    lambdas.gateways.records.digests.digests.cache_clear()
-    lambdas.gateways.sagemaker.sagemaker.cache_clear()
-    lambdas.gateways.sagemaker.sagemaker_tried_once.cache_clear()
-    lambdas.gateways.slack.slack_secret.cache_clear()
-    lambdas.gateways.step_functions.step_functions.cache_clear()

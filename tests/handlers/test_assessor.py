@@ -8,7 +8,7 @@ from threading import Barrier
 from typing import Any
 
 from lambdas.gateways.kms import Kms
-from lambdas.services.assessor import Assessor
+from lambdas.services.assessments import Assessor
 
 _ARN = "arn:aws:kms:us-east-1:123456789012:key/1111aaaa-2222-bbbb-3333-cccc4444dddd"
 _CONFIG = {"EndpointConfigName": "c", "KmsKeyId": _ARN, "ProductionVariants": [{"VariantName": "a"}]}

@@ -184,7 +184,7 @@ def test_twenty_decisions_from_one_submission_are_twenty_records_under_the_appro
     assert denied.get("decisionReason") == "it moves"
     assert denied.get("askAgain") == iso(desk.bench.clock_now() + timedelta(days=7))
     assert "decisionReason" not in desk.bench.remediation("remediation-004"), "it was for the denial"
-    assert "1 waits for a decision · 19 approved · 1 left as it is" in desk.card()
+    assert "1 awaiting a decision · 19 approved · 1 left as it is" in desk.card()
 
 
 def test_the_list_opens_where_something_waits(desk: _Desk) -> None:
@@ -323,7 +323,7 @@ def test_the_first_of_two_approvals_is_told_as_that(desk: _Desk) -> None:
     desk.review()
     said = _said(desk.submit({"all": "encrypt"}))
     assert "1 approved, and another approver's approval is needed, too" in said
-    assert "1 approved, another is needed" in desk.card()
+    assert "1 approved, a second approval is needed" in desk.card()
     assert "approval is on record" in _said(desk.submit({"all": "encrypt"}))
     desk.review(GRACE.id)
     assert "1 to be encrypted" in _said(desk.submit({"all": "encrypt"}, GRACE.id))
@@ -346,7 +346,7 @@ def test_a_route_outside_slack_takes_no_forged_decision(desk: _Desk) -> None:
     view = desk.view()
     assert view["state"]["values"] == {}
     view["state"]["values"] = {"approval-000": {"decision": {"selected_option": {"value": "encrypt"}}}}
-    assert "python -m ops approve remediation-000" in _said(desk.submit({}, of=view))
+    assert "sealpoint approve remediation-000" in _said(desk.submit({}, of=view))
     assert desk.statuses() == ["PENDING"]
 
 

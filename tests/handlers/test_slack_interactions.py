@@ -60,7 +60,7 @@ def _denial(
     return _submitted(bench.approval(of), user, "deny", values)
 
 
-def _broken_glass(bench: Bench, user: str = ADA.id, reason: str = "patients wait") -> str:
+def _break_glass(bench: Bench, user: str = ADA.id, reason: str = "patients wait") -> str:
     return _submitted(bench.approval(), user, "break-glass", {"reason": {"reason": {"value": reason}}})
 
 
@@ -110,13 +110,13 @@ def test_a_denial_asks_for_its_reason_first(asked: Bench) -> None:
 
 def test_a_broken_glass_counts_and_is_announced(asked: Bench) -> None:
     asked.records.note_approval(asked.approval()["approvalId"], {"changedBy": ADA.id})
-    assert _send(asked, _broken_glass(asked)) == 200
+    assert _send(asked, _break_glass(asked)) == 200
     assert asked.approval()["status"] == "PENDING", "the settings allow none"
     asked.set_rules(breakGlass=True)
     assert _send(asked, _body(asked)) == 200
     [modal] = asked.slack.views(ADA.id)
     assert modal.content["callback_id"] == "break-glass"
-    assert _send(asked, _broken_glass(asked)) == 200
+    assert _send(asked, _break_glass(asked)) == 200
     approval = asked.approval()
     assert (approval["status"], approval.get("breakGlassBy")) == ("APPROVED", ADA.id)
     [said] = [one for one in asked.slack.messages(CHANNEL) if one.thread_ts]
@@ -133,7 +133,7 @@ def test_a_broken_glass_is_told_in_the_channel_where_the_thread_takes_nothing(
     asked.records.note_approval(asked.approval()["approvalId"], {"changedBy": ADA.id})
     asked.set_rules(breakGlass=True, default={"approvers": ["*"]})
     asked.slack.faults.fail("chat.postMessage", refusal)
-    assert _send(asked, _broken_glass(asked)) == 200
+    assert _send(asked, _break_glass(asked)) == 200
     said = asked.messages()[-1]
     assert "patients wait" in json.dumps(said.blocks)
     assert "<!channel>" in json.dumps(said.blocks), "anyone may decide, so all are told"
@@ -143,7 +143,7 @@ def test_the_first_of_two_who_breaks_the_glass_is_announced_by_name(asked: Bench
     asked.set_rules(breakGlass=True)
     facts = {"changedBy": ADA.id, "approvalsNeeded": 2}
     asked.records.note_approval(asked.approval()["approvalId"], facts)
-    assert _send(asked, _broken_glass(asked)) == 200
+    assert _send(asked, _break_glass(asked)) == 200
     [said] = [one for one in asked.slack.messages(CHANNEL) if one.thread_ts]
     assert f"<@{ADA.id}> approved the encryption of" in json.dumps(said.blocks)
     assert asked.remediation().get("timeline", [])[-1]["what"].startswith("Approved, 1 of 2, breaking")

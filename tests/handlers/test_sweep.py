@@ -57,7 +57,7 @@ def test_an_unencrypted_endpoint_is_found_and_an_encrypted_one_is_not(bench: Ben
     bench.make_endpoint("fraud")
     bench.make_endpoint("safe", KmsKeyId=KEY_ARN)
     swept = sweep(bench)
-    assert (swept["whole"], swept["listed"], swept["unencrypted"], swept["found"]) == (True, 2, 1, 1)
+    assert (swept["complete"], swept["listed"], swept["unencrypted"], swept["found"]) == (True, 2, 1, 1)
     [(_, finding)] = digests().found(SWEEP, "default")
     assert finding["endpointName"] == "fraud"
     assert finding["surfaces"] == ["instance-volume"]
@@ -108,9 +108,9 @@ def test_an_endpoint_whose_config_is_gone_is_told_and_stops_nothing(bench: Bench
     bench.sagemaker.delete_endpoint_config(EndpointConfigName="churn-config")
     bench.hosting.violations.clear()  # someone else's
     swept = sweep(bench)
-    assert (swept["whole"], swept["found"], swept["lookedAt"]) == (False, 1, 1)
+    assert (swept["complete"], swept["found"], swept["assessed"]) == (False, 1, 1)
     (told,) = bench.messages()
-    assert "not whole" in told.text
+    assert "incomplete" in told.text
     assert "churn: Its config churn-config is not there" in str(told.blocks)
 
 
@@ -155,7 +155,7 @@ def test_a_thousand_endpoints_are_listed_at_a_time(bench: Bench) -> None:
 
 
 def test_an_account_without_endpoints_is_whole(bench: Bench) -> None:
-    assert sweep(bench)["whole"] is True
+    assert sweep(bench)["complete"] is True
     assert start_all(bench) == []
 
 

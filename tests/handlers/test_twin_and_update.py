@@ -94,7 +94,7 @@ def test_the_twin_is_the_source_with_keys(approved: Bench) -> None:
 
 def test_an_addition_that_nobody_foresaw_stops_the_remediation(approved: Bench) -> None:
     approved.hosting.faults.adds_more = lambda body: {**body, "Surprise": {"Mode": "New"}}
-    with pytest.raises(TwinMismatch, match="Surprise was not asked for"):
+    with pytest.raises(TwinMismatch, match="Surprise was not sent"):
         approved.run(create_encrypted_config.handler, remediationId="r-1")
     assert "UpdateEndpoint" not in [call.operation for call in approved.hosting.calls]
 

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lambdas.domain.approval.decision import (
-    ANSWER_GRACE,
     ASK_AGAIN_DAYS,
+    GRACE_PERIOD,
     LAST_CALL,
     DecisionRequest,
     Ruling,
@@ -123,7 +123,7 @@ def test_an_unknown_question_changes_nothing() -> None:
     assert judged(None, DecisionRequest(_APPROVED, "U1")).kind is RulingKind.REFUSE
 
 
-# -- nobody approves their own change
+# -- nobody may approve their own change
 
 
 @pytest.mark.parametrize("by", ["U1", _ANA])
@@ -131,7 +131,7 @@ def test_nobody_approves_their_own_change(by: str) -> None:
     approval = samples.approval(changedBy="U1")
     ruling = judged(approval, DecisionRequest(_APPROVED, by))
     assert ruling.kind is RulingKind.REFUSE
-    assert "nobody approves their own" in ruling.explanation
+    assert "nobody may approve their own" in ruling.explanation
     assert (
         judged(approval, DecisionRequest(_APPROVED, by), forbid_own_approval=False).kind is RulingKind.DECIDE
     )
@@ -170,7 +170,7 @@ def test_two_approvers_are_two_people() -> None:
     approval = samples.approval(approvalsNeeded=2, approvals=votes)
     again = judged(approval, DecisionRequest(_APPROVED, "U1"))
     assert again.kind is RulingKind.REFUSE
-    assert "another approver's" in again.explanation
+    assert "second approver" in again.explanation
     assert judged(approval, DecisionRequest(_APPROVED, "U2")).kind is RulingKind.DECIDE
     _, enough = votes_after(approval, DecisionRequest(_APPROVED, "U2"), _IN_TIME)
     assert enough
@@ -203,7 +203,7 @@ def test_a_change_made_under_a_role_is_not_approved_under_it() -> None:
     made_by = samples.remediation()["trigger"]["principalArn"]
     ruling = judged(samples.approval(), DecisionRequest(_APPROVED, made_by.replace("ana", "bob")))
     assert ruling.kind is RulingKind.REFUSE
-    assert "under the role that you have assumed, by `ana@example.com`" in ruling.explanation
+    assert "with the role that you are using, by `ana@example.com`" in ruling.explanation
 
 
 @given(st.lists(st.sampled_from(["U1", "U2", "U3", _ADA, _SSO_ADA, _SSO_BOB]), max_size=8), st.integers(1, 2))
@@ -246,7 +246,7 @@ def test_who_broke_the_glass_is_named_not_who_approved_after_them() -> None:
     said = vote_entry(
         first, DecisionRequest(_APPROVED, "U1", reason="patients\nwait", break_glass=True), _IN_TIME
     )
-    assert said["what"] == "Approved, 1 of 2, breaking the glass: “patients wait”"
+    assert said["what"] == "Approved, 1 of 2 (break-glass): “patients wait”"
 
 
 def test_a_reason_is_quoted_on_one_line() -> None:
@@ -278,7 +278,7 @@ def test_a_forged_click_on_a_route_outside_slack_is_refused() -> None:
         for request in (DecisionRequest(_APPROVED, "U1"), DecisionRequest(_DENIED, "U1", reason="x")):
             ruling = judged(approval, request, routes=(route,))
             assert ruling.kind is RulingKind.REFUSE
-            assert "python -m ops" in ruling.explanation
+            assert "sealpoint" in ruling.explanation
         assert judged(approval, DecisionRequest(_APPROVED, _ADA), routes=(route,)).kind is RulingKind.DECIDE
 
 
@@ -290,12 +290,12 @@ def test_a_denial_holds_for_as_long_as_was_chosen_and_for_its_plan_alone(choice:
     until = ask_again_at(choice, _IN_TIME)
     approval = samples.approval(_DENIED, decidedBy="U1", reason="moving", askAgain=until)
     denial = denial_of(samples.remediation(), approval)
-    assert "moving" in still_denied(denial, "f" * 64, _IN_TIME)
-    assert still_denied(denial, "0" * 64, _IN_TIME) == ""
+    assert "moving" in (still_denied(denial, "f" * 64, _IN_TIME) or "")
+    assert still_denied(denial, "0" * 64, _IN_TIME) is None
     days = ASK_AGAIN_DAYS[choice]
     later = still_denied(denial, "f" * 64, _IN_TIME + timedelta(days=days or 10_000))
     assert bool(later) == (days is None)
-    assert still_denied(None, "f" * 64, _IN_TIME) == ""
+    assert still_denied(None, "f" * 64, _IN_TIME) is None
 
 
 # -- waiting
@@ -310,7 +310,7 @@ def test_waiting_goes_from_reminder_to_reminder_and_ends_at_the_deadline(left: i
         assert wait > timedelta(0)
         now += wait
         if now >= deadline:
-            assert now <= deadline + ANSWER_GRACE + timedelta(seconds=1)
+            assert now <= deadline + GRACE_PERIOD + timedelta(seconds=1)
             break
         reminders += 1
         if is_last_reminder(now, deadline, reminder):

@@ -113,7 +113,7 @@ def test_every_missing_key_is_filled_and_every_other_kept(body: dict[str, Any]) 
         ({"sealpoint:exempt-until": "2027-01-31", "sealpoint:exempt-reason": "demo data"}, True, "demo data"),
         ({"sealpoint:exempt-until": "2026-11-22"}, False, "ended on 2026-11-22"),
         ({"sealpoint:exempt-until": "next year"}, False, "'next year'"),
-        ({"sealpoint:exempt-until": ""}, False, "no date"),
+        ({"sealpoint:exempt-until": ""}, False, "not a date"),
         ({"sealpoint:exempt-reason": "because"}, False, ""),
     ],
 )

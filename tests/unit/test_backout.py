@@ -23,7 +23,7 @@ _ASKED = samples.approval()
     [
         ({}, "U1", RulingKind.DECIDE, ""),
         ({}, "U9", RulingKind.REFUSE, "not on the list"),
-        ({"outcome": "DENIED"}, "U1", RulingKind.REFUSE, "no way back"),
+        ({"outcome": "DENIED"}, "U1", RulingKind.REFUSE, "nothing to back out"),
         ({"backoutUntil": "2026-12-01T12:00:00Z"}, "U1", RulingKind.REFUSE, "is over"),
         (
             {"backoutId": "b", "backoutRequestedBy": "U2", "backoutOutcome": ""},
@@ -72,7 +72,7 @@ def test_a_route_outside_slack_takes_no_click() -> None:
         record = samples.remediation(**_DONE)
         ruling = backout.judge_request(record, approval, route, is_approver=True, now=_NOW)
         assert ruling.kind is RulingKind.REFUSE
-        assert "ops backout fraud" in ruling.explanation
+        assert "sealpoint backout fraud" in ruling.explanation
 
 
 def test_every_try_starts_the_same_execution() -> None:
@@ -110,10 +110,10 @@ def test_a_backout_of_nothing_is_refused_in_words(changes: dict[str, Any]) -> No
 def test_an_endpoint_elsewhere_is_not_returned(endpoint: Any, error: type[Exception]) -> None:
     record = samples.remediation(backsOut="r-1", twinConfigName=samples.TWIN)
     with pytest.raises(error):
-        backout.require_on_course(endpoint, record)
+        backout.require_on_twin(endpoint, record)
 
 
 @pytest.mark.parametrize("live", [samples.TWIN, samples.SOURCE])
 def test_an_endpoint_on_its_twin_or_back_already_may_be_returned(live: str) -> None:
     record = samples.remediation(backsOut="r-1", twinConfigName=samples.TWIN)
-    backout.require_on_course(samples.endpoint(config_name=live), record)
+    backout.require_on_twin(samples.endpoint(config_name=live), record)

@@ -94,7 +94,7 @@ _ENCRYPTED: dict[str, Any] = {
 @pytest.mark.parametrize(
     ("facts", "button", "says"),
     [
-        ({}, True, "Kept for a way back"),
+        ({}, True, "Kept for backing out"),
         ({"backoutId": "b", "backoutRequestedBy": "U1", "backoutOutcome": ""}, False, "*Backing out*"),
         (
             {
@@ -164,8 +164,8 @@ def test_a_failure_before_anything_was_known_can_still_be_told() -> None:
     failed: Any = {**record, "outcome": "FAILED", "reason": "x" * 9000}
     message = card.closed(failed, None)
     within_limits(message)
-    assert card.must_be_told(failed)
-    assert not card.must_be_told(samples.remediation(outcome="ALREADY_ENCRYPTED"))
+    assert card.must_be_reported(failed)
+    assert not card.must_be_reported(samples.remediation(outcome="ALREADY_ENCRYPTED"))
 
 
 def test_ten_variants_with_the_longest_names_fit() -> None:
@@ -200,7 +200,7 @@ def _messages(endpoint: str, who: str, reason: str, person: str) -> list[Message
     """Every message that the code can make, with a user's text wherever there is any."""
     votes: list[Vote] = [{"by": person, "at": "2026-11-23T09:30:00Z"}]
     facts: dict[str, Any] = {
-        "endpointName": endpoint, "reason": reason, "notes": [reason], "progressSeen": reason,
+        "endpointName": endpoint, "reason": reason, "notes": [reason], "progress": reason,
         "sourceConfigName": endpoint, "plannedTwinName": endpoint, "supersededByLink": "https://x.slack.com/a",
         "managedBy": {"tool": "CDK", "stack": reason}, "changedBySlackUser": "U1", "sourceKept": reason,
         "variants": [{"name": reason, "instanceType": who, "instanceCount": 3}] * 10,
@@ -266,10 +266,10 @@ def test_slack_takes_every_modal(endpoint: str, words: str) -> None:
     ("facts", "says"),
     [
         ({}, "*Creating the encrypted config*"),
-        ({"progressSeen": "it is Creating"}, "*Waiting* until the endpoint can be updated · it is Creating"),
+        ({"progress": "it is Creating"}, "*Waiting* until the endpoint can be updated · it is Creating"),
         ({"twinConfigName": "t"}, "*Encrypted config created*"),
         (
-            {"updateRequestedAt": "2026-11-23T10:00:00Z", "progressSeen": "Updating; a: Baking"},
+            {"updateRequestedAt": "2026-11-23T10:00:00Z", "progress": "Updating; a: Baking"},
             "Updating; a: Baking",
         ),
     ],
@@ -284,7 +284,7 @@ def test_an_approved_card_shows_how_far_it_is(facts: dict[str, Any], says: str) 
 def test_a_route_outside_slack_shows_the_command_instead_ofbuttons() -> None:
     message = card.question(samples.remediation(), samples.approval(decideIn="command-line"))
     assert buttons(message) == []
-    assert "`python -m ops approve 11111111-2222" in "\n".join(texts(message["blocks"]))
+    assert "`sealpoint approve 11111111-2222" in "\n".join(texts(message["blocks"]))
 
 
 @pytest.mark.parametrize(
@@ -311,7 +311,7 @@ def test_votes_of_two_ways_are_not_counted_together() -> None:
     message = card.question(samples.remediation(), samples.approval(approvalsNeeded=2, approvals=votes))
     shown = "\n".join(texts(message["blocks"]))
     assert "*1 of 2 approvals:*" in shown
-    assert "all in Slack, or all under IAM" in shown
+    assert "both must use Slack, or both IAM" in shown
 
 
 def test_the_card_names_who_broke_the_glass_and_no_one_else() -> None:
@@ -322,7 +322,7 @@ def test_the_card_names_who_broke_the_glass_and_no_one_else() -> None:
         samples.approval(ApprovalStatus.APPROVED, approvals=votes, decidedBy="U2", **broken),
     ):
         shown = "\n".join(texts(card.message(samples.remediation(), approval)["blocks"]))
-        assert "*Break glass:* <@U1> approved a change of their own: “patients wait”" in shown
+        assert "*Break-glass approval:* <@U1> approved their own change: “patients wait”" in shown
     denied = samples.approval(ApprovalStatus.DENIED, approvals=votes[:1], decidedBy="U2", **broken)
     shown = "\n".join(texts(card.message(samples.remediation(), denied)["blocks"]))
     assert "Break glass" not in shown

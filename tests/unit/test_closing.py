@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from lambdas.domain.closing import ending
+from lambdas.domain.closing import final_outcome
 from lambdas.domain.errors import EncryptionUnsupported, RemediationError, outcome_of
 from lambdas.domain.vocabulary import Outcome
 from tests.unit import samples
@@ -20,7 +20,7 @@ def _caught(word: str, message: str) -> dict[str, Any]:
 
 @pytest.mark.parametrize("outcome", list(Outcome))
 def test_a_named_outcome_is_taken(outcome: Outcome) -> None:
-    assert ending({"outcome": str(outcome), "reason": "because"}, samples.remediation()) == (
+    assert final_outcome({"outcome": str(outcome), "reason": "because"}, samples.remediation()) == (
         outcome,
         "because",
     )
@@ -45,21 +45,21 @@ def test_a_named_outcome_is_taken(outcome: Outcome) -> None:
 def test_a_caught_error_becomes_an_outcome_in_its_own_words(
     event: dict[str, Any], expected: tuple[Outcome, str]
 ) -> None:
-    assert ending(event, samples.remediation()) == expected
+    assert final_outcome(event, samples.remediation()) == expected
 
 
 @pytest.mark.parametrize("event", [{}, {"outcome": "NONSENSE"}, {"outcome": None}])
 def test_no_outcome_is_a_failure(event: dict[str, Any]) -> None:
-    assert ending(event, samples.remediation())[0] is Outcome.FAILED
+    assert final_outcome(event, samples.remediation())[0] is Outcome.FAILED
 
 
 def test_an_update_that_was_seen_to_end_is_the_outcome_whatever_befell_the_workflow() -> None:
     seen = samples.remediation(updateOutcome="ENCRYPTED", updateReason="")
-    assert ending(_caught("ServiceUnavailable", "DynamoDB is down."), seen) == (Outcome.ENCRYPTED, "")
+    assert final_outcome(_caught("ServiceUnavailable", "DynamoDB is down."), seen) == (Outcome.ENCRYPTED, "")
 
 
 def test_a_stack_trace_never_reaches_a_reason() -> None:
-    assert "handler.py" not in ending(_caught("ValueError", "bad"), samples.remediation())[1]
+    assert "handler.py" not in final_outcome(_caught("ValueError", "bad"), samples.remediation())[1]
 
 
 def test_every_error_word_is_unique_and_has_an_outcome() -> None:

@@ -43,7 +43,7 @@ def test_it_says_how_many_are_how_far() -> None:
     message = digest_card.message(samples.digest(), _some_of_each())
     assert message["blocks"][0]["text"]["text"] == ":unlock: 500 endpoints without a KMS key"
     assert (
-        "480 wait for a decision · 12 approved (5 encrypted) · 3 left as they are · 3 not decided in time · "
+        "480 awaiting a decision · 12 approved (5 encrypted) · 3 left as they are · 3 not decided in time · "
         "2 rolled back" in "\n".join(texts(message["blocks"]))
     )
 
@@ -68,12 +68,12 @@ def test_the_fallback_text_carries_what_a_notification_must() -> None:
     ("facts", "found", "button", "says"),
     [
         ({}, samples.finding(), "Review and decide …", "Decide by"),
-        ({}, samples.finding(approvals=1), "Review and decide …", "1 approved, another is needed"),
-        ({}, samples.approved(), "See the list …", "approved by <@U1>, on its way"),
+        ({}, samples.finding(approvals=1), "Review and decide …", "1 approved, a second approval is needed"),
+        ({}, samples.approved(), "See the list …", "approved by <@U1>, in progress"),
         ({}, samples.finding(approvalId=""), "Review and decide …", ""),
         ({}, samples.approved(outcome="ENCRYPTED"), "", ":lock: encrypted, approved by <@U1>"),
         ({}, samples.denied(outcome="DENIED"), "", "left as it is, denied by <@U2>"),
-        ({"decideIn": "command-line"}, samples.finding(), "See the list …", "`python -m ops approve"),
+        ({"decideIn": "command-line"}, samples.finding(), "See the list …", "`sealpoint approve"),
         ({"mode": "automatic"}, samples.approved(decidedBy=""), "See the list …", "*Nobody is asked:*"),
         ({"mode": "observe"}, {**samples.finding(), "approvalId": None}, "", ""),
     ],

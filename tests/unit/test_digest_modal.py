@@ -72,7 +72,7 @@ def test_where_nothing_can_be_decided_nothing_can_be_submitted(digest: Any) -> N
     view = digest_list.page(digest, found, 1)
     assert "submit" not in view
     assert _inputs(view) == {}
-    assert ("`python -m ops approve remediation-1`" in json.dumps(view)) == by_command_line
+    assert ("`sealpoint approve remediation-1`" in json.dumps(view)) == by_command_line
     assert block_kit.check_view(view) == []
 
 
@@ -113,7 +113,7 @@ def test_leaving_any_as_it_is_wants_a_reason_in_its_place() -> None:
     [(block, why)] = digest_list.decisions(values).problems.items()
     assert block in _inputs(view)
     assert block.startswith("reason#")
-    assert why == "To leave endpoints as they are, give a reason."
+    assert why == "Give a reason for leaving endpoints as they are."
     assert digest_list.decisions({**values, "approval-0": "encrypt"}).problems == {}
 
 
@@ -137,7 +137,7 @@ def test_what_was_chosen_for_one_page_is_not_found_chosen_on_the_next() -> None:
     decided = [samples.approved(0), *found[1:]]
     after = set(_inputs(digest_list.page(samples.digest(), decided, 1)))
     assert one & after == {f"approval-{number}" for number in range(1, 20)}
-    same = set(_inputs(digest_list.page(samples.digest(), found, 1, said="Not recorded.")))
+    same = set(_inputs(digest_list.page(samples.digest(), found, 1, notice="Not recorded.")))
     assert same == one, "what is not taken is not lost"
 
 
@@ -158,7 +158,7 @@ def test_every_page_of_ten_thousand_fits(number: int) -> None:
         )
         for one in range(10_000)
     ]  # fmt: skip
-    view = digest_list.page(samples.digest(), found, number, said="&" * 9000)
+    view = digest_list.page(samples.digest(), found, number, notice="&" * 9000)
     assert block_kit.check_view(view) == []
     assert len(view["blocks"]) <= 100
     assert len(json.dumps(view)) < 250_000
@@ -168,7 +168,7 @@ def test_every_page_of_ten_thousand_fits(number: int) -> None:
 @given(st.lists(findings, max_size=25), st.integers(-1, 5), nasty)
 def test_slack_takes_every_page(found: list[Finding], number: int, said: str) -> None:
     for decide_in in ("slack", "command-line"):
-        view = digest_list.page(samples.digest(decideIn=decide_in), found, number, said=said)
+        view = digest_list.page(samples.digest(decideIn=decide_in), found, number, notice=said)
         assert block_kit.check_view(view) == []
         View(**view).validate_json()
 

@@ -23,5 +23,5 @@ def test_links_lead_to_the_console_of_the_partition(partition: str, region: str,
 
 @pytest.mark.parametrize("arn", ["", "arn:aws-iso:sagemaker:us-iso-east-1:1:endpoint/x", "arn:aws", "x:y"])
 def test_where_the_console_is_not_known_there_is_no_link(arn: str) -> None:
-    assert links.endpoint_page(arn, "x") == ""
-    assert links.execution_page(arn) == ""
+    assert links.endpoint_page(arn, "x") is None
+    assert links.execution_page(arn) is None

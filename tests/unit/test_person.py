@@ -14,13 +14,13 @@ _ROLE = "arn:aws:sts::123456789012:assumed-role/DataScientist"
     [
         (f"{_ROLE}/ana@example.com", "ana@example.com", "ana@example.com"),
         ("arn:aws:iam::123456789012:user/people/ana@example.com", "ana@example.com", "ana@example.com"),
-        (f"{_ROLE}/i-0123456789abcdef0", "i-0123456789abcdef0", ""),
-        ("arn:aws:iam::123456789012:root", "", ""),
-        ("", "", ""),
-        (f"{_ROLE}/not an@email", "not an@email", ""),
+        (f"{_ROLE}/i-0123456789abcdef0", "i-0123456789abcdef0", None),
+        ("arn:aws:iam::123456789012:root", "", None),
+        ("", "", None),
+        (f"{_ROLE}/not an@email", "not an@email", None),
     ],
 )
-def test_who_is_behind_a_principal(principal: str, name: str, email: str) -> None:
+def test_who_is_behind_a_principal(principal: str, name: str, email: str | None) -> None:
     assert session_name(principal) == name
     assert email_of(principal) == email
 

@@ -12,12 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lambdas.domain.approval.routes import DecideIn, Mode, Route
+from lambdas.domain.messages import sweep_notice
 from lambdas.domain.record import Claim, Denial, Digest, Finding, Remediation, iso
 from lambdas.domain.sweep.coverage import (
     PROBLEMS_KEPT,
-    Seen,
+    Coverage,
     add_up,
-    incomplete,
     is_covered,
     is_to_be_asked_about,
 )
@@ -30,7 +30,7 @@ from lambdas.domain.sweep.digest import (
     new_digest,
     remediation_id,
     reminder_is_due,
-    seconds_to_next_look,
+    seconds_to_next_refresh,
     stage,
 )
 from lambdas.domain.vocabulary import Outcome
@@ -41,8 +41,8 @@ ROUTE = Route("all", "C0", ("U0ADA",), timedelta(hours=24), timedelta(hours=8), 
 
 
 def batch(listed: int, **seen: Any) -> dict[str, Any]:
-    nothing = Seen().as_item()
-    return {"listed": listed, **nothing, "lookedAt": listed, **seen}
+    nothing = Coverage().as_item()
+    return {"listed": listed, **nothing, "assessed": listed, **seen}
 
 
 def test_batches_are_added_up() -> None:
@@ -54,36 +54,36 @@ def test_batches_are_added_up() -> None:
     )
     assert swept.is_complete
     assert swept.listed == 103
-    assert swept.seen.verdicts == Counter({"ENCRYPTED": 90, "UNENCRYPTED": 13})
-    assert swept.seen.found == Counter({"all": 10, "phi": 1})
+    assert swept.coverage.verdicts == Counter({"ENCRYPTED": 90, "UNENCRYPTED": 13})
+    assert swept.coverage.found == Counter({"all": 10, "phi": 1})
 
 
 def test_a_batch_that_nobody_looked_at_makes_a_sweep_not_whole() -> None:
     swept = add_up([batch(100), {"listed": 40}])
     assert not swept.is_complete
-    assert swept.seen.not_looked_at == 40
-    assert "40 endpoints of one batch" in swept.seen.problems[0]
+    assert swept.coverage.missed == 40
+    assert "40 endpoints of one batch" in swept.coverage.problems[0]
 
 
 def test_an_endpoint_that_could_not_be_read_makes_a_sweep_not_whole() -> None:
-    assert not add_up([batch(100, notLookedAt=1, problems=["fraud: refused"])]).is_complete
+    assert not add_up([batch(100, missed=1, problems=["fraud: refused"])]).is_complete
     assert not add_up([], "Throttled").is_complete
 
 
 @given(st.lists(st.tuples(st.text(), st.text(max_size=2000))))
 def test_problems_are_counted_and_some_are_kept(problems: list[tuple[str, str]]) -> None:
-    seen = Seen()
+    seen = Coverage()
     for name, says in problems:
-        seen.failed(name, says)
-    assert seen.not_looked_at == len(problems)
+        seen.add_missed(name, says)
+    assert seen.missed == len(problems)
     assert len(seen.problems) == min(len(problems), PROBLEMS_KEPT)
     assert len(json.dumps(seen.as_item())) < 30_000, "beside a hundred names in one item"
 
 
 @given(st.lists(st.text(max_size=3000), max_size=20), st.text(max_size=3000))
 def test_what_is_said_of_a_sweep_fits_into_slack(problems: list[str], error: str) -> None:
-    message = incomplete(
-        add_up([batch(9, notLookedAt=len(problems), problems=problems)], error),
+    message = sweep_notice.incomplete(
+        add_up([batch(9, missed=len(problems), problems=problems)], error),
         region="us-east-1",
         sweep_id="s",
     )
@@ -258,10 +258,10 @@ def test_reminders_are_as_far_apart_as_the_route_says() -> None:
 def test_a_card_is_looked_at_more_often_while_something_moves() -> None:
     posted = digest()
     posted["ts"] = "1.1"
-    assert seconds_to_next_look(digest(), Counter({Stage.CHECKING: 1}), NOW) == 15, "to be posted"
-    assert seconds_to_next_look(posted, Counter({Stage.WAITING: 3}), NOW) == 900
-    assert seconds_to_next_look(posted, Counter({Stage.WAITING: 3, Stage.APPROVED: 1}), NOW) == 60
-    assert seconds_to_next_look(posted, Counter({Stage.CHECKING: 1}), NOW) == 60
+    assert seconds_to_next_refresh(digest(), Counter({Stage.CHECKING: 1}), NOW) == 15, "to be posted"
+    assert seconds_to_next_refresh(posted, Counter({Stage.WAITING: 3}), NOW) == 900
+    assert seconds_to_next_refresh(posted, Counter({Stage.WAITING: 3, Stage.APPROVED: 1}), NOW) == 60
+    assert seconds_to_next_refresh(posted, Counter({Stage.CHECKING: 1}), NOW) == 60
 
 
 @given(st.booleans(), st.integers(1, 30))
@@ -271,7 +271,7 @@ def test_a_digest_is_watched_within_an_executions_history(moving: bool, days: in
     posted["ts"] = "1.1"
     counted = Counter({Stage.APPROVED if moving else Stage.WAITING: 1})
     while now < NOW + timedelta(days=days + 16):
-        now += timedelta(seconds=seconds_to_next_look(posted, counted, now))
+        now += timedelta(seconds=seconds_to_next_refresh(posted, counted, now))
         looks += 1
     assert 9 * looks < 20_000
 

@@ -101,24 +101,24 @@ _VARIANT = {"VariantName": "a", "InstanceType": "ml.m5.xlarge"}
 @pytest.mark.parametrize(
     ("members", "line"),
     [
-        ({"EnableNetworkIsolation": True}, "EnableNetworkIsolation was not asked for"),
-        ({"EnableNetworkIsolation": 0}, "EnableNetworkIsolation was not asked for"),
-        ({"VolumeSizeInGB": 4}, "VolumeSizeInGB was not asked for"),
+        ({"EnableNetworkIsolation": True}, "EnableNetworkIsolation was not sent"),
+        ({"EnableNetworkIsolation": 0}, "EnableNetworkIsolation was not sent"),
+        ({"VolumeSizeInGB": 4}, "VolumeSizeInGB was not sent"),
         (
             {"ProductionVariants": [{**_VARIANT, "VolumeSizeInGB": True}]},
-            "ProductionVariants[0].VolumeSizeInGB was not asked for",
+            "ProductionVariants[0].VolumeSizeInGB was not sent",
         ),
         (
             {"ProductionVariants": [{**_VARIANT, "EnableNetworkIsolation": False}]},
-            "ProductionVariants[0].EnableNetworkIsolation was not asked for",
+            "ProductionVariants[0].EnableNetworkIsolation was not sent",
         ),
         (
             {"ProductionVariants": [{**_VARIANT, "InitialVariantWeight": 1.0}]},
-            "ProductionVariants[0].InitialVariantWeight was not asked for",
+            "ProductionVariants[0].InitialVariantWeight was not sent",
         ),
         (
             {"Other": [{"VolumeSizeInGB": 4}], "ProductionVariants[0]": {"VolumeSizeInGB": 4}},
-            "Other was not asked for",
+            "Other was not sent",
         ),
     ],
 )
@@ -133,7 +133,7 @@ def test_a_size_that_aws_would_not_have_added_is_someone_elses() -> None:
     """A config made anew under its name, with another volume: one without a key gets no size from AWS."""
     sent = {"EndpointConfigName": "old", "ProductionVariants": [_VARIANT]}
     made_anew = {**sent, "ProductionVariants": [{**_VARIANT, "VolumeSizeInGB": 512}]}
-    assert compare(sent, made_anew).differences == ["ProductionVariants[0].VolumeSizeInGB was not asked for"]
+    assert compare(sent, made_anew).differences == ["ProductionVariants[0].VolumeSizeInGB was not sent"]
     keyed = {"KmsKeyId": samples.KEY_ARN}
     assert compare({**sent, **keyed}, {**made_anew, **keyed}).added == [
         "ProductionVariants[0].VolumeSizeInGB: 512"
@@ -193,7 +193,7 @@ def test_any_one_change_is_a_difference(source: dict[str, Any], data: st.DataObj
         ({"A": {"B": [1]}, "C": True}, "A.B is [1], not [1, 2]"),
         ({"A": {"B": [1, 2]}}, "C is missing"),
         ({"A": {"B": [1, 2]}, "C": 1}, "C is 1, not True"),
-        ({"A": {"B": [1, 2], "X": 0}, "C": True}, "A.X was not asked for"),
+        ({"A": {"B": [1, 2], "X": 0}, "C": True}, "A.X was not sent"),
     ],
 )
 def test_differences_say_where(actual: dict[str, Any], line: str | None) -> None:

@@ -151,7 +151,7 @@ def test_a_critical_endpoint_needs_two_people(loop: Loop) -> None:
     assert "*1 of 2 approvals:*" in _shown(loop)
     assert loop.buttons() == ["approve", "deny"]
     assert loop.click("approve", user=ada) == 200
-    assert "another approver's" in loop.world.slack.ephemerals(ada)[-1].text
+    assert "second approver" in loop.world.slack.ephemerals(ada)[-1].text
     assert "decision" not in loop.record(execution)
     assert loop.click("approve", user=grace) == 200
     assert loop.outcome(execution) == "ENCRYPTED"
@@ -211,7 +211,7 @@ def test_an_observing_route_posts_a_notice_and_leaves_it(loop: Loop) -> None:
 def test_a_route_outside_slack_is_decided_on_the_command_line_alone(loop: Loop, operate: Ops) -> None:
     execution = loop.make_endpoint(tags={"route": "high-impact"})
     assert loop.buttons() == []
-    assert f"python -m ops approve {execution.name}" in _shown(loop)
+    assert f"sealpoint approve {execution.name}" in _shown(loop)
     forged = loop.world.slack_click(loop.world.approvers[0].id, loop.card(), "approve", loop.approval_id())
     assert forged == 200
     assert "takes no decision in Slack" in loop.world.slack.ephemerals(loop.world.approvers[0].id)[-1].text

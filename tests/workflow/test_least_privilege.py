@@ -129,7 +129,7 @@ def swept(loop: Loop) -> None:
         one.delete()
     world.sagemaker.faults.take_region_down(world.region)
     try:
-        assert sweeps.sweep(world)["whole"] is False
+        assert sweeps.sweep(world)["complete"] is False
     finally:
         world.sagemaker.faults.bring_region_up(world.region)
         world.trail_is_logging = True
@@ -300,7 +300,7 @@ def test_what_the_settings_allow_besides_is_used_too(usual: Permissions, users_k
     loop.people.delete_endpoint_config(EndpointConfigName=loop.config)
     loop.click("backout")
     assert world.run(loop.backout())["outcome"] == "BACKED_OUT"
-    assert sweeps.sweep(world)["whole"] is True
+    assert sweeps.sweep(world)["complete"] is True
     assert world.runner.refused == []
     before = {(handler, action) for handler, action, _ in usual}
     added = {one for one in _granted(world) if one[:2] not in before}

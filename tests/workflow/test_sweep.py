@@ -32,7 +32,7 @@ def test_a_sweep_finds_what_no_event_announced(unannounced: Loop) -> None:
     )
     world.clock.advance(2500)
     swept = sweep(world)
-    assert (swept["whole"], swept["found"]) == (True, 1)
+    assert (swept["complete"], swept["found"]) == (True, 1)
     assert lost.buttons() == ["approve", "deny"]
     assert "the scheduled sweep" in str(lost.card().blocks)
     assert not safe.cards()
@@ -49,9 +49,9 @@ def test_a_region_that_does_not_answer_is_told_and_the_next_sweep_finds_it_again
     world.sagemaker.faults.take_region_down(world.region)
     swept = sweep(world)
     world.sagemaker.faults.bring_region_up(world.region)
-    assert swept["whole"] is False
+    assert swept["complete"] is False
     told = world.slack.messages(world.channel_id)[-1]
-    assert f"The sweep of {world.region} is not whole" in told.text
+    assert f"Sweep of {world.region} incomplete" in told.text
     assert sweep(world)["found"] == 1
     lost.deny()
     assert lost.outcome() == "DENIED"

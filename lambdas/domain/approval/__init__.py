@@ -1,1 +1,1 @@
-"""Who may decide, and what a decision amounts to."""
+"""Who is asked, who may decide, and what a decision amounts to."""

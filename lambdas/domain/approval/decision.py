@@ -1,4 +1,4 @@
-"""Who may decide, and what a decision amounts to. The server decides, on what it stored."""
+"""Judges requests to approve or deny, on what the server has stored."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from enum import StrEnum
 from typing import Literal
 
 from lambdas.domain.approval.people import is_slack_user, same_principal, session_name
-from lambdas.domain.approval.routes import DecideIn, Mode, Route, Rules, mentions
+from lambdas.domain.approval.routes import DecideIn, Route, Rules, mentions
 from lambdas.domain.errors import NotApproved
 from lambdas.domain.record import Approval, Denial, Remediation, TimelineEntry, Vote, from_iso, happened, iso
 from lambdas.domain.vocabulary import ApprovalStatus
 
 DECISIONS = {"approve": ApprovalStatus.APPROVED, "deny": ApprovalStatus.DENIED}
 
-# When a denied endpoint is asked about again, as the modal's and the command line's choices.
+# When to ask again about a denied endpoint: the choices of the modal and the command line.
 ASK_AGAIN_DAYS: Mapping[str, int | None] = {"7": 7, "30": 30, "90": 90, "when-changed": None}
 _DECISION_FACTS: Mapping[str, Literal["decidedBy", "decidedAt", "reason", "askAgain"]] = {
     "decidedBy": "decidedBy",
@@ -27,22 +27,22 @@ _DECISION_FACTS: Mapping[str, Literal["decidedBy", "decidedAt", "reason", "askAg
 }
 REASON_LIMIT = 500  # characters
 ONE_IS_ON_RECORD = (
-    "Your approval is on record; another approver's is needed, too: both in Slack, or both under IAM."
+    "Your approval is recorded. A second approver must also approve, the same way as you did (Slack or IAM)."
 )
 
-# The server takes no decision after the deadline; this lets the answer to the last one still arrive.
-ANSWER_GRACE = timedelta(minutes=5)
-# Before the deadline of a question about which nobody is reminded.
+# Grace period so that the response to a decision made at the deadline still arrives.
+GRACE_PERIOD = timedelta(minutes=5)
+# How long before the deadline the last call comes, if there are no reminders.
 LAST_CALL = timedelta(hours=1)
 
 
 class RulingKind(StrEnum):
-    """What a decision that someone wants to take leads to."""
+    """What a request to decide leads to."""
 
-    DECIDE = "DECIDE"  # record the decision, then answer the workflow
-    REPEAT = "REPEAT"  # the same decision is on record: answer the workflow again, it may not have heard
-    REFUSE = "REFUSE"  # nothing changes, and the person is told why
-    ASK_REASON = "ASK_REASON"  # nothing changes before a reason is given
+    DECIDE = "DECIDE"  # record the decision, then resume the workflow
+    REPEAT = "REPEAT"  # the same decision is on record: resume the workflow again, the first call may be lost
+    REFUSE = "REFUSE"  # nothing changes, and the person learns why
+    ASK_REASON = "ASK_REASON"  # nothing changes until a reason is given
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,18 +53,18 @@ class Ruling:
 
 @dataclass(frozen=True, slots=True)
 class DecisionRequest:
-    """A decision that someone wants to take.
+    """A request to approve or deny.
 
     Attributes
     ----------
     by
         A Slack user id, or the ARN of an IAM principal as AWS verified it.
     reason
-        Required to deny, and to break the glass.
+        Required to deny, and for a break-glass approval.
     ask_again
-        A denial's: one of `ASK_AGAIN_DAYS`.
+        Of a denial: one of `ASK_AGAIN_DAYS`.
     break_glass
-        Whether they know that they approve their own change.
+        Whether they confirm that they approve their own change.
     """
 
     decision: ApprovalStatus
@@ -75,7 +75,7 @@ class DecisionRequest:
 
 
 def new_approval_id() -> str:
-    """An id that can't be guessed: it travels in the buttons, where the client can see it."""
+    """An id that can't be guessed: the buttons carry it, where the client can see it."""
     return secrets.token_urlsafe(24)
 
 
@@ -88,9 +88,9 @@ def judge(
     is_approver: bool,
     now: datetime,
 ) -> Ruling:
-    """What someone's request to approve or deny amounts to.
+    """Judge someone's request to approve or deny.
 
-    An outsider learns nothing about an approval, not even whether it exists: that comes first.
+    Outsiders are refused first: they learn nothing about an approval, not even whether it exists.
     """
     route = rules.deciding((remediation or {}).get("route", ""), approval)
     if not is_approver:
@@ -102,7 +102,7 @@ def judge(
     status = approval["status"]
     if status == request.decision:
         mine = approval.get("decidedBy") == request.by
-        return Ruling(RulingKind.REPEAT, "Your decision is on record." if mine else settled(approval))
+        return Ruling(RulingKind.REPEAT, "Your decision is recorded." if mine else settled(approval))
     if status != ApprovalStatus.PENDING:
         return Ruling(RulingKind.REFUSE, settled(approval))
     if now >= from_iso(approval["deadline"]):
@@ -115,7 +115,7 @@ def judge(
 
 
 def refuse_outsider(route: Route) -> Ruling:
-    """The refusal for someone who is no approver, saying whom to ask."""
+    """The refusal for someone who is no approver; it says whom to ask."""
     whom = mentions(route.approvers)
     return Ruling(
         RulingKind.REFUSE, f"Only an approver can decide this, and you are not on the list. Ask {whom}."
@@ -125,15 +125,14 @@ def refuse_outsider(route: Route) -> Ruling:
 def votes_after(approval: Approval, request: DecisionRequest, now: datetime) -> tuple[list[Vote], bool]:
     """The approvals given with this one, and whether they suffice.
 
-    Two approvers are two people only as far as one way of deciding can tell them apart: both decide in Slack,
-    or both under IAM.
+    We can only tell two people apart within one channel, so both must use Slack or both IAM.
     """
     votes: list[Vote] = [*approval.get("approvals", []), {"by": request.by, "at": iso(now)}]
     return votes, people_in(votes) >= approval.get("approvalsNeeded", 1)
 
 
 def people_in(votes: Sequence[Vote]) -> int:
-    """How many people have surely approved: those of one way of deciding, whichever has more."""
+    """How many people have certainly approved: those in Slack or those under IAM, whichever are more."""
     in_slack = sum(is_slack_user(vote["by"]) for vote in votes)
     return max(in_slack, len(votes) - in_slack)
 
@@ -141,19 +140,19 @@ def people_in(votes: Sequence[Vote]) -> int:
 def vote_entry(approval: Approval, request: DecisionRequest, now: datetime) -> TimelineEntry:
     """The line of the timeline for an approval that doesn't suffice yet."""
     given, needed = people_in(approval.get("approvals", [])), approval.get("approvalsNeeded", 1)
-    is_broken = approval.get("breakGlassBy") == request.by
-    broke = f", breaking the glass: {_quoted(request.reason)}" if is_broken else ""
-    return happened(now, f"Approved, {given} of {needed}{broke}", request.by)
+    is_break_glass = approval.get("breakGlassBy") == request.by
+    how = f" (break-glass): {_quoted(request.reason)}" if is_break_glass else ""
+    return happened(now, f"Approved, {given} of {needed}{how}", request.by)
 
 
 def ask_again_at(choice: str, now: datetime) -> str:
-    """The moment from which a denied endpoint is asked about again; empty: when its config changes."""
+    """When to ask again about a denied endpoint; empty for when its config changes."""
     days = ASK_AGAIN_DAYS.get(choice)
     return "" if days is None else iso(now + timedelta(days=days))
 
 
 def decision_facts(approval: Approval) -> dict[str, str]:
-    """What the evidence takes over from an approval that is decided."""
+    """What the remediation's record copies from a decided approval."""
     facts = {"decision": str(approval["status"])}
     for ours, theirs in _DECISION_FACTS.items():
         if (fact := approval.get(theirs)) is not None:
@@ -167,17 +166,17 @@ def decision_entry(approval: Approval, now: datetime) -> TimelineEntry:
     why = f": {_quoted(reason)}" if reason else ""
     others = [vote["by"] for vote in approval.get("approvals", []) if vote["by"] != by]
     also = f", after {' and '.join(others)}" if others else ""
-    broke_by = approval.get("breakGlassBy") if approval["status"] == ApprovalStatus.APPROVED else None
-    broke = f"; {broke_by} approved their own change" if broke_by and broke_by != by else ""
-    if broke_by and broke_by == by:
-        broke = ", breaking the glass"
-    entry = happened(now, f"Decided: {approval['status']}{also}{broke}{why}", by)
+    own = approval.get("breakGlassBy") if approval["status"] == ApprovalStatus.APPROVED else None
+    break_glass = f"; {own} approved their own change" if own and own != by else ""
+    if own and own == by:
+        break_glass = " (break-glass)"
+    entry = happened(now, f"Decided: {approval['status']}{also}{break_glass}{why}", by)
     entry["at"] = approval.get("decidedAt", entry["at"])
     return entry
 
 
 def denial_of(remediation: Remediation, approval: Approval) -> Denial:
-    """What a denial leaves behind, so that nobody is asked the same at once."""
+    """What is kept of a denial, so that nobody is asked the same again immediately."""
     return {
         "endpointName": remediation["endpointName"],
         "planHash": remediation.get("foundPlanHash", approval["planHash"]),
@@ -188,45 +187,47 @@ def denial_of(remediation: Remediation, approval: Approval) -> Denial:
     }
 
 
-def still_denied(denial: Denial | None, plan: str, now: datetime) -> str:
-    """Why nobody is asked: the very plan was denied, and it is too soon to ask again; empty: ask."""
+def still_denied(denial: Denial | None, plan: str, now: datetime) -> str | None:
+    """Why nobody is asked: this very plan was denied, and it is too soon to ask again. None if not."""
     if denial is None or denial["planHash"] != plan:
-        return ""
+        return None
     until = denial["until"]
     if until and now >= from_iso(until):
-        return ""
+        return None
     when = f"until {until}" if until else "until its config changes"
     return f"Denied by {denial['by']} at {denial['at']}, {when}: {denial['reason']}"
 
 
 def wait_seconds(now: datetime, deadline: datetime, reminder: timedelta) -> int:
-    """How long the workflow waits for an answer before it reminds, or finds the deadline past."""
+    """How long the workflow waits for a decision before it reminds people or expires the question."""
     remaining = deadline - now
     wait = reminder or remaining - LAST_CALL
     if not timedelta() < wait < remaining:
-        wait = remaining + ANSWER_GRACE
+        wait = remaining + GRACE_PERIOD
     return max(1, int(wait.total_seconds()))
 
 
 def is_last_reminder(now: datetime, deadline: datetime, reminder: timedelta) -> bool:
-    """Without reminders there is still a last call: an alarm tells of a question that is about to expire."""
+    """Whether this is the last reminder. Without reminders there is still a last call, for the alarm."""
     return now + (reminder or LAST_CALL) >= deadline
 
 
 def settled(approval: Approval) -> str:
-    """Why a question takes no more answers."""
+    """Why a question can no longer be decided."""
     by = f" by {mention(approval['decidedBy'])}" if "decidedBy" in approval else ""
     return {
-        ApprovalStatus.PENDING: "Someone else decided in the same moment. Look at the card, and try again.",
-        ApprovalStatus.APPROVED: f"This was already approved{by}: nothing was changed.",
-        ApprovalStatus.DENIED: f"This was already denied{by}: nothing was changed.",
+        ApprovalStatus.PENDING: "Someone else decided at the same moment. See the card, and try again.",
+        ApprovalStatus.APPROVED: f"This was already approved{by}, so nothing was changed.",
+        ApprovalStatus.DENIED: f"This was already denied{by}, so nothing was changed.",
         ApprovalStatus.EXPIRED: "This question is closed: the endpoint stays as it is.",
-        ApprovalStatus.SUPERSEDED: "The endpoint changed after this was asked: the question no longer holds.",
+        ApprovalStatus.SUPERSEDED: (
+            "The endpoint has changed since this request was posted, so it can no longer be approved."
+        ),
     }[ApprovalStatus(approval["status"])]
 
 
 def mention(person: str) -> str:
-    """Someone who decided, as Slack shows them; an IAM principal by the name of its session."""
+    """Someone who decided, as Slack shows them; an IAM principal as its ARN."""
     return f"<@{person}>" if is_slack_user(person) else f"`{person}`"
 
 
@@ -235,12 +236,7 @@ def require_approved(remediation: Remediation, approval: Approval | None, plan: 
     if approval is None or approval["status"] != ApprovalStatus.APPROVED:
         raise NotApproved("No approval of this change is on record, so nothing was changed.")
     if approval["planHash"] != plan or remediation.get("planHash") != plan:
-        raise NotApproved("What was approved is not what would be done now, so nothing was changed.")
-
-
-def status_at_first(mode: str) -> ApprovalStatus:
-    """The state in which a question is put on record: an automatic route asks nobody."""
-    return ApprovalStatus.APPROVED if mode == Mode.AUTOMATIC else ApprovalStatus.PENDING
+        raise NotApproved("The approved plan is not what would be done now, so nothing was changed.")
 
 
 def _refuse_in_slack(route: Route, approval: Approval, request: DecisionRequest) -> Ruling | None:
@@ -250,14 +246,14 @@ def _refuse_in_slack(route: Route, approval: Approval, request: DecisionRequest)
     verb = "approve" if request.decision is ApprovalStatus.APPROVED else "deny"
     return Ruling(
         RulingKind.REFUSE,
-        "This endpoint's route takes no decision in Slack, so nothing was changed. On the command line: "
-        f"`python -m ops {verb} {approval['remediationId']}`.",
+        "Endpoints on this route can't be decided in Slack, so nothing was changed. On the command line: "
+        f"`sealpoint {verb} {approval['remediationId']}`.",
     )
 
 
 def _judge_denial(request: DecisionRequest) -> Ruling:
     if not request.reason.strip():
-        return Ruling(RulingKind.ASK_REASON, "To leave the endpoint as it is, give a reason.")
+        return Ruling(RulingKind.ASK_REASON, "Give a reason for leaving the endpoint as it is.")
     return Ruling(RulingKind.DECIDE)
 
 
@@ -269,14 +265,14 @@ def _judge_approval(
             whom = mentions(rules.deciding(remediation.get("route", ""), approval).approvers)
             return Ruling(
                 RulingKind.REFUSE,
-                f"{_whose_change(request, remediation)}, and nobody approves their own. "
-                f"Ask another of {whom}.",
+                f"{_whose_change(request, remediation)}, and nobody may approve their own change. "
+                f"Ask another approver: {whom}.",
             )
         if not request.break_glass or not request.reason.strip():
             return Ruling(
                 RulingKind.ASK_REASON,
-                f"{_whose_change(request, remediation)}. To approve it all the same, give a reason: all "
-                "approvers are told.",
+                f"{_whose_change(request, remediation)}. To approve it anyway, give a reason. All approvers "
+                "will be notified.",
             )
     votes = [vote["by"] for vote in approval.get("approvals", [])]
     if request.by in votes:
@@ -284,8 +280,8 @@ def _judge_approval(
     if any(same_principal(by, request.by) for by in votes):
         return Ruling(
             RulingKind.REFUSE,
-            "An approval is on record under your name, or under the role that you have assumed, whose "
-            "sessions count as one person. Another approver's is needed, too.",
+            "You have already approved this, or someone using the same role has. Sessions of one role count "
+            "as one person, so a second approver must also approve.",
         )
     return Ruling(RulingKind.DECIDE)
 
@@ -294,18 +290,18 @@ def _whose_change(request: DecisionRequest, remediation: Remediation) -> str:
     made_by = remediation["trigger"]["principalArn"]
     asked = remediation["trigger"]["kind"] == "manual"
     if is_slack_user(request.by) or session_name(request.by).casefold() == session_name(made_by).casefold():
-        return "You asked for this yourself" if asked else "You made this change"
-    what = "This was asked for" if asked else "This change was made"
-    return f"{what} under the role that you have assumed, by `{session_name(made_by)}`"
+        return "You requested this yourself" if asked else "You made this change"
+    what = "This was requested" if asked else "This change was made"
+    return f"{what} with the role that you are using, by `{session_name(made_by)}`"
 
 
 def is_own_change(approval: Approval, request: DecisionRequest, remediation: Remediation) -> bool:
-    """Whether someone would decide about a change of their own, by their Slack user, session name or role."""
+    """Whether someone would decide about their own change, by their Slack user, session name or role."""
     if is_slack_user(request.by):
         return request.by == approval.get("changedBy")
     return same_principal(request.by, remediation["trigger"]["principalArn"])
 
 
 def _quoted(reason: str) -> str:
-    """What a person wrote, on one line and told apart from our own words."""
+    """What a person wrote, on one line and in quotes."""
     return f"“{' '.join(reason.split())}”"

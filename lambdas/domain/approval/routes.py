@@ -26,7 +26,7 @@ class DecideIn(StrEnum):
     """Where a decision is taken."""
 
     SLACK = "slack"
-    COMMAND_LINE = "command-line"  # under IAM: the buttons are absent, and a forged click is refused
+    COMMAND_LINE = "command-line"  # under IAM: there are no buttons, and a forged click is refused
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class Route:
     reminder
         How long between reminders; zero for none.
     accounts, regions, tags
-        What an endpoint has to match, each where it says anything.
+        What an endpoint has to match; empty matches everything.
     """
 
     name: str
@@ -83,11 +83,11 @@ class Rules:
     routes
         In order; the last one matches everything.
     forbid_own_approval
-        Nobody approves a change of their own.
+        Nobody may approve their own change.
     break_glass
-        Unless they give a reason, which is announced to all approvers.
+        Except with a reason, which is announced to all approvers.
     two_approvers_tag
-        Tags of which any one, on an endpoint, asks for two approvers.
+        Tags that require two approvers; one of them on the endpoint is enough.
     """
 
     routes: tuple[Route, ...]
@@ -105,16 +105,16 @@ class Rules:
         return next((route for route in self.routes if route.matches(account, region, tags)), self.default)
 
     def named(self, name: str) -> Route:
-        """The route that a remediation took; should the settings no longer have it, the default."""
+        """The route that a remediation took, or the default if the settings no longer have it."""
         return self.find(name) or self.default
 
     def find(self, name: str) -> Route | None:
         return next((route for route in self.routes if route.name == name), None)
 
     def deciding(self, name: str, asked: Approval | Digest | None) -> Route:
-        """The route by which a question, or a digest of them, is decided: as it is, or was when it was asked.
+        """The route by which a question or a digest is decided: as it is now, or as it was when asked.
 
-        A route that the settings have dropped must not hand its questions to the default route's approvers.
+        If the settings have dropped a route, the default route's approvers must not inherit its questions.
         """
         found = self.find(name)
         if found or asked is None:
@@ -153,7 +153,7 @@ def _read_route(given: Mapping[str, Any]) -> Route:
         channel=str(given["channel"]),
         approvers=tuple(given["approvers"]),
         deadline=timedelta(hours=deadline),
-        # one that would come after the deadline is none: the last call comes instead, and its alarm
+        # no reminder after the deadline: the last call comes instead, and its alarm
         reminder=timedelta(hours=reminder if reminder < deadline else 0),
         mode=Mode(given["mode"]),
         decide_in=DecideIn(given["decideIn"]),
@@ -169,7 +169,7 @@ def mentions(approvers: Sequence[str]) -> str:
 
 
 def summons(approvers: Sequence[str]) -> str:
-    """The same, for what they must hear of: where anyone may decide, the whole channel is notified.
+    """The same, to notify them: if anyone may decide, the whole channel is notified.
 
     https://docs.slack.dev/messaging/formatting-message-text/#special-mentions
     """

@@ -1,1 +1,1 @@
-"""What a config says of encryption, the twin that would mend it, and how the endpoint gets there."""
+"""What a config says about encryption, the twin that fixes it, and how the endpoint gets there."""

@@ -31,7 +31,7 @@ class SurfaceKey:
 
 @dataclass(frozen=True, slots=True)
 class KmsKey:
-    """What KMS says of a key: its ARN, and whether a `CUSTOMER` or `AWS` manages it."""
+    """A key as KMS describes it: its ARN, and whether a `CUSTOMER` or `AWS` manages it."""
 
     arn: str
     manager: str
@@ -60,7 +60,7 @@ class AcceptedKeys:
 
 @dataclass(frozen=True, slots=True)
 class SurfaceAssessment:
-    """One surface, its key, and what is wrong with that: nothing, if `problem` is empty."""
+    """One surface, its key, and what is wrong with that: nothing if `problem` is empty."""
 
     surface: Surface
     path: Path
@@ -70,7 +70,7 @@ class SurfaceAssessment:
 
 @dataclass(frozen=True, slots=True)
 class Exemption:
-    """What the endpoint's exemption tags amount to: in force, or why not."""
+    """What the endpoint's exemption tags amount to: whether they are in force, and a note."""
 
     in_force: bool
     note: str = ""
@@ -79,8 +79,8 @@ class Exemption:
 def surface_keys(config: Mapping[str, Any]) -> tuple[SurfaceKey, ...]:
     """Every surface that the config has.
 
-    An endpoint always has an instance volume (a serverless one: the copy of its container image, DESIGN
-    §4.11); the others exist where the config sets them up.
+    An endpoint always has an instance volume (of a serverless one, the key encrypts the copy of its container
+    image). The others exist if the config sets them up.
     """
 
     def found() -> Iterator[SurfaceKey]:
@@ -105,13 +105,12 @@ def surface_keys(config: Mapping[str, Any]) -> tuple[SurfaceKey, ...]:
 def assess(
     config: Mapping[str, Any], accepted: AcceptedKeys, keys: Mapping[str, KmsKey | None]
 ) -> tuple[SurfaceAssessment, ...]:
-    """Every surface of a config, judged.
+    """Assess every surface of a config.
 
     Parameters
     ----------
     keys
-        What KMS says of the key ids in the config, None where it says nothing; not looked at where any key
-        counts.
+        The config's keys as KMS describes them, by id; None if KMS doesn't. Not used if any key counts.
     """
     return tuple(
         SurfaceAssessment(key.surface, key.path, key.key_id, _problem(key.key_id, accepted, keys))
@@ -128,9 +127,9 @@ def verdict(assessed: Collection[SurfaceAssessment], required: Collection[Surfac
 def to_change(
     assessed: Collection[SurfaceAssessment], required: Collection[Surface]
 ) -> tuple[SurfaceAssessment, ...]:
-    """The surfaces that the twin gives our key: every one without a key, in one go.
+    """The surfaces that get our key in the twin: every one without a key, all at once.
 
-    One that has a key keeps it, unless a key that counts is required there and this one doesn't.
+    A surface with a key keeps it, unless that key doesn't count and one that counts is required.
     """
     return tuple(one for one in assessed if one.problem and (not one.key_id or one.surface in required))
 
@@ -149,10 +148,10 @@ def _problem(key_id: str | None, accepted: AcceptedKeys, keys: Mapping[str, KmsK
 
 
 def exemption(tags: Mapping[str, str], now: datetime) -> Exemption:
-    """What the tags of the endpoint exempt it from, and until when.
+    """Whether its tags exempt the endpoint, and until when.
 
-    An exemption holds to the end of its day, UTC. A date that is past or can't be read exempts nothing, and
-    the note says so.
+    An exemption is in force until the end of its day, UTC. A past or unreadable date exempts nothing, and the
+    note says so.
     """
     until = tags.get(EXEMPT_UNTIL_TAG)
     if until is None:
@@ -162,7 +161,7 @@ def exemption(tags: Mapping[str, str], now: datetime) -> Exemption:
     except ValueError:
         return Exemption(
             in_force=False,
-            note=f"The tag {EXEMPT_UNTIL_TAG} says '{until}', which is no date (YYYY-MM-DD): not exempt.",
+            note=f"The tag {EXEMPT_UNTIL_TAG} says '{until}', which is not a date (YYYY-MM-DD): not exempt.",
         )
     if now.astimezone(UTC).date() > last_day:
         return Exemption(in_force=False, note=f"Its exemption ended on {last_day.isoformat()}.")

@@ -1,4 +1,4 @@
-"""Whether the change can work at all, judged before a person is asked for it (DESIGN §4.10, §4.11, §4.17)."""
+"""Whether the change can work at all, judged before a person is asked (docs/facts.md)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from lambdas.domain.errors import KeyUnusable, ModelGone
 
-# With local NVMe storage, which AWS encrypts in hardware with keys of its own (DESIGN §4.11).
+# With local NVMe storage, which AWS encrypts in hardware with keys of its own (docs/facts.md).
 LOCAL_NVME_FAMILIES = frozenset(
     {
         "m5d", "c5d", "r5d", "m6gd", "c6gd", "r6gd", "r7gd", "g4dn", "g5", "g6", "g6e", "g7", "g7e",
@@ -20,13 +20,13 @@ def require_usable_key(key: Mapping[str, Any] | None, key_arn: str, region: str)
     """Raise `KeyUnusable` unless SageMaker can encrypt with the key."""
     if objection := key_objection(key, region):
         raise KeyUnusable(
-            f"The KMS key {key_arn} {objection}: SageMaker can't encrypt with it, so nothing was asked or "
+            f"The KMS key {key_arn} {objection}, so SageMaker can't encrypt with it. Nothing was asked or "
             "changed."
         )
 
 
-def key_objection(key: Mapping[str, Any] | None, region: str) -> str:
-    """Why SageMaker can't encrypt with a key; empty if it can.
+def key_objection(key: Mapping[str, Any] | None, region: str) -> str | None:
+    """Why SageMaker can't encrypt with a key; None if it can.
 
     Parameters
     ----------
@@ -45,11 +45,11 @@ def key_objection(key: Mapping[str, Any] | None, region: str) -> str:
         }.items()
         if applies
     ]
-    return " and ".join(problems)
+    return " and ".join(problems) or None
 
 
 def model_names(config: Mapping[str, Any]) -> list[str]:
-    """The models that a config's variants run, each once; inference components bring theirs along."""
+    """The models that a config's variants run, each once; inference components name their own."""
 
     def named() -> Iterator[str]:
         for variants in ("ProductionVariants", "ShadowProductionVariants"):
@@ -64,19 +64,19 @@ def require_models(missing: Collection[str]) -> None:
     """Raise `ModelGone` if a model of the config was deleted: SageMaker would refuse the update."""
     if missing:
         raise ModelGone(
-            f"The config's model {', '.join(sorted(missing))} no longer exists. SageMaker refuses to update "
-            "such an endpoint, so nothing was asked or changed."
+            f"The config's model {', '.join(sorted(missing))} no longer exists. SageMaker would refuse the "
+            "update, so nothing was asked or changed."
         )
 
 
 def execution_roles(config: Mapping[str, Any], models: Collection[Mapping[str, Any]]) -> list[str]:
-    """The roles that write an endpoint's captures, answers and core dumps, each once."""
+    """The roles that write an endpoint's captures, results and core dumps, each once."""
     named = (holder.get("ExecutionRoleArn") for holder in (config, *models))
     return list(dict.fromkeys(str(role) for role in named if role))
 
 
 def local_storage_note(config: Mapping[str, Any]) -> str | None:
-    """What the approver has to know of instance types whose local storage the key won't cover."""
+    """A note for the approver about instance types whose local storage the key won't cover."""
     types = sorted({kind for kind in _instance_types(config) if _family(kind) in LOCAL_NVME_FAMILIES})
     if not types:
         return None

@@ -1,4 +1,4 @@
-"""Whether a role of the account may use a KMS key, as far as it can be shown before a person is asked.
+"""Whether a role of the account may use a KMS key, as far as that can be shown before a person is asked.
 
 IAM's policy simulator takes no key policy for a role, so the key's policy is judged here and the role's own
 policies by the simulator. What can't be shown counts as not allowed: an Allow counts only if all of it is

@@ -1,4 +1,4 @@
-"""What would be done to an endpoint, written down before a person is asked about it."""
+"""What would be done to an endpoint, recorded before a person is asked about it."""
 
 from __future__ import annotations
 
@@ -6,14 +6,13 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any, NotRequired, TypedDict
 
 from lambdas.domain.encryption.assessment import Path, SurfaceAssessment
-from lambdas.domain.encryption.provenance import ManagedBy
 from lambdas.domain.encryption.twin import dotted, from_dotted, plan_hash, twin_name
-from lambdas.domain.record import SurfaceEntry, Variant
-from lambdas.domain.vocabulary import Verdict
+from lambdas.domain.record import ManagedBy, SurfaceEntry, Variant
+from lambdas.domain.vocabulary import Surface, Verdict
 
 
 class Facts(TypedDict):
-    """What the record learns from a look at an unencrypted endpoint; see `record.Remediation`."""
+    """What the record learns when an endpoint is found unencrypted; see `record.Remediation`."""
 
     verdict: str
     endpointArn: str
@@ -30,7 +29,7 @@ class Facts(TypedDict):
 
 
 class DecisionFacts(TypedDict):
-    """What the record learns of how a decision will be taken."""
+    """What the record learns about how the endpoint will be decided."""
 
     route: str
     approvalMode: str
@@ -48,7 +47,7 @@ def facts_of(
     update_options: Mapping[str, Any],
     notes: Sequence[str],
 ) -> Facts:
-    """The facts for the record and the card, from the bodies that DescribeEndpoint(Config) answered."""
+    """The facts for the record and the card, from the bodies of DescribeEndpoint(Config)."""
     paths = [change.path for change in changes]
     plan = plan_hash(config, key_arn, paths, update_options)
     return {
@@ -70,7 +69,7 @@ def facts_of(
 def surface_entries(
     assessed: Collection[SurfaceAssessment], changes: Collection[SurfaceAssessment], key_arn: str
 ) -> list[SurfaceEntry]:
-    """The assessment as it goes on record, with what would become of each surface."""
+    """The assessment as it is recorded, with the key that each surface would have afterwards."""
     return [
         {
             "surface": str(one.surface),
@@ -88,13 +87,22 @@ def without_changes(entries: Collection[SurfaceEntry], surfaces: Collection[str]
     return [{**entry, "after": entry["now"]} if entry["surface"] in surfaces else entry for entry in entries]
 
 
+def surfaces_written(entries: Collection[SurfaceEntry]) -> set[str]:
+    """The surfaces with a new key that the endpoint's execution role writes: all but the volume."""
+    return {
+        entry["surface"]
+        for entry in entries
+        if entry["after"] != entry["now"] and entry["surface"] != Surface.INSTANCE_VOLUME
+    }
+
+
 def paths_to_change(surfaces: Collection[SurfaceEntry]) -> list[Path]:
     """Where the recorded plan puts our key."""
     return [from_dotted(entry["path"]) for entry in surfaces if entry["after"] != entry["now"]]
 
 
 def _variants(endpoint: Mapping[str, Any], config: Mapping[str, Any]) -> list[Variant]:
-    """Each variant's hardware, from the config, and live count, from the endpoint (serverless: none)."""
+    """Each variant's hardware, from the config, and live instance count, from the endpoint."""
     live = {variant["VariantName"]: variant for variant in endpoint.get("ProductionVariants") or ()}
     variants: list[Variant] = []
     for variant in config.get("ProductionVariants") or ():
@@ -109,9 +117,9 @@ def _variants(endpoint: Mapping[str, Any], config: Mapping[str, Any]) -> list[Va
 
 
 def _instance_count(live: Mapping[str, Any], variant: Mapping[str, Any]) -> int | None:
-    """How many instances a variant runs on; None for a serverless one, and where nothing says so.
+    """How many instances a variant runs on; None if it is serverless, or if nothing says so.
 
-    While its fleet is replaced, SageMaker may show a current count of 0 for a variant that serves.
+    While its fleet is replaced, SageMaker may show a current count of 0 for a variant in service.
     """
     if variant.get("ServerlessConfig"):
         return None

@@ -1,20 +1,20 @@
-"""What manages an endpoint, as its tags tell: its next deployment would undo what isn't written there."""
+"""Which tool manages an endpoint, by its tags: its next deployment would undo a change made elsewhere."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from typing import TypedDict
 
+from lambdas.domain.record import ManagedBy
 from lambdas.domain.vocabulary import Surface
 
 _STACK_TAG = "aws:cloudformation:stack-name"
 _LOGICAL_ID_TAG = "aws:cloudformation:logical-id"
-# CDK ends the logical ids that it makes with eight digits of a hash
+# CDK's logical ids end with eight digits of a hash
 _CDK_LOGICAL_ID = re.compile(r".+[0-9A-F]{8}")
 _TERRAFORM_WORDS = ("terraform", "opentofu")
 
-# Where each surface's key is named; "=" stands for the key in the tool's notation.
+# Where each surface names its key; "=" stands for the key in the tool's notation.
 _CLOUDFORMATION: Mapping[Surface, str] = {
     Surface.INSTANCE_VOLUME: "KmsKeyId=",
     Surface.CORE_DUMP: "ProductionVariants: [{CoreDumpConfig: {KmsKeyId=}}]",
@@ -35,15 +35,8 @@ _TERRAFORM: Mapping[Surface, str] = {
 }
 
 
-class ManagedBy(TypedDict):
-    """The tool, and the stack's name where it has one."""
-
-    tool: str
-    stack: str
-
-
 def managed_by(*tags: Mapping[str, str]) -> ManagedBy | None:
-    """The first that the tags of an endpoint config, or else of its endpoint, tell of."""
+    """The first tool identified by the tags of the config, or else of the endpoint."""
     for found in tags:
         if stack := found.get(_STACK_TAG):
             cdk = _CDK_LOGICAL_ID.fullmatch(found.get(_LOGICAL_ID_TAG, ""))
@@ -55,7 +48,7 @@ def managed_by(*tags: Mapping[str, str]) -> ManagedBy | None:
 
 
 def lines_to_change(tool: str, key_arn: str, surfaces: Iterable[Surface]) -> tuple[list[str], str]:
-    """The lines that name the key on each surface, in a tool's own words, and where they belong.
+    """The lines that name the key on each surface, in a tool's own notation, and the resource they belong to.
 
     The properties of the resource types `AWS::SageMaker::EndpointConfig`, CDK's ``CfnEndpointConfig`` and
     Terraform's ``aws_sagemaker_endpoint_configuration``.

@@ -1,7 +1,7 @@
 """The encrypted twin: the same config in everything but its keys, its name and its tags of origin.
 
 Bodies here are the JSON objects that the SageMaker API sends and takes, whole: a field that no SDK knows
-yet is carried over like any other (DESIGN §4.12).
+yet is copied like any other.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ REMEDIATION_TAG = "sealpoint:remediation-id"
 
 _NAME_LIMIT = 63  # of an endpoint config's name, in characters (API reference, CreateEndpointConfig)
 _TAG_LIMIT = 50  # of a resource's tags
-_DIGEST_CHARACTERS = 10
+_SUFFIX_CHARACTERS = 10
 # Members of every description of a config, and of no request for one.
 _RESPONSE_ONLY = ("EndpointConfigArn", "CreationTime")
 _VARIANTS = ("ProductionVariants", "ShadowProductionVariants")
@@ -37,9 +37,9 @@ class Comparison:
     Attributes
     ----------
     differences
-        What did not come back as it was sent, and what came back that nobody sent: a line each.
+        Members that came back changed or not at all, and unexpected ones: a line each.
     added
-        What nobody sent and AWS is known to add, which is no difference: a line each.
+        Members that AWS is known to add, which are no difference: a line each.
     """
 
     differences: list[str] = field(default_factory=list[str])
@@ -49,13 +49,13 @@ class Comparison:
 def twin_name(source: Mapping[str, Any], key_arn: str, paths: Collection[Path], endpoint_name: str) -> str:
     """The twin's name: valid, at most 63 characters, and the same on every retry.
 
-    The digest covers the source's whole body, so that a config deleted and made anew under its old name
-    gets a twin of its own; and the endpoint, so that two endpoints on one config each get a twin of their
-    own, of which neither can be deleted under the other.
+    The name's suffix covers the source's whole body, so that a config that was deleted and created again
+    under its old name gets its own twin. It also covers the endpoint, so that deleting one endpoint's twin
+    never affects another's.
     """
     named = {"source": source, "changes": _changes(paths, key_arn), "endpoint": endpoint_name}
-    digest = fingerprint(named)
-    return _with_suffix(str(source["EndpointConfigName"]), f"-kms-{digest[:_DIGEST_CHARACTERS]}")
+    suffix = f"-kms-{fingerprint(named)[:_SUFFIX_CHARACTERS]}"
+    return _with_suffix(str(source["EndpointConfigName"]), suffix)
 
 
 def write_twin(
@@ -66,11 +66,11 @@ def write_twin(
     Parameters
     ----------
     source
-        The body of DescribeEndpointConfig's answer for the source config.
+        The body of DescribeEndpointConfig for the source config.
     key_arn
         The full ARN of the KMS key to name.
     paths
-        Where to name it: the members of the surfaces to be changed. The others stay as they are.
+        Where to name it: the members of the surfaces to change. The others stay as they are.
     endpoint_name
         The endpoint that the twin is for.
     """
@@ -86,10 +86,10 @@ def write_twin(
 
 
 def as_request(config: Mapping[str, Any]) -> ConfigRequest:
-    """The request that would create a config again, from the answer that described it.
+    """The request that would create a described config again.
 
-    DescribeEndpointConfig shows a `VolumeSizeInGB` of serverless variants, with which CreateEndpointConfig
-    refuses them: https://github.com/aws-controllers-k8s/sagemaker-controller/pull/193
+    DescribeEndpointConfig shows a `VolumeSizeInGB` for serverless variants, which
+    CreateEndpointConfig refuses: https://github.com/aws-controllers-k8s/sagemaker-controller/pull/193
     """
     body: dict[str, Any] = copy.deepcopy(_without_nulls(config))
     for member in _RESPONSE_ONLY:
@@ -102,13 +102,13 @@ def as_request(config: Mapping[str, Any]) -> ConfigRequest:
 
 
 def restored_config(snapshot: Mapping[str, Any], live: Mapping[str, Any] | None) -> ConfigRequest:
-    """The request for the config to go back to: the one on record, under its own name.
+    """The request for the config to return to: the one on record, under its own name.
 
-    If another config has taken that name meanwhile (`live`), under a name derived from it.
+    If another config (`live`) has that name by now, the name is derived from it.
     """
     body = as_request(snapshot)
     if live is not None and compare(body, live).differences:
-        suffix = f"-was-{fingerprint(snapshot)[:_DIGEST_CHARACTERS]}"
+        suffix = f"-was-{fingerprint(snapshot)[:_SUFFIX_CHARACTERS]}"
         body["EndpointConfigName"] = _with_suffix(str(snapshot["EndpointConfigName"]), suffix)
     return body
 
@@ -119,16 +119,16 @@ def settable_tags(tags: Mapping[str, str]) -> dict[str, str]:
 
 
 def write_tags(source_tags: Mapping[str, str], source_name: str, remediation_id: str) -> dict[str, str]:
-    """The twin's tags: the source's, and where it came from if there's room."""
+    """The twin's tags: the source's, and tags of origin if there is room."""
     kept = settable_tags(source_tags)
     origin = {SOURCE_CONFIG_TAG: source_name, REMEDIATION_TAG: remediation_id}
     return kept | origin if len(kept.keys() | origin.keys()) <= _TAG_LIMIT else kept
 
 
 def compare(sent: Mapping[str, Any], described: Mapping[str, Any]) -> Comparison:
-    """A config as AWS describes it, beside the request that was sent for it.
+    """Compare a config as AWS describes it with the request that was sent for it.
 
-    Name and keys are compared like everything else. What was sent must come back as it was sent.
+    Name and keys are compared like everything else: what was sent must come back unchanged.
     """
     theirs = {key: value for key, value in described.items() if key not in _RESPONSE_ONLY}
     comparison = Comparison()
@@ -137,15 +137,15 @@ def compare(sent: Mapping[str, Any], described: Mapping[str, Any]) -> Comparison
 
 
 def in_addition(added: Collection[str]) -> str:
-    """The end of a sentence about a comparison: what AWS describes beyond what was sent; empty if nothing."""
-    return f". AWS describes in addition {', '.join(added)}" if added else ""
+    """The end of a sentence about a comparison: what AWS added, if anything."""
+    return f". AWS added {', '.join(added)}" if added else ""
 
 
 def missing_tags(expected: Mapping[str, str], actual: Mapping[str, str]) -> list[str]:
     """The tags that a twin lacks, or has with another value: a line each.
 
-    Those of origin may be an earlier remediation's, and others may add tags of their own, as governance
-    tools do within minutes.
+    Tags of origin may be an earlier remediation's. Additional tags are no fault: governance tools add theirs
+    within minutes.
     """
     origin = {SOURCE_CONFIG_TAG, REMEDIATION_TAG}
     return [
@@ -158,7 +158,7 @@ def missing_tags(expected: Mapping[str, str], actual: Mapping[str, str]) -> list
 def plan_hash(
     source: Mapping[str, Any], key_arn: str, paths: Collection[Path], update_options: Mapping[str, Any]
 ) -> str:
-    """What an approver approves (DESIGN §4.21), as a hash: another plan is another question."""
+    """A hash of what an approver approves, recomputed before acting: another plan is another question."""
     changes = _changes(paths, key_arn)
     return fingerprint({"source": source, "changes": changes, "key": key_arn, "update": update_options})
 
@@ -179,7 +179,7 @@ def keys_missing(config: Mapping[str, Any], key_arn: str, paths: Collection[Path
 
 
 def dotted(path: Path) -> str:
-    """A path as it is written on record: ``ProductionVariants.0.CoreDumpConfig.KmsKeyId``."""
+    """A path as it is recorded: ``ProductionVariants.0.CoreDumpConfig.KmsKeyId``."""
     return ".".join(map(str, path))
 
 
@@ -196,13 +196,13 @@ def _changes(paths: Collection[Path], key_arn: str) -> dict[str, str]:
 
 
 def fingerprint(value: Any) -> str:
-    """A SHA-256 over the canonical JSON of a value, in hex; absent and null are the same."""
+    """A SHA-256 over the canonical JSON of a value, in hex; null members count as absent."""
     canonical = json.dumps(_without_nulls(value), sort_keys=True, separators=(",", ":"), default=str)
     return hashlib.sha256(canonical.encode()).hexdigest()
 
 
 def _without_nulls(value: Any) -> Any:
-    """A member that is null is one that isn't there: AWS's JSON protocols don't tell them apart."""
+    """Treat null members as absent, as AWS's JSON protocols do."""
     if isinstance(value, Mapping):
         return {key: _without_nulls(member) for key, member in value.items() if member is not None}
     if isinstance(value, list | tuple):
@@ -221,7 +221,7 @@ def _compare(sent: Any, described: Any, path: Path, comparison: Comparison, size
             elif _is_added_by_aws(here, described[key], sized):
                 comparison.added.append(f"{_shown(here)}: {json.dumps(described[key])}")
             else:
-                comparison.differences.append(f"{_shown(here)} was not asked for")
+                comparison.differences.append(f"{_shown(here)} was not sent")
     elif isinstance(sent, list) and isinstance(described, list) and len(sent) == len(described):
         for index, (ours, theirs) in enumerate(zip(sent, described, strict=True)):
             _compare(ours, theirs, (*path, index), comparison, sized)
@@ -239,8 +239,8 @@ def _is_same(sent: Any, described: Any) -> bool:
 def _sized_by_aws(sent: Mapping[str, Any]) -> set[Path]:
     """Where AWS is known to describe a `VolumeSizeInGB` that was not sent.
 
-    That is on serverless variants and, in a config that names a key, on variants with an instance type.
-    Anywhere else a size is someone's own, such as of a config made anew under the same name.
+    This is on serverless variants and, in a config that names a key, on variants with an instance type.
+    Anywhere else someone set the size, as in a config that was created again under the same name.
     """
     return {
         (variants, index, "VolumeSizeInGB")
@@ -251,7 +251,7 @@ def _sized_by_aws(sent: Mapping[str, Any]) -> set[Path]:
 
 
 def _is_added_by_aws(path: Path, value: Any, sized: Collection[Path]) -> bool:
-    """Whether AWS is known to describe a member, with such a value, where nobody sent it.
+    """Whether AWS is known to add a member with such a value.
 
     - ``EnableNetworkIsolation: false``: aws/sagemaker-python-sdk, tests/integ/test_sagemaker_config.py,
       which compares strictly with AWS, since its commit 5c8f6a2cf of November 2023.

@@ -1,11 +1,11 @@
-"""How an endpoint is updated: what is kept of the live one, and how the traffic moves (DESIGN §4.7)."""
+"""How an endpoint is updated: what is retained of the live one, and how traffic shifts (docs/facts.md)."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-# Keeps what autoscaling and people set while the endpoint lived, and how it was deployed last.
+# Retains what autoscaling and people set on the live endpoint, and its last deployment policy.
 KEEP_EVERYTHING: Mapping[str, Any] = {"RetainAllVariantProperties": True, "RetainDeploymentConfig": True}
 
 _ALL_AT_ONCE = "ALL_AT_ONCE"
@@ -14,34 +14,34 @@ _WITHOUT_GUARDRAILS = "ml.inf1."
 
 def update_options(
     endpoint: Mapping[str, Any], config: Mapping[str, Any], deployment_config: Mapping[str, Any] | None
-) -> tuple[dict[str, Any], str]:
-    """The options of the UpdateEndpoint call, and a note for the approver (empty: nothing to say).
+) -> tuple[dict[str, Any], str | None]:
+    """The options of the UpdateEndpoint call, and a note for the approver, if there is anything to note.
 
-    An endpoint that has a deployment policy keeps it. One that has none gets `deployment_config`, the
-    setting, where SageMaker can follow it:
+    An endpoint with a deployment policy keeps it. One without gets the setting `deployment_config`, if
+    SageMaker supports that for it:
     https://docs.aws.amazon.com/sagemaker/latest/dg/deployment-guardrails-exclusions.html
     """
     if deployment_config is None or _has_policy(endpoint.get("LastDeploymentConfig") or {}):
-        return dict(KEEP_EVERYTHING), ""
+        return dict(KEEP_EVERYTHING), None
     if why := _excluded(config, rolling="RollingUpdatePolicy" in deployment_config):
-        return dict(KEEP_EVERYTHING), f"The deployment policy of the settings is not used: {why}."
-    return {"RetainAllVariantProperties": True, "DeploymentConfig": dict(deployment_config)}, ""
+        return dict(KEEP_EVERYTHING), f"The deployment policy in the settings is not used: {why}."
+    return {"RetainAllVariantProperties": True, "DeploymentConfig": dict(deployment_config)}, None
 
 
 def for_the_call(options: Mapping[str, Any], endpoint: Mapping[str, Any]) -> dict[str, Any]:
-    """The options to send: what AWS answers to retaining a policy that isn't there is not recorded."""
+    """The options to send. It is not known how AWS responds to retaining a policy that doesn't exist."""
     if endpoint.get("LastDeploymentConfig"):
         return dict(options)
     return {name: value for name, value in options.items() if name != "RetainDeploymentConfig"}
 
 
 def in_words(options: Mapping[str, Any]) -> str:
-    """How the traffic moves to the new instances."""
+    """How the traffic shifts to the new instances."""
     chosen = options.get("DeploymentConfig")
     if chosen is None:
-        return "as the endpoint's last deployment did (all at once, if it had no policy)"
+        return "as in the endpoint's last deployment (all at once if it had no policy)"
     alarms = len((chosen.get("AutoRollbackConfiguration") or {}).get("Alarms") or ())
-    watched = f", rolled back if one of {alarms} alarms goes off" if alarms else ""
+    watched = f", rolled back if one of {alarms} alarms fires" if alarms else ""
     if rolling := chosen.get("RollingUpdatePolicy"):
         return f"in rolling batches of {_size(rolling['MaximumBatchSize'])}{watched}"
     routing = chosen["BlueGreenUpdatePolicy"]["TrafficRoutingConfiguration"]
@@ -71,15 +71,16 @@ def _has_policy(last: Mapping[str, Any]) -> bool:
     )
 
 
-def _excluded(config: Mapping[str, Any], *, rolling: bool) -> str:
+def _excluded(config: Mapping[str, Any], *, rolling: bool) -> str | None:
+    """Why SageMaker can't follow a deployment policy; None if it can."""
     variants = [*_variants(config)]
     if any(str(variant.get("InstanceType", "")).startswith(_WITHOUT_GUARDRAILS) for variant in variants):
-        return "SageMaker has none for Inf1 instances"
+        return "SageMaker supports none for Inf1 instances"
     if rolling and any(variant.get("ServerlessConfig") for variant in variants):
-        return "SageMaker has no rolling updates for serverless endpoints"
+        return "SageMaker supports no rolling updates for serverless endpoints"
     if rolling and len(variants) > 1:
-        return "SageMaker has no rolling updates for endpoints of several variants"
-    return ""
+        return "SageMaker supports no rolling updates for endpoints with several variants"
+    return None
 
 
 def _variants(config: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:

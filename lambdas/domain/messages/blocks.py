@@ -1,4 +1,4 @@
-"""Text and blocks as Slack takes them: escaped, within its limits.
+"""Text and blocks as Slack accepts them: escaped, within its limits.
 
 https://docs.slack.dev/messaging/formatting-message-text and https://docs.slack.dev/reference/block-kit/blocks
 """
@@ -18,7 +18,7 @@ _ELLIPSIS = "…"
 
 
 class Message(TypedDict):
-    """A message as `chat.postMessage` and `chat.update` take it.
+    """A message for `chat.postMessage` and `chat.update`.
 
     `text` is for notifications and screen readers, `blocks` for everyone else.
     """
@@ -28,7 +28,7 @@ class Message(TypedDict):
 
 
 def escape(text: str) -> str:
-    """Slack's three control characters, so that a name can't mention, link or format anything.
+    """Escape Slack's three control characters, so that a name can't mention, link or format anything.
 
     https://docs.slack.dev/messaging/formatting-message-text/#escaping
     """
@@ -36,18 +36,18 @@ def escape(text: str) -> str:
 
 
 def code(text: str) -> str:
-    """User-controlled text, shown as it is; a backtick or a line break would end the code span."""
+    """User-controlled text in a code span, which a backtick or a line break would end."""
     flat = " ".join(text.replace("`", "ˋ").split())
     return f"`{escape(flat)}`" if flat else "–"
 
 
 def quoted(text: str) -> str:
-    """What a person wrote, on one line; a mention or a link in it stays text."""
+    """What a person wrote, on one line and in quotes; mentions and links in it stay text."""
     return f"“{escape(' '.join(text.split()))}”"
 
 
 def clip(text: str, limit: int) -> str:
-    """Cut to `limit` characters, never inside an entity that escaping made, closing an open code span."""
+    """Cut to `limit` characters, but not inside an entity or a mention; an open code span is closed."""
     if len(text) <= limit:
         return text
     cut = text[: limit - 2]
@@ -63,19 +63,19 @@ def clip(text: str, limit: int) -> str:
 
 
 def link(url: str, words: str) -> str:
-    """A link; nothing in a URL of ours needs more than Slack's own escaping."""
+    """A link. Our URLs need no more than Slack's own escaping."""
     return f"<{escape(url).replace('|', '%7C')}|{escape(words)}>"
 
 
 def person(who: str) -> str:
-    """Someone who decided or asked: mentioned, or an IAM principal by the name of its session."""
+    """Someone who decided or asked: a mention, or the session name of an IAM principal."""
     if is_slack_user(who):
         return f"<@{who}>"
     return code(session_name(who) or who)
 
 
 def date_token(moment: str) -> str:
-    """A moment in the reader's own time zone, with UTC where tokens aren't rendered.
+    """A moment in the reader's own time zone, or in UTC if tokens aren't rendered.
 
     https://docs.slack.dev/messaging/formatting-message-text/#date-formatting
     """
@@ -109,7 +109,7 @@ def context(*texts: str) -> dict[str, Any]:
 
 
 def mrkdwn(text: str, limit: int) -> dict[str, Any]:
-    """Formatted text; verbatim, so that Slack makes no links or mentions out of names that people wrote."""
+    """Formatted text; verbatim, so that Slack doesn't turn names into links or mentions."""
     return {"type": "mrkdwn", "text": clip(text, limit), "verbatim": True}
 
 

@@ -1,6 +1,6 @@
 """The card: what a remediation is about and where it stands, made from the record alone.
 
-It has buttons only while they do something.
+It has buttons only while they have an effect.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _ASKING_TITLE = ":unlock: Endpoint without a KMS key"
 _ENCRYPTED_TITLE = ":lock: Endpoint encrypted"
 
 # What the trigger's principal did
-_CAME_BY = {"event": "Changed by", "manual": "Asked for by", "sweep": "Found by"}
+_CAME_BY = {"event": "Changed by", "manual": "Requested by", "sweep": "Found by"}
 
 _OUTCOME_WORDS = {
     Outcome.ENCRYPTED: (":lock:", "Encrypted: the endpoint is in service on its encrypted twin."),
@@ -48,27 +48,27 @@ _OUTCOME_WORDS = {
     Outcome.EXEMPT: (":receipt:", "Exempt."),
     Outcome.DENIED: (":no_entry:", "Left as it is: the change was denied."),
     Outcome.EXPIRED: (":hourglass:", "Left as it is: nobody decided in time."),
-    Outcome.SUPERSEDED: (":arrows_counterclockwise:", "No longer holds: the endpoint changed."),
+    Outcome.SUPERSEDED: (":arrows_counterclockwise:", "Superseded: the endpoint changed."),
     Outcome.GONE: (":wastebasket:", "The endpoint no longer exists."),
     Outcome.UNSUPPORTED: (":warning:", "AWS does not accept a KMS key for this endpoint. It stays as it is."),
     Outcome.ROLLED_BACK: (
         ":leftwards_arrow_with_hook:",
-        "Rolled back: the endpoint serves on its old config.",
+        "Rolled back: the endpoint is in service on its old config.",
     ),
     Outcome.FAILED: (":rotating_light:", "Failed."),
-    Outcome.OBSERVED: (":eyes:", "Only observed: its route changes nothing, and asks nobody."),
+    Outcome.OBSERVED: (":eyes:", "Observed only: its route asks nobody and changes nothing."),
     Outcome.BACKED_OUT: (
         ":leftwards_arrow_with_hook:",
         "Backed out: the endpoint is in service on its earlier config.",
     ),
 }
 
-# Outcomes that a person must hear of even where nobody was asked.
+# Outcomes that are reported even if nobody was asked.
 _MATTERS_UNASKED = frozenset({Outcome.UNSUPPORTED, Outcome.ROLLED_BACK, Outcome.FAILED, Outcome.OBSERVED})
 
 
 def message(remediation: Remediation, approval: Approval) -> Message:
-    """The card as it should be now: asking, on its way, or ended."""
+    """The card as it should be now: asking, in progress, or ended."""
     if "outcome" in remediation:
         return closed(remediation, approval)
     if approval["status"] == ApprovalStatus.PENDING:
@@ -77,7 +77,7 @@ def message(remediation: Remediation, approval: Approval) -> Message:
 
 
 def question(remediation: Remediation, approval: Approval) -> Message:
-    """The card that asks, with its buttons; or with the command, where no decision is taken in Slack."""
+    """The card that asks, with its buttons, or with the commands if it can't be decided in Slack."""
     deadline = approval["deadline"]
     ask = (
         f"Endpoint {remediation['endpointName']} ({_place(remediation)}) names no KMS key. "
@@ -94,12 +94,12 @@ def question(remediation: Remediation, approval: Approval) -> Message:
     if given:
         who = ", ".join(f"{person(vote['by'])} {date_token(vote['at'])}" for vote in given)
         people = people_in(given)
-        ways = " · all in Slack, or all under IAM" if people < len(given) else ""
+        ways = " · both must use Slack, or both IAM" if people < len(given) else ""
         blocks.append(section(f":white_check_mark: *{people} of {needed} approvals:* {who}{ways}"))
-        blocks += _broken_glass(approval)
+        blocks += _break_glass(approval)
     blocks.append(
         context(
-            f":hourglass_flowing_sand: Decide by {date_token(deadline)}; with no answer nothing changes.",
+            f":hourglass_flowing_sand: Decide by {date_token(deadline)}; without a decision nothing changes.",
             f"May decide: {may_decide}{two}",
             _further(remediation, approval),
         )
@@ -114,16 +114,16 @@ def question(remediation: Remediation, approval: Approval) -> Message:
 
 
 def under_way(remediation: Remediation, approval: Approval) -> Message:
-    """The card between a decision and the end: every fact kept, the buttons gone, who and when added."""
+    """The card between the decision and the end: who decided and when, instead of the buttons."""
     status = ApprovalStatus(approval["status"])
     what = {
-        ApprovalStatus.APPROVED: "approved, now encrypting",
+        ApprovalStatus.APPROVED: "approved, being encrypted",
         ApprovalStatus.DENIED: "denied, left as it is",
-    }.get(status, "no longer asked about")
+    }.get(status, "no longer open")
     text = f"Endpoint {remediation['endpointName']} ({_place(remediation)}): {what}."
     blocks = [*_facts(remediation, _ASKING_TITLE), *_plan(remediation), *_warning(remediation)]
     blocks.append(section(_decision_line(remediation, approval)))
-    blocks += _broken_glass(approval)
+    blocks += _break_glass(approval)
     if status is ApprovalStatus.APPROVED:
         blocks.append(section(f":arrows_counterclockwise: {stage(remediation)}"))
     blocks.append(context(_further(remediation, approval)))
@@ -132,18 +132,18 @@ def under_way(remediation: Remediation, approval: Approval) -> Message:
 
 def stage(remediation: Remediation) -> str:
     """What is happening to an endpoint that is to be encrypted."""
-    seen = escape(remediation.get("progressSeen", ""))
+    progress = escape(remediation.get("progress", ""))
     if requested_at := remediation.get("updateRequestedAt"):
-        return f"*Updating* since {date_token(requested_at)}" + (f" · {seen}" if seen else "")
+        return f"*Updating* since {date_token(requested_at)}" + (f" · {progress}" if progress else "")
     if "twinConfigName" in remediation:
         return "*Encrypted config created*, now updating the endpoint to it"
-    if seen:
-        return f"*Waiting* until the endpoint can be updated · {seen}"
+    if progress:
+        return f"*Waiting* until the endpoint can be updated · {progress}"
     return "*Creating the encrypted config*"
 
 
 def closed(remediation: Remediation, approval: Approval | None) -> Message:
-    """The card of a remediation that has ended, with the way back while it is open."""
+    """The card of a remediation that has ended, with the Back out button while that is possible."""
     outcome = Outcome(remediation.get("outcome", Outcome.FAILED))
     icon, words = _OUTCOME_WORDS[_standing(remediation, outcome)]
     reason = remediation.get("reason", "")
@@ -156,23 +156,23 @@ def closed(remediation: Remediation, approval: Approval | None) -> Message:
     if outcome is Outcome.SUPERSEDED and (newer := remediation.get("supersededByLink")):
         blocks.append(section(f":point_right: {link(newer, 'The newer question about this endpoint')}"))
     if outcome is Outcome.ENCRYPTED:
-        blocks += _aftermath(remediation)
+        blocks += _configs(remediation)
         blocks += _warning(remediation)
     if "twinDeletedAt" in remediation:
         blocks.append(context(f"The unused copy {code(remediation.get('twinConfigName', ''))} was deleted."))
     if approval is not None and "decidedBy" in approval:
         blocks.append(section(_decision_line(remediation, approval)))
-        blocks += _broken_glass(approval)
+        blocks += _break_glass(approval)
     closed_at = remediation.get("closedAt")
     ended = f"Ended {date_token(closed_at)} · " if closed_at else ""
     blocks.append(context(f"{ended}{_further(remediation, approval)}"))
-    if approval is not None and _way_back_is_open(remediation) and _in_slack(approval):
+    if approval is not None and _can_be_backed_out(remediation) and _in_slack(approval):
         blocks.append(_backout_button(approval))
     return {"text": clip(escape(text), TEXT_LIMIT), "blocks": blocks}
 
 
-def must_be_told(remediation: Remediation) -> bool:
-    """Whether an outcome is told in the channel although nobody was asked."""
+def must_be_reported(remediation: Remediation) -> bool:
+    """Whether an outcome is reported in the channel although nobody was asked."""
     return Outcome(remediation.get("outcome", Outcome.FAILED)) in _MATTERS_UNASKED
 
 
@@ -180,15 +180,15 @@ def must_be_told(remediation: Remediation) -> bool:
 
 
 def _facts(remediation: Remediation, title: str, *, changed: bool = True) -> list[dict[str, Any]]:
-    """What is known of the endpoint; `changed` where the plan is to happen, or has."""
+    """What is known about the endpoint; `changed` if the plan is to be carried out, or was."""
     trigger, status = remediation["trigger"], remediation.get("endpointStatus", "status unknown")
-    told = [
+    facts = [
         f"*Endpoint*\n{code(remediation['endpointName'])}",
         f"*Account · region*\n{code(trigger['accountId'])} · {code(trigger['region'])}",
         f"*{_CAME_BY.get(trigger['kind'], 'Changed by')}*\n{_changed_by(remediation)}",
         f"*Runs on* ({escape(status)})\n{_variants(remediation)}",
     ]
-    blocks = [header(title), fields(*(clip(field, FIELD_LIMIT) for field in told))]
+    blocks = [header(title), fields(*(clip(field, FIELD_LIMIT) for field in facts))]
     surfaces = remediation.get("surfaceKeys")
     if surfaces:
         lines = [_surface_line(key, changed=changed) for key in surfaces]
@@ -201,11 +201,12 @@ def _facts(remediation: Remediation, title: str, *, changed: bool = True) -> lis
 
 def _plan(remediation: Remediation) -> list[dict[str, Any]]:
     source, twin = (code(remediation.get(name, "")) for name in ("sourceConfigName", "plannedTwinName"))
+    how = in_words(remediation.get("updateOptions", {}))
     lines = [
-        f"• A copy of {source} with the key is made: {twin}",
-        f"• Traffic moves {in_words(remediation.get('updateOptions', {}))}; it serves all along",
+        f"• {source} is copied, with the key, to {twin}",
+        f"• Traffic shifts {how}; the endpoint stays in service throughout",
         f"• Meanwhile SageMaker {_extra_instances(remediation)}",
-        "• Kept: live instance counts and weights, deployment policy, and the old config for a way back",
+        "• Kept: live instance counts and weights, the deployment policy, and the old config for backing out",
     ]
     return [section("*What will happen*\n" + "\n".join(lines))]
 
@@ -215,20 +216,21 @@ def _extra_instances(remediation: Remediation) -> str:
     if rolling := (options.get("DeploymentConfig") or {}).get("RollingUpdatePolicy"):
         size = rolling["MaximumBatchSize"]
         unit = "% of its instances" if size["Type"] == "CAPACITY_PERCENT" else " instances"
-        return f"runs up to {size['Value']}{unit} more"
+        return f"temporarily runs up to {size['Value']}{unit} more"
     counted = [
         f"{count} × {escape(variant['instanceType'])}"
         for variant in remediation.get("variants", [])
         if (count := variant.get("instanceCount"))
     ]
     if not counted:
-        return "runs a second copy of it"
+        return "temporarily runs a second copy of it"
     shown = ", ".join(counted[:_VARIANTS_SHOWN])
-    return f"runs up to as many instances again: {shown}{', …' if len(counted) > _VARIANTS_SHOWN else ''}"
+    more = ", …" if len(counted) > _VARIANTS_SHOWN else ""
+    return f"temporarily runs up to twice as many instances: another {shown}{more}"
 
 
 def _warning(remediation: Remediation) -> list[dict[str, Any]]:
-    """Where a deployment tool would undo the change, with the line that makes it stay."""
+    """A warning if a deployment tool would undo the change, with the line that makes it last."""
     managed = remediation.get("managedBy")
     if not managed:
         return []
@@ -240,8 +242,8 @@ def _warning(remediation: Remediation) -> list[dict[str, Any]]:
     stack = f" (stack {code(managed['stack'])})" if managed["stack"] else ""
     return [
         section(
-            f":construction: *Managed by {escape(managed['tool'])}*{stack}. Its next deployment undoes this, "
-            f"unless its {code(where)} says {says}"
+            f":construction: *Managed by {escape(managed['tool'])}*{stack}. Its next deployment will "
+            f"undo this, unless its {code(where)} says {says}"
         )
     ]
 
@@ -262,9 +264,9 @@ def _further(remediation: Remediation, approval: Approval | None) -> str:
 
 def _commands(remediation: Remediation) -> str:
     return (
-        ":computer: *No decision is taken in Slack for this endpoint.* On the command line:\n"
-        f"{code('python -m ops approve ' + remediation['remediationId'])}\n"
-        f"{code('python -m ops deny ' + remediation['remediationId'] + ' --reason …')}"
+        ":computer: *This endpoint can't be decided in Slack.* On the command line:\n"
+        f"{code('sealpoint approve ' + remediation['remediationId'])}\n"
+        f"{code('sealpoint deny ' + remediation['remediationId'] + ' --reason …')}"
     )
 
 
@@ -279,8 +281,8 @@ def _decision_buttons(remediation: Remediation, approval: Approval) -> list[dict
             "confirm": {
                 "title": plain("Encrypt this endpoint?"),
                 "text": plain(
-                    f"SageMaker moves its traffic {in_words(remediation.get('updateOptions', {}))}. "
-                    "It serves all along, and goes back to its old config if the update fails."
+                    f"SageMaker shifts its traffic {in_words(remediation.get('updateOptions', {}))}. The "
+                    "endpoint stays in service throughout, and returns to its old config if the update fails."
                 ),
                 "confirm": plain("Encrypt endpoint"),
                 "deny": plain("Cancel"),
@@ -316,13 +318,15 @@ def _decision_line(remediation: Remediation, approval: Approval) -> str:
     return f":white_check_mark: *Approved* by {who}{when}"
 
 
-def _broken_glass(approval: Approval) -> list[dict[str, Any]]:
-    """Who approved a change of their own, while that counts towards the decision, or made it."""
+def _break_glass(approval: Approval) -> list[dict[str, Any]]:
+    """Who approved their own change, while the question is open or if it was approved."""
     by = approval.get("breakGlassBy")
     if not by or approval["status"] not in (ApprovalStatus.PENDING, ApprovalStatus.APPROVED):
         return []
     why = quoted(approval.get("breakGlassReason", ""))
-    return [section(f":rotating_light: *Break glass:* {person(by)} approved a change of their own: {why}")]
+    return [
+        section(f":rotating_light: *Break-glass approval:* {person(by)} approved their own change: {why}")
+    ]
 
 
 def _asked_again(approval: Approval) -> str:
@@ -332,13 +336,13 @@ def _asked_again(approval: Approval) -> str:
 
 
 def _standing(remediation: Remediation, outcome: Outcome) -> Outcome:
-    """Where the endpoint stands: a backout that succeeded is the last word."""
+    """Where the endpoint stands: a successful backout comes last."""
     backed_out = remediation.get("backoutOutcome") == Outcome.BACKED_OUT
     return Outcome.BACKED_OUT if backed_out else outcome
 
 
-def _aftermath(remediation: Remediation) -> list[dict[str, Any]]:
-    """What became of the two configs, and of the way back."""
+def _configs(remediation: Remediation) -> list[dict[str, Any]]:
+    """What became of the two configs, and of a backout."""
     old, twin = (code(remediation.get(name, "")) for name in ("sourceConfigName", "twinConfigName"))
     outcome = remediation.get("backoutOutcome")
     by = person(remediation.get("backoutRequestedBy", ""))
@@ -348,11 +352,11 @@ def _aftermath(remediation: Remediation) -> list[dict[str, Any]]:
         return [section(line)]
     blocks = [section(f"Config now: {twin}\n{_old_config(remediation, old)}")]
     if remediation.get("backoutId") and not outcome:
-        seen = escape(remediation.get("backoutProgress", ""))
+        progress = escape(remediation.get("backoutProgress", ""))
         blocks.append(
             section(
-                f":hourglass_flowing_sand: *Backing out* to {old}, asked for by {by}"
-                + (f" · {seen}" if seen else "")
+                f":hourglass_flowing_sand: *Backing out* to {old}, requested by {by}"
+                + (f" · {progress}" if progress else "")
             )
         )
     elif outcome:
@@ -364,14 +368,14 @@ def _aftermath(remediation: Remediation) -> list[dict[str, Any]]:
 
 def _old_config(remediation: Remediation, old: str) -> str:
     if retired_at := remediation.get("sourceRetiredAt"):
-        return f"Old config {old}: deleted {date_token(retired_at)}, its content is on record"
+        return f"Old config {old}: deleted {date_token(retired_at)}; its content is on record"
     if kept := remediation.get("sourceKept"):
         return f"Old config {old}: kept. {escape(kept)}"
     until = remediation.get("backoutUntil")
-    return f"Kept for a way back: {old}" + (f", until {date_token(until)}" if until else "")
+    return f"Kept for backing out: {old}" + (f", until {date_token(until)}" if until else "")
 
 
-def _way_back_is_open(remediation: Remediation) -> bool:
+def _can_be_backed_out(remediation: Remediation) -> bool:
     return (
         "backoutUntil" in remediation
         and "backoutClosedAt" not in remediation
@@ -393,15 +397,15 @@ def _backout_button(approval: Approval) -> dict[str, Any]:
         "confirm": {
             "title": plain("Return to the old config?"),
             "text": plain(
-                "SageMaker moves the endpoint back to the config without the KMS key, keeping its live "
-                "capacity. It serves all along, and is exempt from being asked about for a while."
+                "SageMaker moves the endpoint back to the config without the KMS key, and keeps its live "
+                "capacity. The endpoint stays in service throughout, and is exempt for a while."
             ),
             "confirm": plain("Back out"),
             "deny": plain("Cancel"),
             "style": "danger",
         },
     }
-    return {"type": "actions", "block_id": "aftermath", "elements": [button]}
+    return {"type": "actions", "block_id": "backout", "elements": [button]}
 
 
 def _surface_line(key: SurfaceEntry, *, changed: bool) -> str:

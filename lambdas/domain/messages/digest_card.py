@@ -1,10 +1,12 @@
-"""The card for all that a sweep found on one route, and its reminders, made from the record alone.
+"""The card for everything that a sweep found on a route, and its reminders, made from the record alone.
 
 The same record makes the same message, so that a card is rewritten only when it would say something else.
 """
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
@@ -29,7 +31,7 @@ from lambdas.domain.record import Digest, Finding
 from lambdas.domain.sweep.digest import ACTION_ID, Stage, stage, stages
 from lambdas.domain.vocabulary import SURFACE_WORDS, Outcome, Surface
 
-_SHOWN = 8  # endpoints on the card; the list has them all
+_SHOWN = 8  # endpoints on the card; the list has all of them
 _NAMED = 3  # in the fallback text
 _TYPES_SHOWN = 3
 _LINE_LIMIT = 340  # characters of an endpoint's line: those shown fit into one section
@@ -37,16 +39,16 @@ _LINE_LIMIT = 340  # characters of an endpoint's line: those shown fit into one 
 # How a remediation ended, so that it reads well after a name and after a number.
 _ENDED = {
     Outcome.ENCRYPTED: (":lock:", "encrypted"),
-    Outcome.ALREADY_ENCRYPTED: (":lock:", "encrypted already"),
+    Outcome.ALREADY_ENCRYPTED: (":lock:", "already encrypted"),
     Outcome.EXEMPT: (":receipt:", "exempt"),
     Outcome.DENIED: (":no_entry:", "left as it is"),
     Outcome.EXPIRED: (":hourglass:", "not decided in time"),
-    Outcome.SUPERSEDED: (":arrows_counterclockwise:", "changed meanwhile"),
-    Outcome.GONE: (":wastebasket:", "deleted meanwhile"),
+    Outcome.SUPERSEDED: (":arrows_counterclockwise:", "superseded by a change"),
+    Outcome.GONE: (":wastebasket:", "deleted"),
     Outcome.UNSUPPORTED: (":warning:", "not supported by AWS"),
     Outcome.ROLLED_BACK: (":leftwards_arrow_with_hook:", "rolled back"),
     Outcome.FAILED: (":rotating_light:", "failed"),
-    Outcome.OBSERVED: (":eyes:", "only observed"),
+    Outcome.OBSERVED: (":eyes:", "observed only"),
     Outcome.BACKED_OUT: (":leftwards_arrow_with_hook:", "backed out"),
 }
 _BY_ROUTE = "route/"  # an automatic route's own approval
@@ -54,7 +56,7 @@ _COUNTED_BEFORE = (Outcome.ENCRYPTED, Outcome.DENIED)
 
 
 def message(digest: Digest, findings: Sequence[Finding]) -> Message:
-    """The digest's card as it should be now; `findings` come worst first."""
+    """The digest's card as it should be now; `findings` are sorted worst first."""
     counted = stages(findings)
     waiting = counted[Stage.WAITING]
     over = "closedAt" in digest or all("outcome" in finding for finding in findings)
@@ -76,11 +78,11 @@ def message(digest: Digest, findings: Sequence[Finding]) -> Message:
 
 
 def reminder(digest: Digest, findings: Sequence[Finding], approvers: Sequence[str], *, last: bool) -> Message:
-    """Some are not decided yet; the last reminder mentions those who may."""
+    """A reminder that some are not decided yet; the last one mentions those who may decide."""
     deadline, waiting = digest["deadline"], stages(findings)[Stage.WAITING]
     open_ones = f"{waiting:,} of {_endpoints(len(findings))}"
-    text = f"Still waiting for a decision on {open_ones} ({_place(digest)}), until {deadline}."
-    words = f":bell: Still waiting for a decision on {open_ones}, until {date_token(deadline)}."
+    text = f"Still awaiting a decision on {open_ones} ({_place(digest)}), until {deadline}."
+    words = f":bell: Still awaiting a decision on {open_ones}, until {date_token(deadline)}."
     if last:
         are = "is" if waiting == 1 else "are"
         words = (
@@ -94,15 +96,15 @@ def reminder(digest: Digest, findings: Sequence[Finding], approvers: Sequence[st
 
 
 def in_numbers(findings: Sequence[Finding]) -> str:
-    """How many findings are how far."""
+    """The number of findings by how far they are."""
     counted, ended = stages(findings), Counter(finding.get("outcome") for finding in findings)
     encrypted = ended[Outcome.ENCRYPTED]
     approved = counted[Stage.APPROVED] + encrypted
     parts = (
-        (counted[Stage.CHECKING], "being looked at"),
+        (counted[Stage.CHECKING], "being checked"),
         (
             counted[Stage.WAITING],
-            "waits for a decision" if counted[Stage.WAITING] == 1 else "wait for a decision",
+            "awaiting a decision",
         ),
         (approved, _approved(approved, encrypted)),
         (counted[Stage.DENIED], "left as it is" if counted[Stage.DENIED] == 1 else "left as they are"),
@@ -116,17 +118,17 @@ def in_numbers(findings: Sequence[Finding]) -> str:
 
 
 def status(finding: Finding) -> str:
-    """How far a finding is; empty while nothing has been decided about it."""
+    """How far a finding is; empty while it is undecided."""
     who = finding.get("decidedBy", "")
     by = f" by {person(who)}" if who and not who.startswith(_BY_ROUTE) else ""
     match stage(finding):
         case Stage.CHECKING:
-            return "being looked at"
+            return "being checked"
         case Stage.WAITING:
             given = finding.get("approvals", 0)
-            return f"{given} approved, another is needed" if given else ""
+            return f"{given} approved, a second approval is needed" if given else ""
         case Stage.APPROVED:
-            return f":white_check_mark: approved{by}, on its way"
+            return f":white_check_mark: approved{by}, in progress"
         case Stage.DENIED:
             return f":no_entry: left as it is{by and f', denied{by}'}"
         case Stage.ENDED:
@@ -140,10 +142,15 @@ def lacks(finding: Finding) -> str:
 
 
 def runs_on(finding: Finding) -> str:
-    """Its instance types, as plain text; empty where it has none, as a serverless endpoint."""
+    """Its instance types, as plain text; empty if it has none, such as a serverless endpoint."""
     types = finding["instanceTypes"]
     more = f" and {len(types) - _TYPES_SHOWN} more types" if len(types) > _TYPES_SHOWN else ""
     return ", ".join(types[:_TYPES_SHOWN]) + more
+
+
+def fingerprint_of(message: Message) -> str:
+    """A hash that tells whether a card has to be rewritten."""
+    return hashlib.sha256(json.dumps(message, sort_keys=True).encode()).hexdigest()[:32]
 
 
 def by_command_line(digest: Digest) -> bool:
@@ -161,7 +168,7 @@ def _worst(findings: Sequence[Finding]) -> str:
 
 
 def _line(finding: Finding) -> str:
-    """What there is to decide about, or else what became of it."""
+    """What there is to decide, or else what became of it."""
     parts = [code(finding["endpointName"]), status(finding)]
     if stage(finding) in (Stage.WAITING, Stage.CHECKING):
         parts[1:1] = [lacks(finding), escape(runs_on(finding))]
@@ -174,28 +181,28 @@ def _approved(approved: int, encrypted: int) -> str:
     return f"approved ({encrypted:,} encrypted)" if encrypted else "approved"
 
 
-def _mode(digest: Digest, *, waiting: int, over: bool) -> str:
-    """What happens without anyone's decision, or where decisions are taken."""
+def _mode(digest: Digest, *, waiting: int, over: bool) -> str | None:
+    """What happens without anyone's decision, or where to decide; None if there is nothing to say."""
     if over:
-        return ""
+        return None
     if waiting and by_command_line(digest):
         return (
-            ":computer: *No decision is taken in Slack for these endpoints.* On the command line, with the "
-            "ids from the list:\n"
-            f"{code('python -m ops approve <remediation id>')}\n"
-            f"{code('python -m ops deny <remediation id> --reason …')}"
+            ":computer: *These endpoints can't be decided in Slack.* On the command line, with the ids from "
+            "the list:\n"
+            f"{code('sealpoint approve <remediation id>')}\n"
+            f"{code('sealpoint deny <remediation id> --reason …')}"
         )
     if waiting:
         return (
-            "Where you choose *Encrypt endpoint*, a copy of its config with the key is made, and the "
-            "endpoint is updated to it, a few endpoints at a time. It serves all along, and its old config "
-            "is kept for a way back. Each decision goes on record on its own, under your name."
+            "If you choose *Encrypt endpoint*, its config is copied with the key, and the endpoint is updated "
+            "to the copy, a few endpoints at a time. It stays in service throughout, and its old config is "
+            "kept for backing out. Each decision is recorded individually, under your name."
         )
     if digest["mode"] == Mode.AUTOMATIC:
-        return ":robot_face: *Nobody is asked:* their route encrypts them by itself, a few at a time."
+        return ":robot_face: *Nobody is asked:* their route encrypts them automatically, a few at a time."
     if digest["mode"] == Mode.OBSERVE:
-        return ":eyes: *Nothing is changed:* their route only observes, and asks nobody."
-    return ""
+        return ":eyes: *Nothing is changed:* their route only observes and asks nobody."
+    return None
 
 
 def _small_print(digest: Digest, counted: Counter[Stage], findings: Sequence[Finding]) -> list[str]:
@@ -203,11 +210,13 @@ def _small_print(digest: Digest, counted: Counter[Stage], findings: Sequence[Fin
     if counted[Stage.WAITING]:
         deadline = date_token(digest["deadline"])
         lines += [
-            f":hourglass_flowing_sand: Decide by {deadline}; with no answer nothing changes.",
+            f":hourglass_flowing_sand: Decide by {deadline}; without a decision nothing changes.",
             f"May decide: {mentions(digest['mayDecide'])}",
         ]
     if counted[Stage.APPROVED] or any(one.get("outcome") == Outcome.ENCRYPTED for one in findings):
-        lines.append("What became of each approved endpoint, and its way back, is told in this thread.")
+        lines.append(
+            "The outcome of each approved endpoint is posted in this thread, with a button to back out."
+        )
     runbook = f"{link(digest['runbookUrl'], 'Runbook')} · " if digest["runbookUrl"] else ""
     lines.append(f"{runbook}route {code(digest['route'])} · digest {code(digest['digestId'])}")
     return lines
@@ -226,7 +235,7 @@ def _button(digest: Digest, *, to_decide: bool) -> dict[str, Any]:
 
 
 def _fallback(digest: Digest, findings: Sequence[Finding], waiting: int) -> str:
-    """For notifications and screen readers: what, where, the ask and the deadline."""
+    """For notifications and screen readers: what, where, the question and the deadline."""
     names = ", ".join(finding["endpointName"] for finding in findings[:_NAMED])
     more = f" and {len(findings) - _NAMED:,} more" if len(findings) > _NAMED else ""
     text = f"{_endpoints(len(findings))} without a KMS key ({_place(digest)}): {names}{more}."

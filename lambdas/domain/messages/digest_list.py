@@ -1,8 +1,8 @@
 """The list behind a digest's card, page by page: what was found, how far it is, and what is to be decided.
 
-Slack keeps what someone has chosen in an input for as long as its block's id stays: that is what keeps their
-choices where an answer isn't taken, and why each page's own controls have ids of their own. Nothing that was
-meant for one page may be found chosen on the next.
+Slack keeps what someone has chosen in an input as long as its block keeps its id. This preserves their
+choices if a submission is refused, and it is why the controls of each page have their own ids: nothing that
+was chosen for one page may carry over to the next.
 https://docs.slack.dev/surfaces/modals/#updating_views
 """
 
@@ -27,7 +27,7 @@ PREVIOUS, NEXT = "digest-previous", "digest-next"  # the buttons' action ids; th
 PAGE_SIZE = 20
 
 _ALL, _REASON, _ASK_AGAIN = "all", "reason", "ask-again"
-_OWN_ID = "#"  # in the ids of a page's own controls, and in no approval's id
+_OWN_ID = "#"  # in the ids of a page's own controls, but in no approval's id
 _LATER, _AS_ABOVE = "later", "as-above"
 _DECISIONS = {"encrypt": ApprovalStatus.APPROVED, "leave": ApprovalStatus.DENIED}
 _FOR_ALL = {_LATER: "Decide later", "encrypt": "Encrypt all", "leave": "Leave all as they are"}
@@ -38,7 +38,7 @@ _FOR_ONE = {
     _LATER: "Decide later",
 }
 _SUBJECT = re.compile(r"([A-Za-z0-9_-]{1,64})/([0-9]{1,5})")
-_LABEL_LIMIT, _HINT_LIMIT, _SAID_LIMIT, _REASON_LIMIT = 200, 500, 2900, 300
+_LABEL_LIMIT, _HINT_LIMIT, _NOTICE_LIMIT, _REASON_LIMIT = 200, 500, 2900, 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +48,9 @@ class Choices:
     Attributes
     ----------
     chosen
-        What is decided, by the ids of approvals: as they came, and so maybe not of this digest.
+        The decisions by the ids of approvals. The ids are unchecked: they may not be of this digest.
     problems
-        By block, why nothing of it can be recorded.
+        By block, why nothing can be recorded.
     """
 
     chosen: Mapping[str, ApprovalStatus]
@@ -59,25 +59,25 @@ class Choices:
     problems: Mapping[str, str]
 
 
-def page(digest: Digest, findings: Sequence[Finding], number: int, *, said: str = "") -> dict[str, Any]:
-    """A page of the list, the first one being 1; `said` is what became of the last one's decisions."""
+def page(digest: Digest, findings: Sequence[Finding], number: int, *, notice: str = "") -> dict[str, Any]:
+    """A page of the list, counted from 1; `notice` says what became of the last submission."""
     last = pages(findings)
     number = min(max(number, 1), last)
     shown = findings[(number - 1) * PAGE_SIZE : number * PAGE_SIZE]
     to_decide = [] if by_command_line(digest) else [one for one in shown if stage(one) is Stage.WAITING]
     own = _own_ids(number, to_decide)
-    blocks = [section(clip(said, _SAID_LIMIT))] if said else []
+    blocks = [section(clip(notice, _NOTICE_LIMIT))] if notice else []
     where = f"Page {number} of {last} · " if last > 1 else ""
     blocks.append(context(f"{where}{len(findings):,} found, worst first: {in_numbers(findings)}"))
     if to_decide:
-        asked = f"All {len(to_decide)} here that wait for a decision"
+        asked = f"All {len(to_decide)} on this page awaiting a decision"
         blocks.append(select_input(own[_ALL], _ALL, asked, _FOR_ALL, _LATER))
     blocks.append({"type": "divider"})
     blocks += [_input(one) if one in to_decide else _line(digest, one) for one in shown]
     if to_decide:
         blocks += [
             {"type": "divider"},
-            reason_input(own[_REASON], "Why leave any as they are?", optional=True),
+            reason_input(own[_REASON], "Why leave some as they are?", optional=True),
             ask_again_input(own[_ASK_AGAIN]),
         ]
     if last > 1:
@@ -100,19 +100,19 @@ def pages(findings: Sequence[Finding]) -> int:
 
 
 def page_to_decide(findings: Sequence[Finding], after: int = 0) -> int:
-    """The first page after one, and on from the beginning, on which something waits; else that one."""
+    """The next page with something to decide, starting over at the end; the given one if there is none."""
     waiting = [index // PAGE_SIZE + 1 for index, one in enumerate(findings) if stage(one) is Stage.WAITING]
     return next((number for number in waiting if number > after), waiting[0] if waiting else max(after, 1))
 
 
 def subject(metadata: Any) -> tuple[str, int] | None:
-    """The digest and the page that a view is of, from its metadata; None for anything else."""
+    """The digest and the page that a view shows, from its metadata; None for any other view."""
     found = _SUBJECT.fullmatch(metadata) if isinstance(metadata, str) else None
     return (found[1], int(found[2])) if found else None
 
 
 def decisions(values: Mapping[str, str]) -> Choices:
-    """What someone chose, from a page's answers by block; of no more than a page has."""
+    """What someone chose, from a page's values by block; no more than a page has."""
     own = {block.partition(_OWN_ID)[0]: block for block in values if _OWN_ID in block}
     given = {name: values[block] for name, block in own.items()}
     for_all = given.get(_ALL, _LATER)
@@ -125,9 +125,9 @@ def decisions(values: Mapping[str, str]) -> Choices:
     reason, ask_again = given.get(_REASON, "").strip(), given.get(_ASK_AGAIN, "")
     problems: dict[str, str] = {}
     if not chosen and _ALL in own:
-        problems[own[_ALL]] = "Choose something, for all or for one of them."
+        problems[own[_ALL]] = "Choose something for all endpoints, or for at least one."
     if not reason and ApprovalStatus.DENIED in chosen.values() and _REASON in own:
-        problems[own[_REASON]] = "To leave endpoints as they are, give a reason."
+        problems[own[_REASON]] = "Give a reason for leaving endpoints as they are."
     if ask_again not in ASK_AGAIN_DAYS:
         ask_again = DEFAULT_ASK_AGAIN
     return Choices(chosen, reason, ask_again, problems)
@@ -139,9 +139,9 @@ def recorded(decided: Mapping[str, int], refused: Mapping[str, Sequence[str]]) -
     Parameters
     ----------
     decided
-        How many were recorded, by what that means for them.
+        The number of recorded decisions, by what happens to the endpoints.
     refused
-        The endpoints of those that were not, by why not.
+        The endpoints whose decisions were not recorded, by the reason.
     """
     counts = ", ".join(f"{number} {words}" for words, number in decided.items() if number)
     lines = [f":white_check_mark: *Recorded:* {counts}."] if counts else []
@@ -150,10 +150,10 @@ def recorded(decided: Mapping[str, int], refused: Mapping[str, Sequence[str]]) -
     return "\n".join(lines)
 
 
-def not_turned(answers: Choices) -> str:
-    """Why a page isn't turned: what is chosen on it would be lost."""
+def not_turned(choices: Choices) -> str:
+    """Why the page doesn't change: the choices on it would be lost."""
     return (
-        f":warning: *What you have chosen here ({len(answers.chosen)}) is not recorded yet.* Record it "
+        f":warning: *What you have chosen here ({len(choices.chosen)}) is not recorded yet.* Record it "
         "first, or choose “Decide later”."
     )
 
@@ -166,7 +166,7 @@ def _one_for_all(choice: str, for_all: str) -> str:
 
 
 def _own_ids(number: int, to_decide: Sequence[Finding]) -> dict[str, str]:
-    """Block ids of the page's own controls: others as soon as something on it was decided."""
+    """Block ids of the page's own controls; new ones as soon as something on it was decided."""
     asked = "/".join(f"{one.get('approvalId')} {one.get('approvals', 0)}" for one in to_decide)
     once = hashlib.sha256(f"{number}/{asked}".encode()).hexdigest()[:12]
     return {name: f"{name}{_OWN_ID}{once}" for name in (_ALL, _REASON, _ASK_AGAIN)}
@@ -188,7 +188,7 @@ def _lacks(finding: Finding) -> str:
 def _line(digest: Digest, finding: Finding) -> dict[str, Any]:
     standing = status(finding)
     if stage(finding) is Stage.WAITING and by_command_line(digest):
-        command = code(f"python -m ops approve {finding['remediationId']}")
+        command = code(f"sealpoint approve {finding['remediationId']}")
         standing = " · ".join(part for part in (standing, command) if part)
     reason = finding.get("reason", "")
     if reason and finding.get("outcome") != Outcome.ENCRYPTED:

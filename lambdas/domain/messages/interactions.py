@@ -43,7 +43,7 @@ class Click:
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """Someone submitted a modal; `values` are its answers by block."""
+    """Someone submitted a modal; `values` are its inputs by block."""
 
     callback_id: str
     approval_id: str
@@ -63,7 +63,7 @@ class Review:
 
 @dataclass(frozen=True, slots=True)
 class PageTurn:
-    """Someone wants to see another page of a digest's list; `values` is what they have chosen so far."""
+    """Someone wants to see another page of a digest's list; `values` are their choices so far."""
 
     digest_id: str
     number: int  # of the page they want
@@ -86,7 +86,7 @@ class PageSubmission:
 
 @dataclass(frozen=True, slots=True)
 class Ping:
-    """`ops doctor` asks whether a signed request is taken here."""
+    """`sealpoint doctor` checks whether signed requests are accepted."""
 
 
 Interaction = Click | Submission | Review | PageTurn | PageSubmission | Ping
@@ -99,12 +99,12 @@ def header(event: Mapping[str, Any], name: str) -> str | None:
 
 
 def body_text(event: Mapping[str, Any]) -> str:
-    """The raw body as Slack signed it, decoded if API Gateway handed it over in base64.
+    """The raw body as Slack signed it, decoded if API Gateway passed it on in base64.
 
     Raises
     ------
     MalformedRequest
-        It is not base64 where it says so, or not UTF-8.
+        It claims to be base64 and isn't, or it is not UTF-8.
     """
     body = str(event.get("body") or "")
     try:
@@ -130,7 +130,7 @@ def parse(body: str) -> Interaction | None:
         case "sealpoint_ping":
             return Ping()
         case _:
-            raise MalformedRequest("Only clicks on buttons and modals are taken here.")
+            raise MalformedRequest("Only clicks on buttons and modals are accepted.")
 
 
 def _submission(payload: Mapping[str, Any]) -> Submission | PageSubmission:
@@ -139,7 +139,7 @@ def _submission(payload: Mapping[str, Any]) -> Submission | PageSubmission:
     callback_id = view.get("callback_id")
     if callback_id == digest_list.CALLBACK_ID:
         digest_id, number = _page(view)
-        return PageSubmission(digest_id, number, user_id, modals.answers(view.get("state")))
+        return PageSubmission(digest_id, number, user_id, modals.all_values(view.get("state")))
     if callback_id not in (modals.DENY, modals.BREAK_GLASS):
         raise MalformedRequest("There is no such modal.")
     return Submission(
@@ -184,7 +184,7 @@ def _page_turn(payload: Mapping[str, Any], action: Mapping[str, Any], user_id: s
         user_id=user_id,
         view_id=_text(view.get("id")),
         view_hash=_text(view.get("hash")),
-        values=modals.answers(view.get("state")),
+        values=modals.all_values(view.get("state")),
     )
 
 
@@ -221,9 +221,9 @@ def _payload(body: str) -> dict[str, Any]:
         forms = parse_qs(body, strict_parsing=True, errors="strict", max_num_fields=10)
         payload = json.loads(forms["payload"][0])
     except (ValueError, KeyError, RecursionError):
-        raise MalformedRequest("The body is no form with a JSON payload.") from None
+        raise MalformedRequest("The body is not a form with a JSON payload.") from None
     if not isinstance(payload, dict):
-        raise MalformedRequest("The payload is no JSON object.")
+        raise MalformedRequest("The payload is not a JSON object.")
     return payload
 
 

@@ -1,4 +1,4 @@
-"""Where people look further: AWS's console, in the partition that the ARNs are of."""
+"""Links to the AWS console, in the partition of the ARNs."""
 
 from __future__ import annotations
 
@@ -11,28 +11,28 @@ _CONSOLES = {
 }
 
 
-def endpoint_page(endpoint_arn: str, endpoint_name: str) -> str:
-    """The endpoint's page in the SageMaker console; empty for a partition whose console isn't known."""
+def endpoint_page(endpoint_arn: str, endpoint_name: str) -> str | None:
+    """The endpoint's page in the SageMaker console; None for a partition whose console isn't known."""
     region = _part(endpoint_arn, 3)
     console = _console(endpoint_arn)
     if not console:
-        return ""
+        return None
     return f"{console}/sagemaker/home?region={region}#/endpoints/{quote(endpoint_name, safe='')}"
 
 
-def execution_page(execution_arn: str) -> str:
-    """The execution's page in the Step Functions console; empty as above."""
+def execution_page(execution_arn: str) -> str | None:
+    """The execution's page in the Step Functions console; None as above."""
     region = _part(execution_arn, 3)
     console = _console(execution_arn)
     if not console:
-        return ""
+        return None
     return f"{console}/states/home?region={region}#/v2/executions/details/{quote(execution_arn, safe=':/')}"
 
 
-def _console(arn: str) -> str:
+def _console(arn: str) -> str | None:
     host, region = _CONSOLES.get(_part(arn, 1)), _part(arn, 3)
     if not host or not region:
-        return ""
+        return None
     # only the commercial partition has a console host for each region
     return f"https://{region}.{host}" if _part(arn, 1) == "aws" else f"https://{host}"
 

@@ -1,4 +1,4 @@
-"""The modals: a denial with its reason, a broken glass with its reason, and a refusal in words.
+"""The modals: deny (with reason), break-glass approval (with reason), and an explanation of a refusal.
 
 https://docs.slack.dev/surfaces/modals
 """
@@ -19,9 +19,9 @@ _WORDS_LIMIT = 2500
 
 
 def deny(approval_id: str, endpoint_name: str) -> dict[str, Any]:
-    """Why the endpoint is to stay as it is, and when to ask again."""
+    """Ask why the endpoint is to stay as it is, and when to ask again."""
     blocks = [
-        section(f"{code(endpoint_name)} stays as it is, without a KMS key. Your reason goes on record."),
+        section(f"{code(endpoint_name)} stays as it is, without a KMS key. Your reason will be recorded."),
         reason_input(REASON_BLOCK, "Why leave it as it is?"),
         ask_again_input(ASK_AGAIN_BLOCK),
     ]
@@ -29,11 +29,11 @@ def deny(approval_id: str, endpoint_name: str) -> dict[str, Any]:
 
 
 def break_glass(approval_id: str, endpoint_name: str) -> dict[str, Any]:
-    """Approve a change of one's own, with a reason that all approvers are told."""
+    """Approve one's own change, with a reason that all approvers are notified of."""
     blocks = [
         section(
-            f"You changed {code(endpoint_name)} yourself, and nobody approves a change of their own "
-            "unless it can't wait. *All approvers are told*, with your reason."
+            f"You changed {code(endpoint_name)} yourself. Nobody may approve their own change unless it "
+            "can't wait. *All approvers will be notified*, with your reason."
         ),
         reason_input(REASON_BLOCK, "Why can't it wait for someone else?"),
     ]
@@ -41,7 +41,7 @@ def break_glass(approval_id: str, endpoint_name: str) -> dict[str, Any]:
 
 
 def explanation(words: str) -> dict[str, Any]:
-    """In place of a modal that was sent too late: what became of it."""
+    """Shown when a modal is submitted too late: what happened instead."""
     return {
         "type": "modal",
         "title": plain("Nothing was changed"),
@@ -51,7 +51,7 @@ def explanation(words: str) -> dict[str, Any]:
 
 
 def values(state: Any) -> dict[str, str]:
-    """The answers of a submitted modal, by block: texts and chosen options. Unknown shapes are left out."""
+    """The inputs of a modal, by block: texts and chosen options. Unknown shapes are left out."""
     found: dict[str, str] = {}
     blocks: Any = state.get("values") if isinstance(state, Mapping) else None
     for block_id, inputs in blocks.items() if isinstance(blocks, Mapping) else ():
@@ -65,8 +65,8 @@ def values(state: Any) -> dict[str, str]:
     return found
 
 
-def answers(state: Any) -> dict[str, str]:
-    """The same, with an empty text for every block that was left empty."""
+def all_values(state: Any) -> dict[str, str]:
+    """The same, with an empty text for every empty block."""
     blocks: Any = state.get("values") if isinstance(state, Mapping) else None
     given = {str(block_id): "" for block_id in blocks} if isinstance(blocks, Mapping) else {}
     return given | values(state)
@@ -111,7 +111,7 @@ def ask_again_input(block_id: str) -> dict[str, Any]:
 def select_input(
     block_id: str, action_id: str, label: str, choices: Mapping[str, str], chosen: str
 ) -> dict[str, Any]:
-    """A menu of `choices`, words by value, with one chosen at first."""
+    """A menu of `choices`, labels by value, with one preselected."""
     options = {value: {"text": plain(words), "value": value} for value, words in choices.items()}
     return {
         "type": "input",

@@ -1,4 +1,4 @@
-"""What is said in a card's thread: the timeline, reminders, and a broken glass."""
+"""A card's thread: timeline updates, reminders, and break-glass announcements."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _LINES_LIMIT = 2900  # characters of the lines that fit into one section
 
 
 def timeline(entries: Sequence[TimelineEntry]) -> Message:
-    """What happened since the thread was told last."""
+    """Timeline entries not yet posted to the thread."""
     lines = [_line(entry) for entry in entries]
     text = clip("\n".join(lines), _LINES_LIMIT)
     return {
@@ -34,22 +34,22 @@ def timeline(entries: Sequence[TimelineEntry]) -> Message:
 def reminder(
     remediation: Remediation, approval: Approval, approvers: Sequence[str], *, last: bool
 ) -> Message:
-    """Nobody has decided yet; the last reminder mentions those who may."""
+    """A reminder that nobody has decided yet; the last one mentions those who may."""
     deadline = approval["deadline"]
-    text = f"Still waiting for a decision on the endpoint {remediation['endpointName']}, until {deadline}."
-    words = f":bell: Still waiting for a decision, until {date_token(deadline)}."
+    text = f"Still awaiting a decision on the endpoint {remediation['endpointName']}, until {deadline}."
+    words = f":bell: Still awaiting a decision, until {date_token(deadline)}."
     if last:
         words = f":bell: *Last reminder:* {summons(approvers)}, this is open until {date_token(deadline)}."
     return {"text": escape(text), "blocks": [section(words)]}
 
 
 def break_glass(remediation: Remediation, approval: Approval, approvers: Sequence[str]) -> Message:
-    """Someone approved their own change: all approvers are told."""
+    """Notifies all approvers that someone approved their own change."""
     by = person(approval.get("breakGlassBy", ""))
     endpoint = code(remediation["endpointName"])
     words = (
-        f":rotating_light: *Break glass* · {summons(approvers)}: {by} approved the encryption of {endpoint}, "
-        f"which they changed themselves: {quoted(approval.get('breakGlassReason', ''))}"
+        f":rotating_light: *Break-glass approval* · {summons(approvers)}: {by} approved the encryption of "
+        f"{endpoint}, which they changed themselves: {quoted(approval.get('breakGlassReason', ''))}"
     )
     return {"text": clip(words, TEXT_LIMIT), "blocks": [section(words)]}
 

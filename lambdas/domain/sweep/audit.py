@@ -1,4 +1,4 @@
-"""What an audit says of one endpoint, and which come first."""
+"""What an audit says about an endpoint, and which endpoints come first."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _WORST_FIRST = (Verdict.UNENCRYPTED, Verdict.UNSUPPORTED, Verdict.EXEMPT, Verdic
 
 @dataclass(frozen=True, slots=True)
 class AuditedConfig:
-    """An endpoint config, judged; the config itself isn't kept.
+    """An assessed endpoint config; the config itself isn't kept.
 
     Attributes
     ----------
@@ -32,16 +32,16 @@ class AuditedConfig:
 
 @dataclass(frozen=True, slots=True)
 class AuditedEndpoint:
-    """One endpoint of one region, judged.
+    """An assessed endpoint of one region.
 
     Attributes
     ----------
     created_at, modified_at
         UTC.
     tags
-        None where they could not be read: then no exemption is known either.
+        None if they could not be read: then no exemption is known either.
     exemption
-        What its exemption tags amount to, in words; empty where it has none.
+        What its exemption tags amount to, in words; empty if it has none.
     """
 
     region: str
@@ -63,7 +63,7 @@ class AuditedEndpoint:
 def audit_config(
     body: Mapping[str, Any], assessed: tuple[SurfaceAssessment, ...], required: Collection[Surface]
 ) -> AuditedConfig:
-    """A config's body, judged by the surfaces that require a key."""
+    """Audit a config's body by the surfaces that require a key."""
     return AuditedConfig(
         str(body["EndpointConfigName"]), assessed, verdict(assessed, required), _instance_types(body)
     )
@@ -72,7 +72,7 @@ def audit_config(
 def audit_endpoint(
     body: Mapping[str, Any], config: AuditedConfig, tags: Mapping[str, str] | None, now: datetime
 ) -> AuditedEndpoint:
-    """An endpoint's body, with the config that is in charge of it."""
+    """Audit an endpoint's body, with the config that is in charge of it."""
     exempt = exemption(tags or {}, now)
     is_exempt = exempt.in_force and config.verdict is Verdict.UNENCRYPTED
     arn = str(body["EndpointArn"])

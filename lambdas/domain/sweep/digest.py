@@ -1,4 +1,4 @@
-"""One question about many endpoints: what a sweep found on one route, and how far each finding is."""
+"""One card about many endpoints: what a sweep found on a route, and how far each finding is."""
 
 from __future__ import annotations
 
@@ -13,34 +13,34 @@ from lambdas.domain.record import Digest, Finding, Remediation, from_iso, iso
 from lambdas.domain.vocabulary import ApprovalStatus, Outcome
 
 ACTION_ID = "review"  # of the card's button
-LARGEST = 1000  # findings in one digest: its list has to be read while Slack waits for an answer
+LARGEST = 1000  # findings in one digest: its list has to be read while Slack waits for the response
 
-# Remediations, digests and their names are told apart by these, whoever makes them and how often.
+# Makes the same ids for remediations and digests however often a step runs.
 _NAMESPACE = uuid.UUID("5ea1b01a-7d1e-4e57-9d1e-5ea1b01a7d1e")
-_LOOK_WHILE_MOVING = timedelta(minutes=1)
-_LOOK_AT_REST = timedelta(minutes=15)
+_REFRESH_IN_PROGRESS = timedelta(minutes=1)
+_REFRESH_AT_REST = timedelta(minutes=15)
 _NOT_WORTH_A_CARD = frozenset({Outcome.SUPERSEDED, Outcome.GONE, Outcome.ALREADY_ENCRYPTED, Outcome.EXEMPT})
-_LONGEST_LOOK = timedelta(hours=1)
+_LONGEST_REFRESH = timedelta(hours=1)
 _SECONDS_BEFORE_POSTED = 15
-# A thousand findings at the smallest share of AWS's quotas.
+# Enough for a thousand findings at the smallest share of AWS's quotas.
 _LONGEST_TO_FILL = timedelta(hours=3)
 _LONGEST_UNPOSTED = timedelta(hours=1)
-# Waiting for a turn takes two weeks at most, the update itself less than a day.
+# Waiting for an update slot takes two weeks at most, the update itself less than a day.
 _LONGEST_AFTER_DEADLINE = timedelta(days=16)
 
 
 class Stage(StrEnum):
     """How far a finding is."""
 
-    CHECKING = "CHECKING"  # its remediation looks whether it can be asked about
+    CHECKING = "CHECKING"  # its remediation checks whether it can be asked about
     WAITING = "WAITING"  # for a decision
-    APPROVED = "APPROVED"  # and on its way
+    APPROVED = "APPROVED"  # and in progress
     DENIED = "DENIED"
     ENDED = "ENDED"  # with another outcome
 
 
 def digest_id(sweep_id: str, route: str, part: int = 0) -> str:
-    """The same however often the step that asks is run; `part` counts a route's digests from 0."""
+    """The same however often a step runs; `part` counts a route's digests from 0."""
     return str(uuid.uuid5(_NAMESPACE, f"{sweep_id}/route/{route}/{part}"))
 
 
@@ -49,7 +49,7 @@ def remediation_id(sweep_id: str, endpoint_name: str) -> str:
 
 
 def finding_key(endpoint_name: str, surfaces: Collection[str]) -> str:
-    """Findings in the order of their keys come worst first: those with more open surfaces, then by name."""
+    """Sorts worst first: more open surfaces, then by name."""
     return f"{99 - len(surfaces):02d}#{endpoint_name}"
 
 
@@ -70,25 +70,28 @@ def stages(findings: Iterable[Finding]) -> Counter[Stage]:
 
 
 def is_over(digest: Digest, findings: Iterable[Finding], now: datetime) -> bool:
-    """Whether every finding's remediation has ended, or is of no hope: one that was stopped may not tell."""
+    """Whether every finding's remediation has ended, or can no longer be expected to.
+
+    A stopped execution may never report.
+    """
     given_up = now >= from_iso(digest["deadline"]) + _LONGEST_AFTER_DEADLINE
     return given_up or (is_filled(digest, now) and all("outcome" in finding for finding in findings))
 
 
 def is_filled(digest: Digest, now: datetime) -> bool:
-    """Whether no more findings come into it: it was told so, or what fills it seems to have been stopped."""
+    """Whether the digest is complete: marked as filled, or the sweep filling it appears to have died."""
     return "filledAt" in digest or now >= from_iso(digest["createdAt"]) + _LONGEST_TO_FILL
 
 
 def is_to_be_posted(digest: Digest, findings: Sequence[Finding], now: datetime, *, over: bool) -> bool:
-    """Whether its card says what there is to decide: a card that changes later notifies nobody.
+    """Whether to post the card now. It should say what there is to decide, as a later change notifies nobody.
 
-    One that is over, and only of what needs nothing any more, is none of anybody's business.
+    A finished digest whose findings all resolved themselves isn't worth a message.
     """
     if over:
         return any(finding.get("outcome") not in _NOT_WORTH_A_CARD for finding in findings)
-    looked_at = is_filled(digest, now) and not stages(findings)[Stage.CHECKING]
-    return looked_at or now >= from_iso(digest["createdAt"]) + _LONGEST_UNPOSTED
+    checked = is_filled(digest, now) and not stages(findings)[Stage.CHECKING]
+    return checked or now >= from_iso(digest["createdAt"]) + _LONGEST_UNPOSTED
 
 
 def new_digest(
@@ -117,7 +120,7 @@ def new_digest(
 
 
 def asked_in(remediation: Remediation) -> tuple[str, str] | None:
-    """The digest that asks about a remediation, and its place in there."""
+    """The digest that asks about a remediation, and its place in it."""
     digest, key = remediation.get("digestId"), remediation.get("findingKey")
     return (digest, key) if digest and key else None
 
@@ -128,14 +131,14 @@ def reminder_is_due(digest: Digest, counted: Counter[Stage], reminder: timedelta
     return now >= from_iso(digest.get("remindedAt", digest["createdAt"])) + reminder
 
 
-def seconds_to_next_look(digest: Digest, counted: Counter[Stage], now: datetime) -> int:
-    """How long until the card is brought up to date again: what people decide shows at once anyway.
+def seconds_to_next_refresh(digest: Digest, counted: Counter[Stage], now: datetime) -> int:
+    """Seconds until the next refresh. Decisions appear immediately; this only picks up progress.
 
-    Less and less often: an execution has 25,000 events, and a look is nine of them.
+    Less and less often: a refresh costs nine of an execution's 25,000 history events.
     """
     if "ts" not in digest:
         return _SECONDS_BEFORE_POSTED
     moving = counted[Stage.CHECKING] or counted[Stage.APPROVED]
-    wait = _LOOK_WHILE_MOVING if moving else _LOOK_AT_REST
+    wait = _REFRESH_IN_PROGRESS if moving else _REFRESH_AT_REST
     age = now - from_iso(digest["createdAt"])
-    return int(min(max(wait, age / 50), _LONGEST_LOOK).total_seconds())
+    return int(min(max(wait, age / 50), _LONGEST_REFRESH).total_seconds())

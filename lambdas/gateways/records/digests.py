@@ -58,7 +58,7 @@ class Digests:
         """Store a batch. An assessed batch is never overwritten by a listing."""
         expires = {"expiresAt": int((now + _BATCHES_KEPT).timestamp())}
         key = {"pk": f"sweep#{sweep_id}", "sk": f"{_BATCH}{number}"}
-        condition = "" if "lookedAt" in batch else "attribute_not_exists(lookedAt)"
+        condition = "" if "assessed" in batch else "attribute_not_exists(assessed)"
         self._table.put(key, {**batch, **expires}, condition)
 
     def batches(self, sweep_id: str) -> list[dict[str, Any]]:

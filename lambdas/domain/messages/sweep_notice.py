@@ -1,0 +1,33 @@
+"""The notice in the channel when a sweep could not assess every endpoint."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from lambdas.domain.messages.blocks import Message, clip, code, context, escape, header, section
+from lambdas.domain.sweep.coverage import SweepResult
+
+_PROBLEMS_SHOWN = 8
+
+
+def incomplete(result: SweepResult, *, region: str, sweep_id: str) -> Message:
+    coverage = result.coverage
+    missed = f"{coverage.missed} of {result.listed} endpoints could not be checked"
+    what = "the sweep could not be completed" if result.error else missed
+    problems: Sequence[str] = ([result.error] if result.error else []) + coverage.problems
+    shown = [f"• {escape(' '.join(problem.split()))}" for problem in problems[:_PROBLEMS_SHOWN]]
+    if len(problems) > _PROBLEMS_SHOWN:
+        shown.append("• and more, which the logs show")
+    new = coverage.found.total()
+    findings = "1 new finding" if new == 1 else f"{new} new findings"
+    text = f"Sweep of {region} incomplete: {what}. {'; '.join(problems[:2])}"
+    blocks = [
+        header(":mag: Sweep incomplete"),
+        section(f"*{escape(region)}*: {missed}. {coverage.assessed} checked, {findings}."),
+        section("*Why*\n" + ("\n".join(shown) or "• no reason is known")),
+        context(
+            f"sweep {code(sweep_id)} · They will be checked again in the next sweep. Run `sealpoint audit` "
+            "to check now."
+        ),
+    ]
+    return {"text": clip(escape(text), 1000), "blocks": blocks}

@@ -1,0 +1,65 @@
+"""Endpoint configs: written, read back and compared; who uses one, and whether an old one may be deleted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from lambdas.domain.encryption import twin
+from lambdas.domain.encryption.progress import uses
+from lambdas.domain.encryption.twin import ConfigRequest, as_request, compare
+from lambdas.domain.errors import EndpointConfigNotFound, NotYetConsistent, TwinMismatch
+from lambdas.domain.record import Remediation
+from lambdas.domain.vocabulary import Outcome
+from lambdas.gateways.environment import required
+from lambdas.gateways.records.records import records
+from lambdas.gateways.sagemaker import sagemaker
+
+
+def user_of(config: str, names: Iterable[str]) -> str | None:
+    """The first of some endpoints that uses a config, or may have to go back to it."""
+    described = sagemaker().describe_all(names)
+    return next((name for name, endpoint in described if uses(endpoint, config)), None)
+
+
+def require_same_twin(body: ConfigRequest, tags: Mapping[str, str]) -> list[str]:
+    """Read the twin back and compare it, field by field, with what was sent; returns what AWS added.
+
+    Raises
+    ------
+    EndpointConfigNotFound, NotYetConsistent
+        Try again later.
+    TwinMismatch
+    """
+    name = body["EndpointConfigName"]
+    created = sagemaker().describe_config(name)
+    if created is None:
+        raise EndpointConfigNotFound("The encrypted twin can't be read back yet.")
+    compared = compare(body, created)
+    if compared.differences:
+        raise TwinMismatch(
+            f"The config {name} differs from the copy that was sent, so the endpoint was left alone: "
+            f"{'; '.join(compared.differences)}."
+        )
+    if missing := twin.missing_tags(tags, sagemaker().list_tags(created["EndpointConfigArn"])):
+        raise NotYetConsistent(
+            f"The config {name} lacks tags of its source, so the endpoint was left alone: "
+            f"{'; '.join(missing)}."
+        )
+    return compared.added
+
+
+def reason_to_keep(remediation: Remediation, old: str) -> str | None:
+    """Why an old config must not be deleted, whoever uses it; None if it may be."""
+    if required("RETIRE_OLD_CONFIG") != "true":
+        return "The settings keep old configs."
+    if remediation.get("backoutId") and remediation.get("backoutOutcome") in ("", Outcome.BACKED_OUT):
+        return "The endpoint was returned to it."
+    live = sagemaker().describe_config(old)
+    if live is None:
+        return "It was deleted already."
+    kept = records().snapshot(remediation["remediationId"]).get("config")
+    if kept is None or kept["CreationTime"] != live["CreationTime"]:
+        return "It is not the config on record: another one was created later under its name."
+    if compare(as_request(kept), live).differences:
+        return "It is not the config on record."
+    return None

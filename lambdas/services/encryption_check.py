@@ -1,0 +1,111 @@
+"""What an endpoint's config says, put on record. If someone has to be asked, the endpoint is claimed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from lambdas.domain.approval.decision import still_denied
+from lambdas.domain.approval.routes import Mode
+from lambdas.domain.encryption import assessment
+from lambdas.domain.encryption.plan import DecisionFacts, surface_entries
+from lambdas.domain.encryption.progress import config_in_charge, wait_seconds
+from lambdas.domain.encryption.provenance import managed_by
+from lambdas.domain.errors import DeadlinePassed
+from lambdas.domain.record import Remediation, from_iso, happened, iso
+from lambdas.domain.vocabulary import Outcome, Verdict
+from lambdas.gateways.environment import required, required_seconds, rules
+from lambdas.gateways.records.records import records
+from lambdas.gateways.sagemaker import sagemaker
+from lambdas.services import claims
+from lambdas.services.assessments import assessor, planned, required_surfaces
+from lambdas.services.observability import count, logger
+
+
+@dataclass(frozen=True, slots=True)
+class Conclusion:
+    """What the workflow goes on with: `outcome` and `reason` are set if nobody has to be asked."""
+
+    verdict: Verdict
+    outcome: Outcome | None = None
+    reason: str = ""
+
+
+def check(remediation: Remediation, endpoint: Mapping[str, Any], now: datetime) -> Conclusion:
+    """Assess the endpoint's config. If someone has to be asked, record the plan and claim the endpoint."""
+    name, remediation_id = remediation["endpointName"], remediation["remediationId"]
+    config = sagemaker().require_config(config_in_charge(endpoint))
+    source = str(config["EndpointConfigName"])
+
+    assessed = assessor().assess(config)
+    if assessment.verdict(assessed, required_surfaces()) is Verdict.ENCRYPTED:
+        claims.release_others(name, remediation_id, source, now)
+        entries = surface_entries(assessed, (), required("KMS_KEY_ARN"))
+        found = {"verdict": Verdict.ENCRYPTED, "sourceConfigName": source, "surfaceKeys": entries}
+        records().note(remediation_id, found, happened(now, f"Found {source} encrypted"))
+        reason = f"Its config {source} names a KMS key wherever one is required."
+        return Conclusion(Verdict.ENCRYPTED, Outcome.ALREADY_ENCRYPTED, reason)
+
+    endpoint_tags = sagemaker().list_tags(endpoint["EndpointArn"])
+    exemption = assessment.exemption(endpoint_tags, now)
+    if exemption.in_force:
+        return Conclusion(Verdict.EXEMPT, Outcome.EXEMPT, exemption.note)
+
+    tags = sagemaker().list_tags(config["EndpointConfigArn"])
+    records().keep_snapshot(remediation_id, {"config": config, "endpoint": endpoint, "tags": tags}, now)
+    facts = planned(endpoint, config, assessed, notes=[exemption.note])
+    decision_facts = _decision_facts(remediation, endpoint_tags, tags)
+    # a retry after a lost response finds the same: it is already on the timeline
+    again = remediation.get("sourceConfigName") == source
+    entry = None if again else happened(now, f"Found {source} unencrypted, and kept a copy of it")
+    remediation = records().note(remediation_id, {**facts, **decision_facts}, entry)
+    if remediation["trigger"]["kind"] != "manual":  # whoever starts one by hand wants to be asked
+        denied = still_denied(records().denial(name), facts["planHash"], now)
+        if denied:
+            return Conclusion(Verdict.UNENCRYPTED, Outcome.DENIED, denied)
+    holder = claims.claim(remediation, now)
+    if holder != remediation_id:
+        reason = f"Remediation {holder} already covers this change."
+        return Conclusion(Verdict.UNENCRYPTED, Outcome.SUPERSEDED, reason)
+    logger.info("unencrypted_endpoint_found", endpoint_name=name, source_config=source)
+    count("UnencryptedEndpointFound")
+    return Conclusion(Verdict.UNENCRYPTED)
+
+
+def seconds_to_settle(remediation: Remediation, status: str, attempt: int, now: datetime) -> int:
+    """How long to wait before checking again whether the change in progress has ended.
+
+    Raises
+    ------
+    DeadlinePassed
+    """
+    since = remediation.get("settlingSince")
+    if since is None:
+        entry = happened(now, f"The endpoint is {status}: waiting for the change to end")
+        records().note(remediation["remediationId"], {"settlingSince": iso(now)}, entry)
+    elif now - from_iso(since) >= timedelta(seconds=required_seconds("UPDATE_DEADLINE_SECONDS")):
+        raise DeadlinePassed(
+            f"The endpoint was still {status} at the deadline, so it isn't known which config will be in "
+            "service. Nothing was asked or changed."
+        )
+    return wait_seconds(attempt)
+
+
+def _decision_facts(
+    remediation: Remediation, endpoint_tags: Mapping[str, str], config_tags: Mapping[str, str]
+) -> DecisionFacts:
+    trigger = remediation["trigger"]
+    route = rules().choose(trigger["accountId"], trigger["region"], endpoint_tags)
+    needed = rules().approvals_needed(endpoint_tags)
+    # an endpoint that needs two approvers is never changed without asking
+    must_ask = route.mode is Mode.AUTOMATIC and needed > 1
+    facts: DecisionFacts = {
+        "route": route.name,
+        "approvalMode": Mode.REQUIRED if must_ask else route.mode,
+        "approvalsNeeded": needed,
+    }
+    if managed := managed_by(config_tags, endpoint_tags):
+        facts["managedBy"] = managed
+    return facts

@@ -1,0 +1,147 @@
+"""The question about an endpoint: put on record, posted, linked to the one it replaces, reminded of."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from lambdas.domain.approval.decision import new_approval_id
+from lambdas.domain.approval.people import email_of
+from lambdas.domain.approval.question import asked_in_words, new_question
+from lambdas.domain.approval.routes import Route
+from lambdas.domain.errors import InvalidInput, RemediationError
+from lambdas.domain.messages import card, thread
+from lambdas.domain.record import Approval, Remediation, happened, iso, required_fact
+from lambdas.domain.vocabulary import ApprovalStatus
+from lambdas.gateways.environment import rules
+from lambdas.gateways.records.digests import digests
+from lambdas.gateways.records.records import records
+from lambdas.gateways.slack import Slack, slack_secret
+from lambdas.services.observability import count, count_error, logger
+
+
+def route_of(remediation: Remediation) -> Route:
+    """The route that the endpoint took, which says whom to ask.
+
+    Raises
+    ------
+    InvalidInput
+        The route was removed from the settings before anyone was asked. The default route's people may be the
+        wrong ones.
+    """
+    name = remediation.get("route", "")
+    approval = records().approval(remediation.get("approvalId", ""))
+    if approval is None and rules().find(name) is None:
+        raise InvalidInput(
+            f"The settings no longer have the route {name} that this endpoint took, so nobody was asked. "
+            f"Start a new remediation: `sealpoint remediate {remediation['endpointName']}`."
+        )
+    return rules().deciding(name, approval)
+
+
+def with_changer(remediation: Remediation, slack: Slack) -> Remediation:
+    """The record, with the Slack user whose email the principal's session is named after."""
+    if "changedBySlackUser" in remediation:
+        return remediation
+    email = email_of(remediation["trigger"]["principalArn"])
+    user = slack.user_by_email(email) if email else ""
+    return records().note(remediation["remediationId"], {"changedBySlackUser": user})
+
+
+def open_question(remediation: Remediation, route: Route, task_token: str, now: datetime) -> Approval | None:
+    """The question on record, with this task token; None if a newer change claimed the endpoint."""
+    deadline = iso(now + route.deadline)
+    if "approvalId" not in remediation:
+        # the record learns the id first: a question without a record could never be found again
+        entry = happened(now, asked_in_words(remediation, route, deadline))
+        remediation = records().name_approval(
+            remediation["remediationId"], new_approval_id(), deadline, entry
+        )
+    found = records().approval(required_fact(remediation, "approvalId"))
+    if found is not None:
+        facts: dict[str, str] = {"taskToken": task_token}
+        posted = "ts" in found or "digestId" in found
+        if not posted and found["status"] == ApprovalStatus.PENDING:
+            facts["deadline"] = deadline  # the time to decide starts when people can see the question
+        return records().note_approval(found["approvalId"], facts)
+    approval = new_question(remediation, route, task_token, now, runbook_url=rules().runbook_url)
+    return approval if records().open_approval(approval) else None
+
+
+def ask_in_digest(remediation: Remediation, approval: Approval) -> None:
+    """From now on the endpoint can be decided in its digest."""
+    facts = {"approvalId": approval["approvalId"]}
+    if approval["status"] != ApprovalStatus.PENDING:
+        facts["decision"] = approval["status"]
+    digests().follow(remediation, facts)
+    logger.info("approval_requested_in_digest", digest_id=approval.get("digestId"))
+    if approval["status"] == ApprovalStatus.PENDING:
+        count("ApprovalRequested")
+
+
+def ask_on_card(remediation: Remediation, approval: Approval, route: Route, slack: Slack) -> Approval:
+    """Post the question's card, once, and link the superseded card to it; returns the question."""
+    if "ts" not in approval:
+        approval = _post(remediation, approval, route, slack)
+    _link_superseded(remediation, _with_permalink(approval, slack), slack)
+    return approval
+
+
+def _post(remediation: Remediation, approval: Approval, route: Route, slack: Slack) -> Approval:
+    channel, ts = slack.post(route.channel, card.message(remediation, approval))
+    # on record before anything else can fail: a card that isn't can never be updated
+    before = approval
+    approval = records().note_approval(approval["approvalId"], {"channel": channel, "ts": ts})
+    remediation = records().remediation(remediation["remediationId"])
+    posted = {"postedEntries": len(remediation.get("timeline", []))}  # the thread starts here
+    remediation = records().note(remediation["remediationId"], posted)
+    if approval["status"] != before["status"] or "approvals" in approval:
+        slack.rewrite(approval, card.message(remediation, approval))  # clicked before we knew its ts
+    logger.info("approval_requested", channel=channel, ts=ts, mode=route.mode)
+    if approval["status"] == ApprovalStatus.PENDING:
+        count("ApprovalRequested")
+    return approval
+
+
+def _with_permalink(approval: Approval, slack: Slack) -> Approval:
+    """The question with the link to its card, if Slack returns one."""
+    if "permalink" in approval or "ts" not in approval or "channel" not in approval:
+        return approval
+    try:
+        permalink = slack.permalink(approval["channel"], approval["ts"])
+    except RemediationError as error:
+        logger.warning("no_permalink", error_word=type(error).__name__, error_message=str(error))
+        return approval
+    return records().note_approval(approval["approvalId"], {"permalink": permalink})
+
+
+def _link_superseded(remediation: Remediation, approval: Approval, slack: Slack) -> None:
+    """Link the superseded card to this one; best effort."""
+    older_id, here = remediation.get("supersedes"), approval.get("permalink")
+    older = records().find_remediation(older_id) if older_id else None
+    if older is None or not here or older.get("supersededByLink") == here:
+        return
+    asked = records().approval(older.get("approvalId", ""))
+    if asked and "outcome" in older:  # otherwise its own last step shows the link
+        try:
+            slack.rewrite(asked, card.message({**older, "supersededByLink": here}, asked))
+        except RemediationError as error:
+            logger.warning("older_card_not_linked", error_word=type(error).__name__, error_message=str(error))
+            return
+    records().note(older["remediationId"], {"supersededByLink": here})
+
+
+def remind(remediation: Remediation, approval: Approval, route: Route, *, last: bool) -> None:
+    """Remind people in the card's thread; the last reminder also goes to the channel.
+
+    A reminder that can't be posted is no reason to stop asking.
+    """
+    if "ts" not in approval or "channel" not in approval:
+        return
+    message = thread.reminder(remediation, approval, route.approvers, last=last)
+    try:
+        Slack(slack_secret()).post(approval["channel"], message, thread_ts=approval["ts"], broadcast=last)
+        sent = approval.get("remindersSent", 0) + 1
+        records().note_approval(approval["approvalId"], {"remindersSent": sent})
+    except RemediationError as error:
+        logger.warning("reminder_not_posted", error_word=type(error).__name__, error_message=str(error))
+        count_error(error)

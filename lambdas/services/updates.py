@@ -1,0 +1,119 @@
+"""An endpoint's update: its queue, its request, its progress on the card, and what is checked at its end."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from lambdas.domain.encryption.plan import paths_to_change
+from lambdas.domain.encryption.progress import (
+    LONGEST_QUEUE,
+    Move,
+    UpdateResult,
+    live_capture_problem,
+    progress_words,
+    queue_seconds,
+)
+from lambdas.domain.encryption.twin import keys_missing
+from lambdas.domain.errors import DeadlinePassed
+from lambdas.domain.record import Remediation, from_iso, happened, iso, required_fact
+from lambdas.domain.vocabulary import Outcome, Surface
+from lambdas.gateways.environment import required, required_list
+from lambdas.gateways.records.records import records
+from lambdas.gateways.records.update_slots import update_slots
+from lambdas.gateways.sagemaker import sagemaker, sagemaker_tried_once
+from lambdas.services import notifications
+from lambdas.services.observability import logger
+
+# An update that is still in progress after this has lost its execution: the next one doesn't wait for it.
+_LEASE_MARGIN = timedelta(hours=1)
+_CAPTURE_KEY = ("DataCaptureConfig", "KmsKeyId")
+
+
+def has_free_slot(remediation: Remediation) -> bool:
+    """Whether fewer endpoints are being updated than may be; a hint, as only acquiring a slot decides."""
+    return update_slots().others(remediation["remediationId"]) < _at_once()
+
+
+def acquire_slot(remediation: Remediation, deadline: timedelta, now: datetime) -> bool:
+    """Acquire an update slot. A backout needs none."""
+    return "backsOut" in remediation or update_slots().acquire(
+        remediation["remediationId"], now, at_once=_at_once(), lease=deadline + _LEASE_MARGIN
+    )
+
+
+def queue(remediation: Remediation, attempt: int, now: datetime) -> int:
+    """Record that there is no update slot yet; returns for how many seconds to wait.
+
+    Raises
+    ------
+    DeadlinePassed
+        Others were updated for two weeks.
+    """
+    remediation_id = remediation["remediationId"]
+    queued_since = remediation.get("queuedSince") or iso(now)
+    if now - from_iso(queued_since) >= LONGEST_QUEUE:
+        raise DeadlinePassed(
+            f"Waited {LONGEST_QUEUE.days} days for an update slot ({_at_once()} endpoints are updated at a "
+            "time). Nothing was changed."
+        )
+    # the endpoint is ready now: its time to settle starts again
+    records().note(remediation_id, {"queuedSince": queued_since, "waitingSince": iso(now)})
+    others = update_slots().others(remediation_id)
+    show_waiting(remediation, f"waiting for an update slot, {others} endpoints are being updated")
+    logger.info("no_update_slot_yet", others=others)
+    return queue_seconds(attempt)
+
+
+def show_waiting(remediation: Remediation, progress: str) -> None:
+    """Record why the update waits, and show it on the card, if that has changed."""
+    if progress != remediation.get("progress"):
+        records().note(remediation["remediationId"], {"progress": progress})
+        if "backsOut" not in remediation:
+            notifications.show(remediation["remediationId"])
+
+
+def show_progress(record: Remediation, endpoint: Mapping[str, Any] | None, now: datetime) -> None:
+    """Record how far the update is, and show it on the card, if that has changed.
+
+    A backout's progress is shown on the card of the remediation that it backs out.
+    """
+    progress = progress_words(endpoint)
+    if progress == record.get("progress"):
+        return
+    entry = happened(now, f"The update goes on: {progress}")
+    record = records().note(record["remediationId"], {"progress": progress}, entry)
+    if original := record.get("backsOut"):
+        records().note(original, {"backoutProgress": progress})
+    notifications.show(original or record["remediationId"])
+
+
+def request(record: Remediation, move: Move, options: Mapping[str, Any], now: datetime) -> None:
+    """Call UpdateEndpoint, once. May raise what `SageMaker.update_endpoint` does."""
+    if "backsOut" not in record:
+        sagemaker_tried_once().update_endpoint(record["endpointName"], move.target, options)
+        return
+    # the old config's retirement may be about to delete it
+    with records().config_locked(move.target, record["remediationId"], now):
+        sagemaker_tried_once().require_config(move.target)
+        sagemaker_tried_once().update_endpoint(record["endpointName"], move.target, options)
+
+
+def verify(record: Remediation, endpoint: Mapping[str, Any]) -> tuple[UpdateResult, dict[str, Any]]:
+    """Check that the key is where the plan put it, on the twin and on the live capture; also what to note."""
+    twin, key_arn = required_fact(record, "twinConfigName"), required("KMS_KEY_ARN")
+    paths = paths_to_change(record.get("surfaceKeys", []))
+    if missing := keys_missing(sagemaker().require_config(twin), key_arn, paths):
+        reason = f"The endpoint is on {twin}, but the key is missing there: {', '.join(missing)}."
+        return UpdateResult(Outcome.FAILED, reason), {}
+    problem = live_capture_problem(endpoint, key_arn) if _CAPTURE_KEY in paths else None
+    if not problem:
+        return UpdateResult(Outcome.ENCRYPTED), {}
+    if Surface.DATA_CAPTURE in required_list("REQUIRED_SURFACES"):
+        return UpdateResult(Outcome.FAILED, problem), {}
+    return UpdateResult(Outcome.ENCRYPTED), {"notes": [*record.get("notes", []), problem]}
+
+
+def _at_once() -> int:
+    return int(required("CONCURRENT_UPDATES"))
