@@ -201,7 +201,8 @@ class FleetDemo:
         table = Table("region", "endpoints", "swept", "found", "outcomes", title="Sweep")
         for name, region in self._regions.items():
             fleet, output = region.fleet, dict((region.sweep and region.sweep.output) or {})
-            swept = "complete" if output.get("complete") else "[red]incomplete: reported[/]" if output else "…"
+            incomplete = "[red]incomplete: reported[/]" if output else "…"
+            swept = "complete" if output.get("complete") else incomplete
             outcomes = ", ".join(f"{count} {outcome}" for outcome, count in self._outcomes(region).items())
             total = fleet.unencrypted + fleet.encrypted + fleet.exempt
             table.add_row(name, str(total), swept, str(output.get("found", "…")), outcomes or "–")
@@ -212,7 +213,8 @@ class FleetDemo:
         for name, region in self._regions.items():
             output = dict((region.sweep and region.sweep.output) or {})
             if output.get("complete") is not region.fleet.answers:
-                found.append(f"The sweep of {name} is {'complete' if output.get('complete') else 'incomplete'}.")
+                is_so = "complete" if output.get("complete") else "incomplete"
+                found.append(f"The sweep of {name} is {is_so}.")
             if not region.fleet.answers:
                 if not any(name in message.text for message in self._messages()):
                     found.append(f"Nobody was notified that {name} is unreachable.")

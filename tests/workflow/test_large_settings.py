@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
+from local.people import Loop
 from local.world import World
 from tests.conftest import synthesized
-from tests.workflow.loop import Loop, Worlds
+from tests.workflow.fixtures import Worlds
 
 pytestmark = [pytest.mark.xdist_group("world"), pytest.mark.usefixtures("alone")]
 
