@@ -13,7 +13,8 @@ import queue
 import threading
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -93,6 +94,7 @@ class World:
         self._people: dict[str, Any] = {}  # their SageMaker clients, by region
         self._reports: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
         self._reports_pending = 0
+        self._delivering = threading.Lock()
 
         self._waiting = interpreter.install(
             clock,
@@ -283,6 +285,12 @@ class World:
             )
         )
 
+    @contextmanager
+    def events_held(self) -> Generator[None]:
+        """CloudTrail delivers late: what is done meanwhile is reported afterwards."""
+        with self._delivering:
+            yield
+
     def start(self, endpoint_name: str, *, kind: str = "manual", event_id: str = "") -> Execution:
         """Start a remediation by hand."""
         trigger = {
@@ -438,7 +446,8 @@ class World:
     def _deliver_reports(self) -> None:
         while (event := self._reports.get()) is not None:
             try:
-                self.bus.put(event)
+                with self._delivering:
+                    self.bus.put(event)
             finally:
                 with self._lock:
                     self._reports_pending -= 1

@@ -121,7 +121,9 @@ class Interactivity:
         chosen: Chosen = None,
         state: Values | None = None,
     ) -> Delivery:
-        """Use an element of a message: press a button, or choose from a menu.
+        """Use an element of a message: press a button, or choose from a menu (`chosen`: the option's value).
+
+        A confirm dialog counts as confirmed. `state` is what other elements of the message are set to.
 
         Raises
         ------

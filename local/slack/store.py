@@ -220,6 +220,7 @@ class Store:
             return ephemeral
 
     def ephemerals(self, user: str) -> list[Ephemeral]:
+        """What only this user sees, oldest first."""
         with self._changed:
             return [ephemeral for ephemeral in self._ephemerals if ephemeral.user == user]
 
@@ -234,6 +235,7 @@ class Store:
         return trigger
 
     def expire_triggers(self) -> None:
+        """Let every trigger id be older than three seconds."""
         with self._changed:
             for trigger in self._triggers.values():
                 trigger.expires = 0.0
