@@ -201,7 +201,7 @@ class FleetDemo:
         table = Table("region", "endpoints", "swept", "found", "what became of it", title="Sweep")
         for name, region in self._regions.items():
             fleet, output = region.fleet, dict((region.sweep and region.sweep.output) or {})
-            swept = "complete" if output.get("complete") else "[red]incomplete, reported[/]" if output else "…"
+            swept = "complete" if output.get("complete") else "[red]incomplete[/]" if output else "…"
             outcomes = ", ".join(f"{count} {outcome}" for outcome, count in self._outcomes(region).items())
             total = fleet.unencrypted + fleet.encrypted + fleet.exempt
             table.add_row(name, str(total), swept, str(output.get("found", "…")), outcomes or "–")

@@ -325,11 +325,11 @@ class _Gateway:
 
 _GATEWAYS = {
     "records": ("records/records", "Records", "dynamodb"),
-    "turns": ("records/update_slots", "UpdateSlots", "dynamodb"),
+    "update_slots": ("records/update_slots", "UpdateSlots", "dynamodb"),
     "digests": ("records/digests", "Digests", "dynamodb"),
     "sagemaker": ("sagemaker", "SageMaker", "sagemaker"),
     "sagemaker_tried_once": ("sagemaker", "SageMaker", "sagemaker"),
-    "workflow": ("step_functions", "Workflow", "states"),
+    "step_functions": ("step_functions", "StepFunctions", "states"),
     "kms": ("kms", "Kms", "kms"),
     "iam": ("iam", "Iam", "iam"),
 }

@@ -147,9 +147,9 @@ def test_the_domain_imports_the_standard_library_alone() -> None:
     ("path", "line", "why"),
     [
         ("lambdas/handlers/a.py", "from lambdas.handlers import b", "handlers must not import handlers"),
-        ("lambdas/services/a.py", "from lambdas.handlers.b import handler", "services must not import handlers"),
+        ("lambdas/services/a.py", "from lambdas.handlers.b import h", "services must not import handlers"),
         ("lambdas/gateways/a.py", "import lambdas.services.b", "gateways must not import services"),
-        ("lambdas/domain/sweep/a.py", "from ..messages.b import c", "domain.sweep must not import domain.messages"),
+        ("lambdas/domain/sweep/a.py", "from ..messages.b import c", "must not import domain.messages"),
         ("lambdas/domain/record.py", "from lambdas.domain.encryption import b", "domain.encryption"),
         ("lambdas/domain/approval/a.py", "from lambdas.gateways import b", "domain must not import gateways"),
         ("lambdas/gateways/kms.py", "from lambdas.domain.messages.b import c", "must not know"),
