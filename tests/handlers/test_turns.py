@@ -77,7 +77,7 @@ def queued(bench: Bench, turns: UpdateSlots) -> Bench:
 def test_an_endpoint_waits_for_its_turn_and_says_so(queued: Bench, turns: UpdateSlots) -> None:
     assert queued.run(await_in_service.handler, remediationId="r-1") == {"waitSeconds": 15, "attempt": 1}
     seen = queued.remediation().get("progress")
-    assert seen == "its turn comes after others, 2 of which are being updated"
+    assert seen == "waiting for an update slot, 2 endpoints are being updated"
     turns.release("other-1")
     assert queued.run(await_in_service.handler, remediationId="r-1", attempt=1) == {"ready": True}
 
@@ -95,5 +95,5 @@ def test_the_next_one_is_let_in_when_a_remediation_ends(queued: Bench, turns: Up
 def test_who_waits_for_a_turn_too_long_is_told_and_unchanged(queued: Bench) -> None:
     queued.run(await_in_service.handler, remediationId="r-1")
     queued.pass_time(LONGEST_QUEUE.total_seconds())
-    with pytest.raises(DeadlinePassed, match="only 2 endpoints are updated at once"):
+    with pytest.raises(DeadlinePassed, match="2 endpoints are updated at a time"):
         queued.run(await_in_service.handler, remediationId="r-1", attempt=9)
