@@ -1,4 +1,4 @@
-"""Whatever a config holds, its twin holds too, through the real HTTP path ."""
+"""Whatever a config holds, its twin holds too, through the real HTTP path."""
 
 from __future__ import annotations
 
