@@ -41,5 +41,5 @@ def assembly(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def routed_assembly(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The same with `ROUTES`, a broken glass allowed, and two approvers for critical endpoints."""
+    """The same with `ROUTES`, break-glass approvals allowed, and two approvers for critical endpoints."""
     return synthesized(tmp_path_factory.mktemp("routed") / "cdk.out", **SPECIAL_SETTINGS)

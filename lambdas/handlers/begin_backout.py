@@ -1,4 +1,4 @@
-"""BeginBackout: check that the endpoint is still on its twin, and claim it for the way back."""
+"""BeginBackout: check that the endpoint is still on its twin, and claim it for the backout."""
 
 from __future__ import annotations
 

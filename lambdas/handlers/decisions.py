@@ -49,6 +49,6 @@ def _handle(event: dict[str, Any], now: datetime) -> dict[str, Any]:
     return _response(_STATUS[result.ruling.kind], result.ruling.kind, words, status)
 
 
-def _response(status: int, answer: str, message: str, approval: str = "") -> dict[str, Any]:
-    body = {"answer": answer, "message": message, "approval": approval}
+def _response(status: int, ruling: str, message: str, approval: str = "") -> dict[str, Any]:
+    body = {"ruling": ruling, "message": message, "approval": approval}
     return {"statusCode": status, "headers": {"content-type": "application/json"}, "body": json.dumps(body)}

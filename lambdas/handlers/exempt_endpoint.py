@@ -1,4 +1,4 @@
-"""ExemptEndpoint: leave a tag with an end date, so that a backed-out endpoint isn't asked about at once."""
+"""ExemptEndpoint: tag a backed-out endpoint as exempt until a date, so that it isn't raised again at once."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
         raise EndpointGone("The endpoint no longer exists.")
     tags = backout.exemption_tags(now, required_days("EXEMPT_DAYS").days, record)
     if "exemptUntil" not in record:
-        # on record before the call: what is to be put back, should the endpoint not be returned after all
+        # recorded before the call: what to restore if the endpoint is not returned after all
         live = sagemaker().list_tags(endpoint["EndpointArn"])
         before = {key: value for key, value in live.items() if key in tags}
         facts = {"exemptUntil": tags[EXEMPT_UNTIL_TAG], "exemptionBefore": before}

@@ -1,4 +1,4 @@
-"""RestoreConfig: see that the earlier config exists as it is on record, or create it again from there."""
+"""RestoreConfig: check that the earlier config exists as it is on record, or create it again from there."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
 
     found = sagemaker().describe_config(target)
     if found is None:
-        entry = happened(now, f"CreateEndpointConfig {target}, from the record: it was deleted meanwhile")
+        entry = happened(now, f"CreateEndpointConfig {target}, from the record, as it had been deleted")
         records().note(record["remediationId"], {"restoredConfigName": target}, entry)
         sagemaker().create_config(body, twin.settable_tags(snapshot.get("tags", {})))
         found = sagemaker().describe_config(target)
@@ -36,7 +36,7 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     compared = twin.compare(body, found)
     if compared.differences:
         raise TwinMismatch(
-            f"The config {target} is not the one on record, so the endpoint was left alone: "
+            f"The config {target} differs from the one on record, so the endpoint was left alone: "
             f"{'; '.join(compared.differences)}."
         )
     same = f"Compared {target} with the record: it is the same"

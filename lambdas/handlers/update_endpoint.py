@@ -26,7 +26,7 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     reason_before = record.get("failureReasonBefore", "")
     before = judge_before_update(endpoint, move, requested=bool(requested_at), reason_before=reason_before)
     now = datetime.now(UTC)
-    # recorded before the call, so that a retry after a lost response knows that the update may have begun
+    # recorded before the call, so that a retry after a lost response knows that the update may have started
     facts = {"updateRequestedAt": iso(now)}
     if not requested_at and endpoint:
         facts["failureReasonBefore"] = failure_reason(endpoint)
@@ -39,7 +39,7 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     try:
         updates.request(record, move, options, now)
     except ServiceUnavailable:
-        raise  # the update may have begun all the same
+        raise  # the update may have started nevertheless
     except RemediationError as error:
         # refused for certain: whatever changes the endpoint from now on isn't this call
         records().note(record_id, {"updateRequestedAt": ""}, happened(now, f"Refused: {error}"))

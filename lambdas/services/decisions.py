@@ -61,7 +61,7 @@ def decide(
     Parameters
     ----------
     is_approver
-        Whether the person may decide on a route. Slack and the IAM route answer that differently.
+        Whether the person may decide on a route. Slack and IAM have different rules for that.
     """
     remediation = records().find_remediation(approval["remediationId"]) if approval else None
     result = _record(approval, remediation, request, now, is_approver)

@@ -71,7 +71,7 @@ def update(digest: Digest, findings: list[Finding], route: Route, slack: Slack) 
 
 
 def post(digest: Digest, findings: list[Finding], route: Route, slack: Slack) -> Digest:
-    """Post the card; returns the digest, which now knows where it is."""
+    """Post the card; returns the digest with the card's place."""
     message = digest_card.message(digest, findings)
     channel, ts = slack.post(route.channel, message)
     logger.info("digest_posted", channel=channel, ts=ts, findings=len(findings))

@@ -1,4 +1,4 @@
-"""What every function logs and counts with: one id, mostly a remediation's, from the event to the outcome."""
+"""Logs and metrics of every function, under one id from the event to the outcome."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from aws_lambda_powertools.metrics import MetricUnit
 from lambdas.domain.errors import RemediationError, SlackUnavailable
 
 # Service name, namespace and level come from the POWERTOOLS_* environment that the stack sets; the service is
-# the stack's name, which tells deployments and regions apart.
+# the stack's name, which distinguishes deployments and regions.
 logger = Logger()
 _LINES = logger.registered_handler.lock or RLock()
 
 
 def count(name: str, **dimension: str) -> None:
-    """Count one; the dimension tells apart what is counted together, as ``outcome="ENCRYPTED"``."""
+    """Count one, optionally by a dimension, such as ``outcome="ENCRYPTED"``."""
     _add(name, MetricUnit.Count, 1, dimension)
 
 
@@ -28,12 +28,12 @@ def measure(name: str, seconds: float) -> None:
 
 
 def gauge(name: str, number: int) -> None:
-    """How many there are, as seen by who counted them all."""
+    """Report how many there are in total."""
     _add(name, MetricUnit.Count, number, {})
 
 
 def count_error(error: Exception) -> None:
-    """Count what an alarm is about: Slack out of reach, and errors that nobody foresaw."""
+    """Count what an alarm watches: Slack being unreachable, and unexpected errors."""
     if isinstance(error, SlackUnavailable):
         count("SlackUnavailable")
     elif not isinstance(error, RemediationError):
@@ -41,22 +41,22 @@ def count_error(error: Exception) -> None:
 
 
 def _add(name: str, unit: MetricUnit, value: float, dimension: Mapping[str, str]) -> None:
-    # a record for each: a record's dimensions belong to all of its metrics, and a crash takes none along;
-    # it is printed in two pieces, between which no other thread may write
+    # One record per metric: a record's dimensions apply to all its metrics, and a crash loses none. A record
+    # is printed in two pieces, between which no other thread may write.
     with _LINES, single_metric(name=name, unit=unit, value=value, default_dimensions=dict(dimension)):
         pass
 
 
-# what a step is about, as its event names it, and as the logs do
+# The ids that a step's event names, and the log keys for them.
 _IDS = {"remediationId": "remediation_id", "sweepId": "sweep_id", "digestId": "digest_id"}
 
 Handler = Callable[[dict[str, Any], Any], dict[str, Any]]
 
 
 def step(handler: Handler) -> Handler:
-    """A function of the workflow: logs under its remediation's id, and names the error it stops with.
+    """A function of the workflow: logs under its remediation's id, and logs the error it stops with.
 
-    Events are never logged whole: they may carry a task token.
+    Whole events are never logged, because they may carry a task token.
     """
 
     @functools.wraps(handler)

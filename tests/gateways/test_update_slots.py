@@ -82,7 +82,7 @@ def queued(bench: Bench, slots: UpdateSlots) -> Bench:
 def test_an_endpoint_waits_for_a_slot_and_says_so(queued: Bench, slots: UpdateSlots) -> None:
     assert queued.run(await_in_service.handler, remediationId="r-1") == {"waitSeconds": 15, "attempt": 1}
     seen = queued.remediation().get("progress")
-    assert seen == "its turn comes after others, 2 of which are being updated"
+    assert seen == "waiting for an update slot, 2 endpoints are being updated"
     slots.release("other-1")
     assert queued.run(await_in_service.handler, remediationId="r-1", attempt=1) == {"ready": True}
 
@@ -100,5 +100,5 @@ def test_the_next_one_is_let_in_when_a_remediation_ends(queued: Bench, slots: Up
 def test_an_endpoint_that_waits_too_long_is_reported_and_unchanged(queued: Bench) -> None:
     queued.run(await_in_service.handler, remediationId="r-1")
     queued.pass_time(LONGEST_QUEUE.total_seconds())
-    with pytest.raises(DeadlinePassed, match="only 2 endpoints are updated at once"):
+    with pytest.raises(DeadlinePassed, match="2 endpoints are updated at a time"):
         queued.run(await_in_service.handler, remediationId="r-1", attempt=9)

@@ -232,7 +232,7 @@ def test_a_remediation_at_work_is_not_disturbed(encrypted: Bench) -> None:
         "leaseUntil": "2099-01-01T00:00:00Z",
     }  # fmt: skip
     encrypted.records.claim(claim, encrypted.clock_now())
-    with pytest.raises(EndpointChanged, match="Remediation r-2 is at work"):
+    with pytest.raises(EndpointChanged, match="Remediation r-2 is working on"):
         begin(encrypted)
 
 
@@ -358,7 +358,7 @@ def test_another_config_under_the_old_name_is_not_touched(encrypted: Bench) -> N
     encrypted.make_config(OLD, KmsKeyId="alias/theirs")
     retire(encrypted)
     assert OLD in configs(encrypted)
-    assert "not the config that is on record" in encrypted.remediation().get("sourceKept", "")
+    assert "not the config on record" in encrypted.remediation().get("sourceKept", "")
 
 
 def test_a_config_is_not_retired_in_the_moment_in_which_an_endpoint_moves_back_onto_it(
@@ -410,6 +410,6 @@ def test_a_capture_that_kept_running_without_the_key_is_told(
     bench.hosting.faults.data_capture_retained = True
     move_to_twin(bench)
     assert bench.run(poll_endpoint.handler, remediationId="r-1")["outcome"] == "ENCRYPTED"
-    assert any("running capture" in note for note in bench.remediation().get("notes", []))
+    assert any("live capture" in note for note in bench.remediation().get("notes", []))
     monkeypatch.setenv("REQUIRED_SURFACES", "instance-volume,data-capture")
     assert bench.run(poll_endpoint.handler, remediationId="r-1")["outcome"] == "FAILED"

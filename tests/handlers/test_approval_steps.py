@@ -373,7 +373,9 @@ def test_two_approvers_are_asked_though_the_route_asks_nobody(bench: Bench) -> N
     ask(bench)
     assert (bench.approval()["status"], bench.approval().get("approvalsNeeded")) == ("PENDING", 2)
     said = [entry["what"] for entry in bench.remediation().get("timeline", [])]
-    assert "Its tags ask for two approvers, so they are asked though the route automatic asks nobody" in said
+    assert (
+        "Its tags require two approvers, so they are asked although the route automatic asks nobody" in said
+    )
 
 
 def test_a_card_in_an_archived_channel_is_closed_by_a_notice(found: Bench) -> None:
@@ -405,7 +407,7 @@ def test_a_copy_is_closed_even_if_the_first_card_is_gone(found: Bench) -> None:
     assert "actions" not in [block["type"] for block in card.blocks]
 
 
-def test_a_glass_broken_on_a_deleted_card_is_announced(found: Bench) -> None:
+def test_a_break_glass_approval_on_a_deleted_card_is_announced(found: Bench) -> None:
     ask(found)
     facts = {"breakGlassBy": ADA.id, "breakGlassReason": "patients wait"}
     found.records.note_approval(found.approval()["approvalId"], facts)
@@ -413,11 +415,11 @@ def test_a_glass_broken_on_a_deleted_card_is_announced(found: Bench) -> None:
     found.slack.faults.fail("chat.update", "message_not_found")
     close(found, outcome="ENCRYPTED")
     told = [json.dumps(one.blocks) for one in found.messages()]
-    assert any("Break glass" in one and "patients wait" in one and ADA.id in one for one in told)
+    assert any("Break-glass approval" in one and "patients wait" in one and ADA.id in one for one in told)
     assert found.approval().get("breakGlassAnnouncedFor") == ADA.id
 
 
-def test_a_glass_that_no_channel_takes_stops_neither_the_card_nor_the_thread(
+def test_a_break_glass_notice_that_no_channel_takes_stops_neither_the_card_nor_the_thread(
     found: Bench, capsys: pytest.CaptureFixture[str]
 ) -> None:
     ask(found)

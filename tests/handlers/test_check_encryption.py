@@ -248,7 +248,7 @@ def test_one_that_was_killed_before_ending_the_older_question_ends_it_on_its_nex
         def killed(*_: Any) -> None:
             raise SystemExit
 
-        patch.setattr("lambdas.handlers.check_encryption._supersede", killed)
+        patch.setattr("lambdas.services.claims._supersede", killed)
         with pytest.raises(SystemExit):
             bench.run(handler, **bench.check_input(remediation_id="r-2", event_id="e-2"))
     bench.run(handler, **bench.check_input(remediation_id="r-2", event_id="e-2"))
@@ -281,7 +281,7 @@ def test_the_id_of_a_remediation_that_ended_starts_no_other(bench: Bench) -> Non
     bench.make_endpoint()
     bench.run(handler, **bench.check_input())
     bench.records.close("r-1", {"outcome": "DENIED"}, happened(datetime.now(UTC), "ended"))
-    with pytest.raises(InvalidInput, match="ended already"):
+    with pytest.raises(InvalidInput, match="already ended"):
         bench.run(handler, **bench.check_input())
 
 

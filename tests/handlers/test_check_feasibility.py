@@ -85,7 +85,7 @@ def _users_key(bench: Bench, monkeypatch: pytest.MonkeyPatch, iam: FakeIam, poli
         "VIA_SAGEMAKER": "sagemaker.us-east-1.amazonaws.com",
     }.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr("lambdas.handlers.check_feasibility.iam", lambda: iam)
+    monkeypatch.setattr("lambdas.services.key_access.iam", lambda: iam)
     capture = {
         "EnableCapture": True,
         "InitialSamplingPercentage": 50,

@@ -1,4 +1,4 @@
-"""Whatever a config holds, its twin holds too, through the real HTTP path (DESIGN §4.12)."""
+"""Whatever a config holds, its twin holds too, through the real HTTP path."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def _expected(sent: dict[str, Any], surfaces: tuple[Surface, ...]) -> dict[str, 
 
 
 def _without_additions(described: dict[str, Any], sent: dict[str, Any]) -> dict[str, Any]:
-    """A described body without what AWS is known to add (DESIGN §4.12), written anew here."""
+    """A described body without what AWS is known to add, written anew here."""
     body = copy.deepcopy(described)
     if "EnableNetworkIsolation" not in sent and body["EnableNetworkIsolation"] is False:
         del body["EnableNetworkIsolation"]

@@ -108,7 +108,7 @@ def test_a_denial_asks_for_its_reason_first(asked: Bench) -> None:
     assert "it is moving next week" in json.dumps(card.blocks)
 
 
-def test_a_broken_glass_counts_and_is_announced(asked: Bench) -> None:
+def test_a_break_glass_approval_counts_and_is_announced(asked: Bench) -> None:
     asked.records.note_approval(asked.approval()["approvalId"], {"changedBy": ADA.id})
     assert _send(asked, _break_glass(asked)) == 200
     assert asked.approval()["status"] == "PENDING", "the settings allow none"
@@ -127,7 +127,7 @@ def test_a_broken_glass_counts_and_is_announced(asked: Bench) -> None:
 
 
 @pytest.mark.parametrize("refusal", ["restricted_action_thread_locked", "message_not_found"])
-def test_a_broken_glass_is_told_in_the_channel_where_the_thread_takes_nothing(
+def test_a_break_glass_approval_is_posted_in_the_channel_where_the_thread_takes_nothing(
     asked: Bench, refusal: str
 ) -> None:
     asked.records.note_approval(asked.approval()["approvalId"], {"changedBy": ADA.id})
@@ -139,19 +139,19 @@ def test_a_broken_glass_is_told_in_the_channel_where_the_thread_takes_nothing(
     assert "<!channel>" in json.dumps(said.blocks), "anyone may decide, so all are told"
 
 
-def test_the_first_of_two_who_breaks_the_glass_is_announced_by_name(asked: Bench) -> None:
+def test_the_first_of_two_who_approves_by_break_glass_is_announced_by_name(asked: Bench) -> None:
     asked.set_rules(breakGlass=True)
     facts = {"changedBy": ADA.id, "approvalsNeeded": 2}
     asked.records.note_approval(asked.approval()["approvalId"], facts)
     assert _send(asked, _break_glass(asked)) == 200
     [said] = [one for one in asked.slack.messages(CHANNEL) if one.thread_ts]
     assert f"<@{ADA.id}> approved the encryption of" in json.dumps(said.blocks)
-    assert asked.remediation().get("timeline", [])[-1]["what"].startswith("Approved, 1 of 2, breaking")
+    assert asked.remediation().get("timeline", [])[-1]["what"].startswith("Approved, 1 of 2 (break-glass)")
     assert _send(asked, _body(asked, user=GRACE.id)) == 200
     shown = json.dumps(asked.messages()[0].blocks)
-    assert f"<@{ADA.id}> approved a change of their own" in shown
+    assert f"<@{ADA.id}> approved their own change" in shown
     assert asked.approval().get("decidedBy") == GRACE.id
-    assert "reason" not in asked.approval(), "the reason was for the broken glass"
+    assert "reason" not in asked.approval(), "the reason was for the break-glass approval"
 
 
 def test_the_default_routes_approvers_do_not_inherit_a_dropped_routes_questions(bench: Bench) -> None:
@@ -208,7 +208,7 @@ def test_a_modal_without_a_reason_is_told_in_the_modal(asked: Bench) -> None:
     body = _denial(asked, reason=" ")
     answer = asked.run(slack_interactions.handler, headers=signed(body, asked.clock.now()), body=body)
     assert json.loads(answer["body"])["errors"] == {
-        "reason": "To leave the endpoint as it is, give a reason."
+        "reason": "Give a reason for leaving the endpoint as it is."
     }
     assert asked.approval()["status"] == "PENDING"
 
@@ -264,7 +264,7 @@ def test_a_repeated_click_answers_the_workflow_again_and_changes_nothing(asked: 
     assert asked.workflow.answers == [("token-1", "APPROVED"), ("token-1", "APPROVED")]
     assert asked.approval().get("decidedAt") == decided_at
     [told] = asked.slack.ephemerals(ADA.id)
-    assert told.text == "Your decision is on record."
+    assert told.text == "Your decision is recorded."
 
 
 def test_a_lost_answer_is_made_good_by_any_approver(asked: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -302,7 +302,7 @@ def test_a_workflow_that_ended_meanwhile_has_the_last_word_on_the_card(
     monkeypatch.setattr(asked.workflow, "resume", ends)
     assert _send(asked, _body(asked)) == 200
     [card] = asked.messages()
-    assert "No longer holds" in card.text
+    assert "Superseded" in card.text
 
 
 def test_a_click_lost_before_the_workflow_heard_shows_as_lost_and_may_be_repeated(

@@ -111,7 +111,7 @@ def test_an_endpoint_whose_config_is_gone_is_told_and_stops_nothing(bench: Bench
     assert (swept["complete"], swept["found"], swept["assessed"]) == (False, 1, 1)
     (told,) = bench.messages()
     assert "incomplete" in told.text
-    assert "churn: Its config churn-config is not there" in str(told.blocks)
+    assert "churn: Its config churn-config does not exist" in str(told.blocks)
 
 
 def test_a_sweep_that_failed_is_told_once_and_lets_the_next_one_begin(bench: Bench) -> None:
@@ -217,7 +217,7 @@ def test_a_step_that_is_run_again_starts_nothing_twice(bench: Bench) -> None:
 def test_very_many_findings_are_asked_about_in_several_digests(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(start_remediations, "LARGEST", 2)
+    monkeypatch.setattr("lambdas.services.remediations.LARGEST", 2)
     for name in ("fraud", "churn", "risk"):
         bench.make_endpoint(name)
     sweep(bench)

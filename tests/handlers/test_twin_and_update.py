@@ -84,7 +84,7 @@ def test_the_twin_is_the_source_with_keys(approved: Bench) -> None:
     assert _body(twin) == expected
     assert approved.remediation().get("twinAdditions") == ["ProductionVariants[0].VolumeSizeInGB: 8"]
     [*_, entry] = approved.remediation().get("timeline", [])
-    assert entry["what"].endswith("AWS describes in addition ProductionVariants[0].VolumeSizeInGB: 8")
+    assert entry["what"].endswith("AWS added ProductionVariants[0].VolumeSizeInGB: 8")
     arn = approved.sagemaker.describe_endpoint_config(EndpointConfigName=twin)["EndpointConfigArn"]
     assert SageMaker().list_tags(arn) == {
         "team": "fraud", "cost": "42",
@@ -348,7 +348,10 @@ def test_the_reason_of_an_earlier_rollback_is_not_told_as_this_ones(approved: Be
     approved.pass_time(1200)
     ended = approved.run(poll_endpoint.handler, remediationId="r-1", attempt=0)
     assert ended["outcome"] == "ROLLED_BACK"
-    assert "AWS gives no new reason. It shows the one from before this update: last month" in ended["reason"]
+    assert (
+        "AWS gives no new reason; it still shows the one from before this update: last month"
+        in ended["reason"]
+    )
 
 
 def test_what_stood_there_before_the_first_request_is_kept_through_retries(approved: Bench) -> None:

@@ -143,7 +143,7 @@ def test_a_config_deleted_while_in_use_is_told(bench: Bench, run: Run) -> None:
     bench.hosting.violations.clear()
     code, _, err = run()
     assert code == 2
-    assert f"endpoint orphan: Its config {config} is not there" in err
+    assert f"endpoint orphan: Its config {config} does not exist" in err
 
 
 @pytest.mark.parametrize("fault", ["throttle", "break_down"])

@@ -146,7 +146,7 @@ def test_someone_else_approves_it(by: str) -> None:
 
 
 @pytest.mark.parametrize("by", ["U1", _ANA])
-def test_a_broken_glass_needs_a_reason(by: str) -> None:
+def test_a_break_glass_approval_needs_a_reason(by: str) -> None:
     approval = samples.approval(changedBy="U1")
 
     def kind_of(**more: Any) -> RulingKind:
@@ -225,14 +225,14 @@ def test_whoever_votes_in_whatever_order_no_person_counts_twice(people: list[str
     assert (approval["status"] == ApprovalStatus.APPROVED) == reached
 
 
-# -- a broken glass among two approvals
+# -- a break-glass approval among two
 
 
 def _entry(approval: Approval) -> str:
     return decision_entry(approval, _IN_TIME)["what"]
 
 
-def test_who_broke_the_glass_is_named_not_who_approved_after_them() -> None:
+def test_who_approved_by_break_glass_is_named_not_who_approved_after_them() -> None:
     votes: list[Vote] = [{"by": by, "at": "2026-11-23T10:00:00Z"} for by in ("U1", "U2")]
     facts: dict[str, Any] = {
         "approvals": votes, "decidedBy": "U2", "breakGlassBy": "U1", "breakGlassReason": "patients wait",

@@ -314,7 +314,7 @@ def test_votes_of_two_ways_are_not_counted_together() -> None:
     assert "both must use Slack, or both IAM" in shown
 
 
-def test_the_card_names_who_broke_the_glass_and_no_one_else() -> None:
+def test_the_card_names_who_approved_by_break_glass_and_no_one_else() -> None:
     votes: list[Vote] = [{"by": by, "at": "2026-11-23T09:30:00Z"} for by in ("U1", "U2")]
     broken: dict[str, Any] = {"breakGlassBy": "U1", "breakGlassReason": "patients wait", "approvalsNeeded": 2}
     for approval in (
@@ -325,7 +325,7 @@ def test_the_card_names_who_broke_the_glass_and_no_one_else() -> None:
         assert "*Break-glass approval:* <@U1> approved their own change: “patients wait”" in shown
     denied = samples.approval(ApprovalStatus.DENIED, approvals=votes[:1], decidedBy="U2", **broken)
     shown = "\n".join(texts(card.message(samples.remediation(), denied)["blocks"]))
-    assert "Break glass" not in shown
+    assert "Break-glass" not in shown
 
 
 def test_the_confirmation_says_how_this_endpoint_is_updated() -> None:

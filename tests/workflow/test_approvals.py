@@ -42,7 +42,7 @@ def test_reminders_come_at_their_interval_and_the_last_one_mentions_the_approver
     began = loop.world.clock.now()
     loop.world.drive(lambda: len(loop.thread()) == 1)
     assert 8 <= (loop.world.clock.now() - began) / 3600 < 8.1
-    assert "Still waiting" in loop.thread()[0]
+    assert "Still awaiting" in loop.thread()[0]
     loop.world.drive(lambda: len(loop.thread()) == 2)
     approver = loop.world.approvers[0].id
     assert f"Last reminder:* <@{approver}>" in loop.thread()[1]
@@ -140,7 +140,7 @@ def test_nobody_approves_their_own_change_but_with_a_broken_glass_that_all_are_t
     assert loop.record(execution).get("decision") is None
     assert loop.submit(SCIENTIST.id, {"reason": {"reason": "patients wait"}}) == 200
     assert loop.outcome(execution) == "ENCRYPTED"
-    assert "Break glass" in _shown(loop)
+    assert "Break-glass approval" in _shown(loop)
     assert any("<!channel>" in said and "patients wait" in said for said in loop.thread())
 
 
@@ -201,7 +201,7 @@ def test_an_automatic_route_posts_a_notice_and_encrypts(loop: Loop) -> None:
 def test_an_observing_route_posts_a_notice_and_leaves_it(loop: Loop) -> None:
     execution = loop.make_endpoint(tags={"route": "observe"})
     assert loop.outcome(execution) == "OBSERVED"
-    assert "Only observed" in _shown(loop)
+    assert "Observed only" in _shown(loop)
     assert loop.status() == ("InService", loop.config)
 
 
@@ -260,7 +260,7 @@ def test_what_ops_may_not_decide(loop: Loop, operate: Ops, given: str, who: str,
     loop.outcome()
 
 
-def test_a_glass_broken_while_slack_is_down_is_announced_when_it_is_back(loop: Loop, operate: Ops) -> None:
+def test_a_break_glass_approval_while_slack_is_down_is_announced_when_it_is_back(loop: Loop, operate: Ops) -> None:
     execution = loop.make_endpoint()
     loop.world.slack.faults.take_down()
     try:
@@ -268,6 +268,6 @@ def test_a_glass_broken_while_slack_is_down_is_announced_when_it_is_back(loop: L
     finally:
         loop.world.slack.faults.bring_up()
     assert loop.outcome(execution) == "ENCRYPTED"
-    [announced] = [said for said in loop.thread() if "Break glass" in said]
+    [announced] = [said for said in loop.thread() if "Break-glass approval" in said]
     assert f"<@{loop.world.approvers[0].id}>" in announced
     assert "it burns" in announced

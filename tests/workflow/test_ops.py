@@ -104,7 +104,7 @@ def test_remediate_is_followed_to_its_end(loop: Loop, run: Run, monkeypatch: pyt
     assert "Decided: APPROVED" in said
     assert "✓ ENCRYPTED" in said
     assert loop.record(started)["trigger"]["principalArn"].startswith("arn:")
-    assert "*Asked for by*" in json.dumps(loop.cards()[-1].blocks)
+    assert "*Requested by*" in json.dumps(loop.cards()[-1].blocks)
 
 
 def test_remediate_says_what_else_became_of_it(loop: Loop, run: Run) -> None:

@@ -289,7 +289,7 @@ def test_leaving_any_without_a_reason_is_told_in_its_place(desk: _Desk) -> None:
     assert answer["response_action"] == "errors"
     [(block, why)] = answer["errors"].items()
     assert block in desk.view()["state"]["values"]
-    assert "give a reason" in why
+    assert "Give a reason" in why
     assert desk.statuses() == ["PENDING", "PENDING"], "all or nothing, before anything is recorded"
     assert desk.submit({})["response_action"] == "errors"
 
@@ -322,9 +322,9 @@ def test_the_first_of_two_approvals_is_told_as_that(desk: _Desk) -> None:
     desk.bench.records.note_approval("approval-000", {"approvalsNeeded": 2})
     desk.review()
     said = _said(desk.submit({"all": "encrypt"}))
-    assert "1 approved, and another approver's approval is needed, too" in said
+    assert "1 approved, waiting for a second approver" in said
     assert "1 approved, a second approval is needed" in desk.card()
-    assert "approval is on record" in _said(desk.submit({"all": "encrypt"}))
+    assert "approval is recorded" in _said(desk.submit({"all": "encrypt"}))
     desk.review(GRACE.id)
     assert "1 to be encrypted" in _said(desk.submit({"all": "encrypt"}, GRACE.id))
     assert desk.statuses() == ["APPROVED"]
@@ -376,7 +376,7 @@ def test_one_that_can_not_be_recorded_now_holds_up_no_other(
         patch.setattr(desk.bench.workflow, "resume", broken)
         said = _said(desk.submit({"all": "encrypt"}))
     assert "2 to be encrypted" in said
-    assert "`endpoint-001`: It could not be recorded now. Try again." in said
+    assert "`endpoint-001`: The decision could not be recorded. Try again." in said
     assert "1 to be encrypted" in _said(desk.submit({"approval-001": "encrypt"}))
     assert dict(desk.bench.workflow.answers).keys() == {"token-000", "token-001", "token-002"}
 
