@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from stacks.lambda_asset import SETTINGS_FILE
 from stacks.settings_decisions import SAMPLE_APPROVERS
 from tests.infrastructure.conftest import GOV_KEY_ARN, Elsewhere
 from tests.infrastructure.template import Template, strings
@@ -160,6 +161,11 @@ def test_the_api_is_throttled_and_logs_who_asked_but_not_what(template: Template
     assert template.resources("AWS::Logs::LogGroup")[group]["Properties"]["RetentionInDays"] == 365
 
 
-def test_approvers_are_in_the_environment_and_nowhere_else(template: Template) -> None:
-    mentioning = {name for name, res in template.body["Resources"].items() if SAMPLE_APPROVERS[0] in str(res)}
-    assert {template.body["Resources"][name]["Type"] for name in mentioning} == {"AWS::Lambda::Function"}
+def test_approvers_are_in_the_functions_settings_and_nowhere_else(template: Template, asset: Path) -> None:
+    assert SAMPLE_APPROVERS[0] not in str(template.body)
+    mentioning = {path.name for path in asset.rglob("*") if SAMPLE_APPROVERS[0] in _text(path)}
+    assert mentioning == {SETTINGS_FILE}
+
+
+def _text(path: Path) -> str:
+    return path.read_bytes().decode(errors="replace") if path.is_file() else ""
