@@ -100,7 +100,7 @@ def test_remediate_is_followed_to_its_end(loop: Loop, run: Run, monkeypatch: pyt
     assert loop.outcome(started) == "ENCRYPTED"
     assert code == 0
     assert f"Remediation {started.name} is under way" in said
-    assert f"sealpoint approve {started.name}" in said
+    assert f"python -m ops approve {started.name}" in said
     assert f"/archives/{loop.world.channel_id}/" in said
     assert "Decided: APPROVED" in said
     assert "✓ ENCRYPTED" in said
