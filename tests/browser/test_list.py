@@ -26,7 +26,7 @@ def test_choices_stay_where_a_modal_is_updated_and_are_not_found_on_the_next_pag
     found = [samples.finding(number) for number in range(30)]
 
     def shown(number: int, said: str = "") -> dict[str, Any]:
-        return digest_list.page(samples.digest(), found, number, said=said)
+        return digest_list.page(samples.digest(), found, number, notice=said)
 
     with slack.serve() as server:
         client = WebClient("xoxb-1", base_url=server.api_url)
