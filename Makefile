@@ -15,12 +15,13 @@ help: ## what there is to make
 
 setup: $(VENV)/.ready node_modules/.ready ## the Python and Node tools, as pinned
 
-$(VENV)/.ready: requirements.lock
+$(VENV)/.ready: requirements.lock pyproject.toml
 	@echo "Installing the Python packages (once) ..."
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 		|| { echo "Sealpoint needs Python 3.11 or newer, and $(PYTHON) is older: make PYTHON=python3.12 ..."; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps --editable .
 	@touch $@
 
 node_modules/.ready: package.json package-lock.json
@@ -37,7 +38,7 @@ synth: setup ## the cloud assembly, into cdk.out/
 	@echo "The cloud assembly is in cdk.out/."
 
 # what the assembly is made of: when one of these is newer, it is made again
-SOURCES := app.py cdk.json $(shell find stacks lambdas -name '*.py' -o -name '*.mjs') lambdas/requirements.lock package-lock.json
+SOURCES := app.py cdk.json $(shell find stacks lambdas -name '*.py' -o -name '*.mjs' -o -name '*.yaml') lambdas/requirements.lock package-lock.json
 
 cdk.out/manifest.json: $(SOURCES) | setup
 	@$(MAKE) --no-print-directory synth
@@ -136,9 +137,9 @@ pictures: browser cdk.out/manifest.json # docs/card.png, docs/cards/, docs/diges
 	@$(BIN)/python -m tests.browser.audit_pictures
 
 .PHONY: docs
-docs: cdk.out/manifest.json # docs/architecture.svg and docs/permissions.md, from the template as it is now
-	@$(BIN)/python -m docs.architecture
+docs: setup # docs/permissions.md and docs/settings.md, as they are now
 	@$(BIN)/python -m tests.infrastructure.permissions_page
+	@$(BIN)/python -m tests.infrastructure.settings_page
 
 lock: ## pin every transitive version with its hash
 	@$(PYTHON) -m venv build/lock && build/lock/bin/pip install --quiet uv
@@ -152,4 +153,4 @@ lock: ## pin every transitive version with its hash
 		bench/custodian/requirements.txt -o bench/custodian/requirements.lock
 
 clean: ## remove everything that was made
-	@rm -rf $(VENV) node_modules cdk.out build
+	@rm -rf $(VENV) node_modules cdk.out build *.egg-info

@@ -40,9 +40,9 @@ def _table(asset: Path, files: list[Path]) -> str:
 |---|---|---|---|
 {chr(10).join(rows)}
 
-Left out: boto3, which is the runtime's own, and slack_sdk ([why](decisions/0002-runtime-boto3.md));
-of Powertools {left_out["aws_lambda_powertools"]} parts that nothing here imports; of every package's metadata
-all but its licence."""
+Left out: boto3, which is the runtime's own ([why](decisions/0002-runtime-boto3.md)); of Powertools
+{left_out["aws_lambda_powertools"]} parts that nothing here imports, of slack_sdk {left_out["slack_sdk"]};
+of every package's metadata all but its licence."""
 
 
 def _row(package: str, asset: Path, files: list[Path]) -> str:

@@ -35,7 +35,7 @@ from moto.server import ThreadedMotoServer
 from bench import page
 from lambdas.domain.vocabulary import Surface, Verdict
 from lambdas.gateways.rate_limit import QUOTAS
-from local import resource_tags
+from local.aws import resource_tags
 from local.clock import Clock
 from local.sagemaker import SageMakerHosting
 from local.sagemaker.protocol import Incoming
@@ -230,7 +230,7 @@ class _Quiet:
     """Nobody watches a measurement."""
 
     def listed(self, region: str, count: int) -> None: ...
-    def looked_at(self, region: str, count: int) -> None: ...
+    def checked(self, region: str, count: int) -> None: ...
     def ended(self, region: str) -> None: ...
 
 

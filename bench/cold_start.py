@@ -1,12 +1,15 @@
 """Every function from a cold start to its answer, on Lambda's real runtime interface: `make bench-cold`.
 
 Each function is recorded while it does its work in the local world. Then the built asset runs under
-`aws-lambda-rie` and `awslambdaric`, a new process each time, and hears the same answers again; alternating
-with a bare boto3 handler that makes the same calls (`bench/bare.py`).
+`aws-lambda-rie` and `awslambdaric`, in a new process each time, and gets the same responses again. It
+alternates with a bare boto3 handler that makes the same calls (`bench/bare.py`).
 
-The emulator begins the function's process with the first request, so what is timed is process start, imports,
-client creation and the first answer. AWS's own share (placing the environment, loading the asset) comes on
-top, and so does the time that AWS and Slack take to answer.
+The emulator starts the function's process with the first request, so the measured time is process start,
+imports, client creation and the first response. AWS's own share (placing the environment, loading the asset)
+comes on top, and so does the time that AWS and Slack take to respond.
+
+The goal is a share of the three seconds that Slack waits, at the memory size that the stack gives: imports
+are worth what they save in code as long as a click from cold stays well within that.
 """
 
 from __future__ import annotations
@@ -38,14 +41,14 @@ from bench.bare import bare_handler
 from bench.exchanges import PEERS, Invocation, Replay
 from bench.page import rewrite
 from bench.stories import record
-from local.functions import Function
+from local.aws.functions import Function
 
 _ROOT = Path(__file__).resolve().parent.parent
 _TOOLS = _ROOT / "build/bench"
 _RUNS = int(os.environ.get("BENCH_RUNS", "20"))
 _CLICK, _POLL = "slack_interactions", "poll_endpoint"
 _SLACK_LIMIT_MS = 3000
-_GOAL = 1.15
+_GOAL = 0.40  # of that, at the median
 _STARTED_WITHIN_SECONDS = 30
 _PERIOD_SECONDS = 0.02  # as Lambda's: what a share of a CPU is a share of
 _FULL_CPU_MB = 1769
@@ -121,27 +124,41 @@ def main(assembly: Path = _ROOT / "cdk.out") -> None:
             measured = dict(
                 zip(pairs, lanes.map(lambda pair: measure.pair(*pair), pairs.values()), strict=True)
             )
+            set_mb = functions[_CLICK].memory_mb, functions[_POLL].memory_mb
+            clicks = measure.times(ours(_CLICK, share=_share_of(set_mb[0])), _RUNS)
             asked = (_CLICK, _POLL)
             plainly = lanes.map(lambda name: measure.pair(ours(name, plain), ours(name), _RUNS // 2), asked)
             bytecode = dict(zip(asked, plainly, strict=True))
             sized = [(name, size) for name in asked for size in _SIZES_MB]
             shared = lanes.map(
-                lambda one: measure.times(ours(one[0], share=min(1.0, one[1] / _FULL_CPU_MB)), _SHARE_RUNS),
+                lambda one: measure.times(ours(one[0], share=_share_of(one[1])), _SHARE_RUNS),
                 sized,
             )
             shares = dict(zip(sized, shared, strict=True))
-    set_mb = functions[_CLICK].memory_mb, functions[_POLL].memory_mb
-    text = "\n\n".join([_functions_table(measured), _bytecode(bytecode), _shares_table(shares, set_mb)])
+    parts = _goal(clicks, set_mb[0]), _functions_table(measured), _bytecode(bytecode)
+    text = "\n\n".join([*parts, _shares_table(shares, set_mb)])
     rewrite("cold", text)
     print(text)
 
 
+def _share_of(memory_mb: int) -> float:
+    return min(1.0, memory_mb / _FULL_CPU_MB)
+
+
+def _goal(clicks: list[float], memory_mb: int) -> str:
+    typical, worst = statistics.median(clicks) / _SLACK_LIMIT_MS, max(clicks) / _SLACK_LIMIT_MS
+    held = "within" if typical <= _GOAL else "above"
+    return f"""\
+`make bench-cold`: at the median, a click from cold takes {typical:.0%} of the three seconds that Slack waits,
+{held} the goal of {_GOAL:.0%}; the slowest took {worst:.0%} ({_RUNS} cold starts, with the CPU that Lambda
+gives for {memory_mb:,} MB)."""
+
+
 _FAIR = """\
-The bare handler makes the same AWS clients with `boto3.client(…)` as it is imported, and then the same
-calls with the same parameters, Slack's with `urllib`; it neither logs nor decides anything. Both hear at
-once the answers that the function got in the local world. Both find boto3 with bytecode, and the asset
-has that of the Python that measures. Below 1 is what comes of not importing all of boto3: the functions'
-clients are botocore's, as boto3's are."""
+The bare handler makes the same AWS clients with `boto3.client(…)` when it is imported, and then the same
+calls with the same parameters, Slack's with `urllib`. It neither logs nor decides anything. Both get at once
+the responses that the function got in the local world. Both find boto3 with bytecode, and the asset has that
+of the Python that measures. What is above 1 is Sealpoint's own code, Powertools and slack_sdk."""
 
 
 def _functions_table(measured: Mapping[str, Measured]) -> str:
@@ -149,19 +166,13 @@ def _functions_table(measured: Mapping[str, Measured]) -> str:
         f"| `{name}` | {found.ratio:.2f} | {max(found.ours) / statistics.median(found.bare):.2f} |"
         for name, found in measured.items()
     ]
-    over = [name for name, found in measured.items() if found.ratio > _GOAL]
-    held = f"Above {_GOAL}: {', '.join(over)}." if over else f"None is above {_GOAL}."
-    click = measured[_CLICK].ours
-    typical, worst = statistics.median(click) / _SLACK_LIMIT_MS, max(click) / _SLACK_LIMIT_MS
     return f"""\
-`make bench-cold`: {_RUNS} cold starts of each function and of a bare boto3 handler, alternating.
+{_RUNS} cold starts of each function and of a bare boto3 handler, alternating, on a whole CPU, as ratios to
+the bare handler's median:
 
 | function | median | worst |
 |---|---|---|
 {chr(10).join(rows)}
-
-Both are ratios to the bare handler's median. {held} Of the time that Slack waits, a click from cold took
-{typical:.0%}, {worst:.0%} at worst, on a whole CPU.
 
 {_FAIR}"""
 
@@ -192,18 +203,13 @@ The stack gives {set_mb[0]:,} MB to the function that takes clicks, and {set_mb[
 
 
 def _choice(shares: Mapping[tuple[str, int], list[float]]) -> str:
-    """The size that the curve speaks for."""
+    """The cheapest size that reaches the goal."""
     clicks = {size: statistics.median(times) for (name, size), times in shares.items() if name == _CLICK}
-    enough = [size for size, time_ms in clicks.items() if time_ms < _SLACK_LIMIT_MS / 3]
+    enough = [size for size, time_ms in clicks.items() if time_ms <= _SLACK_LIMIT_MS * _GOAL]
     if not enough:
-        return (
-            "At none of these sizes a click from cold takes less than a third of the time that Slack waits."
-        )
+        return "At none of these sizes does a click from cold reach the goal."
     cheapest = min(enough, key=lambda size: clicks[size] * size)
-    return (
-        "Of the sizes at which a click from cold takes less than a third of the time that Slack waits, the "
-        f"cheapest is {cheapest:,} MB."
-    )
+    return f"Of the sizes at which a click from cold reaches the goal, the cheapest is {cheapest:,} MB."
 
 
 class _Bench:

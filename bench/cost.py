@@ -97,7 +97,7 @@ The dollars hold all of the prices below. Counted: state transitions (retries to
 units (each write as if its record had grown to its last size, with its index), requests, bytes of logs.
 Assumed: an invocation lasts {SECONDS_AN_INVOCATION} s at {memory_mb} MB, a click's at {click_memory_mb}.
 CloudTrail's events and EventBridge's rules for them are free, and so are SageMaker's and Slack's APIs. Each
-look at an update or a creation is three transitions and one invocation; the stand-in for SageMaker takes ten
+poll of an update or a creation is three transitions and one invocation; the stand-in for SageMaker takes ten
 minutes or so for one.
 
 ## Per month and region, without any event
@@ -154,7 +154,7 @@ def _table(counts: Mapping[str, Count]) -> str:
 
 def _section(counts: Mapping[str, Count]) -> str:
     head = [
-        "outcome", "what becomes of it", "transitions", "of these, looks × 3", "invocations",
+        "outcome", "what becomes of it", "transitions", "of these, polls × 3", "invocations",
         *(f"{name} calls" for name in _SERVICES.values()), "largest state, bytes", "1,000 events",
     ]  # fmt: skip
     rows = (
@@ -162,7 +162,7 @@ def _section(counts: Mapping[str, Count]) -> str:
             f"`{one.outcome}`",
             story,
             f"{one.billed['transition']:g}",
-            f"{one.looks} × 3",
+            f"{one.polls} × 3",
             f"{one.billed['invocation']:g}",
             *(str(one.calls[service]) for service in _SERVICES),
             f"{one.largest_state:,}",
@@ -170,7 +170,7 @@ def _section(counts: Mapping[str, Count]) -> str:
         ]
         for story, one in counts.items()
     )
-    most = max(one.billed["transition"] - 3 * (one.looks + one.reminders) for one in counts.values())
+    most = max(one.billed["transition"] - 3 * (one.polls + one.reminders) for one in counts.values())
     encrypted = counts["already encrypted"]
     return f"""\
 `make bench-cost`. One event and all that follows, up to its outcome, through the whole local loop: the
@@ -183,10 +183,10 @@ for an update.
 |---|---|
 | an encrypted endpoint: at most 2 calls of SageMaker | {encrypted.calls["SageMaker"]} |
 | an encrypted endpoint: at most 4 transitions | {encrypted.billed["transition"]:g} |
-| a remediation: at most 12 transitions, and 3 a look | at most {most:g}, and 3 for each look or reminder |
-| looks at most logarithmic until the longest wait | after 15, 45, 105, 225, 465 s, then every 240 s |
+| a remediation: at most 12 transitions, and 3 a poll | at most {most:g}, and 3 for each poll or reminder |
+| polls at most logarithmic until the longest wait | after 15, 45, 105, 225, 465 s, then every 240 s |
 
-A look is a wait, a poll and a choice. How it comes to dollars: [what it costs](cost.md)."""
+A poll is a wait, an invocation and a choice. How it comes to dollars: [what it costs](cost.md)."""
 
 
 def _markdown(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:

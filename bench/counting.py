@@ -13,8 +13,8 @@ from typing import Any
 from moto.stepfunctions.parser.backend.execution import Execution
 
 from lambdas.domain.vocabulary import Outcome
+from local.people import Loop
 from local.world import World
-from tests.workflow.loop import Loop
 
 SECONDS_AN_INVOCATION = 0.5  # an assumption: a warm step waits for a few calls; a cold start bills some more
 
@@ -55,8 +55,9 @@ class Count:
         By the names of `bench.cost.PRICES`.
     calls
         By service.
-    looks
-        At an endpoint that is created or updated, each three transitions and an invocation; so is a reminder.
+    polls
+        Polls of an endpoint that is created or updated. A poll or a reminder is three transitions and an
+        invocation.
     largest_state
         Bytes: the largest input or output of a state.
     """
@@ -64,7 +65,7 @@ class Count:
     outcome: Outcome
     billed: Counter[str]
     calls: Counter[str]
-    looks: int
+    polls: int
     reminders: int
     largest_state: int
 
@@ -111,7 +112,7 @@ def _observed(loop: Loop) -> Execution:
 
 
 def _superseded(loop: Loop) -> Execution:
-    """Approved after the endpoint moved on, of which no event told."""
+    """Approved after the endpoint moved on, which no event announced."""
     execution = loop.make_endpoint()
     loop.world.trail_is_logging = False
     loop.people.update_endpoint(
@@ -133,14 +134,14 @@ def _gone(loop: Loop) -> Execution:
 
 def _unsupported(loop: Loop) -> Execution:
     execution = loop.make_endpoint()
-    says = "KmsKeyId is not supported for instance type ml.m5.large."
-    loop.world.sagemaker.faults.refuse("CreateEndpointConfig", "ValidationException", says)
+    message = "KmsKeyId is not supported for instance type ml.m5.large."
+    loop.world.sagemaker.faults.refuse("CreateEndpointConfig", "ValidationException", message)
     loop.click("approve")
     return execution
 
 
 def _failed(loop: Loop) -> Execution:
-    """A mix of both configs, of which people are told."""
+    """A mix of both configs, about which people are notified."""
     execution = loop.make_endpoint()
     loop.world.sagemaker.faults.fail_next_rollback("no capacity", endpoint=loop.name)
     loop.click("approve")

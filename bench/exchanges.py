@@ -1,7 +1,7 @@
-"""What a function says to AWS and Slack in one invocation, and what it hears: recorded once, answered again.
+"""The calls that a function makes to AWS and Slack in one invocation: recorded once, replayed at will.
 
 A step of a remediation can be done once only. So each function is recorded while it does its work in the
-local world, and from then on hears the same answers as often as it is asked to do that again.
+local world. From then on it gets the same responses as often as it runs again.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
 
-from local.functions import FunctionRunner
+from local.aws.functions import FunctionRunner
 
 PEERS = {"AWS_ENDPOINT_URL": "cloud", "AWS_ENDPOINT_URL_SAGEMAKER": "sagemaker", "SLACK_API_URL": "slack"}
 _SERVICE = re.compile(r"Credential=[^/]+/\d+/[^/]+/([^/]+)/aws4_request")
@@ -24,7 +24,7 @@ _NOT_PASSED_ON = frozenset({"connection", "transfer-encoding", "content-length",
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """One call and its answer. `call` is `dynamodb.GetItem` or `slack.chat.update`."""
+    """One call and its response. `call` is `dynamodb.GetItem` or `slack.chat.update`."""
 
     call: str
     content_type: str
@@ -36,7 +36,7 @@ class Exchange:
 
 @dataclass(frozen=True, slots=True)
 class Invocation:
-    """A function at work: what it was handed, and all that it said and heard."""
+    """A function's event, and all the calls that it made with their responses."""
 
     handler: str
     event: dict[str, Any]
@@ -64,7 +64,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 class _Server(ThreadingHTTPServer):
-    """Listens on a free port of this machine, from its making until it is left."""
+    """Listens on a free port of this machine from its creation until its context ends."""
 
     daemon_threads = True
     request_queue_size = 32
@@ -91,7 +91,7 @@ class _Server(ThreadingHTTPServer):
 
 
 class RecordingRunner(FunctionRunner):
-    """Invokes the functions as ever, through a tap on each one's calls."""
+    """Invokes the functions as usual, and records each one's calls."""
 
     def __init__(self, *given: Any, **named: Any) -> None:
         super().__init__(*given, **named)
@@ -153,7 +153,7 @@ class _Left:
 
 
 class Replay(_Server):
-    """Answers each call as it was answered before: the same request first, else the next of its kind."""
+    """Repeats the recorded response to each call: that of the same request, else the next of its kind."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -164,7 +164,7 @@ class Replay(_Server):
         self._left = _Left(list(exchanges))
 
     def differences(self) -> list[str]:
-        """The calls that were made and not recorded, and those that were recorded and not made."""
+        """The calls that were made but not recorded, and those that were recorded but not made."""
         return [f"+{call}" for call in self._left.unexpected] + [
             f"-{exchange.call}" for exchange in self._left.exchanges
         ]

@@ -10,8 +10,8 @@ from typing import Any
 
 from bench.exchanges import Invocation, RecordingRunner
 from local.clock import Clock
+from local.people import Loop
 from local.world import World
-from tests.workflow.loop import Loop
 from tests.workflow.sweeps import is_asked, make
 
 # Of a function's invocations the last one counts, except of these: by then, the reminder is an expiry, and

@@ -8,7 +8,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-_POLL_SECONDS = 0.005  # how often a waiter on a running clock looks again: its speed may change meanwhile
+_POLL_SECONDS = 0.005  # how often a waiter polls a running clock, whose speed may change meanwhile
 _FAR_FUTURE_SECONDS = 10 * 365 * 86_400  # the interpreter's "no time-out": not a timer anyone waits for
 
 
@@ -80,7 +80,7 @@ class Clock:
                     speed = self._speed
                 if remaining <= 0:
                     break
-                # a driven clock says when it was moved
+                # a driven clock wakes its waiters when it is advanced
                 wake.wait(
                     None if driven else min(remaining / speed, _POLL_SECONDS) if speed else _POLL_SECONDS
                 )

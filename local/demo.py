@@ -1,7 +1,7 @@
 """`make demo`: the whole loop on this machine, from the CloudTrail event to the encrypted endpoint.
 
 DEMO_DECISION=approve|deny|expire|rollback runs it unattended; DEMO_JSON=path writes the result as JSON.
-Exit code 0 means that what should have happened did, and nothing else.
+The exit code is 0 if the run ended exactly as expected.
 """
 
 from __future__ import annotations
@@ -36,10 +36,10 @@ VARIANT = "AllTraffic"  # as SageMaker's own SDK names it
 LIVE_COUNT = 6  # the config says one
 # Simulated seconds per second. A person sees SageMaker's ten minutes in ten seconds.
 _SPEED = 60.0
-_UNATTENDED_SPEED = 120.0  # faster, and what the interpreter itself takes would look like time-outs
+_UNATTENDED_SPEED = 120.0  # any faster, and the interpreter's own work would look like time-outs
 _PATIENCE_SECONDS = 30  # how long the demo waits for a person before it clicks for them
 _GIVE_UP_SECONDS = 240
-_LOOK_EVERY_SECONDS = 0.1
+_POLL_SECONDS = 0.1
 _INTERRUPTED = 130  # as shells have it
 
 _EXPECTED = {
@@ -85,7 +85,7 @@ def main() -> int:
 
 
 class Demo:
-    """One endpoint's remediation, told on a terminal. Without a `decision` a person decides."""
+    """One endpoint's remediation, shown on a terminal. Without a `decision` a person decides."""
 
     def __init__(self, world: World, console: Console, decision: str) -> None:
         self._world = world
@@ -96,7 +96,7 @@ class Demo:
         self._started = time.monotonic()
 
     def run(self) -> tuple[dict[str, Any], list[str]]:
-        """Everything that an onlooker may want to check, and what is not as it should be."""
+        """Run the demo. Returns the result, and the problems found in it."""
         self.make_endpoint()
         before = self._config(SOURCE_CONFIG)
         self._introduce()
@@ -166,14 +166,14 @@ class Demo:
         self._console.print(Panel.fit("\n".join(lines), title="Sealpoint"), "")
 
     def send_event(self) -> None:
-        """CloudTrail sometimes delivers late: so here, when the endpoint is up and scaled."""
+        """CloudTrail sometimes delivers late: here, once the endpoint is up and scaled."""
         created = next(call for call in self._world.sagemaker.calls if call.operation == "CreateEndpoint")
         self._timeline.remark("CloudTrail reports CreateEndpoint")
         self._world.report(created)
         self._world.settle()
 
     def _follow(self) -> None:
-        """Until the workflow ends; decide for the person who doesn't, or as DEMO_DECISION says."""
+        """Wait until the workflow ends. Decide as DEMO_DECISION says, or when nobody has clicked in time."""
         give_up = time.monotonic() + _GIVE_UP_SECONDS
         decide_at = time.monotonic() + (0 if self._decision else _PATIENCE_SECONDS)
         decided = False
@@ -181,11 +181,11 @@ class Demo:
             if not decided and time.monotonic() >= decide_at and (card := self._open_card()):
                 self._decide(card)
                 decided = True
-            time.sleep(_LOOK_EVERY_SECONDS)
+            time.sleep(_POLL_SECONDS)
 
     def _decide(self, card: Any) -> None:
         if self._decision == "expire":
-            self._timeline.remark("Nobody answers: the clock jumps, by way of the reminders, to the deadline")
+            self._timeline.remark("Nobody answers: the clock jumps to the reminders and then to the deadline")
             self._world.settle()
             while self._is_running() and self._world.clock.advance_to_next_timer():
                 self._world.settle()
@@ -200,11 +200,11 @@ class Demo:
             reason = "The endpoint is retired next week"
             self._on_page("submit", {"user": person.id, "values": {modals.REASON_BLOCK: {"reason": reason}}})
 
-    def _on_page(self, deed: str, what: dict[str, Any]) -> None:
-        url = f"{self._world.slack_url}/page/api/{deed}"
+    def _on_page(self, action: str, what: dict[str, Any]) -> None:
+        url = f"{self._world.slack_url}/page/api/{action}"
         requests.post(url, json=what, timeout=30).raise_for_status()
 
-    # -- what is so
+    # -- the state of things
 
     def _execution(self) -> Execution | None:
         return next(iter(self._world.executions_of(ENDPOINT)), None)
@@ -230,7 +230,7 @@ class Demo:
         return self._sagemaker.require_config(name)
 
     def _result(self, before: dict[str, Any]) -> dict[str, Any]:
-        """Everything that an onlooker may want to check."""
+        """The facts of the run, as DEMO_JSON has them."""
         execution = self._execution()
         assert execution is not None, "an event that was delivered has started an execution"  # noqa: S101
         endpoint = self._endpoint()
@@ -276,7 +276,7 @@ def _show_end(console: Console, result: dict[str, Any], problems: list[str]) -> 
             console.print(f"[dim]{name}[/] {escape(text)}", soft_wrap=True)
     for entry in in_order(result["record"]["timeline"]):
         console.print(f"[dim]{entry['at']}[/] {escape(entry['what'])}", soft_wrap=True)
-    console.print(f"[dim]and the whole original[/] {' and '.join(sorted(result['snapshot']))}")
+    console.print(f"[dim]the complete original[/] {' and '.join(sorted(result['snapshot']))}")
     if result["card"]:
         console.print("\nThe card", style="bold")
         console.print(escape(result["card"]["text"]), "", sep="\n", soft_wrap=True)
@@ -300,7 +300,7 @@ def _diff(before: dict[str, Any], after: dict[str, Any]) -> Text:
 
 
 def problems_of(result: dict[str, Any]) -> list[str]:
-    """What is not as it should be; nothing, if all is well."""
+    """The problems found in a result; none if everything is as expected."""
     before, after, record = result["configBefore"], result["configAfter"], result["record"]
     outcome, decision = result["outcome"], result["decision"]
     expected = _EXPECTED.get(decision, "ENCRYPTED")
@@ -311,12 +311,13 @@ def problems_of(result: dict[str, Any]) -> list[str]:
     card = result["card"]
     checks = {
         f"The outcome is {outcome}, not {expected}.": outcome == expected,
-        "The record says something else than the workflow.": record.get("outcome") == outcome,
-        "The original config is not on record as it was.": result["snapshot"].get("config") == before,
+        "The record and the workflow disagree on the outcome.": record.get("outcome") == outcome,
+        "The recorded original config differs from the real one.": result["snapshot"].get("config") == before,
         f"The endpoint is {result['endpointStatus']}, not InService.": result["endpointStatus"]
         == "InService",
         "The card is missing or still asks.": bool(card) and not _asks(card["blocks"]),
-        "The endpoint changed its config, and should not have.": outcome == "ENCRYPTED" or before == after,
+        "The endpoint's config changed although it should not have.": outcome == "ENCRYPTED"
+        or before == after,
         "The config differs in more than its key, name and time of creation.": (
             _without_identity(as_sent) == _without_identity(wanted)
         ),
@@ -327,7 +328,7 @@ def problems_of(result: dict[str, Any]) -> list[str]:
 
 
 def _encrypted(body: dict[str, Any], key_arn: str) -> dict[str, Any]:
-    """What should become of the demo's config, written here anew: the product may not judge itself."""
+    """What should become of the demo's config, computed independently of the product."""
     capture = {**body["DataCaptureConfig"], "KmsKeyId": key_arn}
     return {**body, "KmsKeyId": key_arn, "DataCaptureConfig": capture}
 

@@ -1,7 +1,7 @@
-"""`make demo-fleet`: three regions are swept, of which one does not answer; a person decides what is found.
+"""`make demo-fleet`: sweep three regions, one of which is unreachable, and decide what is found.
 
-No event announces any of the endpoints. Exit code 0 only if every endpoint of the regions that answer is as
-it should be, and the region that doesn't was told.
+No event announces any of the endpoints. The exit code is 0 only if every endpoint of the reachable regions is
+as expected, and the unreachable region was reported.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from rich.markup import escape
 from rich.table import Table
 
 from lambdas.domain.sweep import digest
+from local.aws.cloud import Deployment
 from local.clock import Clock
-from local.cloud import Deployment
 from local.slack.store import Message
 from local.world import World
 
 _SPEED = 120.0  # simulated seconds per second
-_LOOK_EVERY_SECONDS = 0.2
+_POLL_SECONDS = 0.2
 _GIVE_UP_SECONDS = 300
 _KEY = "arn:aws:kms:{region}:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 _EXEMPT = [{"Key": "sealpoint:exempt-until", "Value": "2999-12-31"}]
@@ -36,7 +36,7 @@ _EXEMPT = [{"Key": "sealpoint:exempt-until", "Value": "2999-12-31"}]
 
 @dataclass(frozen=True, slots=True)
 class Fleet:
-    """What is in a region, none of it announced by an event."""
+    """The endpoints of a region, none of them announced by an event."""
 
     unencrypted: int
     encrypted: int
@@ -44,7 +44,7 @@ class Fleet:
     answers: bool = True
 
 
-# more than ten findings are asked about in one digest; fewer get a card each
+# more than ten findings share one digest; up to ten get a card each
 FLEETS: Mapping[str, Fleet] = {
     "us-east-1": Fleet(unencrypted=14, encrypted=5, exempt=1),
     "eu-west-1": Fleet(unencrypted=3, encrypted=4, exempt=0),
@@ -74,8 +74,8 @@ def main() -> int:
         console.print(f"✗ {escape(problem)}", style="bold red")
     if not problems:
         console.print(
-            "✓ What no event announced was found, asked about and encrypted; the region that did not answer "
-            "was told, and held up no other.",
+            "✓ The unencrypted endpoints were found, approved and encrypted. The unreachable region was "
+            "reported and delayed no other.",
             style="bold green",
             soft_wrap=True,
         )
@@ -83,7 +83,7 @@ def main() -> int:
 
 
 class FleetDemo:
-    """The story, told on a terminal."""
+    """The sweeps and decisions, shown on a terminal."""
 
     def __init__(self, world: World, console: Console) -> None:
         self._world = world
@@ -96,7 +96,7 @@ class FleetDemo:
         self._person = world.approvers[0].id
 
     def run(self) -> list[str]:
-        """What is not as it should be."""
+        """Run the demo. Returns the problems found."""
         self._world.trail_is_logging = False  # no event announces anything
         for region in self._regions.values():
             self._fill(region)
@@ -111,7 +111,7 @@ class FleetDemo:
         with Live(get_renderable=self._table, console=self._console, transient=True):
             while time.monotonic() < give_up and not self._is_over():
                 self._decide()
-                time.sleep(_LOOK_EVERY_SECONDS)
+                time.sleep(_POLL_SECONDS)
         self._console.print(self._table())
         for message in self._messages():
             self._console.print(f"[dim]Slack:[/] {escape(message.text)}", soft_wrap=True)
@@ -152,7 +152,7 @@ class FleetDemo:
                 self._decide_digest(message)
 
     def _decide_digest(self, message: Message) -> None:
-        """Once all of it can be decided: all that the modal shows."""
+        """Encrypt everything that the modal shows, once all findings can be decided."""
         (region,) = [one for one in self._regions.values() if _region_of(message) == one.deployment.region]
         findings = self._findings(region)
         if len(findings) < region.fleet.unencrypted or any("approvalId" not in one for one in findings):
@@ -167,11 +167,11 @@ class FleetDemo:
         self._on_page("submit", values={block["block_id"]: {"all": "encrypt"}})
         self._decided.add(message.ts)
 
-    def _on_page(self, deed: str, **what: Any) -> None:
-        url = f"{self._world.slack_url}/page/api/{deed}"
+    def _on_page(self, action: str, **what: Any) -> None:
+        url = f"{self._world.slack_url}/page/api/{action}"
         requests.post(url, json={"user": self._person, **what}, timeout=30).raise_for_status()
 
-    # -- what is so
+    # -- the state of things
 
     def _messages(self) -> list[Message]:
         posted = self._world.slack.messages(self._world.channel_id)
@@ -198,10 +198,11 @@ class FleetDemo:
         return all(over(region) for region in self._regions.values())
 
     def _table(self) -> Table:
-        table = Table("region", "endpoints", "swept", "found", "what became of it", title="Sweep")
+        table = Table("region", "endpoints", "swept", "found", "outcomes", title="Sweep")
         for name, region in self._regions.items():
             fleet, output = region.fleet, dict((region.sweep and region.sweep.output) or {})
-            swept = "complete" if output.get("complete") else "[red]incomplete[/]" if output else "…"
+            incomplete = "[red]incomplete: reported[/]" if output else "…"
+            swept = "complete" if output.get("complete") else incomplete
             outcomes = ", ".join(f"{count} {outcome}" for outcome, count in self._outcomes(region).items())
             total = fleet.unencrypted + fleet.encrypted + fleet.exempt
             table.add_row(name, str(total), swept, str(output.get("found", "…")), outcomes or "–")
@@ -212,10 +213,11 @@ class FleetDemo:
         for name, region in self._regions.items():
             output = dict((region.sweep and region.sweep.output) or {})
             if output.get("complete") is not region.fleet.answers:
-                found.append(f"The sweep of {name} says it is complete: {output.get('whole')}.")
+                is_so = "complete" if output.get("complete") else "incomplete"
+                found.append(f"The sweep of {name} is {is_so}.")
             if not region.fleet.answers:
                 if not any(name in message.text for message in self._messages()):
-                    found.append(f"Nobody was told that {name} does not answer.")
+                    found.append(f"Nobody was notified that {name} is unreachable.")
                 continue
             encrypted = self._outcomes(region)
             if encrypted != Counter({"ENCRYPTED": region.fleet.unencrypted}):
@@ -225,7 +227,7 @@ class FleetDemo:
         return found + [f"A card still asks: {card.text}" for card in cards]
 
     def _unencrypted(self, region: _Region) -> list[str]:
-        """Endpoints that have no key and are not exempt, as SageMaker says."""
+        """Endpoints that are still unencrypted and not exempt, according to SageMaker."""
         people, name = self._world.client("sagemaker", region.deployment.region), region.deployment.region
         found: list[str] = []
         for page in people.get_paginator("list_endpoints").paginate():
@@ -234,7 +236,7 @@ class FleetDemo:
                 config = people.describe_endpoint_config(EndpointConfigName=endpoint["EndpointConfigName"])
                 exempt = listed["EndpointName"].startswith("exempt")
                 if bool(config.get("KmsKeyId")) is exempt or endpoint["EndpointStatus"] != "InService":
-                    found.append(f"{listed['EndpointName']} in {name} is not as it should be.")
+                    found.append(f"{listed['EndpointName']} in {name} is not as expected.")
         return found
 
 

@@ -15,7 +15,7 @@ from local.clock import Clock
 
 @dataclass(slots=True)
 class Row:
-    """A state (or, with `entered` 0, a remark): when it was first seen, and how often it was entered."""
+    """A state (or, with `entered` 0, a remark): when it first appeared, and how often it was entered."""
 
     text: str
     simulated: float
@@ -35,7 +35,7 @@ class Timeline:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._started: tuple[float, float] | None = None
-        self._states_seen = 0
+        self._states_shown = 0
         self._current = ""
         self._rows: list[Row] = []
         self._lock = threading.Lock()
@@ -46,16 +46,16 @@ class Timeline:
             self._add(text, entered=0)
 
     def see(self, states: Sequence[str]) -> None:
-        """The states entered so far, in order; those not yet seen are entered now."""
+        """The states entered so far, in order; the new ones are added now."""
         with self._lock:
-            for state in states[self._states_seen :]:
+            for state in states[self._states_shown :]:
                 self._current = state
                 known = next((row for row in self._rows if row.entered and row.text == state), None)
                 if known:
                     known.entered += 1
                 else:
                     self._add(state)
-            self._states_seen = len(states)
+            self._states_shown = len(states)
 
     def table(self, *, running: bool) -> Table:
         table = Table(box=None, pad_edge=False)

@@ -2,8 +2,8 @@
 
 Everything that AWS would run is what the template says: its state machine, its rules and their input
 transformers, its table, its key, its functions from their built assets with their environment, its HTTP
-route. A function may do what the policies of its role say, and no more (`local/iam`). SageMaker and Slack are
-servers of their own (`local/sagemaker`, `local/slack`).
+route. A function may do what the policies of its role say, and no more (`local/aws/iam`). SageMaker and
+Slack are servers of their own (`local/sagemaker`, `local/slack`).
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ import queue
 import threading
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -26,18 +27,18 @@ from botocore.config import Config
 from moto.stepfunctions.parser.backend.execution import Execution
 from slack_sdk.signature import SignatureVerifier
 
-from local import interpreter, resource_tags
+from local.aws import interpreter, resource_tags
+from local.aws.cloud import Cloud, Deployment
+from local.aws.events import EventBus, assumed_role, cloudtrail_event, execution_ended_event
+from local.aws.functions import FunctionRunner, access_key_of
+from local.aws.http_api import HttpApi
+from local.aws.iam import simulator
+from local.aws.iam.policy import Policy
+from local.aws.template import ACCOUNT_ID, load_assembly
 from local.clock import Clock
-from local.cloud import Cloud, Deployment
-from local.events import EventBus, assumed_role, cloudtrail_event, execution_ended_event
-from local.functions import FunctionRunner, access_key_of
-from local.http_api import HttpApi
-from local.iam import simulator
-from local.iam.policy import Policy
 from local.sagemaker import ApiCall, SageMakerHosting
 from local.slack import Channel, SlackStandIn, User, UserGroup
 from local.slack.store import Message
-from local.template import ACCOUNT_ID, load_assembly
 from ops import slack_app
 
 SCIENTIST_ROLE = f"arn:aws:iam::{ACCOUNT_ID}:role/DataScientist"
@@ -58,9 +59,9 @@ _APPROVER_NAMES = ("Ada", "Grace", "Katherine", "Dorothy", "Mary")
 _REPORTED_CALLS = frozenset({"CreateEndpoint", "UpdateEndpoint"})
 _STOPPED = frozenset({"FAILED", "ABORTED", "TIMED_OUT"})
 _deserialize = TypeDeserializer().deserialize
-_LOOK_EVERY_SECONDS = 0.005
-_ANY_PACE = "1000000"
-_STEADY_LOOKS = 3  # looks in a row at which nothing moves, before the world counts as settled
+_POLL_SECONDS = 0.005
+_NO_LIMIT = "1000000"
+_STEADY_POLLS = 3  # polls in a row that find nothing moving, before the world counts as settled
 
 
 def _plain(item: Mapping[str, Any]) -> dict[str, Any]:
@@ -93,6 +94,7 @@ class World:
         self._people: dict[str, Any] = {}  # their SageMaker clients, by region
         self._reports: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
         self._reports_pending = 0
+        self._delivering = threading.Lock()
 
         self._waiting = interpreter.install(
             clock,
@@ -104,7 +106,7 @@ class World:
         self.deployments = [Deployment(template, self.cloud) for template in load_assembly(cloud_assembly)]
         self.home = self.deployments[0]
         self._create_trail()
-        self.sagemaker = SageMakerHosting(clock=clock, account_id=ACCOUNT_ID, on_call=self._heard)
+        self.sagemaker = SageMakerHosting(clock=clock, account_id=ACCOUNT_ID, on_call=self._on_sagemaker_call)
         self._sagemaker_server = self.sagemaker.serve()
         self.approvers, self.channel_id = self._slack_settings()
         self.slack = SlackStandIn(
@@ -113,12 +115,12 @@ class World:
             signing_secret=uuid.uuid4().hex,
             channels=[Channel(id=self.channel_id, name="sagemaker-encryption")],
             users=[*self.approvers, SCIENTIST, OUTSIDER],
-            scopes=slack_app.scopes(),  # what the app's manifest asks for has to do
+            scopes=slack_app.scopes(),  # no more than the app's manifest asks for
             user_groups=[UserGroup(id="S0MLPLATFORM", handle="ml-platform", users=[self.approvers[1].id])],
         )
         self._slack_server = self.slack.serve()
 
-        self.roles: dict[str, list[Policy]] = {}  # by ARN; what is put here counts from now on
+        self.roles: dict[str, list[Policy]] = {}  # by ARN; a change applies to the next invocation
         simulator.install(self.roles)
         resource_tags.install(self.sagemaker)
         self.runner = runner_type(
@@ -127,8 +129,8 @@ class World:
                 "AWS_ENDPOINT_URL": self.cloud.url,
                 "AWS_ENDPOINT_URL_SAGEMAKER": self._sagemaker_server.url,
                 "SLACK_API_URL": self._slack_server.api_url,
-                # a pace is kept in real time, and SageMaker's stand-in has no quotas unless it is told to
-                "QUOTA_SHARE": _ANY_PACE,
+                # rate limits count real time, and SageMaker's stand-in enforces its quotas only on request
+                "QUOTA_SHARE": _NO_LIMIT,
             },
             self.roles,
         )
@@ -142,7 +144,7 @@ class World:
             self._fill_secret(deployment)
             self._subscribe_to_alarms(deployment)
         answer_someone = partial(self.runner.invoke, someone_waits=True)
-        self.bus = EventBus(self.cloud, self.runner)
+        self.bus = EventBus(self.cloud, self.runner, clock)
         self.apis = [
             HttpApi(deployment.routes(), answer_someone, OPERATORS) for deployment in self.deployments
         ]
@@ -175,7 +177,7 @@ class World:
 
     @property
     def trail_is_logging(self) -> bool:
-        """Whether CloudTrail tells EventBridge of what happens."""
+        """Whether CloudTrail reports calls to EventBridge."""
         return self._trail_is_logging
 
     @trail_is_logging.setter
@@ -219,7 +221,7 @@ class World:
         return self._item(remediation_id, "record")
 
     def snapshot(self, remediation_id: str) -> dict[str, Any]:
-        """The original config and endpoint, as they were kept before anything else."""
+        """The original config and endpoint, as they were stored before anything was changed."""
         texts = self._item(remediation_id, "snapshot")
         return {
             name: json.loads(text) for name, text in texts.items() if name not in ("pk", "sk", "expiresAt")
@@ -283,6 +285,12 @@ class World:
             )
         )
 
+    @contextmanager
+    def events_held(self) -> Generator[None]:
+        """CloudTrail delivers late: what is done meanwhile is reported afterwards."""
+        with self._delivering:
+            yield
+
     def start(self, endpoint_name: str, *, kind: str = "manual", event_id: str = "") -> Execution:
         """Start a remediation by hand."""
         trigger = {
@@ -345,12 +353,11 @@ class World:
             It was still busy after `real_seconds`.
         """
         give_up, steady = time.monotonic() + real_seconds, 0
-        while steady < _STEADY_LOOKS:
+        while steady < _STEADY_POLLS:
             if time.monotonic() > give_up:
                 raise TimeoutError(f"the world has not settled in {real_seconds} s: {self._state()}")
-            # what was delivered may have set something else going
-            steady = steady + 1 if self._is_still() and not self.bus.drain() else 0
-            time.sleep(_LOOK_EVERY_SECONDS)
+            steady = steady + 1 if self._is_still() else 0
+            time.sleep(_POLL_SECONDS)
 
     def drive(self, until: Callable[[], bool], *, most_jumps: int = 500) -> None:
         """Let time jump from one moment that someone waits for to the next, until something holds.
@@ -358,7 +365,7 @@ class World:
         Raises
         ------
         TimeoutError
-            It never held: nobody waits for a moment any more, or `most_jumps` were not enough.
+            It never held: no timer is left, or `most_jumps` were not enough.
         """
         for _ in range(most_jumps):
             self.settle()
@@ -366,7 +373,7 @@ class World:
                 return
             if not self.clock.advance_to_next_timer():
                 break
-        raise TimeoutError(f"this never came true, and nothing is left to wait for: {self._state()}")
+        raise TimeoutError(f"the condition never held, and no timer is left: {self._state()}")
 
     def run(self, execution: Execution) -> dict[str, Any]:
         """Drive the clock until an execution ends; its output, or its error where it failed."""
@@ -392,6 +399,7 @@ class World:
     def _is_still(self) -> bool:
         return (
             self.runner.in_flight == 0
+            and self.bus.in_flight == 0
             and self._reports_pending == 0
             and self._waiting.count >= len(self._running)
             and not self.clock.is_anyone_waking()
@@ -426,7 +434,7 @@ class World:
         with self._lock:
             self._running.discard(execution.exec_arn)
 
-    def _heard(self, call: ApiCall) -> None:
+    def _on_sagemaker_call(self, call: ApiCall) -> None:
         if self.trail_is_logging and call.operation in _REPORTED_CALLS:
             self.report(call)
 
@@ -438,17 +446,16 @@ class World:
     def _deliver_reports(self) -> None:
         while (event := self._reports.get()) is not None:
             try:
-                self.bus.put(event)
+                with self._delivering:
+                    self.bus.put(event)
             finally:
                 with self._lock:
                     self._reports_pending -= 1
 
     def _slack_settings(self) -> tuple[list[User], str]:
         """The approvers and the channel that the template's functions are given."""
-        environment: dict[str, str] = {}
-        for function in self.home.functions():
-            environment |= function.environment
-        default = json.loads(environment["DECISION_RULES"])["routes"][-1]
+        asset = next(iter(self.home.functions())).asset
+        default = json.loads((asset / "settings.json").read_text())["decisions"]["routes"][-1]
         ids = default["approvers"]
         users = [
             User(id=user, name=name, email=f"{name.lower()}@example.com")
@@ -457,9 +464,9 @@ class World:
         return users, default["channel"]
 
     def _create_trail(self) -> None:
-        """What an account has before Sealpoint comes to it: a trail for all its regions."""
+        """What an account has before Sealpoint is deployed: a trail for all its regions."""
         bucket = f"{TRAIL}-{ACCOUNT_ID}"
-        # the one region in which S3 takes a bucket without being told where
+        # the only region in which S3 needs no location constraint
         self.client("s3", "us-east-1").create_bucket(Bucket=bucket)
         trail = self.client("cloudtrail")
         trail.create_trail(Name=TRAIL, S3BucketName=bucket, IsMultiRegionTrail=True)

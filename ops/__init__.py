@@ -1,1 +1,1 @@
-"""The command line for people: what an operator does and asks, under their own IAM permissions."""
+"""The command line `sealpoint`: what an operator does and asks, under their own IAM permissions."""

@@ -1,9 +1,11 @@
-"""`ops backout ENDPOINT`: return an encrypted endpoint to its earlier config, and follow it there."""
+"""`sealpoint backout ENDPOINT`: return an encrypted endpoint to its earlier config, and follow it there."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Annotated
 
+import typer
 from rich.console import Console
 from rich.markup import escape
 
@@ -11,12 +13,34 @@ from lambdas.domain import backout
 from lambdas.domain.approval.decision import RulingKind
 from lambdas.domain.record import Remediation, happened
 from lambdas.domain.vocabulary import Outcome
-from ops import follow
+from ops import follow, terminal
 from ops.deployment import Deployment
+from ops.errors import CommandFailed
+from ops.options import Endpoint, Region, Stack
 
 
-class NothingToBackOutOf(Exception):
-    """No remediation of the endpoint can be undone; the message says why."""
+class NothingToBackOut(CommandFailed):
+    """No remediation of the endpoint can be undone."""
+
+
+def command(
+    endpoint: Endpoint,
+    yes: Annotated[bool, typer.Option("--yes", help="Don't ask for confirmation.")] = False,
+    region: Region = None,
+    stack: Stack = None,
+) -> int:
+    """Return an encrypted endpoint to its earlier config."""
+    deployment, console = Deployment(region, stack), terminal.output()
+    remediation = find(deployment, endpoint)
+    if not yes and not _is_confirmed(remediation, console):
+        console.print("Nothing was changed.")
+        return 1
+    backout_id = request(deployment, remediation, datetime.now(UTC))
+    console.print(f"Backout {backout_id} has started. Stopping this command doesn't stop it.", soft_wrap=True)
+    record = follow.until_ended(deployment, backout_id, console)
+    succeeded = record.get("outcome") == Outcome.BACKED_OUT
+    follow.print_outcome(record, console, succeeded=succeeded)
+    return 0 if succeeded else 1
 
 
 def find(deployment: Deployment, endpoint_name: str) -> Remediation:
@@ -24,26 +48,26 @@ def find(deployment: Deployment, endpoint_name: str) -> Remediation:
 
     Raises
     ------
-    NothingToBackOutOf
+    NothingToBackOut
     """
     endpoint_name = deployment.endpoint_as_named(endpoint_name)
     history = deployment.records.history(endpoint_name)
     encrypted = [record for record in history if record.get("outcome") == Outcome.ENCRYPTED]
     if not encrypted:
-        raise NothingToBackOutOf(
+        raise NothingToBackOut(
             f"No remediation that encrypted the endpoint {endpoint_name} is on record in {deployment.region}."
         )
     remediation = deployment.records.remediation(encrypted[0]["remediationId"])
     ruling = backout.judge_state(remediation)
     if ruling.kind is RulingKind.REFUSE:
-        raise NothingToBackOutOf(ruling.explanation)
+        raise NothingToBackOut(ruling.explanation)
     return remediation
 
 
 def request(deployment: Deployment, remediation: Remediation, now: datetime) -> str:
-    """Request the backout, or join the one that is under way; returns its id.
+    """Request the backout, or join the one in progress. Returns its id.
 
-    The same records and the same state machine as the card's button; IAM, not Slack, says who may.
+    The records and the state machine are those of the card's button. Here IAM, not Slack, says who may.
     """
     remediation_id = remediation["remediationId"]
     if backout.judge_state(remediation).kind is RulingKind.DECIDE:
@@ -58,22 +82,12 @@ def request(deployment: Deployment, remediation: Remediation, now: datetime) -> 
     return backout_id
 
 
-def run(deployment: Deployment, endpoint_name: str, console: Console, *, confirmed: bool) -> int:
-    """The command; returns its exit code: 0 if the endpoint is on its earlier config."""
-    remediation = find(deployment, endpoint_name)
+def _is_confirmed(remediation: Remediation, console: Console) -> bool:
     source, twin = remediation.get("sourceConfigName", ""), remediation.get("twinConfigName", "")
     console.print(
-        f"[bold]{escape(remediation['endpointName'])}[/] would return from {escape(twin)} to "
-        f"{escape(source)}, which names no KMS key. It stays in service throughout, and is exempt from being "
-        "asked about for a while.",
+        f"[bold]{escape(remediation['endpointName'])}[/] will return from {escape(twin)} to "
+        f"{escape(source)}, which names no KMS key. The endpoint stays in service throughout. Sealpoint "
+        "won't ask about it again for a while.",
         soft_wrap=True,
     )
-    if not confirmed and console.input("Back out? \\[y/N] ").strip().lower() not in ("y", "yes"):
-        console.print("Nothing was changed.")
-        return 1
-    backout_id = request(deployment, remediation, datetime.now(UTC))
-    console.print(f"Backout {backout_id} is under way; stopping this command does not stop it.")
-    record = follow.until_ended(deployment, backout_id, console)
-    back = record.get("outcome") == Outcome.BACKED_OUT
-    follow.say_how_it_ended(record, console, well=back)
-    return 0 if back else 1
+    return console.input("Back out? \\[y/N] ").strip().lower() in ("y", "yes")

@@ -1,30 +1,37 @@
-"""`ops approve|deny ID`: decide under IAM, through the API that Slack's clicks go through."""
+"""`sealpoint approve|deny ID`: decide under IAM, through the code path that Slack's clicks take."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from http import HTTPStatus
+from typing import Annotated, Any, Literal
 
+import requests
+import typer
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
-from botocore.httpsession import URLLib3Session
-from rich.console import Console
 from rich.markup import escape
 
+from ops import terminal
 from ops.deployment import Deployment
+from ops.errors import CommandFailed
+from ops.options import Region, RemediationId, Stack
 
+AskAgain = Literal["7", "30", "90", "when-changed"]  # the keys of ASK_AGAIN_DAYS
 _TIMEOUT_SECONDS = 30
-_OK, _FORBIDDEN, _SERVER_FAULT = 200, 403, 500
+_JSON = {"content-type": "application/json"}
+_RETRY = "It may have been recorded. Run the command again, which is safe."
 
 
-class NotDecided(Exception):
-    """The decision was not taken; the message says why, and what to do."""
+class NotDecided(CommandFailed):
+    """The decision was not taken."""
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What is asked for: `decision` is ``approve`` or ``deny``."""
+    """What is requested: `decision` is ``approve`` or ``deny``."""
 
     decision: str
     remediation_id: str
@@ -33,46 +40,90 @@ class Decision:
     break_glass: bool = False
 
 
+def approve(
+    remediation_id: RemediationId,
+    reason: Annotated[str, typer.Option(help="Required with --break-glass.")] = "",
+    break_glass: Annotated[
+        bool,
+        typer.Option("--break-glass", help="Approve your own change. All approvers are notified."),
+    ] = False,
+    region: Region = None,
+    stack: Stack = None,
+) -> int:
+    """Approve encrypting an endpoint, as its card asks."""
+    decision = Decision("approve", remediation_id, reason, break_glass=break_glass)
+    return _decide(Deployment(region, stack), decision)
+
+
+def deny(
+    remediation_id: RemediationId,
+    reason: Annotated[str, typer.Option(help="Why. The reason is recorded.")],
+    ask_again: Annotated[
+        AskAgain,
+        typer.Option(help="Ask again after so many days, or only when the endpoint's config changes."),
+    ] = "30",
+    region: Region = None,
+    stack: Stack = None,
+) -> int:
+    """Leave an endpoint as it is."""
+    return _decide(Deployment(region, stack), Decision("deny", remediation_id, reason, ask_again))
+
+
 def send(deployment: Deployment, decision: Decision) -> dict[str, Any]:
-    """Have a decision recorded; returns ``{"answer", "message", "approval"}``.
+    """Have a decision recorded. Returns ``{"answer", "message", "approval"}``.
 
     Raises
     ------
     NotDecided
-        It was refused, or could not be recorded.
+        The decision was refused, or could not be recorded.
     """
     body = {
         "remediationId": decision.remediation_id, "decision": decision.decision,
         "reason": decision.reason, "askAgain": decision.ask_again, "breakGlass": decision.break_glass,
     }  # fmt: skip
-    request = AWSRequest(
-        "POST",
-        deployment.output("DecisionsUrl"),
-        data=json.dumps(body),
-        headers={"content-type": "application/json"},
-    )
-    credentials = deployment.credentials()
-    SigV4Auth(credentials, "execute-api", deployment.region).add_auth(request)
-    answer = URLLib3Session(timeout=_TIMEOUT_SECONDS).send(request.prepare())
-    said = _json(answer.text)
-    if answer.status_code == _OK:
-        return said
-    if answer.status_code == _FORBIDDEN:
-        raise NotDecided(
-            "AWS does not let you decide: your IAM policy has to allow execute-api:Invoke on the POST "
-            f"/decisions route of {deployment.output('DecisionsUrl')}."
+    url = deployment.output("DecisionsUrl")
+    try:
+        response = requests.post(
+            url,
+            data=json.dumps(body),
+            headers=_JSON,
+            auth=_signature(deployment),
+            allow_redirects=False,
+            timeout=_TIMEOUT_SECONDS,
         )
-    words = said.get("message") or f"The API answered {answer.status_code}."
-    if answer.status_code >= _SERVER_FAULT:
-        raise NotDecided(f"It may be on record. Run it again, which is safe. The answer was: {words}")
-    raise NotDecided(f"Nothing was decided: {words}")
+    except requests.RequestException as error:
+        raise NotDecided(f"{url} could not be reached ({type(error).__name__}). {_RETRY}") from None
+    answer = _json(response.text)
+    if response.status_code == HTTPStatus.OK:
+        return answer
+    if response.status_code == HTTPStatus.FORBIDDEN:
+        raise NotDecided(
+            f"AWS does not let you decide. Your IAM policy must allow execute-api:Invoke on the POST "
+            f"/decisions route of {url}."
+        )
+    message = answer.get("message") or f"The API answered {response.status_code}."
+    if response.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        raise NotDecided(f"{_RETRY} The answer was: {message}")
+    raise NotDecided(f"Nothing was decided: {message}")
 
 
-def run(deployment: Deployment, decision: Decision, console: Console) -> int:
-    """The command; 0: it is on record."""
-    said = send(deployment, decision)
-    console.print(escape(str(said.get("message", ""))), soft_wrap=True)
+def _decide(deployment: Deployment, decision: Decision) -> int:
+    answer = send(deployment, decision)
+    terminal.output().print(escape(str(answer.get("message", ""))), soft_wrap=True)
     return 0
+
+
+def _signature(deployment: Deployment) -> Callable[[requests.PreparedRequest], requests.PreparedRequest]:
+    """Signs a request for the API. As `auth`, it also keeps requests from reading credentials in ~/.netrc."""
+    signer = SigV4Auth(deployment.credentials(), "execute-api", deployment.region)
+
+    def sign(request: requests.PreparedRequest) -> requests.PreparedRequest:
+        signed = AWSRequest(request.method, request.url, data=request.body, headers=_JSON)
+        signer.add_auth(signed)
+        request.headers.update(signed.headers.items())
+        return request
+
+    return sign
 
 
 def _json(text: str) -> dict[str, Any]:

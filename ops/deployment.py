@@ -1,10 +1,11 @@
-"""Where a region's deployment is: its stack's outputs, read with the caller's own credentials."""
+"""A region's deployment, found by its stack's outputs with the caller's own credentials."""
 
 from __future__ import annotations
 
 import json
 import os
 import threading
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -19,13 +20,15 @@ from lambdas.gateways.aws import CLIENT_CONFIG, error_message
 from lambdas.gateways.records.records import Records
 from lambdas.gateways.sagemaker import SageMaker
 from lambdas.gateways.step_functions import StepFunctions
+from ops.errors import CommandFailed
+from stacks.settings import DEFAULTS, keys_that_count
 
 _SESSIONS = threading.Lock()
 _NO_STACK = "does not exist"
 
 
-class NotDeployed(Exception):
-    """There is no deployment to be found in the region; the message says what was looked for."""
+class NotDeployed(CommandFailed):
+    """No deployment was found in the region. The message says what was looked for."""
 
 
 class Deployment:
@@ -34,10 +37,9 @@ class Deployment:
     Parameters
     ----------
     region
-        The AWS region; None for the one that the environment or the profile names, or else the only one of
-        cdk.json.
+        The AWS region. None stands for the environment's or the profile's, or else the only one in cdk.json.
     stack_name
-        None for the name that `make deploy` gives: ``<namePrefix>-<region>``.
+        None stands for the name that `make deploy` gives: ``<namePrefix>-<region>``.
     """
 
     def __init__(self, region: str | None = None, stack_name: str | None = None) -> None:
@@ -46,7 +48,7 @@ class Deployment:
         if not self._session.region_name:
             self._session = boto3.Session(region_name=_only_region())
         self.region = self._session.region_name
-        self.stack_name = stack_name or f"{_settings().get('namePrefix', 'Sealpoint')}-{self.region}"
+        self.stack_name = stack_name or f"{_setting('namePrefix')}-{self.region}"
 
     def output(self, name: str) -> str:
         """A stack output.
@@ -59,13 +61,13 @@ class Deployment:
             return self.outputs[name]
         except KeyError:
             raise NotDeployed(
-                f"The stack {self.stack_name} in {self.region} has no output {name}: deploy it anew "
+                f"The stack {self.stack_name} in {self.region} has no output {name}. Deploy it again "
                 "(`make deploy`)."
             ) from None
 
     @cached_property
     def caller_arn(self) -> str:
-        """Who is asking."""
+        """The principal that runs the command."""
         return str(self._session.client("sts").get_caller_identity()["Arn"])
 
     @property
@@ -81,9 +83,9 @@ class Deployment:
         return StepFunctions(self._session.client("stepfunctions"))
 
     def endpoint_as_named(self, typed: str) -> str:
-        """An endpoint's name in the case that it was created with, by which the records know it.
+        """The endpoint's name as it was created, in whatever case it was typed.
 
-        As typed where there is no such endpoint any longer, and where it can't be looked at.
+        The name as typed if the endpoint no longer exists or can't be described.
         """
         try:
             found = SageMaker(self.client("sagemaker")).describe_endpoint(typed)
@@ -92,10 +94,10 @@ class Deployment:
         return str(found["EndpointName"]) if found else typed
 
     def credentials(self) -> ReadOnlyCredentials:
-        """The caller's own, for what boto3 does not sign."""
+        """The caller's own credentials, for requests that boto3 doesn't sign."""
         found = self._session.get_credentials()
         if found is None:
-            raise NotDeployed("No AWS credentials were found: sign in, or set AWS_PROFILE.")
+            raise NotDeployed("No AWS credentials were found. Sign in, or set AWS_PROFILE.")
         return found.get_frozen_credentials()
 
     def client(self, service: Any, region: str | None = None, *, config: Config = CLIENT_CONFIG) -> Any:
@@ -105,12 +107,12 @@ class Deployment:
 
     @property
     def is_deployed(self) -> bool:
-        """Whether there is such a stack.
+        """Whether the stack exists.
 
         Raises
         ------
         NotDeployed
-            It can't be told.
+            The stack can't be read.
         """
         try:
             return bool(self.outputs)
@@ -126,7 +128,7 @@ class Deployment:
         Raises
         ------
         NotDeployed
-            There is no such stack, or it can't be read; what AWS said is its cause.
+            The stack doesn't exist or can't be read. AWS's error is the cause.
         """
         try:
             stacks = self.client("cloudformation").describe_stacks(StackName=self.stack_name)
@@ -135,13 +137,20 @@ class Deployment:
                 f"The stack {self.stack_name} in {self.region} can't be read: {error_message(error)}"
             ) from error
         except BotoCoreError as error:
-            raise NotDeployed(f"AWS could not be asked for the stack {self.stack_name}: {error}") from error
+            raise NotDeployed(f"AWS could not be asked about the stack {self.stack_name}: {error}") from error
         outputs = stacks["Stacks"][0].get("Outputs", [])
         return {output.get("OutputKey", ""): output.get("OutputValue", "") for output in outputs}
 
 
+def deployments(regions: Sequence[str] | None, stack_name: str | None) -> list[Deployment]:
+    """The deployments in the given regions, or else in those of cdk.json, or else in the environment's."""
+    return [
+        Deployment(region, stack_name) for region in dict.fromkeys(regions or configured_regions() or [None])
+    ]
+
+
 def all_regions(deployment: Deployment) -> list[str]:
-    """The regions in which SageMaker hosts, of the caller's partition, that the account has enabled."""
+    """The regions of the caller's partition that have SageMaker hosting and are enabled for the account."""
     partition = deployment.caller_arn.split(":")[1]
     hosting = boto3.Session().get_available_regions("sagemaker", partition)
     enabled = {region["RegionName"] for region in deployment.client("ec2").describe_regions()["Regions"]}
@@ -150,19 +159,21 @@ def all_regions(deployment: Deployment) -> list[str]:
 
 def required_surfaces() -> list[str]:
     """The setting `requiredSurfaces` of this folder."""
-    return list(_settings().get("requiredSurfaces", ["instance-volume"]))
+    return list(_setting("requiredSurfaces"))
 
 
 def encrypted_by(region: str) -> tuple[str, ...]:
-    """The setting `encryptedBy` of this folder, for one region: an ARN is of one, another name of any."""
-    setting = _settings().get("encryptedBy", "any")
-    keys = [setting] if isinstance(setting, str) else setting
-    return tuple(key for key in keys if not key.startswith("arn:") or f":{region}:" in key)
+    """The setting `encryptedBy` of this folder, for one region."""
+    return keys_that_count(_setting("encryptedBy"), region)
 
 
 def configured_regions() -> list[str]:
     """The regions that `make deploy` deploys to from this folder; none if it has no settings."""
-    return [str(region) for region in _settings().get("regions", [])]
+    return [str(region) for region in _setting("regions") or []]
+
+
+def _setting(key: str) -> Any:
+    return _settings().get(key, DEFAULTS.get(key))
 
 
 def _only_region() -> str:
@@ -171,11 +182,14 @@ def _only_region() -> str:
             return region
         case regions:
             which = f" of {', '.join(regions)}" if regions else ""
-            raise NotDeployed(f"No region is named: give --region with one{which}, or set AWS_REGION.")
+            raise NotDeployed(f"No region is given. Use --region with one{which}, or set AWS_REGION.")
 
 
 def _settings() -> dict[str, Any]:
-    """`context.sealpoint` of this folder's cdk.json, which `make synth` checks; empty if there is none."""
+    """`context.sealpoint` of this folder's cdk.json, unchecked; empty if there is none.
+
+    It may lack what only a deployment needs, and `make synth` checks it.
+    """
     path = Path("cdk.json")
     if not path.is_file():
         return {}

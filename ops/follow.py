@@ -12,7 +12,7 @@ from lambdas.domain.errors import ServiceUnavailable, Throttled
 from lambdas.domain.record import Remediation
 from ops.deployment import Deployment
 
-LOOK_EVERY_SECONDS = 5.0
+POLL_EVERY_SECONDS = 5.0
 
 
 def until_ended(
@@ -20,37 +20,36 @@ def until_ended(
     remediation_id: str,
     console: Console,
     *,
-    on_look: Callable[[Remediation], None] | None = None,
+    on_record: Callable[[Remediation], None] | None = None,
     sleep: Callable[[float], None] | None = None,
 ) -> Remediation:
-    """Print the timeline as it grows; returns the record once it has an outcome.
+    """Print the timeline as it grows. Returns the record once it has an outcome.
 
     Parameters
     ----------
-    on_look
-        Is handed the record each time that it was read.
+    on_record
+        Called with the record after each read.
     """
     shown = 0
     while True:
         try:
             record = deployment.records.find_remediation(remediation_id)
         except (Throttled, ServiceUnavailable):
-            record = None  # it goes on without us; so do we
+            record = None  # the workflow goes on whether we can read it or not: poll again
         if record is not None:
             timeline = record.get("timeline", [])
             for entry in timeline[shown:]:
                 by = f" · {entry['by']}" if "by" in entry else ""
                 console.print(f"[dim]{entry['at']}[/] {escape(entry['what'] + by)}", soft_wrap=True)
             shown = max(shown, len(timeline))
-            if on_look:
-                on_look(record)
+            if on_record:
+                on_record(record)
             if "outcome" in record:
                 return record
-        (sleep or time.sleep)(LOOK_EVERY_SECONDS)
+        (sleep or time.sleep)(POLL_EVERY_SECONDS)
 
 
-def say_how_it_ended(record: Remediation, console: Console, *, well: bool) -> None:
+def print_outcome(record: Remediation, console: Console, *, succeeded: bool) -> None:
+    mark, style = ("✓", "bold green") if succeeded else ("✗", "bold red")
     words = f"{record.get('outcome', '')} {record.get('reason', '')}".strip()
-    console.print(
-        f"{'✓' if well else '✗'} {escape(words)}", style="bold green" if well else "bold red", soft_wrap=True
-    )
+    console.print(f"{mark} {escape(words)}", style=style, soft_wrap=True)

@@ -1,7 +1,7 @@
-"""`ops guardrail`: the policies that stop endpoint configs without a KMS key where they are made.
+"""`sealpoint guardrail`: the policies that keep endpoint configs without a KMS key from being created.
 
-`sagemaker:VolumeKmsKey` is a condition key of CreateEndpointConfig alone (DESIGN §4.14): moving an endpoint
-to a config that exists already can't be stopped this way, nor can data capture without a key.
+`sagemaker:VolumeKmsKey` is a condition key of CreateEndpointConfig alone. So a policy can't keep an endpoint
+from moving to a config that already exists, nor can it require a key for data capture.
 https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonsagemaker.html
 """
 
@@ -10,55 +10,105 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Annotated, Any, Literal
 
+import typer
 from rich.console import Console
 from rich.markup import escape
 
 from lambdas.domain.encryption.feasibility import LOCAL_NVME_FAMILIES
-from ops.deployment import Deployment, NotDeployed
+from ops import terminal
+from ops.deployment import Deployment, NotDeployed, deployments
+from ops.errors import CommandFailed
+from ops.options import Regions, Stack
 
-SCP, IAM = "scp", "iam"
-KINDS = (SCP, IAM)
-# Characters without white space; the sum of an identity's managed policies has others.
+Kind = Literal["scp", "iam"]
+SCP: Kind = "scp"
+IAM: Kind = "iam"
+# Characters without white space, for a single policy.
 # https://docs.aws.amazon.com/organizations/latest/userguide/orgs_reference_limits.html
 _LARGEST = {SCP: 5_120, IAM: 6_144}
 
 
-class TooLong(Exception):
-    """The policy is larger than AWS takes it."""
+class PolicyTooLong(CommandFailed):
+    """The policy is larger than AWS accepts."""
+
+
+def command(
+    kind: Annotated[
+        Kind, typer.Argument(metavar="scp|iam", help="A service control policy, or an IAM policy.")
+    ],
+    *,
+    excepted: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--except",
+            metavar="ARN",
+            help="A principal, or a pattern of principals, that may create configs without a key; repeat it "
+            "for several.",
+        ),
+    ] = None,
+    keys: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--key",
+            metavar="ARN",
+            help="A KMS key that configs may name beside Sealpoint's own; repeat it for several. Configs "
+            "must name it by this ARN. Default: any key.",
+        ),
+    ] = None,
+    allow_local_nvme: Annotated[
+        bool,
+        typer.Option(
+            "--allow-local-nvme",
+            help="Allow configs without a key on instance types with local NVMe storage, for which AWS long "
+            "refused a key.",
+        ),
+    ] = False,
+    regions: Regions = None,
+    stack: Stack = None,
+) -> int:
+    """Print the policy that stops endpoint configs without a KMS key, and how to test it first."""
+    return run(
+        deployments(regions, stack),
+        kind,
+        excepted=excepted or (),
+        keys=keys or (),
+        allow_local_nvme=allow_local_nvme,
+        console=terminal.notices(),
+    )
 
 
 def policy(
-    kind: str, *, excepted: Iterable[str], keys: Sequence[str] = (), allow_local_nvme: bool = False
+    kind: Kind, *, excepted: Iterable[str], keys: Sequence[str] = (), allow_local_nvme: bool = False
 ) -> dict[str, Any]:
     """The policy, as JSON.
 
     Parameters
     ----------
     excepted
-        ARNs of principals, or patterns of such, who may write a config without a key; for a role its own ARN,
-        whatever its session.
+        ARNs, or patterns of ARNs, of principals that may create a config without a key. For a role, its own
+        ARN covers all its sessions.
     keys
-        ARNs of the KMS keys that may be named, the deployments' own among them; any, if there are none.
+        ARNs of the KMS keys that configs may name, the deployments' own included. If empty, any key will do.
     allow_local_nvme
-        Let a config without a key pass if one of its instance types has local NVMe storage.
+        Allow a config without a key if one of its instance types has local NVMe storage.
 
     Raises
     ------
-    TooLong
+    PolicyTooLong
     """
     others: dict[str, Any] = {"ArnNotLike": {"aws:PrincipalArn": sorted(set(excepted))}}
     if not others["ArnNotLike"]["aws:PrincipalArn"]:
         others = {}
     no_key: dict[str, Any] = {"Null": {"sagemaker:VolumeKmsKey": "true"}, **others}
     if allow_local_nvme:
-        # true for a config that names no instance type, too: a serverless one is stopped
+        # also true for a config without an instance type, so serverless ones are stopped
         types = [f"ml.{family}.*" for family in sorted(LOCAL_NVME_FAMILIES)]
         no_key["ForAllValues:StringNotLike"] = {"sagemaker:InstanceTypes": types}
     statements = [_deny("EndpointConfigsNameAKmsKey", no_key)]
     if keys:
-        # a condition on a key that is absent would be true
+        # without the Null condition, a config that names no key would match
         another = {
             "Null": {"sagemaker:VolumeKmsKey": "false"},
             "ArnNotEquals": {"sagemaker:VolumeKmsKey": sorted(set(keys))},
@@ -66,31 +116,31 @@ def policy(
         statements.append(_deny("EndpointConfigsNameOneOfTheseKeys", {**another, **others}))
     found = {"Version": "2012-10-17", "Statement": statements}
     if (length := len(json.dumps(found, separators=(",", ":")))) > _LARGEST[kind]:
-        raise TooLong(
-            f"The policy has {length} characters, and AWS takes {_LARGEST[kind]}: name fewer principals and "
-            "keys, or patterns of principals."
+        raise PolicyTooLong(
+            f"The policy has {length} characters, but AWS accepts {_LARGEST[kind]}. Name fewer principals or "
+            "keys, or use patterns of principals."
         )
     return found
 
 
 def run(
     deployments: Iterable[Deployment],
-    kind: str,
+    kind: Kind,
     *,
     excepted: Sequence[str],
     keys: Sequence[str],
     allow_local_nvme: bool,
     console: Console,
 ) -> int:
-    """The command: the policy to standard output, and how to test it to `console`.
+    """Print the policy to standard output, and how to test it to `console`.
 
     Returns
     -------
     int
-        0; 1 if a region has no deployment whose own exception could be named.
+        0, or 1 if a region has no deployment, so that the policy lacks its exception.
     """
     restorers, our_keys, missing = _needed(deployments)
-    # one key that is named shuts out all others, and ours is what twins get
+    # once any key is named, all others are refused, and twins need the deployments' own
     found = policy(
         kind,
         excepted=[*restorers, *excepted],
@@ -105,7 +155,7 @@ def run(
 
 
 def _needed(deployments: Iterable[Deployment]) -> tuple[list[str], list[str], list[str]]:
-    """The roles that write a config back as it was, the keys that twins get, and what regions lack them."""
+    """The roles that restore configs, the keys of the twins, and a notice for each region without them."""
     roles: list[str] = []
     keys: list[str] = []
     missing: list[str] = []
@@ -115,9 +165,9 @@ def _needed(deployments: Iterable[Deployment]) -> tuple[list[str], list[str], li
             keys.append(deployment.output("KmsKeyArn"))
         except NotDeployed as error:
             missing.append(
-                f"{str(error).rstrip('.')}. Without the exception for its RestoreConfig role, Sealpoint "
-                "could not return an endpoint to a config that is gone; with --key, it could encrypt none. "
-                "Print the policy anew once it is deployed."
+                f"{str(error).rstrip('.')}. Without an exception for its RestoreConfig role, Sealpoint can't "
+                "return an endpoint to a config that was deleted. With --key, it can't encrypt endpoints at "
+                "all. Print the policy again once Sealpoint is deployed."
             )
     return roles, keys, missing
 
@@ -135,49 +185,50 @@ def _deny(sid: str, condition: dict[str, Any]) -> dict[str, Any]:
 _FIRST = """\
 Before you attach it (the policy is in policy.json):
 
-1. Whom would it have stopped? In each account and region, of the last 90 days:
+1. Whom would it have stopped? In each account and region, for the last 90 days:
    aws cloudtrail lookup-events --output json \\
      --lookup-attributes AttributeKey=EventName,AttributeValue=CreateEndpointConfig |
    jq -r '.Events[].CloudTrailEvent | fromjson | select(.requestParameters.kmsKeyId == null)
      | [.eventTime, .userIdentity.arn, .requestParameters.endpointConfigName] | @tsv'
-   Give each of them a key, or an exception: --except ROLE_ARN (a pattern such as
-   arn:aws:iam::*:role/ClarifyRole will do). SageMaker Clarify, Autopilot, Canvas and JumpStart make
+   Give each of them a key, or an exception: --except ROLE_ARN (patterns work, such as
+   arn:aws:iam::*:role/ClarifyRole). SageMaker Clarify, Autopilot, Canvas and JumpStart create
    configs under the role that they were given, some without a key.
-2. Is it well-formed?
+2. Is it valid?
    aws accessanalyzer validate-policy --policy-document file://policy.json --policy-type """
 _SIMULATE = """
-3. Does it stop what it should, and nothing else? This says explicitDeny:
+3. Does it stop what it should, and nothing else? This prints explicitDeny:
    aws iam simulate-custom-policy --action-names sagemaker:CreateEndpointConfig \\
      --query 'EvaluationResults[].EvalDecision' --policy-input-list "$(cat policy.json)" \\
      '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}'
-   and with this added, allowed: --context-entries \\
+   With this added, it prints allowed: --context-entries \\
      ContextKeyName=sagemaker:VolumeKmsKey,ContextKeyType=string,ContextKeyValues=<a key's ARN>
 """
 _LIMITS = """
-It does not stop moving an endpoint to an unencrypted config that exists already, nor data capture or
-async output without a key: AWS has no condition for those. Sealpoint finds them when they happen.
+It can't stop an endpoint from moving to an unencrypted config that already exists, nor data capture
+or async output without a key: AWS has no condition for those. Sealpoint finds them when they happen.
 """
 _HOW = {
     SCP: _FIRST
     + "SERVICE_CONTROL_POLICY"
     + _SIMULATE
     + """\
-4. Attach it to one account, or to an organizational unit for tests, for a week; CloudTrail shows what
+4. Attach it to one account, or to an organizational unit for tests, for a week. CloudTrail shows what
    it refuses (errorCode AccessDenied, "explicit deny in a service control policy"). Then attach it
    further up. To undo it: aws organizations detach-policy --policy-id … --target-id …
 
-It does not bind the organization's management account, nor service-linked roles. Several accounts with
-Sealpoint: print it in each, and give the roles of the others with --except.
+It doesn't apply to the organization's management account or to service-linked roles. If several
+accounts run Sealpoint, print it in each, and name the other accounts' roles with --except.
 """
     + _LIMITS,
     IAM: _FIRST
     + "IDENTITY_POLICY"
     + _SIMULATE
     + """\
-4. Make it a managed policy and attach it to one role that makes endpoints, for a week; then to the
-   others, or put its statements into their permissions boundary. To undo it: aws iam detach-role-policy.
+4. Make it a managed policy and attach it to one role that creates endpoints, for a week. Then attach it
+   to the others, or put its statements into their permissions boundary. To undo it: aws iam
+   detach-role-policy.
 
-It binds only those to whom it is attached; `ops guardrail scp` prints what binds whole accounts.
+It applies only to those it is attached to. `sealpoint guardrail scp` prints the policy for whole accounts.
 """
     + _LIMITS,
 }

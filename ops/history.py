@@ -1,25 +1,29 @@
-"""What was done, as people read it: a table, JSON, CSV, and a report to print for an auditor."""
+"""`sealpoint history`: what was done, as a table, JSON, CSV, or a report to print for an auditor."""
 
 from __future__ import annotations
 
 import csv
 import io
 import json
+import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from html import escape
-from typing import Any
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal
 
-from rich.markup import escape as markup_escape
+import typer
+from rich.markup import escape
 from rich.table import Table
 
-from lambdas.domain.record import Remediation, in_order
+from lambdas.domain.record import Remediation, in_order, iso
 from lambdas.domain.vocabulary import Outcome
-from ops.html import page, table
+from ops import pages, terminal
+from ops.deployment import Deployment
+from ops.options import Region, Stack
 from ops.spreadsheet import harmless
 
-FORMATS = ("table", "json", "csv", "report")
+Format = Literal["table", "json", "csv", "report"]
 
 _TITLE = "Sealpoint: encryption of SageMaker endpoints"
 _COLUMNS = (
@@ -32,40 +36,84 @@ _STYLES = {"ENCRYPTED": "green", "ALREADY_ENCRYPTED": "green", "FAILED": "red", 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """One remediation's (or backout's) record, and what was kept of the original for it.
+    """The record of a remediation or a backout, and what was kept of the original for it.
 
-    `snapshot` has ``config``, ``endpoint`` and ``tags``; it is empty where nothing was kept.
+    `snapshot` has ``config``, ``endpoint`` and ``tags``. It is empty if nothing was kept.
     """
 
     record: Remediation
     snapshot: Mapping[str, Any]
 
 
+def command(
+    endpoint: Annotated[
+        str | None, typer.Argument(metavar="ENDPOINT", help="The endpoint's name. Default: all endpoints.")
+    ] = None,
+    wanted: Annotated[
+        Format, typer.Option("--format", help="`report` is a page to print for an auditor.")
+    ] = "table",
+    region: Region = None,
+    stack: Stack = None,
+) -> int:
+    """Show what was done to an endpoint, or to all of them."""
+    deployment = Deployment(region, stack)
+    evidence = [
+        Evidence(record, deployment.records.snapshot(record["remediationId"]))
+        for record in records(deployment, endpoint)
+    ]
+    where = (
+        f"account {deployment.account_id}, {deployment.region}, table {deployment.output('RecordsTableName')}"
+    )
+    match wanted:
+        case "json":
+            sys.stdout.write(as_json(evidence) + "\n")
+        case "csv":
+            sys.stdout.write(as_csv(evidence))
+        case "report":
+            sys.stdout.write(as_report(evidence, made_at=iso(datetime.now(UTC)), where=where))
+        case "table":
+            terminal.output().print(as_table(evidence))
+    return 0
+
+
+def records(deployment: Deployment, endpoint: str | None) -> list[Remediation]:
+    """The records of an endpoint, or of all of them, newest first.
+
+    SageMaker's names are unique whatever their case, so the records under the name as it was typed belong to
+    the endpoint as well as those under its own spelling.
+    """
+    if endpoint is None:
+        return deployment.records.history()
+    names = {endpoint, deployment.endpoint_as_named(endpoint)}
+    found = [record for name in names for record in deployment.records.history(name)]
+    return sorted(found, key=lambda record: record["startedAt"], reverse=True)
+
+
 def as_table(history: Sequence[Evidence]) -> Table:
-    shown = Table("Started (UTC)", "Endpoint", "Region", "What", "Outcome", "Decided by", "Reason")
+    shown = Table("Started (UTC)", "Endpoint", "Region", "Kind", "Outcome", "Decided by", "Reason")
     for evidence in history:
         record = evidence.record
         outcome = _outcome(record)
         shown.add_row(
-            markup_escape(_moment(record["startedAt"])),
-            markup_escape(record["endpointName"]),
-            markup_escape(record["trigger"]["region"]),
+            escape(_moment(record["startedAt"])),
+            escape(record["endpointName"]),
+            escape(record["trigger"]["region"]),
             _kind(record),
-            f"[{_STYLES.get(outcome, 'default')}]{markup_escape(outcome)}[/]",
-            markup_escape(_decider(record)),
-            markup_escape(record.get("reason", "")),
+            f"[{_STYLES.get(outcome, 'default')}]{escape(outcome)}[/]",
+            escape(_decider(record)),
+            escape(record.get("reason", "")),
         )
     return shown
 
 
 def as_json(history: Iterable[Evidence]) -> str:
-    """Everything that is on record, as it is on record."""
+    """Everything on record, unchanged."""
     listed = [{"record": one.record, "snapshot": one.snapshot} for one in history]
     return json.dumps({"remediations": listed}, indent=2)
 
 
 def as_csv(history: Iterable[Evidence]) -> str:
-    """One line for each remediation, and a header."""
+    """A header, and one line for each remediation."""
     text = io.StringIO()
     writer = csv.DictWriter(text, _COLUMNS, extrasaction="ignore")
     writer.writeheader()
@@ -85,51 +133,50 @@ def as_csv(history: Iterable[Evidence]) -> str:
 
 
 def as_report(history: Sequence[Evidence], *, made_at: str, where: str) -> str:
-    """One HTML page that needs nothing else, to print or to file."""
+    """An HTML page to print or to file, which needs no other file."""
     counted = Counter(_outcome(evidence.record) for evidence in history)
-    summary = table(("Outcome", "Remediations"), sorted((word, str(n)) for word, n in counted.items()))
-    parts = "\n".join(_section(evidence) for evidence in history)
-    body = f"{summary}\n{parts}" if history else "<p>Nothing is on record.</p>"
-    return page(_TITLE, [where, f"made {_moment(made_at)} UTC"], body)
+    return pages.render(
+        "history.html.j2",
+        title=_TITLE,
+        where=[where, f"made {_moment(made_at)} UTC"],
+        counts=sorted(counted.items()),
+        remediations=[_section(evidence) for evidence in history],
+    )
 
 
-def _section(evidence: Evidence) -> str:
+def _section(evidence: Evidence) -> dict[str, Any]:
     record, outcome = evidence.record, _outcome(evidence.record)
-    facts = "".join(f"<dt>{name}</dt><dd>{escape(value)}</dd>" for name, value in _facts(record) if value)
     surfaces = [
         (key["surface"].replace("-", " "), key["now"] or "no KMS key", key["after"] or "no KMS key")
         for key in record.get("surfaceKeys", [])
     ]
-    after = "after" if outcome == Outcome.ENCRYPTED else "planned"
     timeline = [
         (_moment(entry["at"]), entry["what"], entry.get("by", ""))
         for entry in in_order(record.get("timeline", []))
     ]
-    kept = "".join(
-        f"<details open><summary>{title}</summary><pre>{_pretty(body)}</pre></details>"
-        for title, body in _kept(evidence.snapshot)
-    )
-    return (
-        f'<section>\n<h2>{escape(record["endpointName"])} <span class="{escape(outcome.lower())}">'
-        f"{escape(outcome)}</span></h2>\n<dl>{facts}</dl>\n"
-        + (table(("Encryption surface", "before", after), surfaces) if surfaces else "")
-        + (table(("UTC", "what happened", "by"), timeline) if timeline else "")
-        + f"{kept}\n</section>"
-    )
+    return {
+        "endpoint": record["endpointName"],
+        "outcome": outcome,
+        "facts": list(_facts(record)),
+        "surfaces": surfaces,
+        "after": "after" if outcome == Outcome.ENCRYPTED else "planned",
+        "timeline": timeline,
+        "evidence": [(title, _pretty(body)) for title, body in _kept(evidence.snapshot)],
+    }
 
 
 def _facts(record: Remediation) -> Iterator[tuple[str, str]]:
     trigger = record["trigger"]
-    yield "What", _kind(record)
+    yield "Kind", _kind(record)
     yield "Id", record["remediationId"]
     yield "Undoes", record.get("backsOut", "")
     yield "Account, region", f"{trigger['accountId']}, {trigger['region']}"
     yield "Started", _moment(record["startedAt"])
     yield (
-        "Because of",
+        "Trigger",
         " ".join((trigger["eventName"] or trigger["kind"], _moment(trigger["eventTime"]))).strip(),
     )
-    yield "By", trigger["principalArn"]
+    yield "Triggered by", trigger["principalArn"]
     yield "Original config", record.get("sourceConfigName", "")
     yield "Encrypted config", record.get("twinConfigName", "")
     yield "Key", record.get("keyArn", "")
@@ -139,7 +186,7 @@ def _facts(record: Remediation) -> Iterator[tuple[str, str]]:
             (record.get("decision", ""), _decider(record), _moment(record.get("decidedAt", "")))
         ).strip(),
     )
-    yield "Why", record.get("decisionReason", "")
+    yield "Reason given", record.get("decisionReason", "")
     yield "Outcome", " ".join((_outcome(record), record.get("reason", ""))).strip()
     yield "Ended", _moment(record.get("closedAt", ""))
     yield (
@@ -154,13 +201,13 @@ def _kept(snapshot: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     titles = {
         "config": "The original configuration",
         "tags": "Its tags",
-        "endpoint": "The endpoint as it ran",
+        "endpoint": "The endpoint as it was running",
     }
     yield from ((title, snapshot[name]) for name, title in titles.items() if name in snapshot)
 
 
 def _pretty(body: Any) -> str:
-    return escape(json.dumps(body, indent=2, sort_keys=True))
+    return json.dumps(body, indent=2, sort_keys=True)
 
 
 def _outcome(record: Remediation) -> str:

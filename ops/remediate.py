@@ -1,10 +1,12 @@
-"""`ops remediate ENDPOINT`: start the workflow by hand, and follow it to its end."""
+"""`sealpoint remediate ENDPOINT`: start the workflow by hand, and follow it to its end."""
 
 from __future__ import annotations
 
 import uuid
 from datetime import UTC, datetime
+from typing import Annotated
 
+import typer
 from rich.console import Console
 from rich.markup import escape
 
@@ -12,8 +14,10 @@ from lambdas.domain.errors import RequestRefused
 from lambdas.domain.record import Remediation, iso
 from lambdas.domain.vocabulary import Outcome
 from lambdas.gateways.sagemaker import SageMaker
-from ops import follow
+from ops import follow, terminal
 from ops.deployment import Deployment
+from ops.errors import CommandFailed
+from ops.options import Endpoint, Region, Stack
 
 PERMISSIONS = (
     "cloudformation:DescribeStacks",
@@ -21,40 +25,44 @@ PERMISSIONS = (
     "sagemaker:DescribeEndpoint",
     "states:StartExecution",
 )
-_WELL = frozenset({Outcome.ENCRYPTED, Outcome.ALREADY_ENCRYPTED, Outcome.EXEMPT})
+EPILOG = (
+    "Exit codes: 0 if the endpoint is encrypted now, was encrypted already or is exempt; 1 if the "
+    "remediation ended otherwise; 2 if it could not be started. "
+    f"Required permissions: {', '.join(PERMISSIONS)}."
+)
+_SUCCESS = frozenset({Outcome.ENCRYPTED, Outcome.ALREADY_ENCRYPTED, Outcome.EXEMPT})
 
 
-class NoSuchEndpoint(Exception):
-    """There is nothing to remediate; the message says where it was looked for."""
+class NoSuchEndpoint(CommandFailed):
+    """There is nothing to remediate."""
 
 
-def run(deployment: Deployment, endpoint_name: str, console: Console, *, to_the_end: bool) -> int:
-    """The command.
-
-    Returns
-    -------
-    int
-        0: it is encrypted, was so already, or is exempt (or was only to be started), 1: it ended otherwise.
-    """
-    _require_endpoint(deployment, endpoint_name)
-    remediation_id = start(deployment, endpoint_name, datetime.now(UTC))
+def command(
+    endpoint: Endpoint,
+    no_follow: Annotated[bool, typer.Option("--no-follow", help="Only start the workflow.")] = False,
+    region: Region = None,
+    stack: Stack = None,
+) -> int:
+    """Start the workflow for an endpoint by hand, and follow it."""
+    deployment, console = Deployment(region, stack), terminal.output()
+    remediation_id = start(deployment, _as_created(deployment, endpoint), datetime.now(UTC))
     console.print(
-        f"Remediation {remediation_id} is under way; stopping this command does not stop it.", soft_wrap=True
+        f"Remediation {remediation_id} has started. Stopping this command doesn't stop it.", soft_wrap=True
     )
-    if not to_the_end:
+    if no_follow:
         return 0
-    asked = _Question(deployment, console)
-    record = follow.until_ended(deployment, remediation_id, console, on_look=asked.tell)
-    well = record.get("outcome") in _WELL
-    follow.say_how_it_ended(record, console, well=well)
+    pointer = _ApprovalPointer(deployment, console)
+    record = follow.until_ended(deployment, remediation_id, console, on_record=pointer.show)
+    succeeded = record.get("outcome") in _SUCCESS
+    follow.print_outcome(record, console, succeeded=succeeded)
     if record.get("outcome") == Outcome.ENCRYPTED:
         moved = f"It moved from {record.get('sourceConfigName')} to {record.get('twinConfigName')}."
         console.print(escape(moved), soft_wrap=True)
-    return 0 if well else 1
+    return 0 if succeeded else 1
 
 
 def start(deployment: Deployment, endpoint_name: str, now: datetime) -> str:
-    """Start the workflow in the caller's name, who then is not the one to approve it; returns its id."""
+    """Start the workflow in the caller's name, so that the caller can't approve it too. Returns its id."""
     remediation_id = str(uuid.uuid4())
     trigger = {
         "kind": "manual", "eventId": "", "eventName": "", "eventTime": iso(now),
@@ -68,36 +76,43 @@ def start(deployment: Deployment, endpoint_name: str, now: datetime) -> str:
     return remediation_id
 
 
-def _require_endpoint(deployment: Deployment, endpoint_name: str) -> None:
+def _as_created(deployment: Deployment, endpoint_name: str) -> str:
+    """The endpoint's name in its own case, or as typed if the caller may not describe the endpoint.
+
+    Raises
+    ------
+    NoSuchEndpoint
+    """
     try:
         found = SageMaker(deployment.client("sagemaker")).describe_endpoint(endpoint_name)
     except RequestRefused:
-        return  # who may not look may start: the workflow tells
+        return endpoint_name  # whoever may not describe it may still start the workflow, which can
     if found is None:
         raise NoSuchEndpoint(
             f"There is no endpoint {endpoint_name} in {deployment.region}, account {deployment.account_id}."
         )
+    return str(found["EndpointName"])
 
 
-class _Question:
-    """Says once where the question can be answered."""
+class _ApprovalPointer:
+    """Prints once where the approval can be given."""
 
     def __init__(self, deployment: Deployment, console: Console) -> None:
         self._deployment = deployment
         self._console = console
-        self._told = False
+        self._is_shown = False
 
-    def tell(self, record: Remediation) -> None:
-        if self._told or "decision" in record or "outcome" in record:
+    def show(self, record: Remediation) -> None:
+        if self._is_shown or "decision" in record or "outcome" in record:
             return
         approval = self._deployment.records.approval(record.get("approvalId", ""))
         if approval is None or not (link := approval.get("permalink")):
             return
-        self._told = True
-        self._console.print(f"The question: {escape(link)}", soft_wrap=True)
+        self._is_shown = True
         remediation_id = record["remediationId"]
+        self._console.print(f"Awaiting approval: {escape(link)}", soft_wrap=True)
         self._console.print(
-            f"On the command line: python -m ops approve {remediation_id}, "
-            f"or python -m ops deny {remediation_id} --reason …",
+            f"On the command line: sealpoint approve {remediation_id}, "
+            f"or sealpoint deny {remediation_id} --reason …",
             soft_wrap=True,
         )

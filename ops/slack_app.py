@@ -8,7 +8,7 @@ from typing import Any
 
 _MANIFEST = Path(__file__).with_name("slack_app_manifest.json")
 
-# What each method needs of the bot's token: https://docs.slack.dev/reference/methods
+# The scopes of the bot's token that each method needs: https://docs.slack.dev/reference/methods
 SCOPES_OF_METHODS = {
     "chat.postMessage": {"chat:write"},
     "chat.postEphemeral": {"chat:write"},
@@ -16,7 +16,7 @@ SCOPES_OF_METHODS = {
     "chat.getPermalink": set[str](),
     "views.open": set[str](),
     "views.update": set[str](),
-    "users.lookupByEmail": {"users:read.email", "users:read"},  # Slack grants the former with the latter only
+    "users.lookupByEmail": {"users:read.email", "users:read"},  # Slack grants the former only with the latter
     "usergroups.users.list": {"usergroups:read"},
     "auth.test": set[str](),
     "conversations.info": {"channels:read", "groups:read"},  # public and private channels
@@ -24,12 +24,12 @@ SCOPES_OF_METHODS = {
 
 
 def manifest(interactions_url: str) -> dict[str, Any]:
-    """The manifest to create the app from, which sends its clicks to `interactions_url`."""
+    """The manifest to create the app from. Its clicks go to `interactions_url`."""
     found: dict[str, Any] = json.loads(_MANIFEST.read_text())
     found["settings"]["interactivity"]["request_url"] = interactions_url
     return found
 
 
 def scopes() -> frozenset[str]:
-    """The scopes that the app asks for."""
+    """The scopes that the app requests."""
     return frozenset(json.loads(_MANIFEST.read_text())["oauth_config"]["scopes"]["bot"])

@@ -3,10 +3,6 @@
 A reason stands beside the resource that it is about, and goes into the template's metadata with it.
 """
 
-# pyright: reportArgumentType=false
-# jsii's classes don't match jsii's own protocols by pyright's rules (their parameter names differ); what is
-# passed where is checked by jsii itself, on every synthesis.
-
 from __future__ import annotations
 
 import json
@@ -17,12 +13,12 @@ import aws_cdk as cdk
 from cdk_nag import AwsSolutionsChecks, HIPAASecurityChecks, NIST80053R5Checks
 from constructs import IConstruct
 
-# A rule that both of these packs have, under the same name.
+# These two packs have some rules in common, under the same name.
 _BOTH = ("HIPAA.Security", "NIST.800.53.R5")
 
 
 def run_checks(app: cdk.App) -> None:
-    """Have the rules judged whenever the app is synthesized."""
+    """Check the rules whenever the app is synthesized."""
     packs = [
         pack(app, write_suppressions_to_cloud_formation=index == 0)
         for index, pack in enumerate((AwsSolutionsChecks, HIPAASecurityChecks, NIST80053R5Checks))
@@ -46,7 +42,7 @@ def acknowledge(construct: IConstruct, *rules: str, reason: str) -> None:
             continue
         ids = [rule] if rule.startswith("AwsSolutions-") else [f"{pack}-{rule}" for pack in _BOTH]
         for one in ids:
-            # Validations.acknowledge() takes `::` for a namespace of its own, and findings' ids hold more
+            # Validations.acknowledge() splits at `::` for a namespace, and finding ids contain further colons
             resource.node.add_metadata(cdk.Validations.ACKNOWLEDGED_RULES_METADATA_KEY, {one: reason})
 
 

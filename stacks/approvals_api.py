@@ -1,8 +1,4 @@
-"""How decisions reach us: a route for Slack's clicks, and one for the command line."""
-
-# pyright: reportArgumentType=false
-# jsii's classes don't match jsii's own protocols by pyright's rules (their parameter names differ); what is
-# passed where is checked by jsii itself, on every synthesis.
+"""The HTTP API for decisions: a route for Slack's clicks, and one for the command line."""
 
 from __future__ import annotations
 
@@ -15,16 +11,16 @@ from aws_cdk.aws_apigatewayv2_integrations import HttpLambdaIntegration
 from constructs import Construct
 
 from stacks.acknowledgements import acknowledge
-from stacks.functions import LambdaFunction
+from stacks.lambda_function import LambdaFunction
 from stacks.log_groups import LogGroups
 
 _PATH = "/slack/interactions"
 _DECISIONS_PATH = "/decisions"
-# People click, machines don't: this is far above any day's clicks and far below a flood.
+# Only people click: this is far above any day's clicks and far below a flood.
 _REQUESTS_PER_SECOND = 20
 _BURST = 40
 
-# Who asked what and how it went; never headers, query or body.
+# Who called which route, and the result; never headers, query or body.
 _LOGGED = {
     "requestId": "$context.requestId",
     "time": "$context.requestTime",
@@ -37,7 +33,7 @@ _LOGGED = {
 
 
 class ApprovalsApi(Construct):
-    """The HTTP API: clicks, which Slack signs, and decisions, which AWS verifies; throttled and logged."""
+    """A throttled and logged API: Slack signs the clicks, AWS verifies the decisions."""
 
     def __init__(
         self,

@@ -1,8 +1,4 @@
-"""The dashboard: what was found and what became of it, how long people and AWS took, and what is wrong."""
-
-# pyright: reportArgumentType=false
-# jsii's classes don't match jsii's own protocols by pyright's rules (their parameter names differ); what is
-# passed where is checked by jsii itself, on every synthesis.
+"""The dashboard: findings and their outcomes, how long people and AWS took, and current problems."""
 
 from __future__ import annotations
 
@@ -15,12 +11,12 @@ from aws_cdk import aws_sqs as sqs
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
-from stacks.functions import LambdaFunction
+from stacks.lambda_function import LambdaFunction
 from stacks.metrics import OUTCOMES, counted
 
 _WIDTH = 24
 _DAY = cdk.Duration.days(1)
-_RECENT_TROUBLE = [
+_RECENT_PROBLEMS = [
     "fields @timestamp, remediation_id, message, error_word, error_message, @log",
     "filter level in ['WARNING', 'ERROR', 'CRITICAL']",
     "sort @timestamp desc",
@@ -41,7 +37,7 @@ class Dashboard(Construct):
         alarms: Sequence[cloudwatch.Alarm],
     ) -> None:
         super().__init__(scope, construct_id)
-        remediation = state_machines["Remediation"]
+        remediation = state_machines["remediation"]
         cloudwatch.Dashboard(
             self,
             "Dashboard",
@@ -51,15 +47,15 @@ class Dashboard(Construct):
                 [self._numbers()],
                 [
                     cloudwatch.AlarmStatusWidget(title="Alarms", alarms=alarms, width=_WIDTH // 2, height=6),
-                    _graph("What became of endpoints, a day", self._outcomes(), stacked=True),
+                    _graph("Outcomes per day", self._outcomes(), stacked=True),
                 ],
                 [
                     self._time("Time to a decision", "TimeToDecision"),
-                    self._time("Time to encrypted, from the event on", "TimeToEncrypted"),
+                    self._time("Time from event to encrypted", "TimeToEncrypted"),
                 ],
                 [
                     _graph(
-                        "Remediations, an hour",
+                        "Remediations per hour",
                         [
                             remediation.metric_started(label="started"),
                             remediation.metric_succeeded(label="ended"),
@@ -71,7 +67,7 @@ class Dashboard(Construct):
                     _graph(
                         "Slack and delivery",
                         [
-                            counted(self, "SlackUnavailable", label="Slack out of reach"),
+                            counted(self, "SlackUnavailable", label="Slack unreachable"),
                             counted(self, "DecisionRefused", label="decisions refused"),
                             undelivered.metric_approximate_number_of_messages_visible(label="undelivered"),
                         ],
@@ -88,7 +84,7 @@ class Dashboard(Construct):
                         right=[api.metric_latency(label="longest, ms", statistic="Maximum")],
                     ),
                     _graph(
-                        "Endpoints, as each sweep counted them",
+                        "Endpoints counted by each sweep",
                         [
                             counted(self, "EndpointsListed", statistic="Maximum", label="all"),
                             counted(self, "EndpointsUnencrypted", statistic="Maximum", label="unencrypted"),
@@ -98,11 +94,11 @@ class Dashboard(Construct):
                 ],
                 [
                     _graph(
-                        "Function errors, each try counted",
+                        "Function errors, retries included",
                         [one.function.metric_errors(label=one.name) for one in functions],
                     ),
                     _graph(
-                        "Sweeps, a day",
+                        "Sweeps per day",
                         [
                             counted(self, "SweepComplete", label="complete"),
                             counted(self, "SweepIncomplete", label="incomplete"),
@@ -112,9 +108,9 @@ class Dashboard(Construct):
                 ],
                 [
                     cloudwatch.LogQueryWidget(
-                        title="Recent trouble",
+                        title="Recent warnings and errors",
                         log_group_names=[one.function.log_group.log_group_name for one in functions],
-                        query_lines=_RECENT_TROUBLE,
+                        query_lines=_RECENT_PROBLEMS,
                         width=_WIDTH,
                         height=8,
                     )
@@ -127,10 +123,10 @@ class Dashboard(Construct):
             return counted(self, "RemediationClosed", label=label, outcome=value)
 
         return cloudwatch.SingleValueWidget(
-            title="In the time shown",
+            title="In the selected period",
             metrics=[
                 counted(self, "UnencryptedEndpointFound", label="Found unencrypted"),
-                counted(self, "ApprovalRequested", label="Asked"),
+                counted(self, "ApprovalRequested", label="Approval requested"),
                 counted(self, "ApprovalDecided", label="Approved", decision="APPROVED"),
                 counted(self, "ApprovalDecided", label="Denied", decision="DENIED"),
                 outcome("EXPIRED", "Expired"),
@@ -152,7 +148,7 @@ class Dashboard(Construct):
     def _time(self, title: str, name: str) -> cloudwatch.GraphWidget:
         percentiles = [
             counted(self, name, statistic=statistic, label=label)
-            for statistic, label in (("p50", "half within"), ("p90", "9 of 10 within"))
+            for statistic, label in (("p50", "median"), ("p90", "90th percentile"))
         ]
         return _graph(f"{title}, seconds", percentiles, period=_DAY)
 

@@ -1,9 +1,5 @@
 """The KMS key that endpoints get: one of our own, or the user's."""
 
-# pyright: reportArgumentType=false
-# jsii's classes don't match jsii's own protocols by pyright's rules (their parameter names differ); what is
-# passed where is checked by jsii itself, on every synthesis.
-
 from __future__ import annotations
 
 import aws_cdk as cdk
@@ -20,7 +16,7 @@ class EncryptionKey(Construct):
     Attributes
     ----------
     is_ours
-        Whether the key was made here, with a policy that lets in those who need it.
+        Whether the stack creates the key, with a policy that allows those who need it.
     """
 
     def __init__(self, scope: Construct, construct_id: str, *, existing_key_arn: str | None) -> None:
@@ -42,8 +38,9 @@ class EncryptionKey(Construct):
             # endpoints, captures and answers encrypted with it outlive the stack
             removal_policy=cdk.RemovalPolicy.RETAIN,
         )
-        # Execution roles are many, other people's, and come and go, so their use is allowed by the way it
-        # takes, as in the policy of AWS's own aws/s3 key: what S3 and SageMaker do for this account.
+        # There are many execution roles; they belong to other people, and come and go. So the policy allows
+        # their use by its way, as that of AWS's own aws/s3 key does: what S3 and SageMaker do for this
+        # account.
         key.add_to_resource_policy(
             self._in_this_account(
                 "ExecutionRolesWriteAndReadResults",
@@ -51,14 +48,14 @@ class EncryptionKey(Construct):
                 via=("s3", "sagemaker"),
             )
         )
-        # Whoever creates or updates an endpoint on an encrypted config later on needs its grant too.
+        # Whoever later creates or updates an endpoint on an encrypted config also needs its grant.
         key.add_to_resource_policy(
             self._in_this_account("EndpointsGetTheirGrants", ["kms:CreateGrant"], via=("sagemaker",))
         )
         acknowledge(
             key,
             "CKV_AWS_33",
-            reason="Its conditions let in this account alone, and only through S3 and SageMaker.",
+            reason="Its conditions allow this account alone, and only through S3 and SageMaker.",
         )
         return key
 

@@ -22,6 +22,7 @@ from aws_cdk import aws_lambda as lambda_
 
 RUNTIME = lambda_.Runtime.PYTHON_3_14
 LAMBDAS = Path(__file__).resolve().parent.parent / "lambdas"
+SETTINGS_FILE = "settings.json"  # where `lambdas.gateways.environment` looks for it
 
 # Installed once for each lock file and set of options: synthesizing again needs neither pip nor network.
 _PACKAGE_CACHE = LAMBDAS.parent / "build" / "lambda-packages"
@@ -56,6 +57,22 @@ UNUSED = (
     "aws_lambda_powertools/utilities/serialization.py",
     "aws_lambda_powertools/utilities/streaming",
     "aws_lambda_powertools/utilities/validation",
+    # slack_sdk: the Lambdas use WebClient and SignatureVerifier
+    "slack",
+    "slack_sdk/aiohttp_version_checker.py",
+    "slack_sdk/audit_logs",
+    "slack_sdk/http_retry/*async*.py",
+    "slack_sdk/models/dialoags.py",
+    "slack_sdk/models/dialogs",
+    "slack_sdk/models/messages/message.py",
+    "slack_sdk/oauth",
+    "slack_sdk/rtm",
+    "slack_sdk/rtm_v2",
+    "slack_sdk/scim",
+    "slack_sdk/socket_mode",
+    "slack_sdk/web/*async*.py",
+    "slack_sdk/web/legacy_*.py",
+    "slack_sdk/webhook/async_client.py",
 )
 # Of a package's metadata only its licence has to come with the code.
 _LICENCES = ("licen", "notice", "copying", "authors")
@@ -65,23 +82,40 @@ class AssetError(Exception):
     """The Lambda asset can't be built."""
 
 
-def lambda_code() -> lambda_.Code:
-    """The asset. CDK builds it once for an app, however many functions and regions share it."""
+def lambda_code(settings: str) -> lambda_.Code:
+    """The asset. CDK builds it once for an app, however many functions and regions share it.
+
+    Parameters
+    ----------
+    settings
+        What the functions find in `SETTINGS_FILE`, the same for all regions.
+    """
     return lambda_.Code.from_asset(
         str(LAMBDAS),
         asset_hash_type=cdk.AssetHashType.OUTPUT,
         bundling=cdk.BundlingOptions(
             image=RUNTIME.bundling_image,  # CDK insists; not used, as the local bundling never declines
-            local=_LocalBundling(),
+            local=_LocalBundling(settings),
         ),
     )
 
 
 @jsii.implements(cdk.ILocalBundling)
 class _LocalBundling:
+    def __init__(self, settings: str) -> None:
+        self._settings = settings
+
     def try_bundle(self, output_dir: str, *_: Any, **__: Any) -> bool:
         build_asset(Path(output_dir))
+        add_settings(Path(output_dir), self._settings)
         return True
+
+
+def add_settings(asset: Path, settings: str) -> None:
+    """Add the settings to an asset that was built, of which they are no part: they recompile nothing."""
+    file = asset / SETTINGS_FILE
+    file.write_text(settings)
+    file.chmod(0o644)
 
 
 def build_asset(target: Path) -> None:

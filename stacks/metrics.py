@@ -1,4 +1,4 @@
-"""What the functions count (`lambdas/services/observability.py`), as alarms and dashboards ask for it."""
+"""The metrics that the functions count (`lambdas/services/observability.py`), for alarms and dashboard."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from constructs import Construct
 
 NAMESPACE = "Sealpoint"
 
-# As `lambdas.domain.vocabulary.Outcome` has them; a test holds the two together.
+# The members of `lambdas.domain.vocabulary.Outcome`; a test compares the two.
 OUTCOMES = (
     "ENCRYPTED", "ALREADY_ENCRYPTED", "EXEMPT", "OBSERVED", "DENIED", "EXPIRED", "SUPERSEDED", "GONE",
     "UNSUPPORTED", "ROLLED_BACK", "FAILED", "BACKED_OUT",
@@ -18,7 +18,7 @@ OUTCOMES = (
 def counted(
     scope: Construct, name: str, *, statistic: str = "Sum", label: str | None = None, **dimension: str
 ) -> cloudwatch.Metric:
-    """A metric of this deployment alone: its `service` is the stack's name, which names the region, too."""
+    """A metric of this deployment alone: its `service` is the stack's name, which includes the region."""
     return cloudwatch.Metric(
         namespace=NAMESPACE,
         metric_name=name,

@@ -1,8 +1,4 @@
-"""Who hears of it when something is stuck: alarms, and the topic they go to."""
-
-# pyright: reportArgumentType=false
-# jsii's classes don't match jsii's own protocols by pyright's rules (their parameter names differ); what is
-# passed where is checked by jsii itself, on every synthesis.
+"""Alarms about what needs a person, and the topic that they go to."""
 
 from __future__ import annotations
 
@@ -20,15 +16,15 @@ from aws_cdk import aws_sqs as sqs
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
-from stacks.functions import Functions
+from stacks.lambda_function import LambdaFunction
 from stacks.metrics import counted
 
 _PERIOD = cdk.Duration.minutes(5)
-_SLACK_WAITS_MS = 3000
+_SLACK_TIMEOUT_MS = 3000
 
 
 class Monitoring(Construct):
-    """Each alarm is about something that a person has to look at; none fires in a quiet week.
+    """Each alarm is about something that a person has to look into; none fires in a quiet week.
 
     An alarm's description names its page of the runbook.
     """
@@ -39,7 +35,7 @@ class Monitoring(Construct):
         construct_id: str,
         *,
         state_machines: Mapping[str, sfn.StateMachine],
-        functions: Functions,
+        functions: Mapping[str, LambdaFunction],
         undelivered: sqs.Queue,
         api: apigateway.HttpApi,
         operations_key: kms.IKey,
@@ -54,20 +50,20 @@ class Monitoring(Construct):
         self._alarm(
             "RemediationFailed",
             "remediation-failed",
-            "A remediation ended as FAILED: its endpoint needs a person",
+            "A remediation ended as FAILED, and its endpoint needs attention",
             counted(self, "RemediationClosed", outcome="FAILED"),
         )
         self._alarm(
             "BackoutFailed",
             "remediation-failed",
-            "A backout ended as FAILED: its endpoint needs a person",
+            "A backout ended as FAILED, and its endpoint needs attention",
             counted(self, "BackoutClosed", outcome="FAILED"),
         )
         for name, state_machine in state_machines.items():
             self._alarm(
-                f"{name}Stopped",
+                f"{name.capitalize()}Stopped",
                 "execution-stopped",
-                f"An execution of the {name.lower()} workflow failed, timed out or was aborted",
+                f"An execution of the {name} workflow failed, timed out or was aborted",
                 _sum(
                     state_machine.metric_failed(),
                     state_machine.metric_timed_out(),
@@ -77,58 +73,52 @@ class Monitoring(Construct):
         self._alarm(
             "Undelivered",
             "undelivered-events",
-            "Events could not be delivered: their endpoints were not looked at, or not let go",
+            "Events could not be delivered: their endpoints were not checked, or are still claimed",
             undelivered.metric_approximate_number_of_messages_visible(),
         )
         self._alarm(
             "SlackUnreachable",
             "slack-unreachable",
-            "Slack has been out of reach for a quarter of an hour: questions and news wait",
+            "Slack has been unreachable for 15 minutes: approval requests and notifications are delayed",
             counted(self, "SlackUnavailable"),
-            periods=3,  # the workflow tries again within each
+            periods=3,  # the workflow retries within each
         )
         self._alarm(
             "ApprovalAboutToExpire",
             "approval-about-to-expire",
-            "Nobody has decided about an endpoint, and soon nobody can",
+            "An approval request is about to expire without a decision",
             counted(self, "ApprovalAboutToExpire"),
         )
         self._alarm(
             "SweepIncomplete",
             "sweep-incomplete",
-            "A sweep could not look at every endpoint: some may be unencrypted, and nobody knows",
+            "A sweep could not check every endpoint, so unencrypted endpoints may have been missed",
             counted(self, "SweepIncomplete"),
         )
-        # The workflow's steps fail and are tried again on every throttle; what stops them for good ends as
-        # FAILED, above. These are the ones that nothing tries again, and what nobody foresaw.
-        untried = (
-            functions.slack_interactions,
-            functions.decisions,
-            functions.close_remediation,
-            functions.close_backout,
-            functions.close_sweep,
-        )
+        # Workflow steps are retried, and end as FAILED (alarm above). This alarm covers the functions that
+        # nothing retries, and unexpected errors.
+        not_retried = ("SlackInteractions", "Decisions", "CloseRemediation", "CloseBackout", "CloseSweep")
         self._alarm(
             "FunctionErrors",
             "function-errors",
-            "A function fails where nothing tries again, or with an error that nobody foresaw",
+            "A function failed that nothing retries, or one raised an unexpected error",
             _sum(
-                *(function.function.metric_errors() for function in untried),
+                *(functions[name].function.metric_errors() for name in not_retried),
                 counted(self, "UnexpectedError"),
             ),
         )
         self._alarm(
             "ClicksFailing",
             "clicks-failing",
-            "Clicks in Slack get an error from the API",
+            "The API answers clicks in Slack with an error",
             api.metric_server_error(),
         )
         self._alarm(
             "ClicksSlow",
             "clicks-failing",
-            "A click took longer than the three seconds that Slack waits",
+            "A click took longer than the three seconds that Slack waits for an answer",
             api.metric_latency(statistic="Maximum"),
-            threshold=_SLACK_WAITS_MS,
+            threshold=_SLACK_TIMEOUT_MS,
         )
 
     def _alarm(

@@ -1,11 +1,7 @@
 """The KMS key of what Sealpoint itself keeps: logs, alarm notifications, Slack's credentials.
 
-Not the key that endpoints get: that one is used by other people's roles, this one by none.
+It is not the key that endpoints get: other people's roles use that one, and none uses this one.
 """
-
-# pyright: reportArgumentType=false
-# jsii's classes don't match jsii's own protocols by pyright's rules (their parameter names differ); what is
-# passed where is checked by jsii itself, on every synthesis.
 
 from __future__ import annotations
 
@@ -24,7 +20,7 @@ class OperationsKey(Construct):
             "Key",
             description=f"The logs, alarm notifications and Slack credentials of {stack.stack_name}",
             enable_key_rotation=True,
-            # Slack's credentials outlive the stack, and nobody could read them without it
+            # Slack's credentials outlive the stack, and can't be read without it
             removal_policy=cdk.RemovalPolicy.RETAIN,
         )
         log_groups = stack.format_arn(

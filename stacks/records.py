@@ -1,4 +1,4 @@
-"""The records table: the durable evidence of every remediation, and the open questions."""
+"""The records table: the durable evidence of every remediation, and the open approval requests."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ HISTORY_INDEX = "byEndpoint"
 class Records(Construct):
     """The table outlives the stack: it is what an auditor asks for later.
 
-    Its key is the account's `aws/dynamodb`: in CloudTrail like any KMS key, but nobody can disable it or
-    schedule its deletion, and with it the evidence.
+    It is encrypted with the account's `aws/dynamodb`, whose use CloudTrail records as that of any KMS key.
+    Nobody can disable that key or schedule its deletion, which would make the evidence unreadable.
     """
 
     def __init__(self, scope: Construct, construct_id: str) -> None:
@@ -37,13 +37,13 @@ class Records(Construct):
         acknowledge(
             self.table,
             "DynamoDBInBackupPlan",
-            reason="It restores itself to any second of 35 days; an organization's backup plan finds it by "
-            "the settings' tags.",
+            reason="It can be restored to any second of the last 35 days; an organization's backup plan "
+            "finds it by the settings' tags.",
         )
         acknowledge(
             self.table,
             "CKV_AWS_119",
-            reason="Under the account's aws/dynamodb nobody can disable the key, and with it the evidence.",
+            reason="Nobody can disable the account's aws/dynamodb key and so make the evidence unreadable.",
         )
         # only records have both attributes: the history of an endpoint, and of all of them
         self.table.add_global_secondary_index(

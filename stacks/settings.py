@@ -1,94 +1,72 @@
-"""The settings a user edits in `cdk.json`, under `context.sealpoint`: read once, checked, typed."""
+"""The settings a user edits in `cdk.json`, under `context.sealpoint`: described, checked, typed.
+
+`app.py` and the command line read them. docs/settings.md and the JSON schema beside it, which editors use,
+are made from them (`make docs`).
+"""
 
 from __future__ import annotations
 
 import difflib
+import json
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
-from typing import Any
+from typing import Annotated, Any, Literal, get_args
 
 import boto3
-from aws_cdk import aws_logs as logs
 from botocore.exceptions import UnknownRegionError
+from pydantic import AfterValidator, BaseModel, Field, ValidationError, ValidationInfo, WrapValidator
+from pydantic import field_validator as validates
+from pydantic.json_schema import GenerateJsonSchema
 
-from stacks.decision_settings import DecisionSettings, read_decision_settings, sample_problems
 from stacks.deployment_config import deployment_config_problem
-from stacks.settings_reader import Reader
+from stacks.settings_decisions import (
+    DEFAULT_ROUTE,
+    STRICT,
+    Approvers,
+    Channel,
+    DeadlineHours,
+    DecideIn,
+    Decisions,
+    Mode,
+    RegionName,
+    ReminderHours,
+    Route,
+    Tags,
+    list_words,
+    name_problems,
+    sample_problems,
+    words,
+)
+from stacks.settings_problems import Unfit, each_once, in_words, refuse
 
-# Lambda hands out CPU with memory, and a cold start must fit Slack's three seconds: below this it doesn't.
-MEMORY_MB = range(512, 10240 + 1)
-CONCURRENT_UPDATES = range(1, 50 + 1)
-QUOTA_SHARE = range(5, 100 + 1)  # percent; with less, a batch outlasts the function that looks at it
-DIGEST_ABOVE = range(1, 100 + 1)  # endpoints
-BACKOUT_DAYS = range(90 + 1)
-EXEMPT_DAYS = range(1, 365 + 1)
-RETENTION_YEARS = range(1, 30 + 1)
-
-# Where and by whom is for each user to say; everything else has a default, so that settings which are new in
-# a release change nothing for those who upgrade.
-DEFAULTS: Mapping[str, Any] = {
-    "namePrefix": "Sealpoint",
-    "approvalDeadlineHours": 24,
-    "reminderHours": 8,
-    "approvalMode": "required",
-    "decideIn": "slack",
-    "forbidOwnApproval": True,
-    "breakGlass": False,
-    "twoApproversTag": {},
-    "routes": [],
-    "runbookUrl": "",
-    "kmsKeyArns": {},
-    "requiredSurfaces": ["instance-volume"],
-    "encryptedBy": "any",
-    "deploymentConfig": {},
-    "concurrentUpdates": 5,
-    "sweepSchedule": "rate(1 day)",
-    "sweepQuotaShare": 50,
-    "digestAbove": 10,
-    "backoutDays": 14,
-    "exemptDaysAfterBackout": 30,
-    "retireOldConfig": True,
-    "recordRetentionYears": 6,
-    "alarmEmails": [],
-    "logRetentionDays": 365,
-    "functionMemoryMb": 1024,
-    "functionArchitecture": "arm64",
-    "permissionsBoundary": "",
-    "tags": {},
-}
-
-# As `lambdas.domain.vocabulary.Surface` has them; a test holds the two together.
-VOLUME = "instance-volume"
-SURFACES = (VOLUME, "core-dump", "data-capture", "async-output")
-ARCHITECTURES = ("arm64", "x86_64")
 ANY_KEY, CUSTOMER_MANAGED_KEY = "any", "customer-managed"
+VOLUME = "instance-volume"
+# As `lambdas.domain.vocabulary.Surface` has them; a test holds the two together.
+Surface = Literal["instance-volume", "core-dump", "data-capture", "async-output"]
+# What CloudWatch Logs takes, but for "never": a period has an end.
+RetentionDays = Literal[
+    1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653
+]  # fmt: skip
 
-_REGION = re.compile(r"[a-z]{2}(-[a-z]+)+-\d")
-# <prefix>-<region>-remediation has to fit the 80 characters of a state machine's name
-_NAME_PREFIX = re.compile(r"(?=.{1,40}$)[A-Za-z](-?[A-Za-z0-9])*")
-# At least an hour apart. https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html
-_SCHEDULE = re.compile(
-    r"rate\((([2-9]|[1-9]\d+) (hours|days)|1 (hour|day))\)|cron\([\d,*/?LW#A-Z-]+( [\d,*/?LW#A-Z-]+){5}\)|"
-)
-_EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
-# https://docs.aws.amazon.com/IAM/latest/APIReference/API_Policy.html
-_POLICY = re.compile(
-    r"(arn:(?P<partition>aws[a-z-]*):iam::(\d{12}|aws):policy/)?([\w+=,.@-]+/)*[\w+=,.@-]{1,128}|"
-)
 # https://docs.aws.amazon.com/general/latest/gr/aws_tagging.html
 _TAG_NAME = re.compile(r"(?!aws:)[\w .:/=+@-]{1,128}", re.IGNORECASE)
 _TAG_VALUE = re.compile(r"[\w .:/=+@-]{0,256}")
 _MOST_TAGS = 45  # of 50: CloudFormation and CDK add some
-_KEY_ARN = re.compile(
-    r"arn:(?P<partition>aws[a-z-]*):kms:(?P<region>[a-z0-9-]+):\d{12}:key/"
-    r"([0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|mrk-[0-9a-f]{32})"
-)
+_KEY_ID = r"([0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|mrk-[0-9a-f]{32})"
+_KEY_ARN = re.compile(r"arn:(?P<partition>aws[a-z-]*):kms:(?P<region>[a-z0-9-]+):\d{12}:key/" + _KEY_ID)
 # What KMS takes for a key: its id, its ARN, an alias's name, an alias's ARN.
-_ANY_KEY_NAME = re.compile(
-    r"(arn:(?P<partition>aws[a-z-]*):kms:(?P<region>[a-z0-9-]+):\d{12}:)?"
-    r"(alias/[a-zA-Z0-9/_-]+|key/[a-z0-9-]+|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|mrk-[0-9a-f]{32})"
+_KEY_NAME = (
+    rf"^(arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{{12}}:)?(alias/[a-zA-Z0-9/_-]+|key/[a-z0-9-]+|{_KEY_ID})$"
+)
+# At least an hour apart. https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html
+_SCHEDULE = (
+    r"^(rate\((([2-9]|[1-9][0-9]+) (hours|days)|1 (hour|day))\)|"
+    r"cron\([0-9,*/?LW#A-Z-]+( [0-9,*/?LW#A-Z-]+){5}\))?$"
+)
+# https://docs.aws.amazon.com/IAM/latest/APIReference/API_Policy.html
+_POLICY = (
+    r"^((arn:aws[a-z-]*:iam::([0-9]{12}|aws):policy/)?([A-Za-z0-9_+=,.@-]+/)*[A-Za-z0-9_+=,.@-]{1,128})?$"
 )
 
 
@@ -101,61 +79,187 @@ class SettingsError(Exception):
         self.problems = problems
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """What a user decides.
+class Settings(BaseModel):
+    """Sealpoint's settings."""
 
-    Attributes
-    ----------
-    name_prefix
-        A stack is named ``<name_prefix>-<region>``, and what it holds after the stack.
-    kms_key_arns
-        For a region, the ARN of the user's own key; a region without one gets a key of its own.
-    required_surfaces
-        The encryption surfaces without which an endpoint counts as unencrypted.
-    encrypted_by
-        Which keys count: ``("any",)``, ``("customer-managed",)``, or keys as KMS names them.
-    deployment_config
-        SageMaker's DeploymentConfig for endpoints that have none; None leaves them to SageMaker's default.
-    concurrent_updates
-        How many endpoints are moved to their twins at once, in each region.
-    sweep_schedule
-        EventBridge Scheduler's expression for when every endpoint is looked at; empty: never.
-    sweep_quota_share
-        How much of AWS's quotas a sweep takes, in percent.
-    digest_above
-        More findings of one sweep than this are asked about in one card.
-    backout_days
-        How long an encrypted endpoint's card offers the way back, and its old config is kept for it.
-    permissions_boundary
-        The name or ARN of the managed policy that every role is bounded by; empty for none.
-    """
+    model_config = STRICT
 
-    regions: tuple[str, ...]
-    name_prefix: str
-    decisions: DecisionSettings
-    kms_key_arns: Mapping[str, str]
-    required_surfaces: tuple[str, ...]
-    encrypted_by: tuple[str, ...]
-    deployment_config: Mapping[str, Any] | None
-    concurrent_updates: int
-    sweep_schedule: str
-    sweep_quota_share: int
-    digest_above: int
-    backout_days: int
-    exempt_days_after_backout: int
-    retire_old_config: bool
-    record_retention_years: int
-    alarm_emails: tuple[str, ...]
-    log_retention: logs.RetentionDays
-    function_memory_mb: int
-    function_architecture: str
-    permissions_boundary: str
-    tags: Mapping[str, str]
-
-    def keys_that_count(self, region: str) -> tuple[str, ...]:
-        """`encrypted_by` for one region: an ARN is of one region, an id or an alias's name of any."""
-        return tuple(key for key in self.encrypted_by if not key.startswith("arn:") or f":{region}:" in key)
+    # Where and by whom is for each user to say. Everything else has a default, so that a setting which is new
+    # in a release changes nothing for those who upgrade.
+    regions: Annotated[
+        tuple[RegionName, ...],
+        Field(
+            strict=False,
+            min_length=1,
+            json_schema_extra=list_words("AWS regions, such as us-east-1", "one or more"),
+        ),
+        WrapValidator(each_once),
+    ] = Field(
+        description="The AWS regions to deploy to. Each has a stack, and a Slack app of its own, since an "
+        "app has a single Request URL."
+    )
+    name_prefix: str = Field(
+        "Sealpoint",
+        max_length=40,  # <prefix>-<region>-remediation has to fit the 80 characters of a state machine's name
+        pattern="^[A-Za-z](-?[A-Za-z0-9])*$",
+        description="What the stacks' names begin with (`Sealpoint-us-east-1`), and with them all names. "
+        "Another prefix makes a second deployment in the same account.",
+        json_schema_extra=words("a letter, then letters, digits and single hyphens, at most 40"),
+    )
+    channel: Channel
+    approvers: Approvers
+    deadline_hours: DeadlineHours = 24
+    reminder_hours: ReminderHours = 8
+    mode: Mode = "required"
+    decide_in: DecideIn = "slack"
+    forbid_own_approval: bool = Field(
+        default=True,
+        description="Whether people are kept from approving their own changes. They are recognized by the "
+        "email address that their session or IAM user is named after.",
+    )
+    break_glass: bool = Field(
+        default=False,
+        description="Whether approvers may approve their own change with a reason, of which all approvers "
+        "are notified.",
+    )
+    two_approvers_tag: Tags = Field(
+        {},
+        description='Tags that mark critical endpoints, such as `{"sealpoint:critical": "true"}`. An '
+        "endpoint with any one of them needs two approvers.",
+    )
+    routes: tuple[Route, ...] = Field(
+        (),
+        description="Other settings for some endpoints: see [Routes](#routes).",
+        json_schema_extra=words("a list of routes, each an object with a name and what it matches"),
+    )
+    runbook_url: str = Field(
+        "",
+        pattern=r"^(https://[^\s|<>]+)?$",
+        description="A page of yours that every card links to.",
+        json_schema_extra=words("an https:// address, or '' for none"),
+    )
+    kms_key_arns: dict[str, str] = Field(
+        {},
+        description="Your own KMS key for a region, by its ARN. The stack creates a key where a region has "
+        "none here.",
+        json_schema_extra=words(
+            "an object of region to KMS key ARN, such as {} or {'us-east-1': 'arn:aws:kms:…:key/…'}",
+            additionalProperties={"type": "string", "pattern": "^arn:aws[a-z-]*:kms:"},
+        ),
+    )
+    required_surfaces: Annotated[
+        tuple[Surface, ...],
+        Field(
+            min_length=1,
+            json_schema_extra=words(f"a list of one or more of {', '.join(get_args(Surface))}"),
+        ),
+        AfterValidator(lambda surfaces: tuple(dict.fromkeys(surfaces))),
+    ] = Field(
+        (VOLUME,),
+        description="The encryption surfaces that must have a key. An endpoint without one on any of them "
+        "counts as unencrypted. When an endpoint is moved, every surface without a key gets one.",
+    )
+    encrypted_by: (
+        Literal["any", "customer-managed"]
+        | Annotated[tuple[Annotated[str, Field(pattern=_KEY_NAME)], ...], Field(min_length=1)]
+    ) = Field(
+        "any",
+        description="Which keys count as encryption. Sealpoint's own key always does. Where a surface is "
+        "required, a key that doesn't count is replaced.",
+        json_schema_extra=words(
+            f"'{ANY_KEY}', '{CUSTOMER_MANAGED_KEY}', or a list of KMS keys (ids, ARNs, aliases)"
+        ),
+    )
+    deployment_config: dict[str, Any] | None = Field(
+        {},
+        validate_default=True,
+        description="How traffic moves (canary, linear, rolling, alarms that roll back), for endpoints that "
+        "have no policy of their own: a [DeploymentConfig]"
+        "(https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_DeploymentConfig.html).",
+        json_schema_extra=words("{} for SageMaker's default, or a DeploymentConfig as SageMaker takes it"),
+    )
+    concurrent_updates: int = Field(
+        5,
+        ge=1,
+        le=50,
+        description="How many endpoints are updated at once in each region, at least two seconds apart. Each "
+        "needs its instances twice during its update. The others wait for an update slot.",
+    )
+    sweep_schedule: str = Field(
+        "rate(1 day)",
+        pattern=_SCHEDULE,
+        description="When all endpoints of a region are checked, in EventBridge Scheduler's syntax.",
+        json_schema_extra=words(
+            "'rate(1 day)' (hours or days), 'cron(0 6 * * ? *)' (in UTC), or '' for no sweep"
+        ),
+    )
+    sweep_quota_share: int = Field(
+        50,
+        ge=5,  # with less, a batch outlasts the function that assesses it
+        le=100,
+        description="The percentage of SageMaker's quotas that a sweep uses. Your own deployments need the "
+        "rest.",
+    )
+    digest_above: int = Field(
+        10,
+        ge=1,
+        le=100,
+        description="If one sweep finds more endpoints than this for one route, a single card asks about all "
+        "of them.",
+    )
+    backout_days: int = Field(
+        14,
+        ge=0,
+        le=90,
+        description="For how many days the card offers to back out, and the old config is kept for it.",
+    )
+    exempt_days_after_backout: int = Field(
+        30, ge=1, le=365, description="For how many days an endpoint is exempt after it was backed out."
+    )
+    retire_old_config: bool = Field(
+        default=True,
+        description="Whether the old config is deleted when the time for backing out is over and nothing "
+        "uses it. Scanners flag endpoint configs, used or not.",
+    )
+    record_retention_years: int = Field(
+        6, ge=1, le=30, description="For how many years records are kept. HIPAA asks for six."
+    )
+    alarm_emails: Annotated[
+        tuple[Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$")], ...],
+        Field(strict=False, json_schema_extra=list_words("email addresses")),
+        WrapValidator(each_once),
+    ] = Field(
+        (),
+        description="Who gets alarms by email. Each address has to confirm once. Anything else can subscribe "
+        "to the topic `AlarmTopicArn`.",
+    )
+    log_retention_days: RetentionDays = Field(
+        365,
+        description="For how many days logs are kept.",
+        json_schema_extra=words(
+            f"a number of days that CloudWatch Logs knows: {', '.join(map(str, get_args(RetentionDays)))}"
+        ),
+    )
+    function_memory_mb: int = Field(
+        1024,
+        # Lambda assigns CPU with memory: below this a cold start doesn't fit Slack's three seconds
+        ge=512,
+        le=10240,
+        description="The functions' memory, and with it their CPU. The function that answers Slack has at "
+        "least 1769 MB, a whole CPU, so that a cold start fits Slack's three seconds.",
+    )
+    function_architecture: Literal["arm64", "x86_64"] = Field(
+        "arm64", description="The functions' processor: `x86_64` where Lambda has no Arm."
+    )
+    permissions_boundary: str = Field(
+        "",
+        pattern=_POLICY,
+        description="The managed policy that bounds every role, where your organization asks for one.",
+        json_schema_extra=words("the name or ARN of an IAM managed policy, or '' for none"),
+    )
+    tags: Tags = Field(
+        {}, description='Tags for everything that is deployed, such as `{"cost-center": "ml"}`.'
+    )
 
     @classmethod
     def from_context(cls, context: Any, deploying: Any = None) -> Settings:
@@ -164,8 +268,8 @@ class Settings:
         Parameters
         ----------
         deploying
-            "true" (as `-c deploying=true` gives it) if this is for real: then the sample channel and
-            approvers are refused.
+            "true" (as `-c deploying=true` gives it) for a real deployment, which refuses the sample channel
+            and approvers.
 
         Raises
         ------
@@ -174,61 +278,165 @@ class Settings:
         """
         if not isinstance(context, dict):
             raise SettingsError([f"'sealpoint' must be an object of settings, not {context!r}."])
-        reader = Reader(context, defaults=DEFAULTS)
-        regions = _regions(reader)
-        settings = cls(
-            regions=regions,
-            name_prefix=reader.text(
-                "namePrefix", _NAME_PREFIX, "a letter, then letters, digits and single hyphens, at most 40"
-            ),
-            decisions=read_decision_settings(reader),
-            kms_key_arns=_kms_key_arns(reader, regions),
-            required_surfaces=_required_surfaces(reader),
-            encrypted_by=_encrypted_by(reader, regions),
-            deployment_config=_deployment_config(reader),
-            concurrent_updates=reader.whole_number("concurrentUpdates", CONCURRENT_UPDATES),
-            sweep_schedule=reader.text(
-                "sweepSchedule",
-                _SCHEDULE,
-                "'rate(1 day)' (hours or days), 'cron(0 6 * * ? *)' (in UTC), or '' for no sweep",
-            ),
-            sweep_quota_share=reader.whole_number("sweepQuotaShare", QUOTA_SHARE),
-            digest_above=reader.whole_number("digestAbove", DIGEST_ABOVE),
-            backout_days=reader.whole_number("backoutDays", BACKOUT_DAYS),
-            exempt_days_after_backout=reader.whole_number("exemptDaysAfterBackout", EXEMPT_DAYS),
-            retire_old_config=reader.yes_or_no("retireOldConfig"),
-            record_retention_years=reader.whole_number("recordRetentionYears", RETENTION_YEARS),
-            alarm_emails=reader.list_of_text("alarmEmails", "email addresses", _EMAIL, may_be_empty=True),
-            log_retention=_log_retention(reader),
-            function_memory_mb=reader.whole_number("functionMemoryMb", MEMORY_MB),
-            function_architecture=reader.one_of("functionArchitecture", ARCHITECTURES),
-            permissions_boundary=_permissions_boundary(reader, regions),
-            tags=_tags(reader),
-        )
-        reader.refuse_unknown()
-        if str(deploying).lower() == "true":
-            reader.problems += sample_problems(settings.decisions)
-            partitions = {region: _partition(region) for region in regions}
-            if len({*partitions.values()}) > 1:
-                reader.problem("regions", partitions, "regions of one partition: no account has several")
-        if reader.problems:
-            raise SettingsError(reader.problems)
+        is_real = str(deploying).lower() == "true"
+        problems = [*name_problems(context), *(sample_problems(context) if is_real else ())]
+        try:
+            settings = cls.model_validate_json(json.dumps(context), context={"deploying": is_real})
+        except ValidationError as error:
+            raise SettingsError([*in_words(error, context, json_schema()), *problems]) from None
+        if problems:
+            raise SettingsError(problems)
         return settings
 
+    @property
+    def decisions(self) -> Decisions:
+        shared = Route.model_fields.keys() & type(self).model_fields.keys() - {"regions", "tags"}
+        default = Route.model_construct(
+            name=DEFAULT_ROUTE, **{name: getattr(self, name) for name in sorted(shared)}
+        )
+        return Decisions((*(route.over(default) for route in self.routes), default))
 
-def _regions(reader: Reader) -> tuple[str, ...]:
-    """The regions; none where one is wrong, so that what depends on them isn't held against that, too."""
-    regions = reader.list_of_text("regions", "AWS regions, such as us-east-1", _REGION)
-    right = True
-    for region in regions:
-        partition = _partition(region)
-        known = _known_regions(partition or "aws")
-        # its partition is known by the region's pattern alone, which a slip of the pen may fit
-        if not partition or region not in known:
-            close = difflib.get_close_matches(region, known, n=3)
-            reader.problem("regions", region, f"an AWS region, such as {', '.join(close or known[:3])}")
-            right = False
-    return regions if right else ()
+    def keys_that_count(self, region: str) -> tuple[str, ...]:
+        return keys_that_count(self.encrypted_by, region)
+
+    def for_functions(self) -> str:
+        """The settings that the functions read from their asset (`lambdas.gateways.environment`), as JSON.
+
+        All regions share the asset, so that what depends on the region is there for each.
+        """
+        decisions = {
+            "routes": [route.as_json() for route in self.decisions.routes],
+            "forbidOwnApproval": self.forbid_own_approval,
+            "breakGlass": self.break_glass,
+            "twoApproversTag": self.two_approvers_tag,
+            "runbookUrl": self.runbook_url,
+        }
+        settings = {
+            "decisions": decisions,
+            "encryptedBy": {region: self.keys_that_count(region) for region in self.regions},
+            "deploymentConfig": self.deployment_config,
+        }
+        return json.dumps(settings, indent=1) + "\n"
+
+    # -- what no schema says
+
+    @validates("regions")
+    @classmethod
+    def _regions_exist(cls, regions: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        refuse(*(Unfit(region, _like(region)) for region in regions if not _is_known(region)))
+        partitions = {region: _partition(region) for region in regions}
+        if (info.context or {}).get("deploying") and len({*partitions.values()}) > 1:
+            refuse(Unfit(partitions, "regions of one partition: no account has several"))
+        return regions
+
+    @validates("kms_key_arns", mode="before")
+    @classmethod
+    def _keys_are_of_their_regions(cls, given: Any, info: ValidationInfo) -> Any:
+        if isinstance(given, dict):
+            refuse(*_unfit_keys(given, info.data.get("regions", ())))
+        return given
+
+    @validates("encrypted_by")
+    @classmethod
+    def _keys_are_of_our_regions(
+        cls, keys: str | tuple[str, ...], info: ValidationInfo
+    ) -> str | tuple[str, ...]:
+        regions = info.data.get("regions", ())
+        if regions and not isinstance(keys, str):
+            # another region's key could never count: the endpoints under it would be moved to another key
+            ours = tuple(f"arn:{_partition(region)}:kms:{region}:" for region in regions)
+            allowed = f"of ARNs, those of keys in 'regions' ({list(regions)!r})"
+            refuse(*(Unfit(k, allowed) for k in keys if k.startswith("arn:") and not k.startswith(ours)))
+        return keys
+
+    @validates("deployment_config", mode="plain", json_schema_input_type=dict[str, Any])
+    @classmethod
+    def _sagemaker_takes_it(cls, value: Any) -> dict[str, Any] | None:
+        if value == {}:
+            return None
+        if problem := deployment_config_problem(value):
+            allowed = "{} for SageMaker's default, or a DeploymentConfig as SageMaker takes it"
+            refuse(Unfit(value, f"{allowed}: {problem}"))
+        return value
+
+    @validates("log_retention_days", mode="before")
+    @classmethod
+    def _true_is_no_number(cls, days: Any) -> Any:
+        if isinstance(days, bool):  # which equals 1 in Python, and so to pydantic
+            refuse(Unfit(days))
+        return days
+
+    @validates("permissions_boundary")
+    @classmethod
+    def _boundary_is_of_the_partition(cls, given: str, info: ValidationInfo) -> str:
+        partitions = sorted({_partition(region) for region in info.data.get("regions", ())})
+        if given.startswith("arn:") and partitions and partitions != [given.split(":")[1]]:
+            refuse(
+                Unfit(
+                    given,
+                    "the name or ARN of an IAM managed policy, or '' for none; the ARN of one in "
+                    f"{' and '.join(partitions)}, where 'regions' are",
+                )
+            )
+        return given
+
+    @validates("tags")
+    @classmethod
+    def _aws_takes_the_tags(cls, tags: dict[str, str]) -> dict[str, str]:
+        allowed = "letters, digits, spaces and . : / = + @ - _, 128 in a name, 256 in a value, no aws: first"
+        unfit = [
+            Unfit(value, allowed, name)
+            for name, value in tags.items()
+            if not _TAG_NAME.fullmatch(name) or not _TAG_VALUE.fullmatch(value)
+        ]
+        if len(tags) > _MOST_TAGS:
+            unfit.append(Unfit(f"{len(tags)} tags", f"at most {_MOST_TAGS}"))
+        refuse(*unfit)
+        return tags
+
+
+def keys_that_count(encrypted_by: str | Sequence[str], region: str) -> tuple[str, ...]:
+    """The setting `encryptedBy` for one region: an ARN is of one region, an id or an alias's name of any."""
+    keys = [encrypted_by] if isinstance(encrypted_by, str) else encrypted_by
+    return tuple(key for key in keys if not key.startswith("arn:") or f":{region}:" in key)
+
+
+class _WithoutTitles(GenerateJsonSchema):
+    def field_title_should_be_set(self, schema: Any) -> bool:  # noqa: ARG002  # pydantic's own signature
+        return False
+
+
+@cache
+def json_schema() -> dict[str, Any]:
+    """The settings' JSON schema."""
+    return Settings.model_json_schema(schema_generator=_WithoutTitles)
+
+
+# What a setting is where it isn't given, as cdk.json would have it.
+DEFAULTS: Mapping[str, Any] = {
+    key: field["default"] for key, field in json_schema()["properties"].items() if "default" in field
+}
+
+
+def _unfit_keys(given: Mapping[str, Any], regions: Sequence[str]) -> Iterator[Unfit]:
+    for region, arn in given.items():
+        match = _KEY_ARN.fullmatch(arn) if isinstance(arn, str) else None
+        if regions and region not in regions:
+            yield Unfit(arn, f"a region that is also in 'regions' ({list(regions)!r})", region)
+        elif not match or (match["partition"], match["region"]) != (_partition(region), region):
+            begins = f"arn:{_partition(region)}:kms:{region}:"
+            yield Unfit(arn, f"the ARN of a key in {region} ({begins}…:key/…, not an alias/…)", region)
+
+
+def _like(region: str) -> str:
+    known = _known_regions(_partition(region) or "aws")
+    close = difflib.get_close_matches(region, known, n=3)
+    return f"an AWS region, such as {', '.join(close or known[:3])}"
+
+
+def _is_known(region: str) -> bool:
+    """Its partition is known by the region's pattern alone, which a typing error may fit."""
+    return bool(_partition(region)) and region in _known_regions(_partition(region))
 
 
 @cache
@@ -242,125 +450,3 @@ def _partition(region: str) -> str:
         return boto3.Session().get_partition_for_region(region)
     except UnknownRegionError:
         return ""
-
-
-def _tags(reader: Reader) -> dict[str, str]:
-    tags = reader.tags("tags")
-    for name, value in tags.items():
-        if not _TAG_NAME.fullmatch(name) or not _TAG_VALUE.fullmatch(value):
-            allowed = (
-                "letters, digits, spaces and . : / = + @ - _, 128 in a name, 256 in a value, no aws: first"
-            )
-            reader.problem(f"tags.{name}", value, allowed)
-    if len(tags) > _MOST_TAGS:
-        reader.problem("tags", f"{len(tags)} tags", f"at most {_MOST_TAGS}")
-    return tags
-
-
-def _kms_key_arns(reader: Reader, regions: tuple[str, ...]) -> dict[str, str]:
-    value = reader.take("kmsKeyArns")
-    allowed = "an object of region to KMS key ARN, such as {} or {'us-east-1': 'arn:aws:kms:…:key/…'}"
-    if not isinstance(value, dict):
-        reader.problem("kmsKeyArns", value, allowed)
-        return {}
-    keys: dict[str, str] = {}
-    for region, arn in value.items():
-        where = f"kmsKeyArns.{region}"
-        match = _KEY_ARN.fullmatch(arn) if isinstance(arn, str) else None
-        if regions and region not in regions:
-            reader.problem(where, arn, f"a region that is also in 'regions' ({list(regions)!r})")
-        elif not match or (match["partition"], match["region"]) != (_partition(region), region):
-            begins = f"arn:{_partition(region)}:kms:{region}:"
-            reader.problem(where, arn, f"the ARN of a key in {region} ({begins}…:key/…, not an alias/…)")
-        else:
-            keys[region] = arn
-    return keys
-
-
-def _required_surfaces(reader: Reader) -> tuple[str, ...]:
-    value = reader.take("requiredSurfaces")
-    allowed = f"a list of one or more of {', '.join(SURFACES)}"
-    if not isinstance(value, list) or not value or any(member not in SURFACES for member in value):
-        reader.problem("requiredSurfaces", value, allowed)
-        return SURFACES
-    return tuple(dict.fromkeys(value))
-
-
-def _encrypted_by(reader: Reader, regions: tuple[str, ...]) -> tuple[str, ...]:
-    value = reader.take("encryptedBy")
-    if value in (ANY_KEY, CUSTOMER_MANAGED_KEY):
-        return (str(value),)
-    keys: list[Any] = value if isinstance(value, list) else []
-    found = [_ANY_KEY_NAME.fullmatch(key) if isinstance(key, str) else None for key in keys]
-    if keys and all(found):
-        for match in filter(None, found):
-            where = (match["partition"], match["region"])
-            if regions and match["region"] and where not in {(_partition(one), one) for one in regions}:
-                # it could never count: the endpoints under it would be moved to another key
-                allowed = f"of ARNs, those of keys in 'regions' ({list(regions)!r})"
-                reader.problem("encryptedBy", match[0], allowed)
-        return tuple(keys)
-    reader.problem(
-        "encryptedBy",
-        value,
-        f"'{ANY_KEY}', '{CUSTOMER_MANAGED_KEY}', or a list of KMS keys (ids, ARNs, aliases)",
-    )
-    return (ANY_KEY,)
-
-
-def _permissions_boundary(reader: Reader, regions: tuple[str, ...]) -> str:
-    allowed = "the name or ARN of an IAM managed policy, or '' for none"
-    given = reader.text("permissionsBoundary", _POLICY, allowed)
-    match = _POLICY.fullmatch(given)
-    partitions = sorted({_partition(region) for region in regions})
-    if match and match["partition"] and partitions and partitions != [match["partition"]]:
-        where = f"{allowed}; the ARN of one in {' and '.join(partitions)}, where 'regions' are"
-        reader.problem("permissionsBoundary", given, where)
-    return given
-
-
-def _deployment_config(reader: Reader) -> Mapping[str, Any] | None:
-    value = reader.take("deploymentConfig")
-    if value == {}:
-        return None
-    if problem := deployment_config_problem(value):
-        allowed = "{} for SageMaker's default, or a DeploymentConfig as SageMaker takes it"
-        reader.problem("deploymentConfig", value, f"{allowed}: {problem}")
-        return None
-    return value
-
-
-def _log_retention(reader: Reader) -> logs.RetentionDays:
-    value = reader.take("logRetentionDays")
-    if isinstance(value, bool) or not isinstance(value, int) or value not in RETENTION_BY_DAYS:
-        days = ", ".join(map(str, RETENTION_BY_DAYS))
-        reader.problem("logRetentionDays", value, f"a number of days that CloudWatch Logs knows: {days}")
-        return logs.RetentionDays.ONE_YEAR
-    return RETENTION_BY_DAYS[value]
-
-
-# CDK names its retention periods instead of counting them. INFINITE is left out: a period has an end.
-RETENTION_BY_DAYS = {
-    1: logs.RetentionDays.ONE_DAY,
-    3: logs.RetentionDays.THREE_DAYS,
-    5: logs.RetentionDays.FIVE_DAYS,
-    7: logs.RetentionDays.ONE_WEEK,
-    14: logs.RetentionDays.TWO_WEEKS,
-    30: logs.RetentionDays.ONE_MONTH,
-    60: logs.RetentionDays.TWO_MONTHS,
-    90: logs.RetentionDays.THREE_MONTHS,
-    120: logs.RetentionDays.FOUR_MONTHS,
-    150: logs.RetentionDays.FIVE_MONTHS,
-    180: logs.RetentionDays.SIX_MONTHS,
-    365: logs.RetentionDays.ONE_YEAR,
-    400: logs.RetentionDays.THIRTEEN_MONTHS,
-    545: logs.RetentionDays.EIGHTEEN_MONTHS,
-    731: logs.RetentionDays.TWO_YEARS,
-    1096: logs.RetentionDays.THREE_YEARS,
-    1827: logs.RetentionDays.FIVE_YEARS,
-    2192: logs.RetentionDays.SIX_YEARS,
-    2557: logs.RetentionDays.SEVEN_YEARS,
-    2922: logs.RetentionDays.EIGHT_YEARS,
-    3288: logs.RetentionDays.NINE_YEARS,
-    3653: logs.RetentionDays.TEN_YEARS,
-}

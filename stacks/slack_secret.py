@@ -1,8 +1,4 @@
-"""Slack's credentials: one secret, `{"bot_token": …, "signing_secret": …}` (DESIGN §6)."""
-
-# pyright: reportArgumentType=false
-# jsii's classes don't match jsii's own protocols by pyright's rules (their parameter names differ); what is
-# passed where is checked by jsii itself, on every synthesis.
+"""Slack's credentials: one secret, `{"bot_token": …, "signing_secret": …}`."""
 
 from __future__ import annotations
 
@@ -15,10 +11,10 @@ from stacks.acknowledgements import acknowledge
 
 
 class SlackSecret(Construct):
-    """Slack's credentials, to be filled in after the first deployment.
+    """Slack's credentials, to be entered after the first deployment.
 
     The values here only show what goes where: the functions refuse empty ones. CloudFormation writes them
-    once; deploying again leaves what a person put in, as long as this value here stays the same.
+    once. Deploying again keeps what a person entered, as long as this value here stays the same.
     """
 
     def __init__(self, scope: Construct, construct_id: str, *, operations_key: kms.IKey) -> None:
@@ -37,5 +33,5 @@ class SlackSecret(Construct):
             self.secret,
             "AwsSolutions-SMG4",
             "SecretsManagerRotationEnabled",
-            reason="They are rotated in Slack, by a person; what is then put here is picked up by itself.",
+            reason="A person rotates them in Slack, and the functions pick up what is then entered here.",
         )

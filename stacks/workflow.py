@@ -1,177 +1,78 @@
-"""The remediation workflow: a Step Functions Standard state machine in JSONata.
-
-The machine holds the order, the waiting, the retries and the catches; the functions do the work. It keeps
-no variables: what every step needs (who am I, for which endpoint) is in the execution's own context, and
-what one step tells the next is that step's output. The error words are the exception classes in
-`lambdas/domain/errors.py`.
-"""
-
-# pyright: reportArgumentType=false
-# jsii's classes don't match jsii's own protocols by pyright's rules (their parameter names differ); what is
-# passed where is checked by jsii itself, on every synthesis.
+"""A workflow: the Step Functions state machine of a file in ``workflows/``, and what it may do."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+import aws_cdk as cdk
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_stepfunctions as sfn
-from aws_cdk import aws_stepfunctions_tasks as tasks
 from constructs import Construct
 
-from stacks.functions import Functions
+from stacks.acknowledgements import acknowledge_policy
+from stacks.lambda_function import LambdaFunction
 from stacks.log_groups import LogGroups
-from stacks.state_machine import (
-    AS_BEFORE,
-    AWS_BUSY,
-    CONFIG_NOT_YET_SEEN,
-    ERROR,
-    EXECUTION_NAME,
-    SLACK_DOWN,
-    Machine,
-    when,
-)
+from stacks.names import execution_arn, workflow_arn, workflow_name
+from stacks.workflow_definition import filled_in, function_of, has_distributed_map, read_definition, states
 
-_WHO = (
-    '"remediationId": $states.context.Execution.Name, "executionArn": $states.context.Execution.Id, '
-    '"endpointName": $states.context.Execution.Input.endpointName, '
-    '"trigger": $states.context.Execution.Input.trigger, '
-    # of a sweep that asks about many endpoints in one digest
-    '"digestId": $states.context.Execution.Input.digestId, '
-    '"findingKey": $states.context.Execution.Input.findingKey, '
-    # of looks at an endpoint that is changing
-    '"attempt": $states.input.attempt'
-)
-# One expression each, so that a member that is absent is left out instead of being an error: an input that
-# isn't as documented is CheckEncryption's to refuse, in words.
-_REMEDIATION = f"{{% {{ {_WHO} }} %}}"
-# A decision that is no approval is the outcome of the same name.
-_ENDING = (
-    f"{{% {{ {_WHO}, "
-    '"outcome": $exists($states.input.outcome) ? $states.input.outcome : $states.input.decision, '
-    '"reason": $states.input.reason, "error": $states.input.error } %}'
-)
+# A function that runs into its own time-out says so itself before its task does.
+_TASK_MARGIN_SECONDS = 15
 
 
-class Workflow(Machine):
-    """The remediation's state machine."""
+class Workflow(Construct):
+    """A Standard state machine in JSONata, logged and traced."""
 
     def __init__(
-        self, scope: Construct, construct_id: str, *, log_groups: LogGroups, functions: Functions, name: str
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        workflow: str,
+        functions: Mapping[str, LambdaFunction],
+        log_groups: LogGroups,
     ) -> None:
+        """`workflow` names the file, without its ending, and the state machine, after the stack's name."""
         super().__init__(scope, construct_id)
-        self._functions = functions
-        self.state_machine = self.create(
-            name,
-            "Moves one SageMaker endpoint onto an encrypted copy of its config, if a person approves",
-            self._definition(),
-            log_groups,
+        definition = read_definition(workflow)
+        tasks = (state for _, state in states(definition) if state["Type"] == "Task")
+        invoked = {name: functions[name] for name in map(function_of, tasks)}
+        arns = {name: function.alias.function_arn for name, function in invoked.items()}
+        timeouts = {
+            name: int(function.timeout.to_seconds()) + _TASK_MARGIN_SECONDS
+            for name, function in invoked.items()
+        }
+        filled = filled_in(definition, {"Partition": cdk.Aws.PARTITION, **arns}, timeouts)
+        name = workflow_name(self, workflow)
+        # log groups under this prefix don't use up the account's limited log resource policies
+        log_group = log_groups.create(self, "Logs", name=f"/aws/vendedlogs/states/{name}")
+        self.state_machine = sfn.StateMachine(
+            self,
+            "StateMachine",
+            state_machine_name=name,
+            definition_body=sfn.DefinitionBody.from_string(cdk.Stack.of(self).to_json_string(filled)),
+            # execution data stays out of the log: it holds task tokens
+            logs=sfn.LogOptions(destination=log_group, level=sfn.LogLevel.ALL, include_execution_data=False),
+            tracing_enabled=True,
         )
+        for function in invoked.values():
+            function.alias.grant_invoke(self.state_machine)
+        wildcards = {"*": "X-Ray and the delivery of logs know no narrower resource."}
+        if has_distributed_map(definition):
+            wildcards |= self._allow_distributed_map(workflow)
+        acknowledge_policy(self.state_machine.role, wildcards)
 
-    def _definition(self) -> sfn.IChainable:
-        functions = self._functions
-        self._close = self._close_remediation()
+    def _allow_distributed_map(self, workflow: str) -> dict[str, str]:
+        """Let the machine run a Map's items as executions of its own; return the reasons for the wildcards.
 
-        check_encryption = self.task(
-            "CheckEncryption",
-            functions.check_encryption,
-            "Read the endpoint's config and keep a copy of it; claim the endpoint if it names no KMS key",
-            payload=_REMEDIATION,
-            retries=[AWS_BUSY, CONFIG_NOT_YET_SEEN],
-        )
-        settled = sfn.Choice.jsonata(
-            self, "Settled?", comment="An update under way may be rolled back: judge what it ends on"
-        )
-        wait_until_settled = self.wait("WaitUntilSettled", "Give the change under way time to end")
-        unencrypted = sfn.Choice.jsonata(
-            self, "Unencrypted?", comment="Ask only about an endpoint whose config names no KMS key"
-        )
-        check_feasibility = self.task(
-            "CheckFeasibility",
-            functions.check_feasibility,
-            "Ask nobody for what can't work: the key has to be usable, and the models to exist. It says how "
-            "long to wait for an answer before reminding",
-            payload={"remediationId": EXECUTION_NAME},
-            retries=[AWS_BUSY],
-        )
-        request_approval = self.question(
-            "RequestApproval",
-            functions.request_approval,
-            "Ask in Slack, once, and wait for the answer to the task token",
-            payload={"remediationId": EXECUTION_NAME, "taskToken": "{% $states.context.Task.Token %}"},
-            timeout_seconds="{% $states.input.waitSeconds %}",
-            retries=[AWS_BUSY, SLACK_DOWN],
-        )
-        remind_or_expire = self.task(
-            "RemindOrExpire",
-            functions.remind_or_expire,
-            "No answer was heard: remind people, or at the deadline close the question, unless the record "
-            "holds an answer after all",
-            payload={"remediationId": EXECUTION_NAME},
-            retries=[AWS_BUSY],
-        )
-        still_open = sfn.Choice.jsonata(self, "StillOpen?", comment="After a reminder, wait on")
-        approved = sfn.Choice.jsonata(
-            self, "Approved?", comment="Anything but an approval leaves the endpoint as it is"
-        )
-        create_encrypted_config = self.task(
-            "CreateEncryptedConfig",
-            functions.create_encrypted_config,
-            "Check again what was approved, write the encrypted twin, read it back and compare",
-            payload={"remediationId": EXECUTION_NAME},
-            retries=[AWS_BUSY, CONFIG_NOT_YET_SEEN],
-        )
-        delete_unused_twin = self.task(
-            "DeleteUnusedTwin",
-            functions.delete_unused_twin,
-            "The endpoint did not end on its twin: delete that, if nothing needs it",
-            payload={"remediationId": EXECUTION_NAME},
-            outputs=AS_BEFORE,
-            retries=[AWS_BUSY],
-        )
-
-        # a twin too many is no reason to keep the outcome from anyone
-        delete_unused_twin.add_catch(self._close, errors=["States.ALL"], outputs=AS_BEFORE)
-        update_endpoint = self.update(
-            functions,
-            arrived="ENCRYPTED",
-            then=self._close,
-            otherwise=delete_unused_twin,
-            comment="Move the endpoint to its twin, keeping live capacity and deployment policy",
-        )
-        await_in_service = self.settled(functions, then=create_encrypted_config, on_error=self._close)
-
-        for task in (check_encryption, check_feasibility, remind_or_expire):
-            task.add_catch(self._close, errors=["States.ALL"], outputs=ERROR)
-        create_encrypted_config.add_catch(delete_unused_twin, errors=["States.ALL"], outputs=ERROR)
-        request_approval.add_catch(remind_or_expire, errors=["States.Timeout"])
-        # CDK keeps no catch's output on a state in the states language's own words
-        not_asked = sfn.Pass.jsonata(
-            self, "NotAsked", comment="The question could not be asked", outputs={"error": AS_BEFORE}
-        )
-        request_approval.add_catch(not_asked, errors=["States.ALL"])
-        not_asked.next(self._close)
-
-        check_encryption.next(settled)
-        settled.when(when("$exists($states.input.waitSeconds)"), wait_until_settled).otherwise(unencrypted)
-        wait_until_settled.next(check_encryption)
-        unencrypted.when(
-            when("$states.input.verdict = 'UNENCRYPTED' and $not($exists($states.input.outcome))"),
-            check_feasibility,
-        ).otherwise(self._close)
-        check_feasibility.next(request_approval)
-        request_approval.next(approved)
-        remind_or_expire.next(still_open)
-        still_open.when(when("$exists($states.input.waitSeconds)"), request_approval).otherwise(approved)
-        approved.when(
-            when("$states.input.decision = 'APPROVED'"), await_in_service, outputs={"attempt": 0}
-        ).otherwise(self._close)
-        create_encrypted_config.next(update_endpoint)
-        delete_unused_twin.next(self._close)
-        return check_encryption
-
-    def _close_remediation(self) -> tasks.LambdaInvoke:
-        return self.closing(
-            "CloseRemediation",
-            self._functions.close_remediation,
-            "Record the outcome, let the endpoint go and update the card",
-            payload=_ENDING,
-            unclosed="RemediationNotClosed",
-        )
+        https://docs.aws.amazon.com/step-functions/latest/dg/iam-policies-eg-dist-map.html
+        """
+        executions = execution_arn(self, workflow)
+        for actions, resource in (
+            (["states:StartExecution"], workflow_arn(self, workflow)),
+            (["states:DescribeExecution", "states:StopExecution"], f"{executions}:*"),
+            (["states:RedriveExecution"], f"{executions}/*:*"),
+        ):
+            statement = iam.PolicyStatement(actions=actions, resources=[resource])
+            self.state_machine.add_to_role_policy(statement)
+        why = "A batch's execution is named by Step Functions; they are this state machine's own."
+        return {f"{executions}:*": why, f"{executions}/*:*": why}

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
-from local.synthesize import synthesize as synthesized
+from tests.assemblies import synthesized
 
 # how long an example takes is the machine's affair: a busy one must not fail a property that holds
 settings.register_profile("sealpoint", deadline=None)

@@ -1,14 +1,22 @@
-"""The settings that the stack hands to a function, as environment variables."""
+"""The settings that the stack hands to a function.
+
+Environment variables hold what CloudFormation fills in and what is always small. A file of the asset, one for
+all regions, holds what a user may make large: an environment has room for 4 KB.
+"""
 
 from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
 from datetime import timedelta
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 from lambdas.domain.approval.routes import Rules, read_rules
+
+SETTINGS_FILE = Path(__file__).resolve().parents[2] / "settings.json"
 
 
 class SettingMissing(Exception):
@@ -42,18 +50,40 @@ def required_share(name: str) -> float:
     return int(required(name)) / 100
 
 
-@cache
-def rules() -> Rules:
-    """The settings about decisions."""
-    return read_rules(json.loads(required("DECISION_RULES")))
-
-
-def optional_json(name: str) -> Any:
-    """A setting in JSON; None if it is not set."""
-    value = os.environ.get(name, "").strip()
-    return json.loads(value) if value else None
-
-
 def optional_list(name: str) -> tuple[str, ...]:
     """A comma-separated setting that may be absent."""
     return tuple(part.strip() for part in os.environ.get(name, "").split(",") if part.strip())
+
+
+@cache
+def rules() -> Rules:
+    """The settings about decisions."""
+    return read_rules(_from_file("decisions"))
+
+
+def encrypted_by() -> tuple[str, ...]:
+    """Which keys count in this region; none but our own if empty."""
+    by_region, region = _from_file("encryptedBy"), required("AWS_REGION")
+    if region not in by_region:
+        raise SettingMissing(f"The settings are not for {region}: deploy the function with its stack.")
+    return tuple(by_region[region])
+
+
+def deployment_config() -> dict[str, Any] | None:
+    """SageMaker's DeploymentConfig for endpoints that have none; None leaves them to SageMaker's default."""
+    return _from_file("deploymentConfig")
+
+
+def _from_file(name: str) -> Any:
+    try:
+        return file_settings()[name]
+    except (OSError, KeyError) as error:
+        raise SettingMissing(
+            f"{SETTINGS_FILE.name} of the function's code has no {name}: deploy the function with its stack."
+        ) from error
+
+
+@cache
+def file_settings() -> Mapping[str, Any]:
+    """The settings of the asset's file, read once in a function's life."""
+    return json.loads(SETTINGS_FILE.read_text())

@@ -1,4 +1,4 @@
-"""IAM: what a role's own policies allow, asked of IAM's policy simulator."""
+"""IAM: what a role's own policies allow, according to IAM's policy simulator."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Iam:
     def simulate(
         self, role_arn: str, actions: Sequence[str], resource: str, context: Sequence[Mapping[str, Any]]
     ) -> list[Mapping[str, Any]]:
-        """The simulator's verdict on each action. It looks at the role's policies alone, at no resource's.
+        """The simulator's verdict on each action, by the role's policies alone, not by resource policies.
 
         https://docs.aws.amazon.com/IAM/latest/APIReference/API_SimulatePrincipalPolicy.html
         """

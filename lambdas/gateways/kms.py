@@ -1,4 +1,4 @@
-"""KMS: what a key is and whether it can be used."""
+"""KMS: a key's metadata and its policy."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Kms:
                 raise
 
     def key_policy(self, key_arn: str) -> Mapping[str, Any] | None:
-        """The policy of a key of this account; None where KMS doesn't show it to us."""
+        """The policy of a key in this account; None if KMS refuses to show it."""
         with translated("KMS"):
             try:
                 policy = self._client.get_key_policy(KeyId=key_arn, PolicyName="default")["Policy"]

@@ -1,4 +1,4 @@
-"""A rate limit for calls: AWS's quotas are the account's, and its own deployments come first."""
+"""A rate limit for calls: AWS's quotas are per account, and the account's own deployments come first."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class RateLimiter:
     Parameters
     ----------
     rate
-        Calls a second; None for as many as come.
+        Calls a second; None for no limit.
     """
 
     def __init__(
@@ -52,17 +52,17 @@ class RateLimiter:
         self.throttled = 0
 
     def call(self, do: Callable[[], _T]) -> _T:
-        """Call when the rate allows it. After a throttle, everyone waits longer.
+        """Call when the rate allows it. After a throttle, all callers wait longer.
 
         Raises
         ------
         Throttled, ServiceUnavailable
-            It was so eight, or three, times in a row.
+            Eight throttles, or three failures, occurred in a row.
         """
         for tries in itertools.count(1):
             self._wait()
             try:
-                answer = do()
+                result = do()
             except (Throttled, ServiceUnavailable) as error:
                 is_throttle = isinstance(error, Throttled)
                 if tries >= (_TRIES if is_throttle else _TRIES_UNREACHED):
@@ -70,7 +70,7 @@ class RateLimiter:
                 self._back_off(throttled=is_throttle)
             else:
                 self._pause = _FIRST_PAUSE_SECONDS
-                return answer
+                return result
         raise AssertionError  # the count has no end
 
     def _wait(self) -> None:
@@ -82,7 +82,7 @@ class RateLimiter:
             self._sleep(at - now)
 
     def _back_off(self, *, throttled: bool) -> None:
-        """Someone else needs the quota, or the service a rest: wait longer each time, whoever asks next."""
+        """Delay the next call, whoever makes it, and longer each time."""
         with self._lock:
             self.throttled += throttled
             self._next = max(self._next, self._clock() + self._pause)

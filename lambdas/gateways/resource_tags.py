@@ -1,6 +1,6 @@
 """The tags of many resources at once, through the Resource Groups Tagging API.
 
-One call for a hundred endpoints instead of one for each, and none of SageMaker's quota.
+It takes one call for a hundred endpoints and uses none of SageMaker's quota.
 https://docs.aws.amazon.com/resourcegroupstagging/latest/APIReference/API_GetResources.html
 """
 
@@ -26,7 +26,7 @@ class ResourceTags:
     def of_endpoints(self) -> dict[str, dict[str, str]]:
         """The tags of every endpoint that has any, by its ARN in lower case.
 
-        ARNs of older endpoints have their names in lower case, those of newer ones as they were given.
+        ARNs of older endpoints contain the name in lower case, those of newer ones as it was given.
         """
         asked = {"ResourceTypeFilters": ["sagemaker:endpoint"], "ResourcesPerPage": _PAGE}
         with translated("Resource Groups Tagging"):

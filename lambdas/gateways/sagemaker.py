@@ -1,4 +1,7 @@
-"""SageMaker hosting, in whole bodies: what AWS sends is what is kept, compared and sent (DESIGN §4.12)."""
+"""SageMaker hosting, in whole bodies: what AWS sends is what is kept, compared and sent.
+
+See docs/decisions/0001-twin-from-bodies.md.
+"""
 
 from __future__ import annotations
 
@@ -21,8 +24,8 @@ from lambdas.gateways.aws import CLIENT_CONFIG, SINGLE_ATTEMPT, error_code, erro
 if TYPE_CHECKING:
     from mypy_boto3_sagemaker import SageMakerClient
 
-_WHOLE = "WholeBody"  # no member of SageMaker's
-_PAUSE_SECONDS = 0.4  # half of the account's 5 a second
+_WHOLE = "WholeBody"  # not a member of SageMaker's API
+_PAUSE_SECONDS = 0.4  # half of the account's five calls a second
 _NO_ENDPOINT = 'Could not find endpoint "'
 _NO_MODEL = "Could not find model"
 _NO_CONFIG = "Could not find endpoint configuration"
@@ -33,9 +36,9 @@ _NAME_TAKEN = "Cannot create already existing endpoint configuration"
 class SageMaker:
     """SageMaker in one region.
 
-    Every call may raise `Throttled`, `ServiceUnavailable` or `RequestRefused`. A `client` of the caller's has
-    to have parameter validation off, or botocore refuses what it doesn't know; its own answers to Describe
-    calls hold no more than the whole body, under one member.
+    Every call may raise `Throttled`, `ServiceUnavailable` or `RequestRefused`. A caller's own `client` needs
+    parameter validation off, or botocore refuses what it doesn't know. Its responses to Describe calls then
+    hold the whole body under one member and nothing else.
     """
 
     def __init__(self, client: SageMakerClient | None = None, *, config: Config = CLIENT_CONFIG) -> None:
@@ -58,7 +61,7 @@ class SageMaker:
                 raise
 
     def describe_config(self, name: str) -> dict[str, Any] | None:
-        """The body of DescribeEndpointConfig; None if there is none, or none to be seen yet (DESIGN §4.6)."""
+        """The body of DescribeEndpointConfig; None if there is none, or none visible yet."""
         with translated("SageMaker"):
             try:
                 return _whole(self._client.describe_endpoint_config(EndpointConfigName=name))
@@ -95,7 +98,7 @@ class SageMaker:
             return {tag["Key"]: tag["Value"] for page in found for tag in page["Tags"]}
 
     def create_config(self, body: ConfigRequest, tags: Mapping[str, str]) -> None:
-        """Create an endpoint config from a whole request body. One of that name may already be there.
+        """Create an endpoint config from a whole request body. One of that name may already exist.
 
         Raises
         ------
@@ -108,7 +111,7 @@ class SageMaker:
         self._to_send = request
         with translated("SageMaker"):
             try:
-                # only the hook fills the body: the SDK can't serialize members that it doesn't know
+                # the hook supplies the body: the SDK can't serialize members that it doesn't know
                 create: Any = self._client.create_endpoint_config
                 create(EndpointConfigName=request["EndpointConfigName"])
             except ClientError as error:
@@ -121,7 +124,7 @@ class SageMaker:
                 self._to_send = None
 
     def delete_config(self, name: str) -> None:
-        """Delete an endpoint config, whatever uses it. One that isn't there is deleted already."""
+        """Delete an endpoint config, even one in use. A missing config counts as deleted."""
         with translated("SageMaker"):
             try:
                 self._client.delete_endpoint_config(EndpointConfigName=name)
@@ -132,7 +135,7 @@ class SageMaker:
     def endpoints_modified_since(self, moment: datetime) -> list[str]:
         """The names of the endpoints that were created or changed at or after `moment`.
 
-        Scaling and patching change an endpoint, too: what isn't among these was not updated since.
+        Scaling and patching count as changes, so an endpoint that isn't listed was certainly not updated.
         """
         with translated("SageMaker"):
             asked = {"LastModifiedTimeAfter": moment, "MaxResults": 100}
@@ -143,11 +146,11 @@ class SageMaker:
         """The names of up to 100 endpoints, and the token of the next page (empty: none)."""
         more: Any = {"NextToken": token} if token else {}
         with translated("SageMaker"):
-            answer = self._client.list_endpoints(MaxResults=100, **more)
-        return [endpoint["EndpointName"] for endpoint in answer["Endpoints"]], answer.get("NextToken", "")
+            listed = self._client.list_endpoints(MaxResults=100, **more)
+        return [endpoint["EndpointName"] for endpoint in listed["Endpoints"]], listed.get("NextToken", "")
 
     def describe_all(self, names: Iterable[str]) -> Iterator[tuple[str, dict[str, Any] | None]]:
-        """Describe endpoints one after the other, slowly: others need the same quota (DESIGN §4.16)."""
+        """Describe endpoints one after the other, slowly: others need the same quota."""
         for index, name in enumerate(names):
             if index:
                 time.sleep(_PAUSE_SECONDS)
@@ -169,7 +172,7 @@ class SageMaker:
         ------
         EndpointBusy, EndpointGone
         EndpointConfigNotFound
-            The new config is not to be seen yet (DESIGN §4.6).
+            The new config is not visible yet: SageMaker is eventually consistent.
         """
         with translated("SageMaker"):
             try:
@@ -178,7 +181,7 @@ class SageMaker:
             except ClientError as error:
                 if _is_validation(error, _IN_PROGRESS):
                     raise EndpointBusy("SageMaker says the endpoint is being updated.") from error
-                # the same words are said of an old config that was deleted, which no waiting brings back
+                # an old config that was deleted gives the same message, but waiting won't bring it back
                 if _is_validation(error, _NO_CONFIG) and _names(error, config_name):
                     raise EndpointConfigNotFound(
                         f"SageMaker finds no endpoint config {config_name}."
@@ -193,9 +196,9 @@ class SageMaker:
 
 
 def _keep_body(response_dict: dict[str, Any], customized_response_dict: dict[str, Any], **_: Any) -> None:
-    """Hand on a body as it came, in place of what the SDK's model would make of it.
+    """Keep a body as it came, in place of what the SDK's model would parse from it.
 
-    Nobody looks at that, and it is a tenth of what a call costs.
+    Nothing uses the parsed result, and parsing is a tenth of the call's time.
     """
     is_error = response_dict["status_code"] >= HTTPStatus.MULTIPLE_CHOICES
     if not is_error and _WHOLE not in customized_response_dict:
@@ -204,8 +207,8 @@ def _keep_body(response_dict: dict[str, Any], customized_response_dict: dict[str
         response_dict["body"] = b""
 
 
-def _whole(answer: Any) -> dict[str, Any]:
-    return answer[_WHOLE]
+def _whole(response: Any) -> dict[str, Any]:
+    return response[_WHOLE]
 
 
 @cache
@@ -215,7 +218,7 @@ def sagemaker() -> SageMaker:
 
 @cache
 def sagemaker_tried_once() -> SageMaker:
-    """SageMaker without the SDK's own retries: a refusal then means that nothing was taken before it."""
+    """SageMaker without the SDK's retries, so an error is known to belong to the only request sent."""
     return SageMaker(config=SINGLE_ATTEMPT)
 
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
-import hmac
-import os
 import re
 import time
 from collections.abc import Callable, Iterable, Mapping
 from functools import cache
-from typing import Any
+from http import HTTPStatus
+from http.client import HTTPException
+from typing import TYPE_CHECKING, Any
 
 from aws_lambda_powertools import Logger
+from slack_sdk.errors import SlackApiError, SlackClientError
+from slack_sdk.signature import SignatureVerifier
 
 from lambdas.domain.errors import (
     MessageGone,
@@ -23,16 +24,21 @@ from lambdas.domain.errors import (
 )
 from lambdas.domain.messages.card import Message
 from lambdas.domain.record import Approval
-from lambdas.gateways import slack_web_api
 from lambdas.gateways.environment import required
+from lambdas.gateways.slack_client import SlackClient
 from lambdas.gateways.slack_secret import SlackSecret
-from lambdas.gateways.slack_web_api import SLACK_URL, Answer, NoAnswer
+
+if TYPE_CHECKING:
+    from slack_sdk.web import SlackResponse
+
+_Call = Callable[[SlackClient], "SlackResponse"]
 
 logger = Logger(child=True)
 
 _TIMESTAMP = re.compile(r"[0-9]{1,12}")
 _SIGNATURE = re.compile(r"v0=[0-9a-f]{64}")
-# Slack's words for a fault of its own, or of the moment (https://docs.slack.dev/reference/methods/chat.postMessage)
+_WORD = re.compile(r"[a-z0-9_]+")
+# Slack's words for a fault of its own, or a temporary one (https://docs.slack.dev/reference/methods/chat.postMessage)
 _PASSING = frozenset(
     {"ratelimited", "rate_limited", "internal_error", "fatal_error", "service_unavailable", "request_timeout"}
 )
@@ -41,13 +47,11 @@ _STALE_CREDENTIALS = frozenset({"invalid_auth", "token_revoked", "token_expired"
 _MESSAGE_GONE = "message_not_found"
 _NO_SUCH_USER = "users_not_found"
 _MODAL_CHANGED = frozenset({"hash_conflict", "not_found"})  # of views.update
-# Slack's answer about a group's members is believed for so long, so that a click rarely waits for it
+# How long group membership is cached, so that a click rarely waits for Slack
 _MEMBERS_KEPT_SECONDS = 60
 _SIGNED_FOR_SECONDS = 5 * 60
-# How long a call of the workflow's may wait where Slack asks for it; beyond, the workflow itself does.
+# How long a workflow's step waits where Slack asks for a pause. The workflow itself waits out a longer one.
 LONGEST_PAUSE_SECONDS = 15
-_SERVER_FAULT = 500
-_TOO_MANY_REQUESTS = 429
 
 
 class Slack:
@@ -56,9 +60,9 @@ class Slack:
     Parameters
     ----------
     timeout
-        Seconds that one call may take; short where Slack itself is waiting for us.
+        Seconds that one call may take. It is short where Slack itself is waiting for us.
     longest_pause
-        Seconds to wait, once, where Slack answers 429 with a Retry-After of no more.
+        Seconds to wait, once, where Slack responds with 429 and a Retry-After of no more than this.
     """
 
     def __init__(
@@ -84,43 +88,45 @@ class Slack:
         broadcast
             Show a thread's reply in the channel, too.
         """
-        answer = self._call(
-            "chat.postMessage",
-            channel=channel,
-            **message,
-            thread_ts=thread_ts,
-            reply_broadcast=broadcast or None,
-            unfurl_links=False,
+        posted = self._call(
+            lambda client: client.chat_postMessage(
+                channel=channel,
+                **message,
+                thread_ts=thread_ts,
+                reply_broadcast=broadcast or None,
+                unfurl_links=False,
+            )
         )
-        return answer["channel"], answer["ts"]
+        return posted["channel"], posted["ts"]
 
     def permalink(self, channel: str, ts: str) -> str:
-        return str(self._call("chat.getPermalink", channel=channel, message_ts=ts)["permalink"])
+        found = self._call(lambda client: client.chat_getPermalink(channel=channel, message_ts=ts))
+        return str(found["permalink"])
 
     def open_modal(self, trigger_id: str, view: Mapping[str, Any]) -> None:
-        """Open a modal for the person whose click the trigger is of; a trigger lives three seconds."""
-        self._call("views.open", trigger_id=trigger_id, view=view)
+        """Open a modal for the person who clicked. A click's trigger expires after three seconds."""
+        self._call(lambda client: client.views_open(trigger_id=trigger_id, view=dict(view)))
 
     def update_modal(self, view_id: str, view_hash: str, view: Mapping[str, Any]) -> None:
-        """Show something else in an open modal.
+        """Replace the content of an open modal.
 
         Raises
         ------
         ModalChanged
-            It shows something else already than what `view_hash` is of, or was closed.
+            The modal was closed, or its content is no longer the one that `view_hash` belongs to.
         """
-        self._call("views.update", view_id=view_id, hash=view_hash, view=view)
+        self._call(lambda client: client.views_update(view_id=view_id, hash=view_hash, view=dict(view)))
 
     def user_by_email(self, email: str) -> str:
         """The id of the user with an email; empty if Slack knows none."""
         try:
-            answer = self._call("users.lookupByEmail", email=email)
+            found = self._call(lambda client: client.users_lookupByEmail(email=email))
         except NoSuchUser:
             return ""
-        return str(answer["user"]["id"])
+        return str(found["user"]["id"])
 
     def is_in_any_group(self, user: str, groups: Iterable[str]) -> bool:
-        """Whether someone is in one of the user groups; one that Slack refuses to show has no members."""
+        """Whether someone is in one of the user groups. A group that Slack doesn't show has no members."""
         unreached: SlackUnavailable | None = None
         for group in groups:
             try:
@@ -139,8 +145,8 @@ class Slack:
         read_at, members = _group_members.get(group, (float("-inf"), frozenset[str]()))
         if time.monotonic() - read_at < _MEMBERS_KEPT_SECONDS:
             return members
-        answer = self._call("usergroups.users.list", usergroup=group)
-        members = frozenset(answer["users"])
+        found = self._call(lambda client: client.usergroups_users_list(usergroup=group))
+        members = frozenset[str](found["users"])
         _group_members[group] = (time.monotonic(), members)
         return members
 
@@ -152,10 +158,10 @@ class Slack:
         MessageGone
             Someone deleted it.
         """
-        self._call("chat.update", channel=channel, ts=ts, **message)
+        self._call(lambda client: client.chat_update(channel=channel, ts=ts, **message))
 
     def rewrite(self, approval: Approval, message: Message) -> bool:
-        """Rewrite a question's card, and every copy of it; False if there is none, or none any more."""
+        """Rewrite a request's card and every copy of it; False if there is none, or no longer any."""
         if "ts" not in approval or "channel" not in approval:
             return False
         shown = False
@@ -168,35 +174,39 @@ class Slack:
         return shown
 
     def whisper(self, channel: str, user: str, text: str) -> None:
-        """Tell one person something in a channel, seen by nobody else."""
-        self._call("chat.postEphemeral", channel=channel, user=user, text=text)
+        """Show one person a message in a channel that nobody else sees."""
+        self._call(lambda client: client.chat_postEphemeral(channel=channel, user=user, text=text))
 
-    def _call(self, method: str, **arguments: Any) -> Mapping[str, Any]:
+    def _call(self, call: _Call) -> Any:
         """Call once, and once more where that may help: with fresh credentials, or after Slack's pause."""
-        answer = self._answer(method, arguments)
-        stale = answer.word in _STALE_CREDENTIALS
-        if stale or 0 < answer.retry_after <= self._longest_pause:
+        response = self._response(call)
+        stale, pause = _word(response) in _STALE_CREDENTIALS, _retry_after(response)
+        if stale or 0 < pause <= self._longest_pause:
             if not stale:
-                self._sleep(answer.retry_after)
-            answer = self._answer(method, arguments, fresh=stale)
-        if not answer.succeeded:
-            raise _translated(answer)
-        return answer.body
+                self._sleep(pause)
+            response = self._response(call, fresh=stale)
+        if response.status_code != HTTPStatus.OK or response.get("ok") is not True:
+            raise _translated(response)
+        return response.data
 
-    def _answer(self, method: str, arguments: Mapping[str, Any], *, fresh: bool = False) -> Answer:
-        token = self._secret.credentials(fresh=fresh).bot_token
-        base_url = os.environ.get("SLACK_API_URL") or SLACK_URL
+    def _response(
+        self, call: Callable[[SlackClient], SlackResponse], *, fresh: bool = False
+    ) -> SlackResponse:
+        client = SlackClient(self._secret.credentials(fresh=fresh).bot_token, self._timeout)
         try:
-            return slack_web_api.call(base_url, method, arguments, token=token, timeout=self._timeout)
-        except NoAnswer as error:
-            raise SlackUnavailable(f"Slack could not be reached: {error}") from None
+            return call(client)
+        except SlackApiError as error:
+            return error.response
+        except (SlackClientError, OSError, HTTPException, ValueError) as error:
+            # `from None`: such an error may quote the token
+            raise SlackUnavailable(f"Slack could not be reached: {type(error).__name__}") from None
 
 
 _group_members: dict[str, tuple[float, frozenset[str]]] = {}
 
 
 def forget_group_members() -> None:
-    """Ask Slack anew who is in which group."""
+    """Forget who is in which group, so that Slack is asked again."""
     _group_members.clear()
 
 
@@ -206,7 +216,7 @@ def slack_secret() -> SlackSecret:
 
 
 def patient_slack() -> Slack:
-    """Slack, for a step that can wait where Slack asks for it."""
+    """Slack, for a step that can wait where Slack asks for a pause."""
     return Slack(slack_secret(), longest_pause=LONGEST_PAUSE_SECONDS)
 
 
@@ -215,30 +225,38 @@ def is_from_slack(
 ) -> bool:
     """Whether a request is signed by Slack and at most five minutes old.
 
-    A signature that doesn't fit is tried once more against a freshly read secret: it may have been rotated.
+    A signature that doesn't match is checked again with a freshly read secret: it may have been rotated.
     https://docs.slack.dev/authentication/verifying-requests-from-slack/
     """
     timestamp, signature = timestamp or "", signature or ""
+    # what slack_sdk's verifier would raise an error on
     if not _TIMESTAMP.fullmatch(timestamp) or not _SIGNATURE.fullmatch(signature):
         return False
     if abs(now - int(timestamp)) > _SIGNED_FOR_SECONDS:
         return False  # whoever signed it: no secret makes a stale request fresh
     return any(
-        hmac.compare_digest(
-            _signature(secret.credentials(fresh=fresh).signing_secret, timestamp, body), signature
-        )
+        SignatureVerifier(secret.credentials(fresh=fresh).signing_secret).is_valid(body, timestamp, signature)
         for fresh in (False, True)
     )
 
 
-def _signature(signing_secret: str, timestamp: str, body: str) -> str:
-    signed = hmac.new(signing_secret.encode(), f"v0:{timestamp}:{body}".encode(), hashlib.sha256)
-    return f"v0={signed.hexdigest()}"
+def _word(response: SlackResponse) -> str:
+    """Slack's word for what is wrong; empty where the response has none."""
+    word = str(response.get("error", ""))
+    return word if _WORD.fullmatch(word) else ""
 
 
-def _translated(answer: Answer) -> RemediationError:
-    word, status = answer.word, answer.status
-    if not word or status >= _SERVER_FAULT or status == _TOO_MANY_REQUESTS or word in _PASSING:
+def _retry_after(response: SlackResponse) -> float:
+    """The seconds for which Slack asks for a pause; 0 where it doesn't."""
+    pause = str(response.headers.get("retry-after", ""))
+    limited = response.status_code == HTTPStatus.TOO_MANY_REQUESTS
+    return float(pause) if limited and pause.isdigit() else 0.0
+
+
+def _translated(response: SlackResponse) -> RemediationError:
+    word, status = _word(response), response.status_code
+    passing = status >= HTTPStatus.INTERNAL_SERVER_ERROR or status == HTTPStatus.TOO_MANY_REQUESTS
+    if not word or passing or word in _PASSING:
         return SlackUnavailable(f"Slack did not answer as it should ({status} {word or 'no word'}).")
     if word == _MESSAGE_GONE:
         return MessageGone("The message is no longer in Slack.")
@@ -246,6 +264,6 @@ def _translated(answer: Answer) -> RemediationError:
         return NoSuchUser("Slack knows no such user.")
     if word in _MODAL_CHANGED:
         return ModalChanged("The modal was closed, or shows something else already.")
-    metadata: Any = answer.body.get("response_metadata") or {}
+    metadata: Any = response.get("response_metadata") or {}
     messages = metadata.get("messages")
     return RequestRefused(f"Slack refused: {word}" + (f" ({'; '.join(messages)})" if messages else "") + ".")

@@ -1,4 +1,4 @@
-"""Slack's credentials: one secret, cached for a while, read again at once when it was rotated."""
+"""Slack's credentials: one secret, cached for five minutes, and read again when a call shows it is stale."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
 
 _MAX_AGE_SECONDS = 300
-# Anyone can send us a bad signature; that must not become a flood of reads of the secret.
+# Anyone can send a bad signature; don't let that hammer Secrets Manager.
 _FRESH_AT_MOST_EVERY_SECONDS = 30
 
 
@@ -27,7 +27,7 @@ class SlackCredentials:
 
 
 class SlackSecret:
-    """The Secrets Manager secret ``{"bot_token": …, "signing_secret": …}`` (DESIGN §6)."""
+    """The Secrets Manager secret ``{"bot_token": …, "signing_secret": …}``. Other members are ignored."""
 
     def __init__(self, arn: str, client: SecretsManagerClient | None = None) -> None:
         self._arn = arn
@@ -36,19 +36,19 @@ class SlackSecret:
         self._text, self._read_at = "", float("-inf")
 
     def credentials(self, *, fresh: bool = False) -> SlackCredentials:
-        """The credentials, at most five minutes old, or read anew if `fresh` (at most twice a minute).
+        """The credentials, at most five minutes old, or read again if `fresh` (at most twice a minute).
 
         Raises
         ------
         ServiceUnavailable
             The secret can't be read now.
         RequestRefused
-            It isn't filled in, or not the JSON it should be. No part of it is in the message.
+            The secret isn't filled in or isn't valid JSON. The message quotes no part of it.
         """
         anew = fresh and time.monotonic() - self._last_fresh >= _FRESH_AT_MOST_EVERY_SECONDS
         if anew:
             self._last_fresh = time.monotonic()
-        # by the clock on the wall: the other one may stand still while Lambda keeps a function frozen
+        # wall-clock time: the monotonic clock may stop while Lambda keeps a function frozen
         if anew or not 0 <= time.time() - self._read_at < _MAX_AGE_SECONDS:
             self._text, self._read_at = self._read(), time.time()
         values = _parsed(self._text)
@@ -74,6 +74,6 @@ def _parsed(text: str) -> dict[str, Any]:
     try:
         values = json.loads(text)
     except ValueError:
-        # `from None`: a JSON error quotes the document it failed on
+        # `from None`: a JSON error quotes the document
         raise RequestRefused("The Slack secret is not JSON.") from None
     return values if isinstance(values, dict) else {}

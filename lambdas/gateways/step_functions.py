@@ -1,4 +1,4 @@
-"""The state machines: one that waits is answered once, by its task token, which is a secret."""
+"""Step Functions: starts executions, and resumes one that waits, by its secret task token."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from lambdas.gateways.aws import error_code, translated
 if TYPE_CHECKING:
     from mypy_boto3_stepfunctions import SFNClient
 
-# The workflow has gone on, or ended: the record it reads has the decision all the same.
+# The workflow has gone on or ended. The record that it reads has the decision all the same.
 _NOT_WAITING = frozenset({"TaskTimedOut", "TaskDoesNotExist", "InvalidToken"})
 
 _ALREADY_STARTED = "ExecutionAlreadyExists"
@@ -26,7 +26,7 @@ class StepFunctions:
         self._client = client or aws.client("stepfunctions")
 
     def resume(self, task_token: str, decision: str) -> bool:
-        """Tell the workflow what was decided; False if it wasn't waiting any more."""
+        """Resume the workflow with what was decided; False if it was no longer waiting."""
         with translated("Step Functions"):
             try:
                 self._client.send_task_success(
@@ -39,7 +39,7 @@ class StepFunctions:
         return True
 
     def start(self, machine_arn: str, name: str, machine_input: Mapping[str, Any]) -> None:
-        """Start an execution, once: one of that name may be running, or have ended."""
+        """Start an execution, once. An execution of that name may be running or have ended."""
         with translated("Step Functions"):
             try:
                 self._client.start_execution(

@@ -29,11 +29,11 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
         count("SweepComplete")
     else:
         count("SweepIncomplete")
-        if not digests().was_told(sweep_id):
+        if not digests().is_reported(sweep_id):
             # at-least-once: recorded after posting
             message = sweep_notice.incomplete(result, region=required("AWS_REGION"), sweep_id=sweep_id)
             patient_slack().post(rules().default.channel, message)
-            digests().note_told(sweep_id, now)
+            digests().note_reported(sweep_id, now)
     return {
         "sweepId": sweep_id,
         "complete": complete,

@@ -21,7 +21,7 @@ from lambdas.domain.encryption.plan import Facts, facts_of
 from lambdas.domain.encryption.update_options import update_options
 from lambdas.domain.errors import RequestRefused
 from lambdas.domain.vocabulary import Surface
-from lambdas.gateways.environment import optional_json, required, required_list
+from lambdas.gateways.environment import deployment_config, encrypted_by, required, required_list
 from lambdas.gateways.kms import Kms, kms
 
 logger = Logger(child=True)
@@ -84,7 +84,7 @@ class Assessor:
 
 def assessor() -> Assessor:
     """The assessor of this function's settings."""
-    return Assessor(kms, required_list("ENCRYPTED_BY"), required("KMS_KEY_ARN"))
+    return Assessor(kms, encrypted_by(), required("KMS_KEY_ARN"))
 
 
 def required_surfaces() -> tuple[Surface, ...]:
@@ -99,7 +99,7 @@ def planned(
     notes: Sequence[str] = (),
 ) -> Facts:
     """The facts about an unencrypted endpoint that an approver is shown, including the plan's hash."""
-    options, policy_note = update_options(endpoint, config, optional_json("DEPLOYMENT_CONFIG"))
+    options, policy_note = update_options(endpoint, config, deployment_config())
     return facts_of(
         endpoint,
         config,

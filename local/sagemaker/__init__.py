@@ -6,7 +6,8 @@ from local.sagemaker.behaviour import Behaviour
 from local.sagemaker.faults import CALLS_PER_SECOND, Faults
 from local.sagemaker.hosting import ApiCall, SageMakerHosting
 from local.sagemaker.lifecycle import Status, Timings
-from local.sagemaker.operations import Operation, Violation
+from local.sagemaker.operations import Violation
+from local.sagemaker.protocol import Operation
 
 __all__ = [
     "CALLS_PER_SECOND",

@@ -143,18 +143,18 @@ def retain(new: Deployment, live: Deployment, excluded: Collection[str]) -> Depl
     return new.with_variants(kept)
 
 
-def scale(live: Deployment, wishes: Mapping[str, Json]) -> Deployment:
+def scale(live: Deployment, changes: Mapping[str, Json]) -> Deployment:
     """What UpdateEndpointWeightsAndCapacities desires, by variant name, beside what is."""
 
     def desired(variant: Variant) -> Variant:
-        wish = wishes.get(variant.name, {})
+        new = changes.get(variant.name, {})
         was = variant.desired
         return replace(
             variant,
             desired=Capacity(
-                weight=wish.get("DesiredWeight", was.weight),
-                instances=wish.get("DesiredInstanceCount", was.instances),
-                serverless=_scaled_serverless(was.serverless, wish.get("ServerlessUpdateConfig") or {}),
+                weight=new.get("DesiredWeight", was.weight),
+                instances=new.get("DesiredInstanceCount", was.instances),
+                serverless=_scaled_serverless(was.serverless, new.get("ServerlessUpdateConfig") or {}),
             ),
         )
 

@@ -14,7 +14,7 @@ from local.sagemaker.lifecycle import Course
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from local.sagemaker.operations import Operation
+    from local.sagemaker.protocol import Operation
 
 Json = dict[str, Any]
 Undertaking = Literal["creation", "update", "scaling"]
@@ -55,11 +55,10 @@ class _Rule:
     when: Callable[[Json], bool] | None
     error: ServiceError | None = None
     loses_answer: bool = False
-    delay_seconds: float = 0.0
 
 
 @dataclass(frozen=True)
-class _Fate:
+class _PlannedCourse:
     """How the next undertaking of an endpoint goes."""
 
     course: Course
@@ -70,9 +69,8 @@ class _Fate:
 
 @dataclass(frozen=True)
 class Plan:
-    """What a call meets: the delay, then the error if any; a lost answer is lost after the call acted."""
+    """What a call meets: the error, if any; an answer is lost after the call acted."""
 
-    delay_seconds: float = 0.0
     error: ServiceError | None = None
     loses_answer: bool = False
 
@@ -122,7 +120,7 @@ class Faults(Behaviour):
     latency_seconds: float = 0.0
     _down: set[str] = field(init=False, default_factory=set[str])
     _rules: list[_Rule] = field(init=False, default_factory=list[_Rule])
-    _fates: list[_Fate] = field(init=False, default_factory=list[_Fate])
+    _planned: list[_PlannedCourse] = field(init=False, default_factory=list[_PlannedCourse])
     _buckets: dict[tuple[str, str], _Bucket] = field(
         init=False, default_factory=dict[tuple[str, str], _Bucket]
     )
@@ -164,12 +162,6 @@ class Faults(Behaviour):
         """Do what was asked, then close the connection without saying so."""
         self._add(_Rule(operation, region, times, None, loses_answer=True))
 
-    def delay(
-        self, operation: Operation, seconds: float, times: int = 1, *, region: str | None = None
-    ) -> None:
-        """Hang for `seconds` of real time before doing anything."""
-        self._add(_Rule(operation, region, times, None, delay_seconds=seconds))
-
     def take_region_down(self, region: str) -> None:
         """Close every connection to the region unanswered, nothing done, until `bring_region_up`."""
         with self._lock:
@@ -185,31 +177,31 @@ class Faults(Behaviour):
         self, reason: str, *, endpoint: str | None = None, region: str | None = None
     ) -> None:
         """Creating → Failed."""
-        self._fate(Course.CREATION_FAILS, region, endpoint, reason)
+        self._plan_course(Course.CREATION_FAILS, region, endpoint, reason)
 
     def roll_back_next_update(
         self, reason: str | None = None, *, endpoint: str | None = None, region: str | None = None
     ) -> None:
         """Updating → RollingBack → InService on the old config; with no reason, as happens, none shows."""
-        self._fate(Course.UPDATE_ROLLS_BACK, region, endpoint, reason)
+        self._plan_course(Course.UPDATE_ROLLS_BACK, region, endpoint, reason)
 
     def fail_next_rollback(
         self, reason: str | None = None, *, endpoint: str | None = None, region: str | None = None
     ) -> None:
         """The next update fails and so does its rollback: UpdateRollbackFailed, on a mix of both configs."""
-        self._fate(Course.UPDATE_ROLLBACK_FAILS, region, endpoint, reason)
+        self._plan_course(Course.UPDATE_ROLLBACK_FAILS, region, endpoint, reason)
 
     def fail_next_update(
         self, reason: str, *, endpoint: str | None = None, region: str | None = None
     ) -> None:
         """Updating → Failed."""
-        self._fate(Course.UPDATE_FAILS, region, endpoint, reason)
+        self._plan_course(Course.UPDATE_FAILS, region, endpoint, reason)
 
     def roll_back_next_scaling(
         self, reason: str | None = None, *, endpoint: str | None = None, region: str | None = None
     ) -> None:
         """Updating → RollingBack → InService with the capacities of before."""
-        self._fate(Course.SCALING_ROLLS_BACK, region, endpoint, reason)
+        self._plan_course(Course.SCALING_ROLLS_BACK, region, endpoint, reason)
 
     def maintain(self, endpoint: str, seconds: float, *, region: str) -> None:
         """SystemUpdating, now, for `seconds` of the clock.
@@ -243,16 +235,14 @@ class Faults(Behaviour):
         """What this call meets. Uses up one of each fault that it meets."""
         with self._lock:
             met = [rule for rule in self._rules if _meets(rule, operation, region, request)]
-            delays = [rule for rule in met if rule.delay_seconds][:1]
             errors = [rule for rule in met if rule.error][:1]
             losses = [rule for rule in met if rule.loses_answer][:1]
-            for rule in (*delays, *errors, *losses):
+            for rule in (*errors, *losses):
                 rule.times -= 1
             self._rules = [rule for rule in self._rules if rule.times > 0]
             throttled = self.quotas_enforced and not self._within_quota(operation, region, now)
         error = errors[0].error if errors else None
         return Plan(
-            delay_seconds=sum(rule.delay_seconds for rule in delays),
             error=error or (ServiceError("ThrottlingException", "Rate exceeded") if throttled else None),
             loses_answer=bool(losses),
         )
@@ -260,23 +250,25 @@ class Faults(Behaviour):
     def course_of(self, undertaking: Undertaking, region: str, endpoint: str) -> tuple[Course, str | None]:
         """How an undertaking that begins now will go, and the failure reason it will show."""
         with self._lock:
-            for fate in self._fates:
+            for planned in self._planned:
                 if (
-                    _UNDERTAKINGS[fate.course] == undertaking
-                    and fate.region in (None, region)
-                    and fate.endpoint in (None, endpoint)
+                    _UNDERTAKINGS[planned.course] == undertaking
+                    and planned.region in (None, region)
+                    and planned.endpoint in (None, endpoint)
                 ):
-                    self._fates.remove(fate)
-                    return fate.course, fate.reason
+                    self._planned.remove(planned)
+                    return planned.course, planned.reason
         return _NORMAL[undertaking], None
 
     def _add(self, rule: _Rule) -> None:
         with self._lock:
             self._rules.append(rule)
 
-    def _fate(self, course: Course, region: str | None, endpoint: str | None, reason: str | None) -> None:
+    def _plan_course(
+        self, course: Course, region: str | None, endpoint: str | None, reason: str | None
+    ) -> None:
         with self._lock:
-            self._fates.append(_Fate(course, region, endpoint, reason))
+            self._planned.append(_PlannedCourse(course, region, endpoint, reason))
 
     def _within_quota(self, operation: Operation, region: str, now: float) -> bool:
         rate = CALLS_PER_SECOND.get(operation)

@@ -19,8 +19,8 @@ from local.sagemaker import lifecycle, validation
 from local.sagemaker.errors import ServiceError
 from local.sagemaker.faults import Faults, Plan
 from local.sagemaker.lifecycle import Course, Status, Timings
-from local.sagemaker.operations import OPERATIONS, Context, Operation, Violation, known
-from local.sagemaker.protocol import Answer, Incoming, listen
+from local.sagemaker.operations import OPERATIONS, Context, Violation
+from local.sagemaker.protocol import ApiResponse, Incoming, Operation, known_operation, listen
 from local.sagemaker.store import Region
 from local.server import AnswerLostError, Server
 
@@ -125,8 +125,8 @@ class SageMakerHosting:
                 if endpoint.live and endpoint.status not in lifecycle.LET_GO
             }
 
-    def answer(self, incoming: Incoming) -> Answer:
-        """Answer one request.
+    def answer(self, incoming: Incoming) -> ApiResponse:
+        """ApiResponse one request.
 
         Raises
         ------
@@ -136,22 +136,23 @@ class SageMakerHosting:
         came = time.monotonic()
         if self.faults.is_down(incoming.region):
             raise AnswerLostError(f"{incoming.region} is down")
-        operation = known(incoming.operation)
+        operation = known_operation(incoming.operation)
         if operation is None:
             raise ServiceError("UnknownOperationException", f"Unknown operation {incoming.operation}.")
         request = _read_body(incoming.body)
         plan = self.faults.plan(operation, incoming.region, request, self._clock.now())
-        time.sleep(plan.delay_seconds)
         call, error = self._call(operation, incoming, request, plan)
         if self._on_call:
             self._on_call(call)
         if self.faults.latency_seconds:
-            time.sleep(max(0.0, came + plan.delay_seconds + self.faults.latency_seconds - time.monotonic()))
+            time.sleep(max(0.0, came + self.faults.latency_seconds - time.monotonic()))
         if plan.loses_answer:
             raise AnswerLostError(f"the answer to {operation} is lost")
         if error:
-            return Answer(error.status, {"__type": error.code, "message": error.message}, call.request_id)
-        return Answer(HTTPStatus.OK, call.response or {}, call.request_id)
+            return ApiResponse(
+                error.status, {"__type": error.code, "message": error.message}, call.request_id
+            )
+        return ApiResponse(HTTPStatus.OK, call.response or {}, call.request_id)
 
     def _call(
         self, operation: Operation, incoming: Incoming, request: Json, plan: Plan

@@ -43,7 +43,7 @@ LET_GO = frozenset({Status.FAILED, Status.DELETING})
 
 @dataclass(frozen=True)
 class Timings:
-    """How long the passing statuses last, in seconds of the clock. (`math.inf`: for ever.)"""
+    """How long the passing statuses last, in seconds of the clock. (`math.inf`: without end.)"""
 
     create: float = 600
     update: float = 600
@@ -61,7 +61,7 @@ class Arrival(Enum):
     """What changes at the moment a step is entered."""
 
     NOTHING = auto()
-    DEPLOY = auto()  # the pending deployment becomes the live one, and no failure shows any more
+    DEPLOY = auto()  # the pending deployment becomes the live one, and no failure is shown
     ABANDON = auto()  # the pending deployment is dropped
     SCALE = auto()  # the live variants reach what was desired of them
     UNSCALE = auto()  # what was desired is forgotten
@@ -75,7 +75,7 @@ class Step:
     status: Status
     lasts: Phase | None = None
     arrival: Arrival = Arrival.NOTHING
-    tells_why: bool = False  # the course's failure reason shows from here on
+    shows_reason: bool = False  # the course's failure reason shows from here on
 
 
 class Course(Enum):
@@ -102,28 +102,28 @@ _ROLLING_BACK = Step(Status.ROLLING_BACK, "roll_back")
 
 COURSES: dict[Course, tuple[Step, ...]] = {
     Course.CREATION: (_CREATING, Step(Status.IN_SERVICE, arrival=Arrival.DEPLOY)),
-    Course.CREATION_FAILS: (_CREATING, Step(Status.FAILED, tells_why=True)),
+    Course.CREATION_FAILS: (_CREATING, Step(Status.FAILED, shows_reason=True)),
     Course.UPDATE: (_UPDATING, Step(Status.IN_SERVICE, arrival=Arrival.DEPLOY)),
     Course.UPDATE_ROLLS_BACK: (
         _UPDATING,
         _ROLLING_BACK,
-        Step(Status.IN_SERVICE, arrival=Arrival.ABANDON, tells_why=True),
+        Step(Status.IN_SERVICE, arrival=Arrival.ABANDON, shows_reason=True),
     ),
     # in service on a mix of both: the pending deployment stays beside the live one
     Course.UPDATE_ROLLBACK_FAILS: (
         _UPDATING,
         _ROLLING_BACK,
-        Step(Status.UPDATE_ROLLBACK_FAILED, tells_why=True),
+        Step(Status.UPDATE_ROLLBACK_FAILED, shows_reason=True),
     ),
-    Course.UPDATE_FAILS: (_UPDATING, Step(Status.FAILED, arrival=Arrival.ABANDON, tells_why=True)),
+    Course.UPDATE_FAILS: (_UPDATING, Step(Status.FAILED, arrival=Arrival.ABANDON, shows_reason=True)),
     Course.SCALING: (_SCALING, Step(Status.IN_SERVICE, arrival=Arrival.SCALE)),
     Course.SCALING_ROLLS_BACK: (
         _SCALING,
         _ROLLING_BACK,
-        Step(Status.IN_SERVICE, arrival=Arrival.UNSCALE, tells_why=True),
+        Step(Status.IN_SERVICE, arrival=Arrival.UNSCALE, shows_reason=True),
     ),
     Course.MAINTENANCE: (Step(Status.SYSTEM_UPDATING, "maintain"), Step(Status.IN_SERVICE)),
-    Course.OUTAGE: (Step(Status.OUT_OF_SERVICE, "recover", tells_why=True), Step(Status.IN_SERVICE)),
+    Course.OUTAGE: (Step(Status.OUT_OF_SERVICE, "recover", shows_reason=True), Step(Status.IN_SERVICE)),
     Course.DELETION: (Step(Status.DELETING, "delete"), Step(Status.DELETING, arrival=Arrival.VANISH)),
 }
 
@@ -223,7 +223,7 @@ def _enter(endpoint: Endpoint, moment: float) -> Endpoint:
         modified=max(endpoint.modified, moment),
         ahead=tuple(rest),
         # a failure without a reason of its own shows the older one: not recorded, and the harder case
-        reason=(endpoint.reason_ahead if step.tells_why else None) or endpoint.reason,
+        reason=(endpoint.reason_ahead if step.shows_reason else None) or endpoint.reason,
     )
     match step.arrival:
         case Arrival.DEPLOY if entered.pending:

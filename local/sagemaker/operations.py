@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any
 
 from local.sagemaker import (
     additions,
@@ -24,28 +24,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from local.sagemaker.faults import Faults
+    from local.sagemaker.protocol import Operation
 
 Json = dict[str, Any]
-
-Operation = Literal[
-    "CreateModel",
-    "DescribeModel",
-    "DeleteModel",
-    "ListModels",
-    "CreateEndpointConfig",
-    "DescribeEndpointConfig",
-    "DeleteEndpointConfig",
-    "ListEndpointConfigs",
-    "CreateEndpoint",
-    "DescribeEndpoint",
-    "UpdateEndpoint",
-    "UpdateEndpointWeightsAndCapacities",
-    "DeleteEndpoint",
-    "ListEndpoints",
-    "AddTags",
-    "ListTags",
-    "DeleteTags",
-]
 
 
 @dataclass(frozen=True)
@@ -213,15 +194,15 @@ def update_endpoint(context: Context, request: Json) -> Json:
 def update_endpoint_weights_and_capacities(context: Context, request: Json) -> Json:
     endpoint = _changeable_endpoint(context, request["EndpointName"])
     live = _live(endpoint)
-    wishes = {wish["VariantName"]: wish for wish in request["DesiredWeightsAndCapacities"]}
-    unknown = sorted(wishes.keys() - {variant.name for variant in live.variants})
+    desired = {one["VariantName"]: one for one in request["DesiredWeightsAndCapacities"]}
+    unknown = sorted(desired.keys() - {variant.name for variant in live.variants})
     if unknown:
         raise invalid(
             f'The variant name(s) "{", ".join(unknown)}" is/are not present within endpoint '
             f'configuration "{live.config_name}".'
         )
     _check_backing(context, live)
-    scaling = replace(endpoint, live=deployment.scale(live, wishes))
+    scaling = replace(endpoint, live=deployment.scale(live, desired))
     course, reason = context.faults.course_of("scaling", context.region.name, endpoint.name)
     context.region.put(lifecycle.begin(scaling, course, context.timings, context.now, reason=reason))
     return {"EndpointArn": endpoint.arn}
@@ -338,7 +319,3 @@ OPERATIONS: dict[Operation, Callable[[Context, Json], Json]] = {
     "ListTags": list_tags,
     "DeleteTags": delete_tags,
 }
-
-
-def known(operation: str) -> Operation | None:
-    return next((name for name in get_args(Operation) if name == operation), None)

@@ -8,7 +8,7 @@ import re
 import uuid
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from werkzeug.wrappers import Request, Response
 
@@ -25,6 +25,31 @@ _CONTENT_TYPE = "application/x-amz-json-1.1"
 _SCOPE = re.compile(r"AWS4-HMAC-SHA256 Credential=([^/,\s]+)/\d{8}/([^/]+)/([^/]+)/aws4_request\b")
 
 
+Operation = Literal[
+    "CreateModel",
+    "DescribeModel",
+    "DeleteModel",
+    "ListModels",
+    "CreateEndpointConfig",
+    "DescribeEndpointConfig",
+    "DeleteEndpointConfig",
+    "ListEndpointConfigs",
+    "CreateEndpoint",
+    "DescribeEndpoint",
+    "UpdateEndpoint",
+    "UpdateEndpointWeightsAndCapacities",
+    "DeleteEndpoint",
+    "ListEndpoints",
+    "AddTags",
+    "ListTags",
+    "DeleteTags",
+]
+
+
+def known_operation(operation: str) -> Operation | None:
+    return next((name for name in get_args(Operation) if name == operation), None)
+
+
 @dataclass(frozen=True)
 class Incoming:
     """A request: who calls what where, and the body as it came."""
@@ -38,19 +63,19 @@ class Incoming:
 
 
 @dataclass(frozen=True)
-class Answer:
+class ApiResponse:
     status: int
     body: dict[str, Any]
     request_id: str
 
 
-def listen(answer: Callable[[Incoming], Answer]) -> Server:
+def listen(answer: Callable[[Incoming], ApiResponse]) -> Server:
     """Serve `answer`, which may raise `ServiceError` and `AnswerLostError`."""
     return Server(_App(answer))
 
 
 class _App:
-    def __init__(self, answer: Callable[[Incoming], Answer]) -> None:
+    def __init__(self, answer: Callable[[Incoming], ApiResponse]) -> None:
         self._answer = answer
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
@@ -58,14 +83,14 @@ class _App:
             answer = self._answer(_read(Request(environ)))
         except ServiceError as error:
             body = {"__type": error.code, "message": error.message}
-            answer = Answer(error.status, body, str(uuid.uuid4()))
+            answer = ApiResponse(error.status, body, str(uuid.uuid4()))
         except AnswerLostError:
             raise
         except Exception:
             # a mistake of ours, or of whoever listens to the calls: loud here, and the client sees a 500
             _logger.exception("the SageMaker stand-in failed")
             body = {"__type": "InternalFailure", "message": "The SageMaker stand-in failed: see its log."}
-            answer = Answer(HTTPStatus.INTERNAL_SERVER_ERROR, body, str(uuid.uuid4()))
+            answer = ApiResponse(HTTPStatus.INTERNAL_SERVER_ERROR, body, str(uuid.uuid4()))
         response = Response(
             json.dumps(answer.body),
             status=answer.status,

@@ -1,5 +1,8 @@
 """Requests checked against botocore's own model of the service, refused in the service's own words.
 
+botocore's ParamValidator can't do it: it refuses a null that the service takes for absent, takes true for an
+Integer, and knows neither patterns, enums nor maxima, so that a walk like this one would be needed beside it.
+
 Fields that the model doesn't know pass: the service may be newer than any SDK (and the other way round).
 """
 
@@ -106,15 +109,17 @@ def _constraints(shape: Shape, value: Any) -> Iterator[str]:
             return
     if "min" in limits and measure < limits["min"]:
         yield f"Member must have {noun} greater than or equal to {limits['min']}"
-    if "max" in limits and measure > limits["max"]:
-        yield f"Member must have {noun} less than or equal to {limits['max']}"
     if shape.type_name == "string":
         allowed = cast("StringShape", shape).enum
         if allowed and value not in allowed:
             yield f"Member must satisfy enum value set: [{', '.join(allowed)}]"
         pattern = limits.get("pattern")
         if pattern and not compiled(pattern).fullmatch(value):
+            # recorded for a name of CreateEndpointConfig that is too long, too: only its pattern is named
             yield f"Member must satisfy regular expression pattern: {pattern}"
+            return
+    if "max" in limits and measure > limits["max"]:
+        yield f"Member must have {noun} less than or equal to {limits['max']}"
 
 
 def _is_number(value: Any) -> bool:

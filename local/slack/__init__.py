@@ -9,7 +9,7 @@ from local.slack.interactivity import Delivery, Interaction, RefusedError, Unkno
 from local.slack.people import Channel, User, UserGroup
 from local.slack.server import SlackServer
 from local.slack.standin import SlackStandIn
-from local.slack.store import Ephemeral, Message, Version, View
+from local.slack.store import Ephemeral, Message, View
 
 __all__ = [
     "ApiCall",
@@ -25,7 +25,6 @@ __all__ = [
     "UnknownError",
     "User",
     "UserGroup",
-    "Version",
     "View",
     "Violation",
     "check_blocks",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hmac
 import json
-import threading
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -71,18 +70,11 @@ class Endpoint:
         self._faults = faults
         self._now = now
         self._bot_token = bot_token
-        self._stopping = threading.Event()
-
-    def stop(self) -> None:
-        """Release the calls that hang."""
-        self._stopping.set()
 
     def answer(self, request: Request, method: str) -> Response:
         if self._faults.is_down:
             raise AnswerLostError
         plan = self._faults.plan(method)
-        if plan.hang_seconds and self._stopping.wait(plan.hang_seconds):
-            raise AnswerLostError
         arguments: Json = {}
         body, status, retry_after = {"ok": False, "error": plan.error}, plan.status, plan.retry_after
         try:

@@ -16,15 +16,13 @@ class _Rule:
     error: str = ""
     status: int = HTTPStatus.OK
     retry_after: int | None = None
-    hang_seconds: float = 0.0
     loses_answer: bool = False
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What a call meets: the hanging first, then the error if any; a lost answer after the call acted."""
+    """What a call meets: the error, if any; an answer is lost after the call acted."""
 
-    hang_seconds: float = 0.0
     error: str = ""
     status: int = HTTPStatus.OK
     retry_after: int | None = None
@@ -70,10 +68,6 @@ class Faults:
         """HTTP 500."""
         self._add(_Rule(method, times, error="internal_error", status=HTTPStatus.INTERNAL_SERVER_ERROR))
 
-    def hang(self, method: str | None, seconds: float, times: int = 1) -> None:
-        """Hang for `seconds` of real time, then act, whether or not the caller still listens."""
-        self._add(_Rule(method, times, hang_seconds=seconds))
-
     def lose_answer(self, method: str | None = None, times: int = 1) -> None:
         """Do what was asked, then close the connection without saying so."""
         self._add(_Rule(method, times, loses_answer=True))
@@ -98,15 +92,13 @@ class Faults:
         """What this call meets. Uses up one of each fault that it meets."""
         with self._lock:
             met = [rule for rule in self._rules if rule.method in (None, method)]
-            hangs = [rule for rule in met if rule.hang_seconds][:1]
             errors = [rule for rule in met if rule.error][:1]
             losses = [rule for rule in met if rule.loses_answer][:1]
-            for rule in (*hangs, *errors, *losses):
+            for rule in (*errors, *losses):
                 rule.times -= 1
             self._rules = [rule for rule in self._rules if rule.times > 0]
         error = errors[0] if errors else _Rule(None, 0)
         return Plan(
-            hang_seconds=sum(rule.hang_seconds for rule in hangs),
             error=error.error,
             status=error.status,
             retry_after=error.retry_after,

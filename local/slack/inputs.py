@@ -5,22 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, TypeAlias, cast
 
-from local.slack.block_kit import interactive_elements
+from local.slack.block_kit import DATE, TIME, interactive_elements
 
 Json = dict[str, Any]
 Chosen: TypeAlias = str | list[str] | None
-"""A value as a form has it: text, an option's value, a user's id, a date, or several options' values."""
+"""A value as a form has it: text, an option's value, a date, a time, or several options' values."""
 Values: TypeAlias = Mapping[str, Mapping[str, Chosen]]
 """Chosen values by block id and action id."""
 
-_TEXT_INPUTS = frozenset({"plain_text_input", "email_text_input", "url_text_input", "number_input"})
-_ONE_OPTION = frozenset({"static_select", "radio_buttons", "overflow"})
-_OPTIONS = frozenset({"multi_static_select", "checkboxes"})
-_PLAIN_CHOICES = {
-    "users_select": ("selected_user", "initial_user"),
+_ONE_OPTION = frozenset({"static_select", "overflow"})
+_OPTIONS = "multi_static_select"
+_PLAIN_VALUES = {
+    "plain_text_input": ("value", "initial_value"),
     "datepicker": ("selected_date", "initial_date"),
     "timepicker": ("selected_time", "initial_time"),
 }
+_FORMATS = {"datepicker": DATE, "timepicker": TIME}
 
 
 class InvalidChoiceError(ValueError):
@@ -39,22 +39,14 @@ def stateful_elements(blocks: list[Json]) -> Iterator[tuple[Json, Json]]:
                 yield block, element
 
 
-def options_of(element: Json) -> list[Json]:
-    """The options of a menu, in groups or not."""
-    groups = [group["options"] for group in element.get("option_groups", [])]
-    return [option for options in (element.get("options", []), *groups) for option in options]
-
-
 def initial(element: Json) -> Chosen:
     """What is chosen before anyone chooses."""
     kind = element["type"]
-    if kind in _TEXT_INPUTS:
-        return element.get("initial_value")
-    if kind in _OPTIONS:
+    if kind == _OPTIONS:
         return [option["value"] for option in element.get("initial_options", [])]
     if kind in _ONE_OPTION:
         return element["initial_option"]["value"] if "initial_option" in element else None
-    return element.get(_PLAIN_CHOICES[kind][1])
+    return element.get(_PLAIN_VALUES[kind][1])
 
 
 def state_of(element: Json, chosen: Chosen) -> Json:
@@ -65,15 +57,16 @@ def state_of(element: Json, chosen: Chosen) -> Json:
     InvalidChoiceError
     """
     kind = element["type"]
-    if kind in _OPTIONS:
+    if kind == _OPTIONS:
         wanted = chosen if isinstance(chosen, list) else [] if chosen is None else [chosen]
         return {"type": kind, "selected_options": [_option(element, value) for value in wanted]}
     if isinstance(chosen, list):
         raise InvalidChoiceError(f"A {kind} has one value.")
     if kind in _ONE_OPTION:
         return {"type": kind, "selected_option": _option(element, chosen) if chosen else None}
-    name = "value" if kind in _TEXT_INPUTS else _PLAIN_CHOICES[kind][0]
-    return {"type": kind, name: chosen or None}
+    if chosen and kind in _FORMATS and not _FORMATS[kind].fullmatch(chosen):
+        raise InvalidChoiceError(f"{chosen!r} is nothing to choose in a {kind}.")
+    return {"type": kind, _PLAIN_VALUES[kind][0]: chosen or None}
 
 
 def state_values(blocks: list[Json], chosen: Values) -> Json:
@@ -132,7 +125,7 @@ def _problem(element: Json, value: Any, *, optional: bool) -> str | None:
 
 
 def _option(element: Json, value: str) -> Json:
-    for option in options_of(element):
+    for option in element["options"]:
         if option["value"] == value:
             return option
     raise InvalidChoiceError(f"There is no option {value!r}.")

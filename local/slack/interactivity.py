@@ -31,7 +31,6 @@ _NOT_CONFIGURED = "This app is not configured to handle interactive responses."
 _NO_ANSWER = "This app did not answer in time."
 _UNREACHABLE = "This app could not be reached."
 _TROUBLE = "We had some trouble connecting. Try again?"
-_MOST_VIEWS = 3
 _LONGEST_BODY = 1_000_000
 
 
@@ -73,7 +72,7 @@ class Interaction:
 
 
 @dataclass(frozen=True)
-class _Surface:
+class _Place:
     """Where a person acts: a message, an ephemeral one, or a modal."""
 
     container: Json
@@ -82,7 +81,7 @@ class _Surface:
 
 
 class Interactivity:
-    """UpdateSlots what people do into requests.
+    """Turns what people do into requests.
 
     Parameters
     ----------
@@ -122,7 +121,9 @@ class Interactivity:
         chosen: Chosen = None,
         state: Values | None = None,
     ) -> Delivery:
-        """Use an element of a message: press a button, or choose from a menu.
+        """Use an element of a message: press a button, or choose from a menu (`chosen`: the option's value).
+
+        A confirm dialog counts as confirmed. `state` is what other elements of the message are set to.
 
         Raises
         ------
@@ -132,9 +133,9 @@ class Interactivity:
             The message, as it is shown now, has no such element or option.
         """
         user = self._user(user_id)
-        surface = self._message_surface(user, channel, ts)
+        place = self._message_place(user, channel, ts)
         return self._act(
-            user, surface, action_id=action_id, block_id=block_id, chosen=chosen, state=state or {}
+            user, place, action_id=action_id, block_id=block_id, chosen=chosen, state=state or {}
         )
 
     def click_in_view(
@@ -155,9 +156,9 @@ class Interactivity:
             shown = view.as_slack(inputs.state_values(content, state or {}))
         except InvalidChoiceError as error:
             raise RefusedError(str(error)) from None
-        surface = _Surface({"type": "view", "view_id": view.id}, content, {"view": shown})
+        place = _Place({"type": "view", "view_id": view.id}, content, {"view": shown})
         return self._act(
-            user, surface, action_id=action_id, block_id=block_id, chosen=chosen, state=state or {}
+            user, place, action_id=action_id, block_id=block_id, chosen=chosen, state=state or {}
         )
 
     def submit(self, user_id: str, *, view_id: str | None = None, values: Values | None = None) -> Delivery:
@@ -192,15 +193,9 @@ class Interactivity:
         )
         return self._follow(view, delivery)
 
-    def close(self, user_id: str, *, view_id: str | None = None) -> Delivery | None:
-        """Close a modal; the app is told if it asked to be, and then its answer is returned."""
-        user = self._user(user_id)
-        view = self._view(user, view_id)
-        self._store.close_view(view)
-        if not view.content.get("notify_on_close"):
-            return None
-        payload = {**self._header("view_closed", user), "view": view.as_slack(), "is_cleared": False}
-        return self._send(payload)
+    def close(self, user_id: str, *, view_id: str | None = None) -> None:
+        """Close a modal."""
+        self._store.close_view(self._view(self._user(user_id), view_id))
 
     # -- who and where
 
@@ -216,7 +211,7 @@ class Interactivity:
             raise UnknownError("The user has no such modal open on top.")
         return views[-1]
 
-    def _message_surface(self, user: User, channel_id: str, ts: str) -> _Surface:
+    def _message_place(self, user: User, channel_id: str, ts: str) -> _Place:
         channel = self._store.channels.get(channel_id)
         if channel is None or not channel.has_member(user.id):
             raise UnknownError(f"There is no channel {channel_id!r}.")
@@ -227,10 +222,10 @@ class Interactivity:
             if message.thread_ts:
                 container["thread_ts"] = message.thread_ts
             details = {**where, "message": message.as_slack()}
-            return _Surface({**container, "is_ephemeral": False}, message.blocks, details)
+            return _Place({**container, "is_ephemeral": False}, message.blocks, details)
         for ephemeral in self._store.ephemerals(user.id):
             if (ephemeral.channel, ephemeral.ts) == (channel.id, ts):
-                return _Surface({**container, "is_ephemeral": True}, ephemeral.blocks, where)
+                return _Place({**container, "is_ephemeral": True}, ephemeral.blocks, where)
         raise UnknownError(f"There is no message {ts!r} in {channel_id!r}.")
 
     # -- what is sent
@@ -238,29 +233,29 @@ class Interactivity:
     def _act(
         self,
         user: User,
-        surface: _Surface,
+        place: _Place,
         *,
         action_id: str,
         block_id: str | None,
         chosen: Chosen,
         state: Values,
     ) -> Delivery:
-        block, element = _find(surface.blocks, action_id, block_id)
+        block, element = _find(place.blocks, action_id, block_id)
         try:
             action = _action(block, element, chosen)
             if inputs.is_stateful(element):
                 mine = {**state.get(block["block_id"], {}), action_id: chosen}
                 state = {**state, block["block_id"]: mine}
-            values = inputs.state_values(surface.blocks, state)
+            values = inputs.state_values(place.blocks, state)
         except InvalidChoiceError as error:
             raise RefusedError(str(error)) from None
         return self._send(
             {
                 **self._header("block_actions", user),
-                "container": surface.container,
+                "container": place.container,
                 "trigger_id": self._store.new_trigger(user.id),
-                **surface.details,
-                **({} if "view" in surface.details else self._message_extras(values)),
+                **place.details,
+                **({} if "view" in place.details else self._message_extras(values)),
                 "actions": [{**action, "action_ts": f"{self._now():.6f}"}],
             }
         )
@@ -320,14 +315,10 @@ class Interactivity:
         action = response.get("response_action")
         if action is None:
             self._store.close_view(view)
-        elif action == "clear":
-            self._store.close_view(view, everything=True)
         elif action == "errors":
             self._store.note_on_view(view, errors=_input_errors(view, response), notice=None)
         elif action == "update":
             self._store.update_view(view, checked_view(response.get("view")))
-        elif action == "push" and len(self._store.views(view.user)) < _MOST_VIEWS:
-            self._store.push_view(view.user, checked_view(response.get("view")))
         else:
             raise SlackError("invalid_response", [f"response_action {action!r} cannot be followed"])
 
@@ -343,8 +334,7 @@ def _find(blocks: list[Json], action_id: str, block_id: str | None) -> tuple[Jso
         if block_id not in (None, block["block_id"]):
             continue
         for element in block_kit.interactive_elements(block):
-            sends = block["type"] != "input" or block.get("dispatch_action", False)
-            if element["action_id"] == action_id and sends:
+            if element["action_id"] == action_id and block["type"] != "input":
                 return block, element
     raise RefusedError(f"What is shown now has no element {action_id!r}.")
 

@@ -11,7 +11,15 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from local.slack.emoji import EMOJI, SHORTCODE
+SHORTCODE = re.compile(r":([a-z0-9_+-]{1,60}):")
+EMOJI = {
+    "arrows_counterclockwise": "🔄", "bar_chart": "📊", "bell": "🔔", "computer": "💻", "construction": "🚧",
+    "eyes": "👀", "hourglass": "⌛", "hourglass_flowing_sand": "⏳", "information_source": "\u2139\ufe0f",
+    "leftwards_arrow_with_hook": "↩️", "lock": "🔒", "mag": "🔍", "no_entry": "⛔", "point_right": "👉",
+    "receipt": "🧾", "robot_face": "🤖", "rotating_light": "🚨", "unlock": "🔓", "warning": "⚠️",
+    "wastebasket": "🗑️", "white_check_mark": "✅",
+}  # fmt: skip
+"""What Sealpoint sends, by shortcode; any other stays as it is written."""
 
 _SAFE_LINK = re.compile(r"(https?|mailto|tel|slack):", re.IGNORECASE)
 _PREFORMATTED = re.compile(r"\n?```\n?(.+?)\n?```\n?", re.DOTALL)

@@ -1,7 +1,7 @@
 """The page of the workspace, and the JSON interface that it and scripts use.
 
-`GET /page/api/state` tells what one user sees of one channel; `POST /page/api/click`, `/submit` and `/close`
-do what that user does.
+`GET /page/api/state` returns what one user sees of one channel. `POST /page/api/click`, `/submit` and
+`/close` do what that user does.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _LONG_POLL_SECONDS = 20.0
 _HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
-        "img-src 'self' https: http: data:; form-action 'none'; base-uri 'none'; frame-ancestors 'none'"
+        "img-src 'self'; form-action 'none'; base-uri 'none'; frame-ancestors 'none'"
     ),
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
@@ -70,21 +70,21 @@ class Page:
             return Response((_HERE / name).read_bytes(), headers=_HEADERS, content_type=content_type)
         if path == "/page/api/state":
             return self._state(request)
-        deeds = {
+        actions = {
             "/page/api/click": self._click,
             "/page/api/submit": self._submit,
             "/page/api/close": self._close,
         }
-        if path not in deeds:
+        if path not in actions:
             raise NotFound("There is nothing here.")
-        return self._done(deeds[path], _json_body(request))
+        return self._perform(actions[path], _json_body(request))
 
     # -- what someone sees
 
     def _state(self, request: Request) -> Response:
-        seen = request.args.get("after", type=int)
+        known = request.args.get("after", type=int)
         version = self._store.version
-        if seen == version and not self._stopped:
+        if known == version and not self._stopped:
             version = self._store.wait_for_change(version, _LONG_POLL_SECONDS)
         user = self._user(request.args.get("user", ""))
         channel_id = request.args.get("channel", "")
@@ -164,15 +164,15 @@ class Page:
 
     # -- what someone does
 
-    def _done(self, deed: Callable[[Json], Delivery | None], body: Json) -> Response:
+    def _perform(self, action: Callable[[Json], Delivery | None], body: Json) -> Response:
         try:
-            delivery = deed(body)
+            delivery = action(body)
         except UnknownError as error:
             return json_response({"error": str(error)}, HTTPStatus.NOT_FOUND)
         except RefusedError as error:
             return json_response({"error": str(error), "errors": error.errors}, HTTPStatus.CONFLICT)
-        told = None if delivery is None else {**dataclasses.asdict(delivery), "ok": delivery.ok}
-        return json_response(told or {"ok": True})
+        answer = {"ok": True} if delivery is None else {**dataclasses.asdict(delivery), "ok": delivery.ok}
+        return json_response(answer)
 
     def _click(self, body: Json) -> Delivery:
         shared: Json = {
@@ -193,8 +193,8 @@ class Page:
             values=_values(body, "values"),
         )
 
-    def _close(self, body: Json) -> Delivery | None:
-        return self._interactivity.close(_text(body, "user"), view_id=_optional_text(body, "view_id"))
+    def _close(self, body: Json) -> None:
+        self._interactivity.close(_text(body, "user"), view_id=_optional_text(body, "view_id"))
 
 
 def _json_body(request: Request) -> Json:

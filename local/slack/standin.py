@@ -9,11 +9,10 @@ from werkzeug.wrappers import Request, Response
 
 from local.slack.endpoint import ALL_SCOPES, ApiCall, Endpoint
 from local.slack.faults import Faults
-from local.slack.inputs import Chosen, Values
-from local.slack.interactivity import Delivery, Interaction, Interactivity, UnknownError
+from local.slack.interactivity import Interaction, Interactivity, UnknownError
 from local.slack.page import Page
 from local.slack.server import SlackServer
-from local.slack.store import Ephemeral, Message, Store, View
+from local.slack.store import Message, Store
 from local.slack.web_api import WebApi
 
 if TYPE_CHECKING:
@@ -89,11 +88,23 @@ class SlackStandIn:
         self._endpoint = Endpoint(api, self.faults, clock.now, bot_token=bot_token, scopes=scopes)
         self._page = Page(self._store, self._interactivity, clock.now)
 
+        # what tests and demos look at and do, each documented where it is defined
+        self.messages = self._store.messages
+        self.message = self._store.message
+        self.ephemerals = self._store.ephemerals
+        self.views = self._store.views
+        self.new_trigger = self._store.new_trigger
+        self.expire_triggers = self._store.expire_triggers
+        self.click = self._interactivity.click
+        self.click_in_view = self._interactivity.click_in_view
+        self.submit_view = self._interactivity.submit
+        self.close_view = self._interactivity.close
+
     def serve(self) -> SlackServer:
         """Listen on a free port of this machine, once."""
         if self._server is not None:
             raise RuntimeError("this stand-in is served already")
-        self._server = SlackServer(self._answer, self._release)
+        self._server = SlackServer(self._answer, self._page.stop)
         return self._server
 
     @property
@@ -121,22 +132,6 @@ class SlackStandIn:
         """Every request to the app, oldest first."""
         return list(self._interactivity.interactions)
 
-    def messages(self, channel: str) -> list[Message]:
-        """A channel's messages and thread replies as they are now, oldest first."""
-        return self._store.messages(channel)
-
-    def message(self, channel: str, ts: str) -> Message | None:
-        """One message or reply as it is now."""
-        return self._store.message(channel, ts)
-
-    def ephemerals(self, user: str) -> list[Ephemeral]:
-        """What only this user sees, oldest first."""
-        return self._store.ephemerals(user)
-
-    def views(self, user: str) -> list[View]:
-        """The modals that a user has open, the topmost last."""
-        return self._store.views(user)
-
     def channel(self, channel_id: str) -> Channel:
         return self._store.channels[channel_id]
 
@@ -147,81 +142,10 @@ class SlackStandIn:
     # -- what people do
 
     def say(self, user: str, channel: str, text: str, *, thread_ts: str | None = None) -> Message:
-        """A message by a person. The app isn't told: it subscribes to no events."""
+        """A message by a person. The app gets no event: it subscribes to none."""
         if thread_ts is not None and self._store.message(channel, thread_ts) is None:
             raise UnknownError(f"There is no message {thread_ts!r} in {channel!r}.")
         return self._store.add_message(channel, user, text=text, blocks=[], thread_ts=thread_ts)
-
-    def click(
-        self,
-        user: str,
-        *,
-        channel: str,
-        ts: str,
-        action_id: str,
-        block_id: str | None = None,
-        chosen: Chosen = None,
-        state: Values | None = None,
-    ) -> Delivery:
-        """Press a button of a message, or choose from a menu (`chosen`: the option's value).
-
-        A confirm dialog counts as confirmed. `state` is what other elements of the message are set to.
-
-        Raises
-        ------
-        UnknownError
-            No such user, channel or message.
-        RefusedError
-            The message, as it is shown now, has no such element or option.
-        """
-        return self._interactivity.click(
-            user,
-            channel=channel,
-            ts=ts,
-            action_id=action_id,
-            block_id=block_id,
-            chosen=chosen,
-            state=state,
-        )
-
-    def click_in_view(
-        self,
-        user: str,
-        *,
-        view_id: str,
-        action_id: str,
-        block_id: str | None = None,
-        chosen: Chosen = None,
-        state: Values | None = None,
-    ) -> Delivery:
-        """Use an element of an open modal other than its submit button. Raises what `click` does."""
-        return self._interactivity.click_in_view(
-            user, view_id=view_id, action_id=action_id, block_id=block_id, chosen=chosen, state=state
-        )
-
-    def submit_view(self, user: str, *, view_id: str | None = None, values: Values | None = None) -> Delivery:
-        """Submit the user's topmost modal, with values by block id and action id.
-
-        Raises
-        ------
-        UnknownError
-            No such user or modal.
-        RefusedError
-            An input isn't filled in as it must be: `errors` says which.
-        """
-        return self._interactivity.submit(user, view_id=view_id, values=values)
-
-    def close_view(self, user: str, *, view_id: str | None = None) -> Delivery | None:
-        """Close the user's topmost modal; the answer of the app if it asked to be told."""
-        return self._interactivity.close(user, view_id=view_id)
-
-    def new_trigger(self, user: str) -> str:
-        """A trigger id, as a click of the user's would carry it now."""
-        return self._store.new_trigger(user)
-
-    def expire_triggers(self) -> None:
-        """Let every trigger id be older than three seconds."""
-        self._store.expire_triggers()
 
     # -- inside
 
@@ -232,7 +156,3 @@ class SlackStandIn:
         if request.path.startswith(_WEB_API):
             return self._endpoint.answer(request, request.path.removeprefix(_WEB_API))
         return self._page.answer(request)
-
-    def _release(self) -> None:
-        self._endpoint.stop()
-        self._page.stop()

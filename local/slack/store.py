@@ -1,4 +1,4 @@
-"""What the workspace holds: messages with their whole history, what only one person sees, open modals."""
+"""What the workspace holds: messages, what only one person sees, open modals."""
 
 from __future__ import annotations
 
@@ -23,41 +23,19 @@ _TRIGGER_SECONDS = 3.0  # https://docs.slack.dev/interactivity/handling-user-int
 
 
 @dataclass(frozen=True)
-class Version:
-    """A message as it was from `at` (Unix time) on, until its next version."""
-
-    at: float
-    text: str
-    blocks: list[Json]
-    metadata: Json | None
-
-
-@dataclass(frozen=True)
 class Message:
-    """A message and everything it ever said.
+    """A message as it is now.
 
-    `text`, `blocks` and `metadata` are the current ones; `versions` has all of them, oldest first.
     `edited_ts` is None until the first edit. `thread_ts` is the parent's ts where it is a reply.
     """
 
     channel: str
     ts: str
     author: str
+    text: str
+    blocks: list[Json]
     thread_ts: str | None
-    versions: tuple[Version, ...]
     edited_ts: str | None = None
-
-    @property
-    def text(self) -> str:
-        return self.versions[-1].text
-
-    @property
-    def blocks(self) -> list[Json]:
-        return self.versions[-1].blocks
-
-    @property
-    def metadata(self) -> Json | None:
-        return self.versions[-1].metadata
 
     @property
     def is_from_app(self) -> bool:
@@ -71,8 +49,6 @@ class Message:
             body |= {"bot_id": BOT_ID, "app_id": APP_ID}
         if self.blocks:
             body["blocks"] = copy.deepcopy(self.blocks)
-        if self.metadata is not None:
-            body["metadata"] = copy.deepcopy(self.metadata)
         if self.thread_ts:
             body["thread_ts"] = self.thread_ts
         if self.edited_ts:
@@ -100,8 +76,6 @@ class View:
     user: str
     content: Json
     hash: str
-    root_view_id: str
-    previous_view_id: str | None
     errors: Mapping[str, str] = field(default_factory=dict[str, str])
     notice: str | None = None
 
@@ -123,8 +97,8 @@ class View:
             "team_id": TEAM_ID,
             "state": {"values": state or {}},
             "hash": self.hash,
-            "previous_view_id": self.previous_view_id,
-            "root_view_id": self.root_view_id,
+            "previous_view_id": None,
+            "root_view_id": self.id,
             "app_id": APP_ID,
             "app_installed_team_id": TEAM_ID,
             "bot_id": BOT_ID,
@@ -209,23 +183,18 @@ class Store:
         *,
         text: str,
         blocks: list[Json],
-        metadata: Json | None = None,
         thread_ts: str | None = None,
     ) -> Message:
         with self._changed:
-            version = Version(self._clock.now(), text, blocks, metadata)
-            message = Message(channel, self.next_ts(), author, thread_ts, (version,))
+            message = Message(channel, self.next_ts(), author, text, blocks, thread_ts)
             self._messages[channel, message.ts] = message
             self.touch()
             return message
 
-    def edit_message(
-        self, channel: str, ts: str, *, text: str, blocks: list[Json], metadata: Json | None
-    ) -> Message:
+    def edit_message(self, channel: str, ts: str, *, text: str, blocks: list[Json]) -> Message:
         with self._changed:
             message = self._messages[channel, ts]
-            version = Version(self._clock.now(), text, blocks, metadata)
-            edited = replace(message, versions=(*message.versions, version), edited_ts=self.next_ts())
+            edited = replace(message, text=text, blocks=blocks, edited_ts=self.next_ts())
             self._messages[channel, ts] = edited
             self.touch()
             return edited
@@ -239,7 +208,7 @@ class Store:
         with self._changed:
             return [message for (where, _), message in self._messages.items() if where == channel]
 
-    # -- seen by one person
+    # -- visible to one person
 
     def add_ephemeral(
         self, user: str, channel: str, *, text: str, blocks: list[Json], thread_ts: str | None
@@ -251,6 +220,7 @@ class Store:
             return ephemeral
 
     def ephemerals(self, user: str) -> list[Ephemeral]:
+        """What only this user sees, oldest first."""
         with self._changed:
             return [ephemeral for ephemeral in self._ephemerals if ephemeral.user == user]
 
@@ -265,6 +235,7 @@ class Store:
         return trigger
 
     def expire_triggers(self) -> None:
+        """Let every trigger id be older than three seconds."""
         with self._changed:
             for trigger in self._triggers.values():
                 trigger.expires = 0.0
@@ -299,27 +270,14 @@ class Store:
             views = [view for stack in self._views.values() for view in stack]
             return next((view for view in views if view.id == view_id), None)
 
-    def external_ids(self) -> set[str]:
-        with self._changed:
-            views = [view for stack in self._views.values() for view in stack]
-            return {view.content["external_id"] for view in views if view.content.get("external_id")}
-
     def open_view(self, user: str, content: Json) -> View:
         """A modal as the user's only one."""
+        view_id = f"V0{secrets.token_hex(5).upper()}"
+        view = View(view_id, user, content, self._new_hash())
         with self._changed:
-            self._views[user] = []
-            return self.push_view(user, content)
-
-    def push_view(self, user: str, content: Json) -> View:
-        """A modal on top of those that are open."""
-        with self._changed:
-            stack = self._views.setdefault(user, [])
-            view_id = f"V0{secrets.token_hex(5).upper()}"
-            root, previous = (stack[0].id, stack[-1].id) if stack else (view_id, None)
-            view = View(view_id, user, content, self._new_hash(), root, previous)
-            stack.append(view)
+            self._views[user] = [view]
             self.touch()
-            return view
+        return view
 
     def update_view(self, view: View, content: Json) -> View:
         """Other contents for an open modal."""
@@ -330,11 +288,9 @@ class Store:
         """Errors under a modal's inputs (by block id), or a notice for the whole."""
         return self._replace_view(replace(view, errors=dict(errors), notice=notice))
 
-    def close_view(self, view: View, *, everything: bool = False) -> None:
-        """Close a modal, or all that its user has open."""
+    def close_view(self, view: View) -> None:
         with self._changed:
-            stack = self._views.get(view.user, [])
-            self._views[view.user] = [] if everything else [other for other in stack if other.id != view.id]
+            self._views[view.user] = [other for other in self.views(view.user) if other.id != view.id]
             self.touch()
 
     def _replace_view(self, view: View) -> View:

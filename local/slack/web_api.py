@@ -57,7 +57,6 @@ class _Content:
 
     text: str | None
     blocks: list[Json] | None
-    metadata: Json | None
 
 
 class WebApi:
@@ -129,7 +128,6 @@ class WebApi:
             BOT_USER_ID,
             text=text[:_LONGEST_POSTED],
             blocks=content.blocks or [],
-            metadata=content.metadata or None,
             thread_ts=thread_ts,
         )
         answer: Json = {"channel": channel.id, "ts": message.ts, "message": message.as_slack()}
@@ -146,13 +144,12 @@ class WebApi:
         content = _content(arguments)
         _require_something(content)
         _require_short(content)
-        # blocks and metadata that aren't mentioned stay; empty ones take theirs away
+        # blocks that aren't mentioned stay; an empty list removes them
         updated = self._store.edit_message(
             channel.id,
             message.ts,
             text=content.text or "",
             blocks=message.blocks if content.blocks is None else content.blocks,
-            metadata=message.metadata if content.metadata is None else content.metadata or None,
         )
         return {
             "channel": channel.id,
@@ -191,8 +188,6 @@ class WebApi:
         if view is None:
             raise SlackError("invalid_arguments", ["missing required field: view"])
         content = checked_view(view)
-        if content.get("external_id") in self._store.external_ids():
-            raise SlackError("duplicate_external_id")
         try:
             user = self._store.exchange_trigger(_required_text(arguments, "trigger_id"))
         except LookupError as error:
@@ -289,7 +284,9 @@ def _content(arguments: Json) -> _Content:
     text = arguments.get("text")
     if arguments.get("attachments"):
         raise SlackError("invalid_attachments", ["this stand-in takes no attachments: use blocks"])
-    return _Content(None if text is None else str(text), _blocks(arguments), _metadata(arguments))
+    if arguments.get("metadata"):
+        raise SlackError("invalid_metadata_format", ["this stand-in takes no metadata"])
+    return _Content(None if text is None else str(text), _blocks(arguments))
 
 
 def _blocks(arguments: Json) -> list[Json] | None:
@@ -307,19 +304,6 @@ def _blocks(arguments: Json) -> list[Json] | None:
     if block_kit.text_length(found) > block_kit.TEXT_IN_BLOCKS:
         raise SlackError("msg_blocks_too_long")
     return block_kit.with_ids(found)
-
-
-def _metadata(arguments: Json) -> Json | None:
-    metadata = _decoded(arguments.get("metadata"), "invalid_metadata_format")
-    if metadata is None or metadata == {}:
-        return metadata
-    if not isinstance(metadata, dict):
-        raise SlackError("invalid_metadata_format")
-    found = cast("Json", metadata)
-    well_formed = isinstance(found.get("event_type"), str) and isinstance(found.get("event_payload"), dict)
-    if not well_formed or found.keys() - {"event_type", "event_payload", "entities"}:
-        raise SlackError("invalid_metadata_format")
-    return found
 
 
 def _decoded(value: Any, error: str) -> Any:

@@ -1,4 +1,4 @@
-"""Looks at every endpoint of some regions: the regions side by side, each at its own pace."""
+"""Checks every endpoint of some regions: the regions in parallel, each within its own rate limits."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ from lambdas.services.survey import Survey
 from ops.audit.result import Audit, LatestRemediation, Problem
 from ops.deployment import Deployment, NotDeployed
 
-# Enough that the quotas set the pace even where a call takes half a second; more get into each other's way.
+# Enough calls to use up the quotas even if each takes half a second. More threads only slow each other down.
 CONCURRENCY = 6
-_AHEAD = 4  # endpoints in hand for each thread: the next page is listed while the last one is looked at
+_AHEAD = 4  # endpoints queued for each thread, so that the next page is listed while the last is checked
 
 
 class Progress(Protocol):
-    """Hears how far an audit is, from several threads."""
+    """Is notified of an audit's progress, from several threads."""
 
     def listed(self, region: str, count: int) -> None: ...
-    def looked_at(self, region: str, count: int) -> None: ...
+    def checked(self, region: str, count: int) -> None: ...
     def ended(self, region: str) -> None: ...
 
 
@@ -43,9 +43,9 @@ class Plan:
     Attributes
     ----------
     share
-        The part of AWS's quotas that it may use; None for as fast as calls come.
+        The share of AWS's quotas that it may use. None means no limit.
     concurrency
-        Calls at once, in each region.
+        Calls at the same time, in each region.
     encrypted_by
         The setting ``encryptedBy`` for a region.
     """
@@ -59,7 +59,7 @@ class Plan:
 
 @dataclass(slots=True)
 class _Region:
-    """What one region's audit found so far."""
+    """What the audit of one region has found so far."""
 
     endpoints: list[AuditedEndpoint] = field(default_factory=list[AuditedEndpoint])
     problems: list[Problem] = field(default_factory=list[Problem])
@@ -67,13 +67,13 @@ class _Region:
 
 
 def collect(deployments: Sequence[Deployment], plan: Plan, progress: Progress) -> Audit:
-    """Look at everything. What can't be looked at is a problem of the audit, and stops nothing else."""
+    """Check everything. What can't be checked is listed as a problem, and the rest goes on."""
     with ThreadPoolExecutor(len(deployments), thread_name_prefix="region") as pool:
-        looked = [pool.submit(_look_at, deployment, plan, progress) for deployment in deployments]
+        checks = [pool.submit(_check, deployment, plan, progress) for deployment in deployments]
         found = dict(
             zip(
                 (deployment.region for deployment in deployments),
-                (one.result() for one in looked),
+                (check.result() for check in checks),
                 strict=True,
             )
         )
@@ -94,25 +94,25 @@ def collect(deployments: Sequence[Deployment], plan: Plan, progress: Progress) -
     )
 
 
-def _look_at(deployment: Deployment, plan: Plan, progress: Progress) -> _Region:
+def _check(deployment: Deployment, plan: Plan, progress: Progress) -> _Region:
     found, name = _Region(), deployment.region
 
-    def told(what: str, error: RemediationError | NotDeployed) -> None:
-        found.problems.append(Problem(name, what, str(error)))
+    def failed(subject: str, error: RemediationError | NotDeployed) -> None:
+        found.problems.append(Problem(name, subject, str(error)))
 
     tags = None
     try:
         tags = ResourceTags(deployment.client("resourcegroupstaggingapi")).of_endpoints()
     except RemediationError as error:
-        told("tags, and so exemptions", error)
+        failed("tags, and therefore exemptions", error)
     key_arn = ""
     try:
         if deployment.is_deployed:
             key_arn = deployment.output("KmsKeyArn")
             found.remediations = _remediations(deployment)
     except (NotDeployed, RemediationError) as error:
-        told("remediations on record", error)
-    keys = Kms(deployment.client("kms"))  # made before there are threads
+        failed("remediations on record", error)
+    keys = Kms(deployment.client("kms"))  # created before the threads start
     survey = Survey(
         SageMaker(deployment.client("sagemaker", config=_client_config(plan))),
         Assessor(lambda: keys, plan.encrypted_by(name), key_arn),
@@ -122,11 +122,11 @@ def _look_at(deployment: Deployment, plan: Plan, progress: Progress) -> _Region:
         now=plan.now,
     )
     try:
-        for endpoint, looked in _looked_at(survey, plan, lambda count: progress.listed(name, count)):
+        for endpoint, check in _checked(survey, plan, lambda count: progress.listed(name, count)):
             try:
-                audited = looked.result()
+                audited = check.result()
             except RemediationError as error:
-                told(f"endpoint {endpoint}", error)
+                failed(f"endpoint {endpoint}", error)
             else:
                 if audited is None:
                     found.problems.append(
@@ -134,19 +134,19 @@ def _look_at(deployment: Deployment, plan: Plan, progress: Progress) -> _Region:
                     )
                 else:
                     found.endpoints.append(audited)
-            progress.looked_at(name, 1)
+            progress.checked(name, 1)
     except RemediationError as error:
-        told("the list of endpoints", error)
+        failed("the list of endpoints", error)
     progress.ended(name)
     return found
 
 
-def _looked_at(
+def _checked(
     survey: Survey, plan: Plan, listed: Callable[[int], None]
 ) -> Iterator[tuple[str, Future[AuditedEndpoint | None]]]:
-    """Each endpoint's name and what was seen of it, a few of them at a time.
+    """Each endpoint's name and the check of it, a few at a time.
 
-    An error of the list is raised once all that was listed before it has been looked at.
+    If listing fails, the error is raised once everything listed before it has been checked.
     """
     waiting: list[tuple[str, Future[AuditedEndpoint | None]]] = []
     stop: RemediationError | None = None
@@ -183,8 +183,8 @@ def _client_config(plan: Plan) -> Config:
         Config(
             max_pool_connections=plan.concurrency,
             parameter_validation=False,
-            # who asks, in CloudTrail's words; botocore would make up its own anew for each call, which is a
-            # fifth of what a call costs here
+            # names the caller in CloudTrail; botocore would build its own for each call, which takes a fifth
+            # of a call's time here
             user_agent="Sealpoint-audit",
         )
     )

@@ -1,4 +1,4 @@
-"""The controls that a finding concerns, each with the page that says so."""
+"""The controls that a finding concerns, each with the page that defines it."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from lambdas.domain.vocabulary import Surface
 
 @dataclass(frozen=True, slots=True)
 class Control:
-    """A requirement that somebody audits.
+    """A requirement that auditors check.
 
     Attributes
     ----------
-    surfaces
-        The surfaces that it is about; what it says of them is in `says`.
+    requires
+        What it requires of the surfaces.
     """
 
     name: str
-    says: str
+    requires: str
     source: str
     surfaces: frozenset[Surface]
 

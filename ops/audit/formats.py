@@ -1,4 +1,4 @@
-"""What an audit found, as a table for people, and as JSON and CSV for programs."""
+"""An audit's findings as a table for people, and as JSON and CSV for programs."""
 
 from __future__ import annotations
 
@@ -20,10 +20,8 @@ from ops.audit.controls import concerned
 from ops.audit.result import Audit
 from ops.spreadsheet import harmless
 
-FORMATS = ("table", "json", "csv", "html")
-
 _STYLES = {Verdict.UNENCRYPTED: "bold red", Verdict.EXEMPT: "yellow", Verdict.ENCRYPTED: "green"}
-# Words in a tag's key that say who to ask about an endpoint.
+# A tag with one of these words in its key may name the endpoint's owner.
 _OWNER_WORDS = ("owner", "team", "contact", "email", "project", "cost", "service", "application", "managed")
 _COLUMNS = (
     "region", "endpoint", "verdict", "status", "config", "instanceTypes", "createdAt", "modifiedAt",
@@ -47,7 +45,7 @@ def as_table(audit: Audit) -> Table:
             escape(", ".join(one.config.instance_types)),
             age(one.created_at, audit.made_at),
             escape("\n".join(f"{key}={value}" for key, value in owners(one).items())),
-            escape(one.config.name) + (f"\n(and of {others} more)" if others > 0 else ""),
+            escape(one.config.name) + (f"\n(shared with {others} more)" if others > 0 else ""),
             escape("\n".join(part for part in (one.exemption, remediation_words(audit, one)) if part)),
         )
     return table
@@ -60,9 +58,9 @@ def as_json(audit: Audit) -> str:
             "madeAt": iso(audit.made_at),
             "regions": audit.regions,
             "requiredSurfaces": audit.required,
-            "isWhole": not audit.problems,
+            "isComplete": not audit.problems,
             "problems": [
-                {"region": problem.region, "what": problem.what, "says": problem.says}
+                {"region": problem.region, "subject": problem.subject, "reason": problem.reason}
                 for problem in audit.problems
             ],
             "endpoints": [_object(audit, one) for one in audit.endpoints],
@@ -72,7 +70,7 @@ def as_json(audit: Audit) -> str:
 
 
 def as_csv(audit: Audit) -> str:
-    """One line for each endpoint, and a header; lists are joined by a semicolon."""
+    """A header, and one line for each endpoint. Lists are joined by semicolons."""
     text = io.StringIO()
     writer = csv.DictWriter(text, _COLUMNS)
     writer.writeheader()
@@ -94,14 +92,14 @@ def as_csv(audit: Audit) -> str:
 
 
 def surface_words(surface: SurfaceAssessment) -> str:
-    """One surface and its key, or what is wrong with it."""
+    """A surface and its key, or what is wrong with it."""
     name = surface.surface.replace("-", " ")
     key = f"key {surface.key_id.rpartition('/')[2]}" if surface.key_id else ""
     return f"{name}: " + (f"{surface.problem} ({key})" if surface.problem and key else surface.problem or key)
 
 
 def owners(one: AuditedEndpoint) -> dict[str, str]:
-    """The tags that say whom to ask."""
+    """The tags that may name the endpoint's owner."""
     return {
         key: value
         for key, value in sorted((one.tags or {}).items())
@@ -110,19 +108,19 @@ def owners(one: AuditedEndpoint) -> dict[str, str]:
 
 
 def age(since: datetime, now: datetime) -> str:
-    """In days; in hours on the first day."""
+    """In days, or in hours on the first day."""
     passed = now - since
     return f"{passed.days} d" if passed.days else f"{passed.seconds // 3600} h"
 
 
 def remediation_words(audit: Audit, one: AuditedEndpoint) -> str:
-    """How the latest remediation on record ended, or that it is open."""
+    """The outcome of the latest remediation on record, or that it is open."""
     latest = audit.remediations.get((one.region, one.name))
     return f"{latest.outcome or 'open'} ({latest.started_at[:10]})" if latest else ""
 
 
 def open_surfaces(one: AuditedEndpoint) -> Iterator[SurfaceAssessment]:
-    """The surfaces without a key that counts, of an endpoint that isn't exempt."""
+    """The surfaces without a key that counts, unless the endpoint is exempt."""
     if one.verdict is not Verdict.EXEMPT:
         yield from (surface for surface in one.config.surfaces if surface.problem)
 

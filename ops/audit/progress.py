@@ -1,4 +1,4 @@
-"""A live bar for each region, for people who wait."""
+"""A live progress bar for each region."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 
 class Bars:
-    """The regions' progress; on a terminal only."""
+    """The progress of the regions, shown only on a terminal."""
 
     def __init__(self, regions: Sequence[str], console: Console) -> None:
         self._progress = Progress(
@@ -37,7 +37,7 @@ class Bars:
         self._totals[region] += count
         self._progress.update(self._tasks[region], total=self._totals[region])
 
-    def looked_at(self, region: str, count: int) -> None:
+    def checked(self, region: str, count: int) -> None:
         self._progress.advance(self._tasks[region], count)
 
     def ended(self, region: str) -> None:

@@ -1,4 +1,4 @@
-"""What an audit found, as its formats show it."""
+"""What an audit found, as its formats present it."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from lambdas.domain.vocabulary import Surface
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """What could not be looked at, so that the audit is not whole: a region, an endpoint, or its tags."""
+    """What could not be checked, so that the audit is incomplete: a list, an endpoint, or its tags."""
 
     region: str
-    what: str
-    says: str
+    subject: str
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class LatestRemediation:
-    """The latest on record for an endpoint; the outcome is empty while it is open."""
+    """An endpoint's latest remediation on record. The outcome is empty while it is open."""
 
     remediation_id: str
     started_at: str
@@ -30,16 +30,16 @@ class LatestRemediation:
 
 @dataclass(frozen=True, slots=True)
 class Audit:
-    """All that was looked at.
+    """Everything that was checked.
 
     Attributes
     ----------
     required
-        The surfaces whose key decides the verdict.
+        The surfaces that decide the verdict.
     endpoints
         Worst first.
     shared
-        The endpoints on each config that several share, by region and config.
+        The endpoints that share a config, by region and config.
     remediations
         By region and endpoint, where Sealpoint is deployed.
     """

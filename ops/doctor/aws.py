@@ -1,4 +1,4 @@
-"""Are the parts that AWS runs there, on, and heard?"""
+"""Checks the parts that run in AWS: whether they exist, are enabled, and reach someone."""
 
 from __future__ import annotations
 
@@ -10,113 +10,115 @@ from lambdas.domain.encryption.feasibility import key_objection
 from lambdas.gateways.aws import error_code
 from lambdas.gateways.kms import Kms
 from ops.deployment import Deployment, NotDeployed
-from ops.doctor.findings import PUT_BACK, Finding, told, unfinished
+from ops.doctor.results import RESTORE, CheckResult, guarded, not_checked
 
 _MACHINES = ("Remediation", "Backout", "Retirement", "Sweep")
 
 
-def stack(deployment: Deployment) -> Finding:
-    what = "Stack"
+def stack(deployment: Deployment) -> CheckResult:
+    subject = "Stack"
     try:
         _ = deployment.outputs
     except NotDeployed as error:
         cause = error.__cause__
         if not isinstance(cause, ClientError) or error_code(cause) != "ValidationError":
-            return unfinished(what, "cloudformation", error)
-        return Finding(
-            what,
-            f"there is no {deployment.stack_name} in {deployment.region}, or it is another account's",
-            f"`make deploy` with {deployment.region} among cdk.json's `regions`; or name it with --stack",
+            return not_checked(subject, "cloudformation", error)
+        return CheckResult(
+            subject,
+            f"there is no {deployment.stack_name} in {deployment.region} of this account",
+            f"`make deploy` with {deployment.region} in the `regions` of cdk.json, or name the stack with "
+            "--stack.",
         )
-    return Finding(what, "it is there")
+    return CheckResult(subject, "it exists")
 
 
-def parts(deployment: Deployment) -> Iterator[Finding]:
-    yield from told("Rules", "events", _rules(deployment))
+def parts(deployment: Deployment) -> Iterator[CheckResult]:
+    yield from guarded("Rules", "events", _rules(deployment))
     for part in _MACHINES:
-        what = f"{part} workflow"
-        yield from told(what, "states", _machine(deployment, what, f"{part}StateMachineArn"))
-    yield from told("KMS key", "kms", _key(deployment))
-    yield from told("Alarms", "sns", _alarms(deployment))
-    yield from told("Undelivered events", "sqs", _undelivered(deployment))
+        subject = f"{part} workflow"
+        yield from guarded(subject, "states", _machine(deployment, subject, f"{part}StateMachineArn"))
+    yield from guarded("KMS key", "kms", _key(deployment))
+    yield from guarded("Alarms", "sns", _alarms(deployment))
+    yield from guarded("Undelivered events", "sqs", _undelivered(deployment))
 
 
-def _rules(deployment: Deployment) -> Iterator[Finding]:
+def _rules(deployment: Deployment) -> Iterator[CheckResult]:
     for name in deployment.output("EventRuleNames").split(","):
-        what = f"Rule {name}"
-        yield from told(what, "events", _rule(deployment, what, name))
+        subject = f"Rule {name}"
+        yield from guarded(subject, "events", _rule(deployment, subject, name))
 
 
-def _rule(deployment: Deployment, what: str, name: str) -> Iterator[Finding]:
+def _rule(deployment: Deployment, subject: str, name: str) -> Iterator[CheckResult]:
     client = deployment.client("events")
     state = client.describe_rule(Name=name)["State"]
-    if not state.startswith("ENABLED"):  # there are two ways of being so
-        mend = f"aws events enable-rule --region {deployment.region} --name {name}"
-        yield Finding(what, f"it is {state}", mend)
+    if not state.startswith("ENABLED"):  # there are two such states
+        fix = f"aws events enable-rule --region {deployment.region} --name {name}"
+        yield CheckResult(subject, f"the rule is {state}", fix)
     elif not client.list_targets_by_rule(Rule=name)["Targets"]:
-        yield Finding(what, "it has no target, so what it matches goes nowhere", PUT_BACK)
+        yield CheckResult(subject, "the rule has no target, so the events it matches are lost", RESTORE)
     else:
-        yield Finding(what, "it is on, and has a target")
+        yield CheckResult(subject, "the rule is enabled and has a target")
 
 
-def _machine(deployment: Deployment, what: str, output: str) -> Iterator[Finding]:
+def _machine(deployment: Deployment, subject: str, output: str) -> Iterator[CheckResult]:
     arn = deployment.output(output)
     status = deployment.client("stepfunctions").describe_state_machine(stateMachineArn=arn)["status"]
-    yield Finding(what, f"it is {status}", "" if status == "ACTIVE" else f"When it is deleted: {PUT_BACK}")
+    fix = "" if status == "ACTIVE" else f"Once it is deleted: {RESTORE}"
+    yield CheckResult(subject, f"the state machine is {status}", fix)
 
 
-def _key(deployment: Deployment) -> Iterator[Finding]:
+def _key(deployment: Deployment) -> Iterator[CheckResult]:
     arn, region = deployment.output("KmsKeyArn"), deployment.region
     key = Kms(deployment.client("kms")).describe_key(arn)
     objection = key_objection(key, region)
     if not objection:
-        yield Finding("KMS key", f"SageMaker can encrypt with {arn}")
+        yield CheckResult("KMS key", f"SageMaker can encrypt with {arn}")
         return
     enable = f"aws kms enable-key --region {region} --key-id {arn}"
-    mend = {
+    fix = {
         "Disabled": enable,
         "PendingDeletion": f"aws kms cancel-key-deletion --region {region} --key-id {arn} && {enable}",
     }.get(key["KeyState"] if key else "")
     another = "Name an enabled symmetric key of this region in `kmsKeyArns`, then `make deploy`."
-    yield Finding("KMS key", f"{arn} {objection}", mend or another)
+    yield CheckResult("KMS key", f"{arn} {objection}", fix or another)
 
 
-def _alarms(deployment: Deployment) -> Iterator[Finding]:
+def _alarms(deployment: Deployment) -> Iterator[CheckResult]:
     arn = deployment.output("AlarmTopicArn")
     pages = deployment.client("sns").get_paginator("list_subscriptions_by_topic").paginate(TopicArn=arn)
     subscriptions = [subscription for page in pages for subscription in page["Subscriptions"]]
-    # what stands in for an ARN otherwise says PendingConfirmation, or Deleted
-    heard_by = [one for one in subscriptions if one["SubscriptionArn"].startswith("arn:")]
+    # instead of an ARN, others have PendingConfirmation or Deleted
+    confirmed = [one for one in subscriptions if one["SubscriptionArn"].startswith("arn:")]
     waiting = [one["Endpoint"] for one in subscriptions if one["SubscriptionArn"] == "PendingConfirmation"]
-    if heard_by:
-        yield Finding("Alarms", f"{len(heard_by)} confirmed subscription(s) to their topic")
+    if confirmed:
+        yield CheckResult("Alarms", f"{len(confirmed)} confirmed subscription(s) to their topic")
     elif waiting:
-        yield Finding(
+        yield CheckResult(
             "Alarms",
-            f"nobody hears them: {', '.join(waiting)} has not confirmed the subscription",
-            "Follow the link in the mail from AWS Notifications; where it is lost, subscribe once more.",
+            f"nobody receives them: {', '.join(waiting)} has not confirmed the subscription",
+            "Follow the link in the email from AWS Notifications. If the email is lost, subscribe again.",
         )
     else:
-        yield Finding(
+        yield CheckResult(
             "Alarms",
-            "nobody hears them: their topic has no subscription",
+            "nobody receives them: their topic has no subscription",
             f"aws sns subscribe --region {deployment.region} --topic-arn {arn} --protocol email "
-            "--notification-endpoint you@example.com, then follow the link in the mail",
+            "--notification-endpoint you@example.com, then follow the link in the email.",
         )
 
 
-def _undelivered(deployment: Deployment) -> Iterator[Finding]:
+def _undelivered(deployment: Deployment) -> Iterator[CheckResult]:
     url = deployment.output("UndeliveredQueueUrl")
     names = ("ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible")
     found = deployment.client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=list(names))
     count = sum(int(found["Attributes"][name]) for name in names)
     if not count:
-        yield Finding("Undelivered events", "there are none")
+        yield CheckResult("Undelivered events", "none")
         return
     where = f"--region {deployment.region} --queue-url {url}"
-    yield Finding(
+    yield CheckResult(
         "Undelivered events",
-        f"{count} wait in the queue: their endpoints were not looked at, or not let go",
-        f"Read them: aws sqs receive-message {where} --max-number-of-messages 10. See to the endpoints they "
-        f"name, then empty it: aws sqs purge-queue {where}",
+        f"{count} in the queue: their endpoints were not checked, or are still claimed",
+        f"Read them: aws sqs receive-message {where} --max-number-of-messages 10. Take care of the endpoints "
+        f"that they name, then empty the queue: aws sqs purge-queue {where}",
     )

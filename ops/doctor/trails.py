@@ -1,4 +1,4 @@
-"""Does CloudTrail tell EventBridge of endpoint changes? Only where a trail logs them (DESIGN §4.3)."""
+"""Checks that a trail logs endpoint changes: EventBridge receives CloudTrail's events only then."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from lambdas.gateways.aws import error_code
 from ops.deployment import Deployment
-from ops.doctor.findings import Finding, unfinished
+from ops.doctor.results import CheckResult, not_checked
 
-_WHAT = "Management events"
-# What a selector may look at of the calls that have to be logged.
+_SUBJECT = "Management events"
+# The fields, known to selectors, of the calls that must be logged.
 _CALLS = tuple(
     {
         "eventCategory": "Management", "readOnly": "false", "eventSource": "sagemaker.amazonaws.com",
@@ -30,36 +30,38 @@ def logs_endpoint_changes(selectors: Mapping[str, Any]) -> bool:
     Parameters
     ----------
     selectors
-        CloudTrail's answer to GetEventSelectors.
+        The response to GetEventSelectors.
     """
     basic = selectors.get("EventSelectors") or ()
     advanced = selectors.get("AdvancedEventSelectors") or ()
     if not basic and not advanced:
-        return True  # as documented: without selectors of its own, a trail logs all management events
+        return True  # as documented, a trail without selectors logs all management events
     return any(map(_takes_writes, basic)) or all(
         any(_takes(selector, call) for selector in advanced) for call in _CALLS
     )
 
 
-def management_events(deployment: Deployment) -> Iterator[Finding]:
+def management_events(deployment: Deployment) -> Iterator[CheckResult]:
     found = deployment.client("cloudtrail").describe_trails()["trailList"]
     trails = [trail for trail in found if _is_of(trail, deployment.region)]
     problems: list[tuple[str, str]] = []
     for trail in trails:
         problem = _problem(deployment, trail)
         if problem is None:
-            yield Finding(_WHAT, f"the trail {trail['Name']} logs them")
+            yield CheckResult(_SUBJECT, f"the trail {trail['Name']} logs them")
             return
-        says, mend = problem
-        problems.append((f"{trail['Name']} {says}", mend))
+        detail, fix = problem
+        problems.append((f"{trail['Name']} {detail}", fix))
     if problems:
-        says, mends = zip(*problems, strict=True)
-        yield Finding(_WHAT, f"no trail is known to log them here: {'; '.join(says)}", " Or: ".join(mends))
+        details, fixes = zip(*problems, strict=True)
+        yield CheckResult(
+            _SUBJECT, f"no trail is known to log them here: {'; '.join(details)}", " Or: ".join(fixes)
+        )
         return
-    yield Finding(
-        _WHAT,
-        "no trail logs them here, so no change of an endpoint is heard of",
-        f"CloudTrail's console, Create trail; or, with a bucket that CloudTrail may write to: aws cloudtrail "
+    yield CheckResult(
+        _SUBJECT,
+        "no trail logs them here, so Sealpoint isn't notified when an endpoint changes",
+        f"CloudTrail's console, Create trail. Or, with a bucket that CloudTrail may write to: aws cloudtrail "
         f"create-trail --region {deployment.region} --name management-events --is-multi-region-trail "
         f"--s3-bucket-name … && aws cloudtrail start-logging --region {deployment.region} --name "
         "management-events",
@@ -71,10 +73,10 @@ def _is_of(trail: Mapping[str, Any], region: str) -> bool:
 
 
 def _problem(deployment: Deployment, trail: Mapping[str, Any]) -> tuple[str, str] | None:
-    """Why a trail can't be counted on, and how to mend that; None if it can."""
+    """Why a trail can't be relied on, and how to fix that. None if it can."""
     arn, home = str(trail["TrailARN"]), str(trail["HomeRegion"])
     where = f"In account {arn.split(':')[4]}: " if trail.get("IsOrganizationTrail") else ""
-    client = deployment.client("cloudtrail", home)  # elsewhere CloudTrail knows nothing of its selectors
+    client = deployment.client("cloudtrail", home)  # other regions don't know its selectors
     try:
         if not client.get_trail_status(Name=arn)["IsLogging"]:
             return "is not logging", f"{where}aws cloudtrail start-logging --region {home} --name {arn}"
@@ -82,18 +84,19 @@ def _problem(deployment: Deployment, trail: Mapping[str, Any]) -> tuple[str, str
             return None
     except (ClientError, BotoCoreError) as error:
         if _is_hidden(trail, error):
-            mend = (
-                f"{where}aws cloudtrail get-event-selectors --region {home} --trail-name {arn}, and see that "
-                "write management events are in. To be sure here, create a trail of this account's own."
+            fix = (
+                f"{where}aws cloudtrail get-event-selectors --region {home} --trail-name {arn}, and make "
+                "sure that write management events are included. To be certain, create a trail in this "
+                "account."
             )
-            return "is the organization's, whose event selectors this account can't read", mend
-        unread = unfinished(_WHAT, "cloudtrail", error)
-        return unread.says, unread.mend
-    mend = (
+            return "is the organization's, whose event selectors this account can't read", fix
+        unread = not_checked(_SUBJECT, "cloudtrail", error)
+        return unread.detail, unread.fix
+    fix = (
         f"{where}CloudTrail's console in {home}, {trail['Name']}, Management events: include Write, and "
         "sagemaker.amazonaws.com"
     )
-    return "leaves out SageMaker's management events, or those that write", mend
+    return "leaves out SageMaker's management events, or write events", fix
 
 
 def _selectors(client: Any, trail: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -101,12 +104,12 @@ def _selectors(client: Any, trail: Mapping[str, Any]) -> Mapping[str, Any]:
         return client.get_event_selectors(TrailName=trail["TrailARN"])
     except ClientError as error:
         if _is_hidden(trail, error) and trail.get("HasCustomEventSelectors") is False:
-            return {}  # the account is told, at least, that there are none
+            return {}  # this at least is visible to the account: there are none
         raise
 
 
 def _is_hidden(trail: Mapping[str, Any], error: Exception) -> bool:
-    """Whether it is the organization's, which a member account sees but may not read."""
+    """Whether the trail is the organization's, which a member account can see but not read."""
     return (
         bool(trail.get("IsOrganizationTrail"))
         and isinstance(error, ClientError)
@@ -115,7 +118,7 @@ def _is_hidden(trail: Mapping[str, Any], error: Exception) -> bool:
 
 
 def _takes_writes(basic: Mapping[str, Any]) -> bool:
-    """Whether a basic selector lets SageMaker's write calls through; what it leaves out is the default."""
+    """Whether a basic selector includes SageMaker's write calls. Absent members have their defaults."""
     return (
         bool(basic.get("IncludeManagementEvents", True))
         and basic.get("ReadWriteType", "All") in ("All", "WriteOnly")
@@ -128,7 +131,7 @@ def _takes(advanced: Mapping[str, Any], call: Mapping[str, str]) -> bool:
 
 
 def _passes(field: Mapping[str, Any], value: str | None) -> bool:
-    """Whether a call gets past one field: https://docs.aws.amazon.com/awscloudtrail/latest/userguide/filtering-data-events.html"""
+    """Whether a call matches one field: https://docs.aws.amazon.com/awscloudtrail/latest/userguide/filtering-data-events.html"""
     takes, leaves_out = (
         [
             value is not None and match(value, other)
@@ -137,6 +140,6 @@ def _passes(field: Mapping[str, Any], value: str | None) -> bool:
         ]
         for negation in ("", "Not")
     )
-    # of what can't be known of a call, or isn't said in a way known here, some may be left out
+    # if the call's value or the operator is unknown here, some calls may not match
     understood = value is not None and bool(takes or leaves_out)
     return understood and not any(leaves_out) and (any(takes) or not takes)

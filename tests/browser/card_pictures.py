@@ -14,10 +14,10 @@ from rich.console import Console
 
 from local.clock import Clock
 from local.demo import Demo
+from local.people import Loop
 from local.world import SCIENTIST, World
 from tests.browser import chromium, digest_pictures
 from tests.conftest import ROOT, SPECIAL_SETTINGS, synthesized
-from tests.workflow.loop import Loop
 from tests.workflow.stories import STORIES
 
 _MONDAY_MORNING = 1_795_424_400.0  # so that the times in the pictures stay as they are

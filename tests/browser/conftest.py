@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from local.world import World
 from tests.browser import chromium
-from tests.workflow.loop import loop, world, worlds
+from tests.workflow.fixtures import loop, world, worlds
 
 __all__ = ["loop", "world", "worlds"]
 

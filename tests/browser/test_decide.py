@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.workflow.loop import Loop
+from local.people import Loop
 
 pytestmark = pytest.mark.xdist_group("browser")
 

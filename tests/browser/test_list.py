@@ -25,8 +25,8 @@ def test_choices_stay_where_a_modal_is_updated_and_are_not_found_on_the_next_pag
     )  # fmt: skip
     found = [samples.finding(number) for number in range(30)]
 
-    def shown(number: int, said: str = "") -> dict[str, Any]:
-        return digest_list.page(samples.digest(), found, number, notice=said)
+    def shown(number: int, notice: str = "") -> dict[str, Any]:
+        return digest_list.page(samples.digest(), found, number, notice=notice)
 
     with slack.serve() as server:
         client = WebClient("xoxb-1", base_url=server.api_url)

@@ -24,7 +24,7 @@ import lambdas.gateways.environment
 import lambdas.gateways.slack
 from lambdas.domain.record import Approval, Remediation
 from lambdas.gateways.records.records import Records
-from local import resource_tags
+from local.aws import resource_tags
 from local.clock import Clock
 from local.sagemaker import SageMakerHosting
 from local.slack import Channel, SlackStandIn, User, UserGroup
@@ -76,6 +76,7 @@ class Bench:
     workflow: FakeStepFunctions
     traveller: Any
     secret_arn: str
+    file_settings: dict[str, Any]  # of the asset's file, read anew each time
 
     def pass_time(self, seconds: float) -> None:
         self.clock.advance(seconds)
@@ -86,7 +87,7 @@ class Bench:
 
     def set_rules(self, *routes: dict[str, Any], **changes: Any) -> None:
         """Other settings about decisions, as after a deployment."""
-        os.environ["DECISION_RULES"] = decision_rules(*routes, **changes)
+        self.file_settings["decisions"] = decision_rules(*routes, **changes)
         lambdas.gateways.environment.rules.cache_clear()
 
     def run(self, handler: Handler, **event: Any) -> dict[str, Any]:
@@ -157,7 +158,7 @@ class Bench:
         ]
 
 
-def decision_rules(*routes: dict[str, Any], **changes: Any) -> str:
+def decision_rules(*routes: dict[str, Any], **changes: Any) -> dict[str, Any]:
     """The settings about decisions, as the stack writes them; `routes` come before the default one."""
     default = {
         "name": "default", "channel": CHANNEL, "approvers": [ADA.id, GRACE.id], "deadlineHours": 24,
@@ -167,7 +168,7 @@ def decision_rules(*routes: dict[str, Any], **changes: Any) -> str:
         "routes": [*({**default, **route} for route in routes), default | changes.pop("default", {})],
         "forbidOwnApproval": True, "breakGlass": False, "twoApproversTag": {}, "runbookUrl": "",
     }  # fmt: skip
-    return json.dumps(rules | changes)
+    return rules | changes
 
 
 @pytest.fixture
@@ -193,7 +194,6 @@ def bench(monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
             "RECORDS_TABLE_NAME": TABLE,
             "KMS_KEY_ARN": KEY_ARN,
             "REQUIRED_SURFACES": "instance-volume",
-            "ENCRYPTED_BY": "any",
             "RECORD_RETENTION_DAYS": "2196",
             "BACKOUT_DAYS": "14",
             "CONCURRENT_UPDATES": "2",
@@ -207,9 +207,12 @@ def bench(monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
             "BACKOUT_WORKFLOW_ARN": "arn:aws:states:us-east-1:123456789012:stateMachine:backout",
             "RETIREMENT_WORKFLOW_ARN": "arn:aws:states:us-east-1:123456789012:stateMachine:retirement",
             "UPDATE_DEADLINE_SECONDS": "14400",
-            "DECISION_RULES": decision_rules(),
         }.items():
             monkeypatch.setenv(name, value)
+        file_settings: dict[str, Any] = {
+            "decisions": decision_rules(), "encryptedBy": {REGION: ["any"]}, "deploymentConfig": None
+        }  # fmt: skip
+        monkeypatch.setattr(lambdas.gateways.environment, "file_settings", lambda: file_settings)
         _forget_clients()
         table = boto3.client("dynamodb")
         table.create_table(
@@ -249,6 +252,7 @@ def bench(monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
                 workflow=workflow,
                 traveller=traveller,
                 secret_arn=arn,
+                file_settings=file_settings,
             )
         _forget_clients()
     assert hosting.violations == []

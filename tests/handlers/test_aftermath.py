@@ -157,6 +157,39 @@ def test_a_config_that_was_deleted_is_made_anew_from_the_record(encrypted: Bench
     assert encrypted.remediation("b-1").get("restoredConfigName") == OLD
 
 
+def test_what_aws_adds_to_a_restored_config_is_no_difference_and_on_record(bench: Bench) -> None:
+    """A config of before November 2023 is made again today."""
+    bench.hosting.faults.adds_network_isolation = False
+    bench.make_endpoint()
+    bench.hosting.faults.adds_network_isolation = True
+    move_to_twin(bench)
+    bench.run(poll_endpoint.handler, remediationId="r-1")
+    bench.run(close_remediation.handler, remediationId="r-1", outcome="ENCRYPTED")
+    bench.sagemaker.delete_endpoint_config(EndpointConfigName=OLD)
+    begin(bench)
+    bench.run(restore_config.handler, remediationId="b-1")
+    assert bench.remediation("b-1").get("restoredConfigName") == OLD
+    assert bench.remediation("b-1").get("restoredAdditions") == ["EnableNetworkIsolation: false"]
+
+
+def test_a_config_made_anew_with_another_volume_is_not_the_one_to_go_back_to(encrypted: Bench) -> None:
+    """Without a key AWS adds no size, so this one is somebody's own."""
+    encrypted.sagemaker.delete_endpoint_config(EndpointConfigName=OLD)
+    variant = {
+        "VariantName": "a", "ModelName": "model", "InstanceType": "ml.m5.large",
+        "InitialInstanceCount": 1, "InitialVariantWeight": 1.0, "VolumeSizeInGB": 512,
+    }  # fmt: skip
+    encrypted.make_config(OLD, ProductionVariants=[variant])
+    begin(encrypted)
+    encrypted.run(restore_config.handler, remediationId="b-1")
+    assert encrypted.remediation("b-1").get("restoredConfigName", "").startswith("fraud-config-was-")
+
+
+def test_the_endpoints_name_is_the_same_in_whatever_case(encrypted: Bench) -> None:
+    assert begin(encrypted, endpointName="FRAUD") == {"attempt": 0}
+    assert encrypted.remediation("b-1")["endpointName"] == "fraud"
+
+
 def test_a_config_whose_name_someone_took_is_restored_under_another(encrypted: Bench) -> None:
     encrypted.sagemaker.delete_endpoint_config(EndpointConfigName=OLD)
     encrypted.make_config(OLD, KmsKeyId="alias/theirs")
@@ -243,6 +276,29 @@ def test_the_old_config_is_deleted_when_nothing_uses_it(encrypted: Bench) -> Non
     assert "its content is on record" in card(encrypted)
     assert '"backout"' not in card(encrypted)
     assert retire(encrypted) == {}
+
+
+def test_the_old_config_is_itself_though_aws_describes_more_of_it_by_now(
+    encrypted: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = encrypted.records.snapshot("r-1")
+    del kept["config"]["EnableNetworkIsolation"]
+
+    def as_kept(*_: Any) -> dict[str, Any]:
+        return kept
+
+    monkeypatch.setattr("lambdas.gateways.records.records.Records.snapshot", as_kept)
+    retire(encrypted)
+    assert OLD not in configs(encrypted)
+
+
+def test_the_same_config_made_anew_by_someone_is_kept(encrypted: Bench) -> None:
+    """Such as by Terraform, which then manages it: a name is no identity."""
+    encrypted.sagemaker.delete_endpoint_config(EndpointConfigName=OLD)
+    encrypted.make_config(OLD)
+    retire(encrypted)
+    assert OLD in configs(encrypted)
+    assert "created later" in encrypted.remediation().get("sourceKept", "")
 
 
 def test_a_config_that_another_endpoint_uses_is_kept(encrypted: Bench) -> None:

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import json
 import math
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -20,7 +19,7 @@ from lambdas.domain.vocabulary import ApprovalStatus
 from lambdas.gateways.kms import kms
 from lambdas.handlers import request_approval
 from lambdas.handlers.check_encryption import handler
-from tests.handlers.conftest import KEY_ARN, Bench
+from tests.handlers.conftest import KEY_ARN, REGION, Bench
 
 _CAPTURE = {
     "EnableCapture": True,
@@ -339,21 +338,18 @@ def _key(alias: str = "") -> tuple[str, str]:
 
 @pytest.mark.parametrize("listed", ["alias", "id", "arn"])
 @pytest.mark.parametrize("named", ["alias", "id", "arn"])
-def test_an_alias_an_id_and_an_arn_of_one_key_are_equal(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch, listed: str, named: str
-) -> None:
+def test_an_alias_an_id_and_an_arn_of_one_key_are_equal(bench: Bench, listed: str, named: str) -> None:
     key_id, arn = _key("alias/phi")
     names = {"alias": "alias/phi", "id": key_id, "arn": arn}
-    monkeypatch.setenv("ENCRYPTED_BY", names[listed])
+    bench.file_settings["encryptedBy"] = {REGION: [names[listed]]}
     bench.make_endpoint(KmsKeyId=names[named])
     assert bench.run(handler, **bench.check_input())["verdict"] == "ENCRYPTED"
 
 
 @pytest.mark.parametrize("setting", ["listed", "customer-managed"])
-def test_a_key_that_does_not_count_is_found_and_would_be_replaced(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch, setting: str
-) -> None:
-    monkeypatch.setenv("ENCRYPTED_BY", _key()[1] if setting == "listed" else setting)
+def test_a_key_that_does_not_count_is_found_and_would_be_replaced(bench: Bench, setting: str) -> None:
+    keys = [_key()[1] if setting == "listed" else setting]
+    bench.file_settings["encryptedBy"] = {"eu-west-1": ["any"], REGION: keys}
     other = _key()[1] if setting == "listed" else "alias/none"
     bench.make_endpoint(KmsKeyId=other)
     assert bench.run(handler, **bench.check_input()) == {"verdict": "UNENCRYPTED"}
@@ -362,19 +358,18 @@ def test_a_key_that_does_not_count_is_found_and_would_be_replaced(
     assert volume["problem"]
 
 
-def test_our_own_key_always_counts(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("ENCRYPTED_BY", _key()[1])
+@pytest.mark.parametrize("others", [0, 1])
+def test_our_own_key_always_counts(bench: Bench, others: int) -> None:
+    bench.file_settings["encryptedBy"] = {REGION: [_key()[1] for _ in range(others)]}
     bench.make_endpoint(KmsKeyId=KEY_ARN)
     assert bench.run(handler, **bench.check_input())["verdict"] == "ENCRYPTED"
 
 
-def test_the_settings_deployment_policy_is_part_of_the_plan(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_settings_deployment_policy_is_part_of_the_plan(bench: Bench) -> None:
     bench.make_endpoint()
     bench.run(handler, **bench.check_input())
     rolling = {"MaximumBatchSize": {"Type": "INSTANCE_COUNT", "Value": 1}, "WaitIntervalInSeconds": 60}
-    monkeypatch.setenv("DEPLOYMENT_CONFIG", json.dumps({"RollingUpdatePolicy": rolling}))
+    bench.file_settings["deploymentConfig"] = {"RollingUpdatePolicy": rolling}
     bench.run(handler, **bench.check_input(remediation_id="r-2", event_id="e-2"))
     first, second = bench.remediation(), bench.remediation("r-2")
     assert first.get("planHash") != second.get("planHash")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import io
 import json
 import zipfile
@@ -83,7 +84,7 @@ class DeployedStack:
 
     def _body(self) -> str:
         """The template without what moto doesn't know, and with the pseudo parameters that it gets wrong."""
-        body = self.template.body
+        body = copy.deepcopy(self.template.body)
         left_out = {name: res for name, res in body["Resources"].items() if res["Type"] in UNKNOWN_TO_MOTO}
         resources = {name: res for name, res in body["Resources"].items() if name not in left_out}
         for resource in resources.values():

@@ -11,6 +11,7 @@ import pytest
 
 import app
 from stacks import lambda_asset
+from tests.assemblies import made_once
 from tests.infrastructure.template import Template
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -26,13 +27,6 @@ ELSEWHERE: dict[str, Any] = {
     "tags": {"cost-center": "ml platform"},
     "functionArchitecture": "x86_64",
 }
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    # one worker synthesizes for all of these
-    for item in items:
-        if item.path.is_relative_to(Path(__file__).parent):
-            item.add_marker(pytest.mark.xdist_group("infrastructure"))
 
 
 @pytest.fixture(scope="session")
@@ -61,6 +55,9 @@ def gov_template(folder: Path) -> Template:
     return Template(folder / "Clinical-us-gov-west-1.template.json", "us-gov-west-1", "aws-us-gov")
 
 
+_BUILDS = "builds"  # a file beside the assembly: how often its asset was built
+
+
 class Elsewhere:
     """Two regions, both in other partitions, one of them with the user's own key."""
 
@@ -73,24 +70,28 @@ class Elsewhere:
 
 @pytest.fixture(scope="session")
 def elsewhere(context: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Elsewhere:
-    folder, builds = tmp_path_factory.mktemp("elsewhere"), 0
-    build_asset = lambda_asset.build_asset
+    builds, build_asset = 0, lambda_asset.build_asset
 
     def counted(target: Path) -> None:
         nonlocal builds
         builds += 1
         build_asset(target)
 
-    settings = {**context["sealpoint"], **ELSEWHERE}
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(lambda_asset, "build_asset", counted)
-        app.build(outdir=str(folder), context={**context, "sealpoint": settings}).synth()
-    return Elsewhere(folder, builds)
+    def make(folder: Path) -> None:
+        settings = {**context["sealpoint"], **ELSEWHERE}
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(lambda_asset, "build_asset", counted)
+            app.build(outdir=str(folder), context={**context, "sealpoint": settings}).synth()
+        (folder / _BUILDS).write_text(str(builds))
+
+    key = f"elsewhere {json.dumps(ELSEWHERE)}"
+    folder = made_once(tmp_path_factory.mktemp("elsewhere"), key, make)
+    return Elsewhere(folder, int((folder / _BUILDS).read_text()))
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def template_with(
-    context: dict[str, Any], tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+    context: dict[str, Any], tmp_path_factory: pytest.TempPathFactory
 ) -> Callable[..., Template]:
     """The template of us-east-1 with some settings changed, and with other code, as of another version."""
 
@@ -98,10 +99,14 @@ def template_with(
         (target / "other.py").write_text("")
 
     def synthesize(**changes: Any) -> Template:
-        folder = tmp_path_factory.mktemp("changed")
-        settings = {**context["sealpoint"], **changes}
-        app.build(outdir=str(folder), context={**context, "sealpoint": settings}).synth()
+        def make(folder: Path) -> None:
+            settings = {**context["sealpoint"], **changes}
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(lambda_asset, "build_asset", other_code)
+                app.build(outdir=str(folder), context={**context, "sealpoint": settings}).synth()
+
+        key = f"other code {json.dumps(changes, sort_keys=True)}"
+        folder = made_once(tmp_path_factory.mktemp("changed"), key, make)
         return Template(folder / "Sealpoint-us-east-1.template.json", "us-east-1")
 
-    monkeypatch.setattr(lambda_asset, "build_asset", other_code)
     return synthesize

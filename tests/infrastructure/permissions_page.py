@@ -8,8 +8,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from tests.conftest import ROOT, synthesized
-from tests.infrastructure.conftest import ELSEWHERE, gov_template, home_template
+from tests.assemblies import synthesized
+from tests.infrastructure.conftest import ELSEWHERE, ROOT, gov_template, home_template
 from tests.infrastructure.template import Template
 
 PAGE = ROOT / "docs/permissions.md"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +14,16 @@ ACCOUNT_ID = "123456789012"
 
 @dataclass(frozen=True)
 class Template:
-    """One stack's template. Intrinsic functions resolve to readable stand-ins, such as ``Key.Arn``."""
+    """One stack's template. Intrinsic functions resolve to readable stand-ins, such as ``Key.Arn``.
+
+    It is read once: whoever changes something in it, works on a copy.
+    """
 
     path: Path
     region: str
     partition: str = "aws"
 
-    @property
+    @cached_property
     def body(self) -> dict[str, Any]:
         return json.loads(self.path.read_text())
 
@@ -29,8 +33,14 @@ class Template:
 
     def resources(self, resource_type: str) -> dict[str, dict[str, Any]]:
         """The resources of one type, by logical id, resolved."""
-        found = self.body["Resources"].items()
-        return {name: self.resolve(res) for name, res in found if res["Type"] == resource_type}
+        return self._resources.get(resource_type, {})
+
+    @cached_property
+    def _resources(self) -> dict[str, dict[str, dict[str, Any]]]:
+        by_type: dict[str, dict[str, dict[str, Any]]] = {}
+        for name, resource in self.body["Resources"].items():
+            by_type.setdefault(resource["Type"], {})[name] = self.resolve(resource)
+        return by_type
 
     def only(self, resource_type: str) -> dict[str, Any]:
         """The properties of the one resource of a type."""

@@ -12,18 +12,19 @@ import app
 from stacks import (
     approvals_api,
     encryption_key,
-    functions,
+    lambda_function,
     records,
     slack_secret,
-    state_machine,
-    sweep,
+    sweep_schedule,
     trigger,
+    undelivered,
+    workflow,
 )
 from tests.infrastructure.conftest import Elsewhere
 from tests.infrastructure.template import Template
 
-_SPEAKING = (approvals_api, encryption_key, functions, records, slack_secret, trigger)
-_SPEAKING_OF_POLICIES = (functions, state_machine, sweep, trigger)
+_SPEAKING = (approvals_api, encryption_key, lambda_function, records, slack_secret, undelivered)
+_SPEAKING_OF_POLICIES = (lambda_function, sweep_schedule, trigger, workflow)
 
 
 def _say_nothing(*_: object, **__: object) -> None: ...

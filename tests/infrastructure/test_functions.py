@@ -6,14 +6,16 @@ import re
 from collections.abc import Iterator
 from datetime import timedelta
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from lambdas.domain.approval.routes import DecideIn, Mode, Route, read_rules
+from lambdas.domain.encryption.assessment import Accepted
 from lambdas.domain.vocabulary import Surface
-from stacks.decision_settings import DECIDE_IN, MODES
-from stacks.settings import SURFACES
+from stacks.lambda_asset import SETTINGS_FILE
+from stacks.settings import json_schema
 from tests.infrastructure.conftest import GOV_KEY_ARN, ROOT, Elsewhere
 from tests.infrastructure.template import Template
 
@@ -108,27 +110,21 @@ def test_the_environment_has_every_setting_that_the_code_asks_for_and_no_other(t
         asked = set(re.findall(r"required(?:_list|_seconds|_days|_share)?\('([A-Z_]+)'\)", source))
         if "slack_secret" in source or "patient_slack" in source:
             asked.add("SLACK_SECRET_ARN")
-        if "rules()" in source:
-            asked.add("DECISION_RULES")
         asked -= {"VIA_S3", "VIA_SAGEMAKER"}  # for a user's key only
         asked.discard("AWS_REGION")  # which Lambda sets
         assert asked <= environment.keys(), handler
         assert environment.keys() - common.keys() <= asked, handler
 
 
-def test_the_settings_arrive_in_the_functions(template: Template) -> None:
+def test_the_settings_arrive_in_the_functions(template: Template, asset: Path) -> None:
     variables = {name: f["Environment"]["Variables"] for name, f in template.functions().items()}
-    rules = read_rules(json.loads(variables["slack_interactions"]["DECISION_RULES"]))
-    assert rules.default == Route(
+    in_file = json.loads((asset / SETTINGS_FILE).read_text())
+    assert (in_file["encryptedBy"], in_file["deploymentConfig"]) == ({"us-east-1": ["any"]}, None)
+    assert read_rules(in_file["decisions"]).default == Route(
         name="default", channel="C0SEALPOINT", approvers=("U0APPROVER1", "U0APPROVER2"),
         deadline=timedelta(hours=24), reminder=timedelta(hours=8), mode=Mode.REQUIRED,
         decide_in=DecideIn.SLACK,
     )  # fmt: skip
-    assert {name for name, given in variables.items() if "DECISION_RULES" in given} == {
-        "check_encryption", "check_feasibility", "request_approval", "slack_interactions", "decisions",
-        "remind_or_expire", "await_in_service", "poll_endpoint", "close_remediation", "close_backout",
-        "assess_endpoints", "start_remediations", "close_sweep", "show_digest",
-    }  # fmt: skip
     assert variables["start_remediations"]["DIGEST_ABOVE"] == "10"
     assert {name for name, given in variables.items() if given.get("QUOTA_SHARE") == "50"} == {
         "list_endpoints", "assess_endpoints", "start_remediations",
@@ -155,9 +151,11 @@ def test_a_users_key_is_checked_for_those_who_need_it_and_ours_is_not(
 
 
 def test_the_words_in_the_settings_are_those_of_the_code() -> None:
-    assert set(SURFACES) == set(Surface)
-    assert set(MODES) == set(Mode)
-    assert set(DECIDE_IN) == set(DecideIn)
+    settings = json_schema()["properties"]
+    assert set(settings["requiredSurfaces"]["items"]["enum"]) == set(Surface)
+    assert set(settings["approvalMode"]["enum"]) == set(Mode)
+    assert set(settings["decideIn"]["enum"]) == set(DecideIn)
+    assert settings["encryptedBy"]["anyOf"][0]["enum"] == [Accepted.ANY, Accepted.CUSTOMER_MANAGED]
 
 
 # -- permissions

@@ -1,71 +1,75 @@
 from __future__ import annotations
 
-import json
 import re
-import shutil
-from pathlib import Path
 from xml.etree import ElementTree as ET
 
-from docs.architecture import PICTURE, draw
 from lambdas.domain.vocabulary import Outcome
 from tests.infrastructure.conftest import ROOT
 from tests.infrastructure.template import Template
+from tests.infrastructure.test_retries import MACHINES
 
 _TEXT = "{http://www.w3.org/2000/svg}text"
 # ways beside the main one, which the flow's picture leaves out
 _BESIDE_THE_FLOW = {"RemindOrExpire", "DeleteUnusedTwin"}
 
 
-# -- docs/architecture.svg, which is generated
+# -- docs/architecture.md
 
 
-def test_the_architecture_picture_is_what_the_template_says(assembly: Path) -> None:
-    assert draw(assembly) == PICTURE.read_text(), (
-        "docs/architecture.svg is not what the template says any more: run `make docs`, and commit it."
-    )
+def _diagram() -> str:
+    (diagram,) = re.findall(r"```mermaid\n(.*?)```", (ROOT / "docs/architecture.md").read_text(), re.DOTALL)
+    return diagram
 
 
-def test_nothing_of_one_machine_or_one_settings_file_is_in_it(template: Template) -> None:
-    picture = PICTURE.read_text()
-    assert [name for name in template.body["Resources"] if name in picture] == []  # they end with a hash
-    assert re.findall(r"[0-9a-f]{32}|us-east-1|\d{12}", picture) == []
+def _shown_by_frame() -> dict[str, set[str]]:
+    """The functions in each frame of the diagram: by their id, or else by their label."""
+    frames = re.findall(r"subgraph (\w+)(.*?)\n  end", _diagram(), re.DOTALL)
+    shown = {name: re.findall(r'(?:\b(\w+)|\["(\w+)"\]):::function', body) for name, body in frames}
+    return {name: {by_id or label for by_id, label in found} for name, found in shown.items()}
 
 
-def test_it_shows_every_function_machine_and_route_and_what_starts_them(template: Template) -> None:
-    shown = _texts(PICTURE)
-    machines = [m["Properties"] for m in template.resources("AWS::StepFunctions::StateMachine").values()]
-    assert {m["StateMachineName"].removeprefix("Sealpoint-us-east-1-") for m in machines} <= shown
-    assert {_camel(handler) for handler in template.functions()} <= shown
+def _invoked_by(template: Template, machine: str) -> set[str]:
+    """The functions of a machine's tasks, which are named after them."""
+    todo, found = [template.definition(machine)], set[str]()
+    for part in todo:
+        for name, state in part["States"].items():
+            found |= {name} if state["Type"] == "Task" else set()
+            todo += [state["ItemProcessor"]] if "ItemProcessor" in state else []
+    return found
+
+
+def test_the_diagram_frames_each_machine_with_the_functions_that_it_invokes(template: Template) -> None:
+    shown = _shown_by_frame()
+    machines = template.resources("AWS::StepFunctions::StateMachine").values()
+    names = {m["Properties"]["StateMachineName"].removeprefix("Sealpoint-us-east-1-") for m in machines}
+    assert set(shown) == names | {"api"}
+    assert {name: shown[name] for name in names} == {name: _invoked_by(template, name) for name in names}
+
+
+def test_the_diagram_shows_every_function_and_nothing_else(template: Template) -> None:
+    functions = {_camel(handler) for handler in template.functions()}
+    assert set[str]().union(*_shown_by_frame().values()) == functions
+    # a function that an arrow leads to, outside of the frames
+    ends = re.findall(r"(?:-->|<-->)(?:\|[^|]*\|)? (\w+)", _diagram())
+    assert set(ends) - {"b1", "b2", "b3"} <= functions
+
+
+def test_the_diagram_shows_the_routes_and_rules_that_there_are(template: Template) -> None:
     routes = template.resources("AWS::ApiGatewayV2::Route").values()
-    assert {route["Properties"]["RouteKey"] for route in routes} <= shown
-    assert {"EndpointChanged", "EndpointChangedByService", "ExecutionEndedUnclosed"} <= shown
-    assert "ops backout" in shown
-
-
-def test_one_more_permission_is_one_more_dot(assembly: Path, tmp_path: Path) -> None:
-    copy = Path(shutil.copytree(assembly, tmp_path / "cdk.out", ignore=shutil.ignore_patterns("asset.*")))
-    path = copy / "Sealpoint-us-east-1.template.json"
-    body = json.loads(path.read_text())
-    (policy,) = [
-        r for name, r in body["Resources"].items() if name.startswith("FunctionsPollEndpointRoleDef")
-    ]
-    policy["Properties"]["PolicyDocument"]["Statement"].append(
-        {"Effect": "Allow", "Action": "s3:PutObject", "Resource": "*"}
-    )
-    path.write_text(json.dumps(body))
-    before, after = PICTURE.read_text(), draw(copy)
-    # PollEndpoint is a step of two machines
-    assert after.count('class="dot"') == before.count('class="dot"') + 2
-    assert "<title>s3: PutObject</title>" in after
+    shown = set(re.findall(r"POST /[\w/]+", _diagram()))
+    assert shown == {route["Properties"]["RouteKey"] for route in routes}
+    rules = "".join(template.resources("AWS::Events::Rule"))
+    named = re.findall(r"EndpointChanged\w*|\w+Unclosed|TwinLeftBehind", _diagram())
+    assert len(named) == len(template.rules())
+    assert all(name in rules for name in named)
 
 
 # -- docs/flow.svg, which is drawn by hand
 
 
 def test_the_flow_shows_states_that_there_are_and_the_whole_main_path(template: Template) -> None:
-    machines = ("remediation", "backout", "retirement", "sweep", "digest")
-    there_are = {name for machine in machines for name in template.definition(machine)["States"]}
-    shown = {words.removesuffix(" ⟲") for words in _texts(ROOT / "docs/flow.svg")}
+    there_are = {name for machine in MACHINES for name in template.definition(machine)["States"]}
+    shown = {words.removesuffix(" ⟲") for words in _flow_texts()}
     named = {words for words in shown if re.fullmatch(r"([A-Z][a-z]+){2,}", words)}
     assert named <= there_are
     states = template.definition()["States"]
@@ -74,13 +78,14 @@ def test_the_flow_shows_states_that_there_are_and_the_whole_main_path(template: 
 
 
 def test_the_flow_names_every_outcome_of_a_remediation() -> None:
-    shown = [words.split(" · ") for words in _texts(ROOT / "docs/flow.svg")]
+    shown = [words.split(" · ") for words in _flow_texts()]
     named = {word for words in shown for word in words if re.fullmatch(r"[A-Z]{3,}(_[A-Z]+)*", word)}
     assert named == set(Outcome) - {Outcome.BACKED_OUT}  # that is a backout's
 
 
-def _texts(picture: Path) -> set[str]:
-    return {element.text or "" for element in ET.parse(picture).iter(_TEXT)}  # noqa: S314  # our own file
+def _flow_texts() -> set[str]:
+    picture = ET.parse(ROOT / "docs/flow.svg")  # noqa: S314  # our own file
+    return {element.text or "" for element in picture.iter(_TEXT)}
 
 
 def _camel(handler: str) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from stacks.decision_settings import SAMPLE_APPROVERS
+from stacks.settings_decisions import SAMPLE_APPROVERS
 from tests.infrastructure.conftest import GOV_KEY_ARN, Elsewhere
 from tests.infrastructure.template import Template, strings
 

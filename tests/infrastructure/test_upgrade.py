@@ -1,7 +1,7 @@
-"""What a customer's data hangs on, as released: deploying a newer version must not replace or lose it.
+"""What lasts from 1.0 on: deploying a newer version must neither replace nor lose it.
 
-CloudFormation knows a resource by its logical id and its type, and makes a new one when a property changes
-that can't be changed in place. Logical ids come from the names of constructs: renaming one is enough.
+CloudFormation identifies a resource by its logical id and type, and replaces it when a property changes that
+can't be changed in place. Logical ids come from the names of constructs: renaming one is enough.
 """
 
 from __future__ import annotations
@@ -18,16 +18,18 @@ from tests.infrastructure.template import Template
 
 @dataclass(frozen=True)
 class Lasting:
-    """A resource as it was released.
+    """A resource that people's data, credentials or settings elsewhere depend on.
 
     Attributes
     ----------
     lost
-        What a customer would lose with it.
+        What people would lose with it.
     fixed
         Its properties that can't be changed in place, by AWS's own schema of the type.
     also
-        Other properties that hold something of the customer's.
+        Other properties that keep something.
+    retained
+        Whether it outlives the stack.
     """
 
     type: str
@@ -39,12 +41,12 @@ class Lasting:
 
 _MACHINE = "AWS::StepFunctions::StateMachine"
 _ROLE = "AWS::IAM::Role"
-_KEY_POLICY = "the role that customers' own key policies name: the new one is shut out of their keys"
+_KEY_POLICY = "the role that the policies of users' own keys name: a new one has no access to those keys"
 
 LASTING = {
     "RecordsTableC9B7A30B": Lasting(
         "AWS::DynamoDB::Table",
-        "every record, and with them the evidence, open questions and ways back: the new table is empty",
+        "every record, and with them the evidence, open questions and backouts: a new table is empty",
         fixed={
             "KeySchema": [
                 {"AttributeName": "pk", "KeyType": "HASH"},
@@ -71,13 +73,13 @@ LASTING = {
     ),
     "EncryptionKey3A692D6E": Lasting(
         "AWS::KMS::Key",
-        "the key that endpoints are encrypted with: twins would be made with another, and this one no longer "
-        "counts as Sealpoint's",
+        "the key that endpoints are encrypted with: new twins would get another one, and this one would no "
+        "longer count as Sealpoint's",
         retained=True,
     ),
     "EncryptionKeyAlias1DF1C985": Lasting(
         "AWS::KMS::Alias",
-        "the name by which policies and people know the key",
+        "the name that policies and people use for the key",
         fixed={"AliasName": "alias/{stack_lower}-endpoints"},
     ),
     "OperationsKeyD0717C64": Lasting(
@@ -87,19 +89,19 @@ LASTING = {
     ),
     "SlackSecret0D48E608": Lasting(
         "AWS::SecretsManager::Secret",
-        "Slack's token and signing secret: nobody can approve until they are put in again",
-        # CloudFormation writes this when it changes, over what a person put in
+        "Slack's token and signing secret: nobody can approve until they are entered again",
+        # when this changes, CloudFormation writes it over what a person entered
         also={"SecretString": '{"bot_token":"","signing_secret":""}'},
         retained=True,
     ),
     "ApprovalsHttpApiE1598BEC": Lasting(
         "AWS::ApiGatewayV2::Api",
-        "the address that stands in the Slack app and in people's IAM policies: every click fails",
+        "the address that the Slack app and people's IAM policies name: every click fails",
         fixed={"ProtocolType": "HTTP"},
     ),
-    "WorkflowStateMachine8F1B1C15": Lasting(
+    "RemediationStateMachineF6399E87": Lasting(
         _MACHINE,
-        "every remediation that runs or waits for an answer, and its history",
+        "every remediation that runs or waits for a decision, and its history",
         fixed={"StateMachineName": "{stack}-remediation"},
     ),
     "BackoutStateMachine4F42D5E8": Lasting(
@@ -107,14 +109,19 @@ LASTING = {
     ),
     "RetirementStateMachineEBCE2FC2": Lasting(
         _MACHINE,
-        "every retirement that waits out its days: those old configs are never deleted",
+        "every retirement that is waiting: its old config is never deleted",
         fixed={"StateMachineName": "{stack}-retirement"},
     ),
-    "MonitoringTopic2EDA8B02": Lasting(
-        "AWS::SNS::Topic", "the subscriptions that people made: no alarm reaches them any more"
+    "DigestStateMachineE5FCB560": Lasting(
+        _MACHINE,
+        "every digest's card, which is no longer updated",
+        fixed={"StateMachineName": "{stack}-digest"},
     ),
-    "TriggerUndelivered1A059927": Lasting(
-        "AWS::SQS::Queue", "the events that could not be delivered and wait for a person"
+    "MonitoringTopic2EDA8B02": Lasting(
+        "AWS::SNS::Topic", "the subscriptions that people made: alarms no longer reach them"
+    ),
+    "UndeliveredQueue47FA64CB": Lasting(
+        "AWS::SQS::Queue", "the events that could not be delivered and await a person"
     ),
     "FunctionsCreateEncryptedConfigRole2C16B367": Lasting(_ROLE, _KEY_POLICY),
     "FunctionsUpdateEndpointRoleCD897C80": Lasting(_ROLE, _KEY_POLICY),
@@ -126,26 +133,26 @@ _OF_OUR_OWN_KEY = {"EncryptionKey3A692D6E", "EncryptionKeyAlias1DF1C985"}
 def test_an_upgrade_replaces_nothing_that_lasts(
     template: Template, elsewhere: Elsewhere, logical_id: str
 ) -> None:
-    released = LASTING[logical_id]
-    loses = f"An upgrade would lose {released.lost}."
+    lasting = LASTING[logical_id]
+    loses = f"An upgrade would lose {lasting.lost}."
     with_a_users_key = [] if logical_id in _OF_OUR_OWN_KEY else [elsewhere.gov]
     for stack in (template, elsewhere.china, *with_a_users_key):
-        found = stack.resources(released.type).get(logical_id)
-        assert found, f"There is no {released.type} {logical_id} any more. {loses}"
+        found = stack.resources(lasting.type).get(logical_id)
+        assert found, f"There is no longer a {lasting.type} {logical_id}. {loses}"
         properties = found.get("Properties", {})
-        fixed = {one: value for one, value in properties.items() if one in cannot_change(released.type)}
-        assert fixed == in_stack(stack, released.fixed), f"{logical_id} would be replaced. {loses}"
-        for name, value in released.also.items():
+        fixed = {one: value for one, value in properties.items() if one in cannot_change(lasting.type)}
+        assert fixed == in_stack(stack, lasting.fixed), f"{logical_id} would be replaced. {loses}"
+        for name, value in lasting.also.items():
             kept = properties.get(name)
             whole = all(member in kept for member in value) if isinstance(value, list) else kept == value
             assert whole, f"{logical_id} would not keep its {name}. {loses}"
 
 
 @pytest.mark.parametrize("policy", ["DeletionPolicy", "UpdateReplacePolicy"])
-def test_what_outlives_the_stack_is_what_did_at_the_release(
+def test_what_outlives_the_stack_is_what_is_listed(
     template: Template, elsewhere: Elsewhere, policy: str
 ) -> None:
-    """So does our own key when a user's takes its place: it leaves the template."""
+    """That goes for our own key, too, when a user's key takes its place and it leaves the template."""
     retained = {name for name, lasting in LASTING.items() if lasting.retained}
     for stack, expected in (
         (template, retained),
@@ -154,11 +161,11 @@ def test_what_outlives_the_stack_is_what_did_at_the_release(
     ):
         kept = {name for name, res in stack.body["Resources"].items() if res.get(policy) == "Retain"}
         lost = "; ".join(LASTING[name].lost for name in expected - kept)
-        assert kept == expected, f"Who deletes the stack, or takes another key, would lose {lost}."
+        assert kept == expected, f"Deleting the stack, or choosing another key, would lose {lost}."
 
 
 def in_stack(stack: Template, values: dict[str, Any]) -> dict[str, Any]:
-    """Properties as they were released, with the stack's name in them."""
+    """Properties with the stack's name filled in."""
     name = stack.path.name.removesuffix(".template.json")
     return {
         one: value.format(stack=name, stack_lower=name.lower()) if isinstance(value, str) else value

@@ -24,7 +24,7 @@ CONTEXT: dict[str, Any] = {
 UNENCRYPTED = {"verdict": "UNENCRYPTED"}
 APPROVED = {"decision": "APPROVED"}
 READY = {"ready": True}
-LOOK_AGAIN = {"waitSeconds": 20, "attempt": 1}
+POLL_AGAIN = {"waitSeconds": 20, "attempt": 1}
 
 
 MACHINES = ("remediation", "backout", "retirement", "sweep", "digest")
@@ -100,20 +100,21 @@ def walk(
             case "Wait":
                 assert evaluate(state["Seconds"], scope) > 0
                 name = state["Next"]
-            case "Pass":
-                given = evaluate(state["Output"], scope)
-                name = state["Next"]
             case _:
                 name = ""
     return entered, payloads
 
 
-def validated(definition: dict[str, Any], folder: Path) -> subprocess.CompletedProcess[str]:
-    """What AWS's grammar of the states language, as asl-validator has it, says of a definition."""
-    file = folder / "definition.asl.json"
-    file.write_text(json.dumps(definition))
-    return subprocess.run(  # noqa: S603  # a pinned tool of this repository, on a file of this test
-        [ROOT / "node_modules/.bin/asl-validator", "--json-path", file],
+def validated(folder: Path, *definitions: dict[str, Any]) -> subprocess.CompletedProcess[str]:
+    """What AWS's grammar of the states language, as asl-validator has it, says of definitions."""
+    files = [folder / f"{number}.asl.json" for number, _ in enumerate(definitions)]
+    for file, definition in zip(files, definitions, strict=True):
+        file.write_text(json.dumps(definition))
+    return subprocess.run(  # noqa: S603  # a pinned tool of this repository, on files of this test
+        [
+            ROOT / "node_modules/.bin/asl-validator",
+            *(part for file in files for part in ("--json-path", file)),
+        ],
         capture_output=True,
         text=True,
         check=False,
@@ -124,15 +125,14 @@ def validated(definition: dict[str, Any], folder: Path) -> subprocess.CompletedP
 def test_asl_validator_finds_nothing(
     template: Template, elsewhere: Elsewhere, tmp_path: Path, name: str
 ) -> None:
-    for stack in (template, elsewhere.china):
-        finished = validated(stack.definition(name), tmp_path)
-        assert finished.returncode == 0, finished.stdout + finished.stderr
+    finished = validated(tmp_path, template.definition(name), elsewhere.china.definition(name))
+    assert finished.returncode == 0, finished.stdout + finished.stderr
 
 
 def test_asl_validator_would_find_a_next_to_nowhere(template: Template, tmp_path: Path) -> None:
     definition = template.definition()
     definition["States"]["PollEndpoint"]["Next"] = "Nowhere"
-    assert validated(definition, tmp_path).returncode != 0
+    assert validated(tmp_path, template.definition(), definition).returncode != 0
 
 
 @pytest.mark.parametrize("name", MACHINES)
@@ -224,7 +224,7 @@ def test_the_question_outlives_its_deadline_by_the_answers_way(states: dict[str,
 def test_an_encrypted_endpoint_costs_at_most_four_transitions(states: dict[str, Any]) -> None:
     ended = {"verdict": "ENCRYPTED", "outcome": "ALREADY_ENCRYPTED", "reason": "Its config names a key."}
     entered, payloads = walk(states, {"CheckEncryption": [ended], "CloseRemediation": [{}]})
-    assert entered == ["CheckEncryption", "Unencrypted?", "CloseRemediation"]
+    assert entered == ["CheckEncryption", "Settled?", "Unencrypted?", "CloseRemediation"]
     assert payloads[-1]["outcome"] == "ALREADY_ENCRYPTED"
     assert payloads[-1]["reason"] == "Its config names a key."
     assert "error" not in payloads[-1]
@@ -234,26 +234,25 @@ def test_an_encrypted_endpoint_costs_at_most_four_transitions(states: dict[str, 
 def test_a_remediation_costs_at_most_twelve_transitions_and_three_a_poll(
     states: dict[str, Any], polls: int
 ) -> None:
-    looks: list[Any] = [{"waitSeconds": 20, "attempt": n + 2} for n in range(polls - 1)]
+    again: list[Any] = [{"waitSeconds": 20, "attempt": n + 2} for n in range(polls - 1)]
     answers: dict[str, list[Any]] = {
         "CheckEncryption": [UNENCRYPTED],
         "RequestApproval": [APPROVED],
         "AwaitInService": [READY],
         "CreateEncryptedConfig": [{"twinConfigName": "twin"}],
         "UpdateEndpoint": [{}],
-        "PollEndpoint": [*looks, {"outcome": "ENCRYPTED", "reason": ""}],
+        "PollEndpoint": [*again, {"outcome": "ENCRYPTED", "reason": ""}],
         "CloseRemediation": [{}],
     }
     entered, payloads = walk(states, answers)
-    assert entered[:9] == [
-        "CheckEncryption", "Unencrypted?", "CheckFeasibility", "RequestApproval", "Approved?",
-        "AwaitInService",
-        "InService?", "CreateEncryptedConfig", "UpdateEndpoint",
+    assert entered[:10] == [
+        "CheckEncryption", "Settled?", "Unencrypted?", "CheckFeasibility", "RequestApproval", "Approved?",
+        "AwaitInService", "InService?", "CreateEncryptedConfig", "UpdateEndpoint",
     ]  # fmt: skip
     assert entered[-1] == "CloseRemediation"
     assert len(entered) <= 12 + 3 * polls
     polled = [payload["attempt"] for payload in payloads if "attempt" in payload]
-    assert polled == [0, *range(1, polls + 1)]  # AwaitInService's one look, then PollEndpoint's
+    assert polled == [0, *range(1, polls + 1)]  # AwaitInService's one poll, then PollEndpoint's
     assert payloads[-1]["outcome"] == "ENCRYPTED"
 
 
@@ -265,10 +264,10 @@ _TWINNED: dict[str, list[Any]] = {**_READY, "CreateEncryptedConfig": [{}], "Upda
 @pytest.mark.parametrize(
     ("outcome", "answers", "transitions"),
     [
-        ("EXEMPT", {"CheckEncryption": [{"verdict": "EXEMPT", "outcome": "EXEMPT"}]}, 3),
-        ("GONE", {"CheckEncryption": [{"verdict": "GONE", "outcome": "GONE"}]}, 3),
-        ("OBSERVED", {**_ASKED, "RequestApproval": [{"decision": "OBSERVED"}]}, 6),
-        ("DENIED", {**_ASKED, "RequestApproval": [{"decision": "DENIED"}]}, 6),
+        ("EXEMPT", {"CheckEncryption": [{"verdict": "EXEMPT", "outcome": "EXEMPT"}]}, 4),
+        ("GONE", {"CheckEncryption": [{"verdict": "GONE", "outcome": "GONE"}]}, 4),
+        ("OBSERVED", {**_ASKED, "RequestApproval": [{"decision": "OBSERVED"}]}, 7),
+        ("DENIED", {**_ASKED, "RequestApproval": [{"decision": "DENIED"}]}, 7),
         (
             "EXPIRED, reminded twice",
             {
@@ -276,17 +275,17 @@ _TWINNED: dict[str, list[Any]] = {**_READY, "CreateEncryptedConfig": [{}], "Upda
                 "RequestApproval": [Fault("States.Timeout")] * 3,
                 "RemindOrExpire": [{"waitSeconds": 60}, {"waitSeconds": 60}, {"decision": "EXPIRED"}],
             },
-            14,
+            15,
         ),
-        ("SUPERSEDED", {**_ASKED, "AwaitInService": [Fault("EndpointChanged")]}, 7),
-        ("UNSUPPORTED", {**_READY, "CreateEncryptedConfig": [Fault("EncryptionUnsupported")]}, 10),
+        ("SUPERSEDED", {**_ASKED, "AwaitInService": [Fault("EndpointChanged")]}, 8),
+        ("UNSUPPORTED", {**_READY, "CreateEncryptedConfig": [Fault("EncryptionUnsupported")]}, 11),
         (
             "FAILED",
             {**_READY, "CreateEncryptedConfig": [{}], "UpdateEndpoint": [Fault("RequestRefused")]},
-            11,
+            12,
         ),
-        ("ENCRYPTED, polled once", {**_TWINNED, "PollEndpoint": [{"outcome": "ENCRYPTED"}]}, 13),
-        ("ROLLED_BACK, polled once", {**_TWINNED, "PollEndpoint": [{"outcome": "ROLLED_BACK"}]}, 14),
+        ("ENCRYPTED, polled once", {**_TWINNED, "PollEndpoint": [{"outcome": "ENCRYPTED"}]}, 14),
+        ("ROLLED_BACK, polled once", {**_TWINNED, "PollEndpoint": [{"outcome": "ROLLED_BACK"}]}, 15),
     ],
 )
 def test_each_outcome_costs_so_many_transitions_and_no_more(
@@ -299,11 +298,20 @@ def test_each_outcome_costs_so_many_transitions_and_no_more(
     assert len(entered) <= transitions, f"{outcome}: {entered}"
 
 
-def test_an_endpoint_that_is_still_being_created_is_looked_at_again(states: dict[str, Any]) -> None:
+def test_an_endpoint_that_is_changing_is_judged_when_it_has_settled(states: dict[str, Any]) -> None:
+    ended = {"verdict": "ENCRYPTED", "outcome": "ALREADY_ENCRYPTED"}
+    answers: dict[str, list[Any]] = {"CheckEncryption": [POLL_AGAIN, ended], "CloseRemediation": [{}]}
+    entered, payloads = walk(states, answers)
+    assert entered[:4] == ["CheckEncryption", "Settled?", "WaitUntilSettled", "CheckEncryption"]
+    assert "attempt" not in payloads[0]
+    assert payloads[1]["attempt"] == 1
+
+
+def test_an_endpoint_that_is_still_being_created_is_polled_again(states: dict[str, Any]) -> None:
     answers: dict[str, list[Any]] = {
         "CheckEncryption": [UNENCRYPTED],
         "RequestApproval": [APPROVED],
-        "AwaitInService": [LOOK_AGAIN, READY],
+        "AwaitInService": [POLL_AGAIN, READY],
         "CreateEncryptedConfig": [Fault("TwinMismatch")],
         "DeleteUnusedTwin": [{}],
         "CloseRemediation": [{}],
@@ -350,7 +358,7 @@ def test_after_a_reminder_the_same_question_is_waited_for_again(states: dict[str
     }
     entered, _ = walk(states, answers)
     asked = ["RequestApproval", "RemindOrExpire", "StillOpen?"]
-    assert entered[3:] == [*asked, *asked, "RequestApproval", "Approved?", "CloseRemediation"]
+    assert entered[4:] == [*asked, *asked, "RequestApproval", "Approved?", "CloseRemediation"]
 
 
 @pytest.mark.parametrize(
@@ -371,7 +379,7 @@ def test_no_answer_but_an_approval_lets_the_update_happen(
 @pytest.mark.parametrize("verdict", [{}, {"verdict": "ENCRYPTED"}, {**UNENCRYPTED, "outcome": "SUPERSEDED"}])
 def test_nobody_is_asked_without_the_verdict_for_it(states: dict[str, Any], verdict: dict[str, Any]) -> None:
     entered, _ = walk(states, {"CheckEncryption": [verdict], "CloseRemediation": [{}]})
-    assert entered == ["CheckEncryption", "Unencrypted?", "CloseRemediation"]
+    assert entered == ["CheckEncryption", "Settled?", "Unencrypted?", "CloseRemediation"]
 
 
 @pytest.mark.parametrize(
@@ -395,8 +403,7 @@ def test_whatever_fails_is_closed_with_its_error(states: dict[str, Any], failing
     entered, payloads = walk(states, answers)
     twin_may_exist = failing in ("CreateEncryptedConfig", "UpdateEndpoint", "PollEndpoint")
     tidied = ["DeleteUnusedTwin"] if twin_may_exist else []
-    between = ["NotAsked"] if failing == "RequestApproval" else tidied
-    assert entered[entered.index(failing) :] == [failing, *between, "CloseRemediation"]
+    assert entered[entered.index(failing) :] == [failing, *tidied, "CloseRemediation"]
     assert payloads[-1] == {
         "remediationId": "run-1",
         "executionArn": CONTEXT["Execution"]["Id"],
@@ -442,7 +449,7 @@ def test_the_task_token_goes_to_the_question_and_nowhere_else(states: dict[str, 
     assert mentioning == ["RequestApproval"]
 
 
-# -- the aftermath
+# -- backout and retirement
 
 
 @pytest.fixture(scope="module")
@@ -456,7 +463,7 @@ _WAY_BACK: dict[str, list[Any]] = {
     "RestoreConfig": [{}],
     "ExemptEndpoint": [{}],
     "UpdateEndpoint": [{}],
-    "PollEndpoint": [LOOK_AGAIN, {"outcome": "BACKED_OUT", "reason": ""}],
+    "PollEndpoint": [POLL_AGAIN, {"outcome": "BACKED_OUT", "reason": ""}],
     "CloseBackout": [{}],
 }
 
@@ -501,7 +508,7 @@ def test_a_backout_that_cannot_be_closed_fails_loudly(backout: dict[str, Any]) -
     assert backout["BackoutNotClosed"]["Type"] == "Fail"
 
 
-def test_retirement_looks_at_every_page_and_then_ends(template: Template) -> None:
+def test_retirement_checks_every_page_and_then_ends(template: Template) -> None:
     states = template.definition("retirement")["States"]
     more = {"nextToken": "two", "scanFrom": "2026-11-23T10:00:00Z"}
     waiting = {"waitSeconds": 1209600, "remediationId": "run-1"}

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from local.cloud import Cloud
+from local.aws.cloud import Cloud
 
 _TABLE = "many-callers"
 _NEVER = "attribute_exists(pk) AND attribute_not_exists(pk)"

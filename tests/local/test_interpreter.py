@@ -19,7 +19,7 @@ from moto.stepfunctions.parser.asl.jsonata.jsonata import (
     encode_jsonata_variable_declarations,
 )
 
-from local.interpreter import evaluate
+from local.aws.interpreter import evaluate
 
 _PATH = re.compile(r"\$states((?:\.\w+)+)")
 _EXPRESSION = re.compile(r"\{% (.*?) %\}")
@@ -116,7 +116,7 @@ def test_an_expression_is_parsed_once_whatever_the_values(monkeypatch: pytest.Mo
             parsed.append(expr)
             super().__init__(expr)
 
-    monkeypatch.setattr("local.interpreter.Jsonata", Counted)
+    monkeypatch.setattr("local.aws.interpreter.Jsonata", Counted)
     found = [evaluate(_written("$states.input.once + 1", states={"input": {"once": n}})) for n in range(5)]
     assert found == [1, 2, 3, 4, 5]
     assert parsed == ["($states.input.once + 1)"]

@@ -60,16 +60,12 @@ def field(element: Json, **extra: Any) -> Json:
     return {"type": "input", "label": plain(), "element": element, **extra}
 
 
-def image(**extra: Any) -> Json:
-    return {"type": "image", "image_url": "https://example.com/a.png", "alt_text": "a", **extra}
+def several(**extra: Any) -> Json:
+    return field({"type": "multi_static_select", "options": options(3), **extra})
 
 
 def modal(**extra: Any) -> Json:
     return {"type": "modal", "title": plain(), "blocks": [], **extra}
-
-
-def rich(*parts: Json) -> Json:
-    return {"type": "rich_text", "elements": list(parts)}
 
 
 # (name, block made at a size, the largest size allowed, pointer below the block, what Slack says one past it)
@@ -158,36 +154,12 @@ SIZES: list[tuple[str, Sized, int, str, str]] = [
         "less than 151",
     ),
     (
-        "option groups",
-        lambda n: actions(select(option_groups=[{"label": plain(), "options": options(1)}] * n)),
-        100,
-        "/elements/0/option_groups",
-        "no more than 100",
-    ),
-    (
         "overflow",
         lambda n: actions({"type": "overflow", "action_id": "o", "options": options(n)}),
         5,
         "/elements/0/options",
         "no more than 5",
     ),
-    (
-        "radio buttons",
-        lambda n: actions({"type": "radio_buttons", "action_id": "r", "options": options(n)}),
-        10,
-        "/elements/0/options",
-        "no more than 10",
-    ),
-    (
-        "checkboxes",
-        lambda n: actions({"type": "checkboxes", "action_id": "c", "options": options(n)}),
-        10,
-        "/elements/0/options",
-        "no more than 10",
-    ),
-    ("image alt", lambda n: image(alt_text="a" * n), 2000, "/alt_text", "less than 2001"),
-    ("image title", lambda n: image(title=plain(n)), 2000, "/title/text", "less than 2001"),
-    ("image url", lambda n: image(image_url="https:" + "u" * (n - 6)), 3000, "/image_url", "less than 3001"),
     ("input label", lambda n: text_input() | {"label": plain(n)}, 2000, "/label/text", "less than 2001"),
     ("input hint", lambda n: text_input() | {"hint": plain(n)}, 2000, "/hint/text", "less than 2001"),
     ("initial value", lambda n: text_input(initial_value="x" * n), 3000, "/element/initial_value", "3001"),
@@ -210,7 +182,6 @@ VIEW_SIZES: list[tuple[str, Sized, int, str]] = [
     ("close", lambda n: modal(close=plain(n)), 24, "/close/text"),
     ("private_metadata", lambda n: modal(private_metadata="m" * n), 3000, "/private_metadata"),
     ("callback_id", lambda n: modal(callback_id="c" * n), 255, "/callback_id"),
-    ("external_id", lambda n: modal(external_id="e" * n), 255, "/external_id"),
     ("blocks", lambda n: modal(blocks=[{"type": "divider"}] * n), 100, "/blocks"),
 ]
 
@@ -262,13 +233,19 @@ REFUSED: list[tuple[Json, str, str]] = [
     (section(text=plain(), colour="red"), "", "invalid additional property: colour"),
     (section(fields=[]), "/fields", "no less than 1 items allowed"),
     (section(fields={"0": plain()}), "/fields", "must provide an array"),
-    (section(text=plain(), accessory=text_input()["element"]), "/accessory/type", "plain_text_input"),
+    (section(text=plain(), accessory=button()), "", "invalid additional property: accessory (Slack has it"),
     ({"type": "header", "text": mrkdwn()}, "/text/type", "unsupported type: mrkdwn"),
     ({"type": "divider", "block_id": ""}, "/block_id", "must be more than 0 characters"),
     ({"type": "context", "elements": [button()]}, "/elements/0/type", "unsupported type: button"),
     ({"type": "context", "elements": []}, "/elements", "no less than 1 items allowed"),
     (actions(), "/elements", "no less than 1 items allowed"),
-    (actions(image()), "/elements/0/type", "unsupported type: image"),
+    (
+        actions({"type": "multi_static_select", "options": options(1)}),
+        "/elements/0/type",
+        "unsupported type: multi_static_select",
+    ),
+    (actions({"type": "overflow"}), "/elements/0", "missing required field: options"),
+    (actions({"type": "radio_buttons", "options": options(1)}), "/elements/0/type", "Slack has it"),
     (actions({"type": "buton", "text": plain()}), "/elements/0/type", "unsupported type: buton"),
     (actions({"type": "button", "text": mrkdwn()}), "/elements/0/text/type", "unsupported type: mrkdwn"),
     (actions({"type": "button"}), "/elements/0", "missing required field: text"),
@@ -279,13 +256,8 @@ REFUSED: list[tuple[Json, str, str]] = [
     (actions(confirm(title=mrkdwn())), "/elements/0/confirm/title/type", "unsupported type: mrkdwn"),
     (actions(confirm(type="confirm")), "/elements/0/confirm", "invalid additional property: type"),
     (actions(button(1), button(1)), "", "`action_id` 'a1' already exists"),
-    (actions(select()), "/elements/0", "must define either `options` or `option_groups`"),
+    (actions(select()), "/elements/0", "missing required field: options"),
     (actions(select(options=[])), "/elements/0/options", "no less than 1 items"),
-    (
-        actions(select(options=options(1), option_groups=[{"label": plain(), "options": options(1)}])),
-        "/elements/0",
-        "must define only one of",
-    ),
     (
         actions(select(options=options(2), initial_option=option(2))),
         "/elements/0/initial_option",
@@ -308,14 +280,15 @@ REFUSED: list[tuple[Json, str, str]] = [
     ({"type": "input", "label": mrkdwn(), "element": select(options=options(1))}, "/label/type", "mrkdwn"),
     ({"type": "input", "label": plain()}, "", "missing required field: element"),
     (field({"type": "datepicker", "initial_date": "tomorrow"}), "/element/initial_date", "format"),
-    ({"type": "image", "image_url": "https://example.com/a.png"}, "", "missing required field: alt_text"),
-    (rich({"type": "rich_text_para", "elements": []}), "/elements/0/type", "unsupported type"),
+    (field({"type": "datepicker", "initial_date": "2026-13-01"}), "/element/initial_date", "format"),
+    (field({"type": "timepicker", "initial_time": "24:00"}), "/element/initial_time", "format"),
+    (field({"type": "timepicker", "timezone": ""}), "/element/timezone", "more than 0 characters"),
+    (several(initial_options=[option(3)]), "/element/initial_options/0", "must be one of the options"),
+    (several(max_selected_items=0), "/element/max_selected_items", "must be at least 1"),
     (
-        rich(
-            {"type": "rich_text_section", "elements": [{"type": "text", "text": "x", "style": {"big": True}}]}
-        ),
-        "/elements/0/elements/0/style",
-        "invalid additional property: big",
+        several(max_selected_items=1, initial_options=options(2)),
+        "/element/initial_options",
+        "no more than 1 items",
     ),
 ]
 
@@ -327,37 +300,15 @@ def test_refused(block: Json, pointer: str, said: str) -> None:
 
 
 TAKEN: list[Json] = [
-    section(text=mrkdwn(), accessory=image()),
-    section(fields=[plain(), mrkdwn()], accessory=button()),
-    {"type": "context", "elements": [image(), plain(), mrkdwn()]},
+    section(text=mrkdwn(), fields=[plain(), mrkdwn()]),
+    {"type": "context", "elements": [plain(), mrkdwn()]},
     actions({"type": "overflow", "options": [option(url="https://example.com")]}),
-    actions({"type": "radio_buttons", "options": [{"text": mrkdwn(), "value": "v"}]}),
     actions(select(options=options(2), initial_option=option(1))),
+    actions({"type": "datepicker", "initial_date": "2026-12-31"}, {"type": "timepicker"}),
     actions(button(0, style="primary"), button(1, style="danger", value="x", url="mailto:a@example.com")),
     actions({"type": "button", "text": plain()}, {"type": "button", "text": plain()}),
-    field({"type": "checkboxes", "options": options(2), "initial_options": [option(1)]}, optional=True),
-    field({"type": "number_input", "is_decimal_allowed": False, "min_value": "1"}),
-    field({"type": "multi_static_select", "options": options(3), "max_selected_items": 2}),
-    rich(
-        {
-            "type": "rich_text_section",
-            "elements": [
-                {"type": "text", "text": "x", "style": {"bold": True, "code": True}},
-                {"type": "link", "url": "https://example.com"},
-                {"type": "user", "user_id": "U1"},
-                {"type": "emoji", "name": "lock"},
-                {"type": "date", "timestamp": 1, "format": "{date}", "fallback": "then"},
-            ],
-        },
-        {
-            "type": "rich_text_list",
-            "style": "ordered",
-            "indent": 1,
-            "elements": [{"type": "rich_text_section", "elements": []}],
-        },
-        {"type": "rich_text_preformatted", "elements": [{"type": "text", "text": "x"}]},
-        {"type": "rich_text_quote", "elements": [{"type": "broadcast", "range": "here"}]},
-    ),
+    field({"type": "timepicker", "initial_time": "23:59", "timezone": "Europe/Berlin"}, optional=True),
+    several(max_selected_items=2, initial_options=options(2)),
 ]
 
 
@@ -390,18 +341,18 @@ def test_views_refused(view: Any, pointer: str, said: str) -> None:
 
 
 def test_ids_and_defaults_are_added_as_slack_adds_them() -> None:
-    sent = [section(text=plain(), accessory={"type": "button", "text": plain()}), {"type": "divider"}]
+    sent = [section(text=plain()), actions({"type": "button", "text": plain()})]
     kept = with_ids(sent)
     assert "block_id" not in sent[0], "what was sent stays as it was"
-    assert kept[0]["accessory"]["action_id"]
+    assert kept[1]["elements"][0]["action_id"]
     assert kept[0]["text"]["emoji"] is True
     assert kept[0]["block_id"] != kept[1]["block_id"]
     assert check_blocks(kept) == []
 
 
 def test_all_texts_count_towards_the_message() -> None:
-    block = section(text=mrkdwn(10), fields=[plain(5)], accessory=button(text=plain(3), value="not a text"))
-    assert text_length([block, {"type": "divider"}]) == 18
+    blocks = [section(text=mrkdwn(10), fields=[plain(5)]), actions(button(text=plain(3), value="not a text"))]
+    assert text_length([*blocks, {"type": "divider"}]) == 18
 
 
 _JSON = st.recursive(
@@ -421,9 +372,7 @@ _JSON = st.recursive(
                     "element",
                     "block_id",
                     "action_id",
-                    "option_groups",
                     "min_length",
-                    "accessory",
                     "confirm",
                 ]
             ),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import urllib.error
 from http.client import RemoteDisconnected
 
@@ -69,36 +68,6 @@ def test_down_until_it_is_up(client: WebClient, slack: SlackStandIn) -> None:
         with pytest.raises(_LOST):
             post(client)
     slack.faults.bring_up()
-    post(client)
-    assert len(slack.messages(GENERAL.id)) == 1
-
-
-def test_a_call_hangs_until_the_caller_gives_up_or_the_server_stops(slack: SlackStandIn) -> None:
-    server = slack.serve()
-    slack.faults.hang("chat.postMessage", seconds=600)
-    hanging = WebClient(BOT_TOKEN, base_url=server.api_url, retry_handlers=[], timeout=60)
-    failures: list[Exception] = []
-
-    def call() -> None:
-        try:
-            post(hanging)
-        except _LOST as error:
-            failures.append(error)
-
-    caller = threading.Thread(target=call)
-    caller.start()
-    assert WebClient(BOT_TOKEN, base_url=server.api_url).auth_test()["ok"], "others are not held up"
-    caller.join(0.2)
-    assert caller.is_alive()
-    server.stop()
-    caller.join(10)
-    assert not caller.is_alive()
-    assert len(failures) == 1
-    assert slack.messages(GENERAL.id) == []
-
-
-def test_after_hanging_a_call_still_acts(client: WebClient, slack: SlackStandIn) -> None:
-    slack.faults.hang("chat.postMessage", seconds=0.01)
     post(client)
     assert len(slack.messages(GENERAL.id)) == 1
 

@@ -271,13 +271,6 @@ def test_an_open_modal_is_updated_unless_it_shows_something_else_already(
     assert shown.content["private_metadata"] == "a-2"
 
 
-def test_external_ids_are_unique(client: WebClient, slack: SlackStandIn, ts: str) -> None:
-    named = {**MODAL, "external_id": "mine"}
-    client.views_open(trigger_id=click(slack, ts)["trigger_id"], view=named)
-    with pytest.raises(SlackApiError, match="duplicate_external_id"):
-        client.views_open(trigger_id=click(slack, ts)["trigger_id"], view=named)
-
-
 def test_a_submission_carries_the_state_and_closes_the_modal(
     slack: SlackStandIn, app: App, opened: str
 ) -> None:
@@ -338,17 +331,13 @@ def test_errors_stay_under_the_inputs(slack: SlackStandIn, app: App, opened: str
 
 
 @pytest.mark.usefixtures("opened")
-def test_an_answer_can_update_push_and_clear(slack: SlackStandIn, app: App) -> None:
-    assert submit(slack, app, {"response_action": "push", "view": MODAL})
-    first, second = slack.views(ADA.id)
-    assert (second.previous_view_id, second.root_view_id) == (first.id, first.id)
+def test_an_answer_can_update_the_modal(slack: SlackStandIn, app: App) -> None:
     assert submit(slack, app, {"response_action": "update", "view": MODAL_AGAIN})
-    [_, updated] = slack.views(ADA.id)
-    assert (updated.id, updated.content["title"]["text"]) == (second.id, "Thanks")
+    [updated] = slack.views(ADA.id)
+    assert updated.content["title"]["text"] == "Thanks"
     with pytest.raises(RefusedError, match="no submit"):
         slack.submit_view(ADA.id)
     slack.close_view(ADA.id)
-    assert submit(slack, app, {"response_action": "clear"})
     assert slack.views(ADA.id) == []
 
 
@@ -358,6 +347,7 @@ def test_an_answer_can_update_push_and_clear(slack: SlackStandIn, app: App) -> N
         "not JSON",
         [],
         {"response_action": "explode"},
+        {"response_action": "push", "view": MODAL},
         {"response_action": "errors", "errors": {"nowhere": "x"}},
         {"response_action": "errors"},
         {"response_action": "update", "view": {**MODAL, "title": plain("x" * 25)}},
@@ -392,18 +382,49 @@ def test_a_button_in_a_modal(slack: SlackStandIn, app: App, opened: str) -> None
         slack.click_in_view(ADA.id, view_id=opened, action_id="text", chosen="an input sends nothing")
 
 
-def test_closing_is_told_where_it_was_asked_for(
-    client: WebClient, slack: SlackStandIn, app: App, ts: str
+CHOICES: Json = {
+    "type": "modal",
+    "title": plain("When?"),
+    "submit": plain("Send"),
+    "blocks": [
+        {"type": "input", "block_id": name, "label": plain(name), "element": {**element, "action_id": name}}
+        for name, element in {
+            "date": {"type": "datepicker", "initial_date": "2026-01-31"},
+            "time": {"type": "timepicker"},
+            "some": {"type": "multi_static_select", "options": MENU["options"], "max_selected_items": 1},
+        }.items()
+    ],
+}
+
+
+def test_dates_times_and_several_choices(client: WebClient, slack: SlackStandIn, app: App, ts: str) -> None:
+    client.views_open(trigger_id=click(slack, ts)["trigger_id"], view=CHOICES)
+    chosen: Json = {"time": {"time": "09:30"}, "some": {"some": ["1", "2"]}}
+    with pytest.raises(RefusedError) as caught:
+        slack.submit_view(ADA.id, values=chosen)
+    assert caught.value.errors == {"some": "Please select at most 1."}
+    for wrong in ({"time": {"time": "noon"}}, {"date": {"date": "2026-31-01"}}, {"some": {"some": ["3"]}}):
+        with pytest.raises(RefusedError):
+            slack.submit_view(ADA.id, values={**chosen, "some": {"some": ["1"]}, **wrong})
+    assert slack.submit_view(ADA.id, values={**chosen, "some": {"some": ["2"]}}).ok
+    values = app.payloads[-1]["view"]["state"]["values"]
+    assert values["date"]["date"] == {"type": "datepicker", "selected_date": "2026-01-31"}
+    assert values["time"]["time"] == {"type": "timepicker", "selected_time": "09:30"}
+    assert values["some"]["some"] == {
+        "type": "multi_static_select",
+        "selected_options": [MENU["options"][1] | {"text": {**plain("Two"), "emoji": True}}],
+    }
+
+
+def test_an_overflow_menu_sends_what_was_chosen_and_keeps_no_state(
+    client: WebClient, slack: SlackStandIn
 ) -> None:
-    trigger = click(slack, ts)["trigger_id"]
-    client.views_open(trigger_id=trigger, view={**MODAL, "notify_on_close": True})
-    delivery = slack.close_view(ADA.id)
-    assert delivery is not None
-    assert delivery.ok
-    assert (app.payloads[-1]["type"], app.payloads[-1]["is_cleared"]) == ("view_closed", False)
-    client.views_open(trigger_id=click(slack, ts)["trigger_id"], view=MODAL)
-    assert slack.close_view(ADA.id) is None
-    assert slack.views(ADA.id) == []
+    more = {"type": "overflow", "action_id": "more", "options": MENU["options"]}
+    blocks = [{"type": "actions", "block_id": "b", "elements": [more]}]
+    posted = str(data(client.chat_postMessage(channel=GENERAL.id, text="x", blocks=blocks))["ts"])
+    payload = click(slack, posted, "more", chosen="2")
+    assert payload["actions"][0]["selected_option"]["value"] == "2"
+    assert payload["state"]["values"] == {}
 
 
 # -- the page's own JSON interface

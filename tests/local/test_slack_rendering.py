@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 from html.parser import HTMLParser
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,23 +12,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from local.slack.block_kit import BLOCKS, check_blocks, with_ids
-from local.slack.emoji import EMOJI
-from local.slack.mrkdwn import Names, mrkdwn, plain_text
+from local.slack.mrkdwn import EMOJI, SHORTCODE, Names, mrkdwn, plain_text
 from local.slack.render import Renderer
 
+ROOT = Path(__file__).resolve().parents[2]
 NAMES = Names(users={"U1": "Ada <b>"}, channels={"C1": "general"}, user_groups={"S1": "sre"})
 _TAGS = {
-    "a", "blockquote", "br", "code", "del", "div", "em", "fieldset", "h3", "hr", "img", "input", "label",
-    "legend", "li", "mark", "ol", "optgroup", "option", "p", "pre", "select", "small", "span", "strong",
-    "textarea", "time", "u", "ul", "button",
+    "a", "blockquote", "br", "button", "code", "del", "div", "em", "h3", "hr", "input", "label", "option",
+    "p", "pre", "select", "span", "strong", "textarea", "time",
 }  # fmt: skip
 _ATTRIBUTES = {
-    "alt", "aria-label", "autofocus", "checked", "class", "data-action-id", "data-block", "data-block-id",
-    "data-confirm", "data-kind", "data-sends", "data-template", "data-timestamp", "data-url", "for", "href",
-    "id", "label", "loading", "max", "maxlength", "min", "minlength", "multiple", "name", "placeholder",
-    "rel", "selected", "src", "start", "step", "target", "type", "value", "rows",
+    "aria-label", "autofocus", "class", "data-action-id", "data-block", "data-block-id", "data-confirm",
+    "data-kind", "data-sends", "data-template", "data-timestamp", "data-url", "for", "href", "id",
+    "maxlength", "minlength", "multiple", "placeholder", "rel", "selected", "target", "type", "value", "rows",
 }  # fmt: skip
-_VOID = {"br", "hr", "img", "input"}
+_VOID = {"br", "hr", "input"}
 
 
 class Reader(HTMLParser):
@@ -53,7 +52,6 @@ class Reader(HTMLParser):
             .lower()
             .startswith(("http:", "https:", "mailto:", "tel:", "slack:"))
         )
-        assert (values.get("src") or "https:").lower().startswith(("https:", "http:", "data:image/"))
         self.tags.append(tag)
         if tag not in _VOID:
             self._open.append(tag)
@@ -131,11 +129,13 @@ def test_plain_text_has_emoji_and_nothing_else() -> None:
     assert plain_text(":lock:", emoji=False) == ":lock:"
 
 
-def test_emoji_of_the_card_are_known() -> None:
-    wanted = (
-        "unlock lock receipt no_entry hourglass arrows_counterclockwise wastebasket warning rotating_light"
-    )
-    assert set(wanted.split()) <= EMOJI.keys()
+def test_every_emoji_that_is_sent_is_known() -> None:
+    files = [
+        file for folder in ("messages", "sweep") for file in (ROOT / "lambdas/domain" / folder).glob("*.py")
+    ]
+    sent = {name for file in files for name in SHORTCODE.findall(file.read_text()) if name[0].isalpha()}
+    assert len(sent) > 10
+    assert sent <= EMOJI.keys()
     assert EMOJI["leftwards_arrow_with_hook"] == "↩️"
 
 
@@ -179,72 +179,33 @@ def every_block(text: str) -> list[dict[str, Any]]:
     options = [{"text": plain, "value": words, "description": plain}]
     confirm = {"title": plain, "text": rich, "confirm": plain, "deny": plain}
     picked = {"placeholder": plain, "confirm": confirm}
-    in_actions: list[dict[str, Any]] = [
-        {
-            "type": "button",
-            "text": plain,
-            "value": words,
-            "url": url,
-            "accessibility_label": words,
-            "confirm": confirm,
-        },
+    button = {"type": "button", "value": words, "url": url, "accessibility_label": words, "style": "danger"}
+    pickers: list[dict[str, Any]] = [
         {"type": "static_select", "options": options, "initial_option": options[0], **picked},
-        {"type": "multi_static_select", "option_groups": [{"label": plain, "options": options}], **picked},
-        {"type": "users_select", "initial_user": "U1", **picked},
-        {"type": "overflow", "options": options},
-        {"type": "radio_buttons", "options": options, "initial_option": options[0]},
-        {"type": "checkboxes", "options": options, "initial_options": options},
         {"type": "datepicker", "initial_date": "2026-01-31", **picked},
         {"type": "timepicker", "initial_time": "12:00", **picked},
+    ]
+    in_actions: list[dict[str, Any]] = [
+        {**button, "text": plain, "confirm": confirm},
+        {"type": "overflow", "options": options, "confirm": confirm},
+        *pickers,
     ]
     typed: list[dict[str, Any]] = [
         {"type": "plain_text_input", "initial_value": words, "placeholder": plain, "multiline": True},
         {"type": "plain_text_input", "initial_value": words, "min_length": 0},
-        {"type": "email_text_input", "initial_value": words},
-        {"type": "url_text_input", "initial_value": words},
-        {"type": "number_input", "is_decimal_allowed": True, "initial_value": words, "min_value": words},
+        {"type": "multi_static_select", "options": options, "initial_options": options, **picked},
     ]
-    fields = [element for element in in_actions if element["type"] not in {"button", "overflow"}] + typed
-    pieces: list[dict[str, Any]] = [
-        {
-            "type": "text",
-            "text": words,
-            "style": {"bold": True, "italic": True, "strike": True, "code": True},
-        },
-        {"type": "link", "url": url, "text": words},
-        {"type": "link", "url": "javascript:alert(1)", "text": words},
-        {"type": "emoji", "name": words},
-        {"type": "user", "user_id": "U1"},
-        {"type": "channel", "channel_id": words},
-        {"type": "usergroup", "usergroup_id": words},
-        {"type": "broadcast", "range": "here"},
-        {"type": "date", "timestamp": 1, "format": words, "url": url, "fallback": words},
-    ]
-    image = {"type": "image", "image_url": url, "alt_text": words}
-    section: dict[str, Any] = {"type": "section", "text": rich, "fields": [rich, plain]}
     return [
-        *({**section, "accessory": accessory} for accessory in (*in_actions, image)),
+        {"type": "section", "text": rich, "fields": [rich, plain]},
         {"type": "header", "text": plain},
         {"type": "divider"},
-        {"type": "context", "elements": [rich, plain, image]},
+        {"type": "context", "elements": [rich, plain]},
         {"type": "actions", "elements": in_actions},
-        {**image, "title": plain, "image_url": "javascript:alert(1)"},
-        *({"type": "input", "label": plain, "hint": plain, "element": field} for field in fields),
-        {
-            "type": "rich_text",
-            "elements": [
-                {"type": "rich_text_section", "elements": pieces},
-                {"type": "rich_text_quote", "elements": pieces},
-                {"type": "rich_text_preformatted", "elements": [{"type": "text", "text": words}]},
-                {
-                    "type": "rich_text_list",
-                    "style": "ordered",
-                    "offset": 3,
-                    "elements": [{"type": "rich_text_section", "elements": pieces}],
-                },
-            ],
-        },
-    ]  # fmt: skip
+        *(
+            {"type": "input", "label": plain, "hint": plain, "element": element}
+            for element in pickers + typed
+        ),
+    ]
 
 
 def test_every_block_that_is_taken_is_drawn() -> None:
@@ -252,7 +213,7 @@ def test_every_block_that_is_taken_is_drawn() -> None:
     assert check_blocks(blocks) == []
     assert {block["type"] for block in blocks} == BLOCKS.shapes.keys()
     page = Reader(Renderer(NAMES, "p").blocks(with_ids(blocks)))
-    assert {"button", "select", "fieldset", "textarea", "time", "h3", "hr", "ol"} <= set(page.tags)
+    assert {"button", "select", "textarea", "input", "h3", "hr"} <= set(page.tags)
 
 
 @given(

@@ -61,16 +61,12 @@ def test_a_call_needs_the_apps_token(
     assert slack.messages(GENERAL.id) == []
 
 
-def test_a_message_is_posted_with_its_blocks_and_metadata(client: WebClient, slack: SlackStandIn) -> None:
-    metadata = {"event_type": "asked", "event_payload": {"id": "7"}}
-    answer = data(
-        client.chat_postMessage(channel=GENERAL.id, text="Hello", blocks=[SECTION], metadata=metadata)
-    )
+def test_a_message_is_posted_with_its_blocks(client: WebClient, slack: SlackStandIn) -> None:
+    answer = data(client.chat_postMessage(channel=GENERAL.id, text="Hello", blocks=[SECTION]))
     [message] = slack.messages(GENERAL.id)
     assert (answer["ts"], answer["channel"]) == (message.ts, GENERAL.id)
     assert message.blocks[0]["text"] == {**SECTION["text"], "verbatim": False}
     assert answer["message"]["blocks"] == message.blocks
-    assert answer["message"]["metadata"] == message.metadata == metadata
     assert (message.text, message.thread_ts, message.edited_ts) == ("Hello", None, None)
 
 
@@ -126,12 +122,7 @@ def test_ts_are_slacks_unique_and_by_the_clock(client: WebClient, clock: Clock) 
         ("chat.postMessage", {"channel": GENERAL.id, "blocks": [{"type": "x"}]}, "invalid_blocks"),
         (
             "chat.postMessage",
-            {"channel": GENERAL.id, "text": "x", "metadata": "{"},
-            "invalid_metadata_format",
-        ),
-        (
-            "chat.postMessage",
-            {"channel": GENERAL.id, "text": "x", "metadata": {"event_type": "e"}},
+            {"channel": GENERAL.id, "text": "x", "metadata": {"event_type": "e", "event_payload": {}}},
             "invalid_metadata_format",
         ),
         (
@@ -203,21 +194,14 @@ def test_a_posted_text_is_cut_and_an_updated_one_refused(client: WebClient, slac
     assert client.chat_update(**update, text="x" * 4000)["ok"]
 
 
-def test_an_update_keeps_what_it_does_not_mention_and_all_versions(
-    client: WebClient, slack: SlackStandIn, clock: Clock
-) -> None:
-    metadata = {"event_type": "asked", "event_payload": {}}
-    first = data(client.chat_postMessage(channel=GENERAL.id, text="One", blocks=[SECTION], metadata=metadata))
+def test_an_update_keeps_the_blocks_that_it_does_not_mention(client: WebClient, slack: SlackStandIn) -> None:
+    first = data(client.chat_postMessage(channel=GENERAL.id, text="One", blocks=[SECTION]))
     place: dict[str, Any] = {"channel": GENERAL.id, "ts": first["ts"]}
-    clock.advance(5)
     second = data(client.chat_update(**place, text="Two"))
-    third = data(client.chat_update(**place, text="Three", blocks=[], metadata={}))
+    assert second["message"]["blocks"] == first["message"]["blocks"]
+    third = data(client.chat_update(**place, text="Three", blocks=[]))
     [message] = slack.messages(GENERAL.id)
-    assert [version.text for version in message.versions] == ["One", "Two", "Three"]
-    assert [version.at for version in message.versions] == [START, START + 5, START + 5]
-    assert message.versions[1].blocks == message.versions[0].blocks != []
-    assert message.versions[1].metadata == metadata
-    assert (message.blocks, message.metadata) == ([], None)
+    assert (message.text, message.blocks) == ("Three", [])
     assert second["message"]["edited"]["ts"] > first["ts"]
     assert "blocks" not in third["message"]
 

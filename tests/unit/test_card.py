@@ -15,7 +15,6 @@ from lambdas.domain.messages.blocks import Message, clip, escape
 from lambdas.domain.record import TimelineEntry, Vote
 from lambdas.domain.vocabulary import ApprovalStatus, Outcome
 from local.slack import block_kit
-from tests.conftest import ROOT
 from tests.unit import samples
 from tests.unit.blocks import buttons, texts, within_limits
 from tests.unit.strategies import nasty
@@ -379,10 +378,3 @@ def test_slacks_own_models_take_every_block(endpoint: str, who: str, reason: str
         modals.explanation("x"),
     ):
         View(**view).validate_json()
-
-
-def test_every_emoji_is_one_that_the_pictures_show() -> None:
-    known = {line.split()[0] for line in (ROOT / "local/slack/emoji.txt").read_text().splitlines()}
-    for path in (ROOT / "lambdas/domain/messages").glob("*.py"):
-        source = path.read_text()
-        assert set(re.findall(r":([a-z_]+):(?= )", source)) <= known

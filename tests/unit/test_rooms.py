@@ -147,7 +147,7 @@ def test_the_domain_imports_the_standard_library_alone() -> None:
     ("path", "line", "why"),
     [
         ("lambdas/handlers/a.py", "from lambdas.handlers import b", "handlers must not import handlers"),
-        ("lambdas/services/a.py", "from lambdas.handlers.b import h", "services must not import handlers"),
+        ("lambdas/services/a.py", "from lambdas.handlers.b import c", "services must not import handlers"),
         ("lambdas/gateways/a.py", "import lambdas.services.b", "gateways must not import services"),
         ("lambdas/domain/sweep/a.py", "from ..messages.b import c", "must not import domain.messages"),
         ("lambdas/domain/record.py", "from lambdas.domain.encryption import b", "domain.encryption"),

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from tests.workflow.loop import alone, loop, operate, world, worlds
+from tests.workflow.fixtures import alone, loop, operate, world, worlds
 
 __all__ = ["alone", "loop", "operate", "world", "worlds"]

@@ -22,9 +22,9 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 from moto.stepfunctions.parser.backend.execution import Execution
 
-from local.call_faults import KINDS
+from local.aws.call_faults import KINDS
 from local.clock import Clock
-from local.sagemaker.operations import Operation
+from local.sagemaker.protocol import Operation
 from local.slack.interactivity import RefusedError
 from local.slack.store import Message
 from local.world import OUTSIDER, SCIENTIST, World
@@ -404,7 +404,7 @@ class Soak:
         return True
 
     def _break_down(self) -> bool:
-        # fewer than Lambda's three tries of an event make: here they come without the minutes in between
+        # fewer than the SDK and Lambda try together
         self.world.sagemaker.faults.break_down(self.chance.choice(_OUR_CALLS), self.chance.randint(1, 4))
         return True
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from local.people import Loop
 from local.world import SCIENTIST
-from tests.workflow.loop import Loop
 
 Story = Callable[[Loop], object]
 

@@ -6,9 +6,9 @@ from typing import Any
 
 from moto.stepfunctions.parser.backend.execution import Execution
 
+from local.people import Loop
 from local.slack.store import Message
 from local.world import World
-from tests.workflow.loop import Loop
 
 
 def sweep(world: World) -> dict[str, Any]:

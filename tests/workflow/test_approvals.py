@@ -8,8 +8,9 @@ import json
 
 import pytest
 
+from local.people import Loop
 from local.world import OUTSIDER, SCIENTIST
-from tests.workflow.loop import Loop, Ops
+from tests.workflow.fixtures import Ops
 
 pytestmark = pytest.mark.xdist_group("approvals")
 
@@ -259,7 +260,9 @@ def test_what_ops_may_not_decide(loop: Loop, operate: Ops, given: str, who: str,
     loop.outcome()
 
 
-def test_break_glass_while_slack_is_down_is_announced_when_it_is_back(loop: Loop, operate: Ops) -> None:
+def test_a_break_glass_approval_while_slack_is_down_is_announced_when_it_is_back(
+    loop: Loop, operate: Ops
+) -> None:
     execution = loop.make_endpoint()
     loop.world.slack.faults.take_down()
     try:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bench.burst import run
-from tests.workflow.loop import Worlds
+from tests.workflow.fixtures import Worlds
 
 pytestmark = [pytest.mark.xdist_group("soak"), pytest.mark.usefixtures("alone")]
 

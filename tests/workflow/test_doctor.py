@@ -1,4 +1,4 @@
-"""`ops doctor` and `ops manifest`, against the local world."""
+"""`sealpoint doctor` and `sealpoint manifest`, against the local world."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from botocore.awsrequest import AWSResponse
 from botocore.compat import HTTPHeaders
 
 from lambdas.gateways.slack_secret import SlackCredentials
+from local.people import Loop
 from local.world import TRAIL
-from ops import __main__ as ops
-from ops import doctor, slack_app
+from ops import cli, slack_app
 from ops.deployment import Deployment
 from ops.doctor import slack
+from ops.doctor.run import PERMISSIONS
 from tests.conftest import ROOT
-from tests.workflow.loop import Loop
 
 pytestmark = pytest.mark.xdist_group("approvals")
 
@@ -50,7 +50,7 @@ def run(loop: Loop, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixtur
 
     def run(*arguments: str) -> tuple[int, str]:
         capfd.readouterr()
-        code = ops.main(arguments)
+        code = cli.main(arguments)
         printed = capfd.readouterr()
         return code, printed.out + printed.err
 
@@ -102,7 +102,7 @@ def point(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str], None]:
 
 
 def problems(said: str) -> list[str]:
-    """The lines about what is wrong, each with the one that says how to mend it."""
+    """The lines about what is wrong, each with the one that says how to fix it."""
     lines = said.splitlines()
     return [f"{line} {lines[at + 1].strip()}" for at, line in enumerate(lines) if line.startswith("✗")]
 
@@ -111,12 +111,12 @@ def test_all_is_well(run: Run, calls: Calls) -> None:
     code, said = run("doctor")
     assert code == 0, said
     assert said.count("✓") == 22
-    assert "All is well." in said
+    assert "Everything works." in said
     assert "xoxb" not in said
-    assert set(calls.made) == set(doctor.PERMISSIONS)  # as `--help` and the README have them
+    assert set(calls.made) == set(PERMISSIONS)  # as `--help` and the README have them
 
 
-@pytest.mark.parametrize("permission", doctor.PERMISSIONS)
+@pytest.mark.parametrize("permission", PERMISSIONS)
 def test_a_permission_that_is_missing_is_named_and_stops_nothing_else(
     run: Run, calls: Calls, permission: str
 ) -> None:
@@ -124,19 +124,19 @@ def test_a_permission_that_is_missing_is_named_and_stops_nothing_else(
     code, said = run("doctor")
     found = problems(said)
     assert found
-    assert all(f"without the permission {permission} Add {permission} to the IAM policy" in p for p in found)
-    blind = permission == "cloudformation:DescribeStacks"  # without the stack nobody knows what to look at
+    assert all(f"without the permission {permission} Add {permission} to your IAM policy" in p for p in found)
+    blind = permission == "cloudformation:DescribeStacks"  # without the stack nobody knows what to check
     assert code == (2 if blind else 1)
     assert blind or said.count("✓") + len(found) >= 13
     assert "Management events" in said
 
 
 def test_a_session_that_has_ended_is_told_and_counts_as_not_run(run: Run, calls: Calls) -> None:
-    calls.refused = dict.fromkeys(doctor.PERMISSIONS, "ExpiredToken")
+    calls.refused = dict.fromkeys(PERMISSIONS, "ExpiredToken")
     code, said = run("doctor")
     assert code == 2
-    assert "can't be looked at" in said
-    assert "Sign in anew" in said
+    assert "can't be checked" in said
+    assert "Sign in again" in said
 
 
 def test_without_credentials_nothing_is_run(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -162,7 +162,7 @@ def test_a_region_without_a_stack_is_found_and_the_others_go_on(run: Run) -> Non
     assert "Sealpoint-us-east-1 in us-east-1" in said
     assert said.count("✓") == 22 + 1  # the trail is one of all regions
     assert said.count("the trail management-events logs them") == 2
-    assert said.endswith("To mend: 1 in eu-west-1.\n")
+    assert said.endswith("To fix: 1 in eu-west-1.\n")
 
 
 def test_the_regions_are_those_of_cdk_json(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -171,7 +171,7 @@ def test_the_regions_are_those_of_cdk_json(run: Run, tmp_path: Path, monkeypatch
     (tmp_path / "cdk.json").write_text(json.dumps({"context": {"sealpoint": settings}}))
     code, said = run("doctor")
     assert code == 1
-    assert said.endswith("To mend: 1 in eu-west-1, 1 in ap-south-1.\n")
+    assert said.endswith("To fix: 1 in eu-west-1, 1 in ap-south-1.\n")
     code, said = run("doctor", "--region", REGION)
     assert code == 0, said
 
@@ -225,7 +225,7 @@ def the_only_problem(run: Run) -> str:
     code, said = run("doctor")
     assert code == 1
     assert said.count("✓") == 21
-    assert said.endswith("To mend: 1 in us-east-1.\n")
+    assert said.endswith("To fix: 1 in us-east-1.\n")
     (problem,) = problems(said)
     return problem
 
@@ -247,7 +247,7 @@ def test_a_trail_that_leaves_out_what_writes(loop: Loop, run: Run) -> None:
         problem = the_only_problem(run)
     finally:
         trail.put_event_selectors(TrailName=TRAIL, EventSelectors=selectors)
-    assert "management-events leaves out SageMaker's management events, or those that write" in problem
+    assert "management-events leaves out SageMaker's management events, or write events" in problem
     assert "CloudTrail's console in us-east-1, management-events, Management events: include Write" in problem
 
 
@@ -273,14 +273,14 @@ def test_a_rule_that_is_off(loop: Loop, run: Run, rule: str) -> None:
         problem = the_only_problem(run)
     finally:
         events.enable_rule(Name=rule)
-    mend = f"aws events enable-rule --region {REGION} --name {rule}"
-    assert problem == f"✗ Rule {rule}: it is DISABLED {mend}"
+    fix = f"aws events enable-rule --region {REGION} --name {rule}"
+    assert problem == f"✗ Rule {rule}: the rule is DISABLED {fix}"
 
 
 def test_a_rule_without_a_target(loop: Loop, run: Run, rule: str) -> None:
     with without_target(loop.world.client("events"), rule):
         problem = the_only_problem(run)
-    assert f"✗ Rule {rule}: it has no target" in problem
+    assert f"✗ Rule {rule}: the rule has no target" in problem
     assert "CDK_REVERT_DRIFT=true make deploy" in problem
 
 
@@ -291,7 +291,7 @@ def test_a_rule_that_was_deleted(loop: Loop, run: Run, rule: str) -> None:
         events.delete_rule(Name=rule)
         problem = the_only_problem(run)
         events.put_rule(Name=rule, EventPattern=pattern)
-    assert f"✗ Rule {rule}: it is gone" in problem
+    assert f"✗ Rule {rule}: no longer exists" in problem
     assert "CDK_REVERT_DRIFT=true make deploy" in problem
 
 
@@ -314,13 +314,13 @@ def test_what_was_deleted_is_said_to_be_gone(
     code, said = run("doctor")
     assert code == 1
     (problem,) = problems(said)
-    assert f"✗ {what}: it is gone" in problem
+    assert f"✗ {what}: no longer exists" in problem
     assert "CDK_REVERT_DRIFT=true make deploy" in problem
 
 
 def test_a_queue_that_was_deleted(loop: Loop, run: Run, point: Callable[[str, str], None]) -> None:
     point("UndeliveredQueueUrl", f"{loop.world.cloud.url}/123456789012/gone")
-    assert "✗ Undelivered events: it is gone" in the_only_problem(run)
+    assert "✗ Undelivered events: no longer exists" in the_only_problem(run)
 
 
 def test_a_stack_of_an_older_version(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -329,7 +329,7 @@ def test_a_stack_of_an_older_version(run: Run, monkeypatch: pytest.MonkeyPatch) 
         Deployment, "outputs", {n: v for n, v in outputs.items() if n != "UndeliveredQueueUrl"}
     )
     problem = the_only_problem(run)
-    assert "has no output UndeliveredQueueUrl: deploy it anew" in problem
+    assert "has no output UndeliveredQueueUrl. Deploy it again" in problem
 
 
 def test_a_key_that_is_disabled_or_about_to_be_deleted(loop: Loop, run: Run) -> None:
@@ -365,7 +365,7 @@ def test_alarms_that_nobody_hears(loop: Loop, run: Run) -> None:
         problem = the_only_problem(run)
     finally:
         sns.subscribe(TopicArn=topic, Protocol="email", Endpoint="oncall@example.com")
-    assert "✗ Alarms: nobody hears them: their topic has no subscription" in problem
+    assert "✗ Alarms: nobody receives them: their topic has no subscription" in problem
     assert f"aws sns subscribe --region {REGION} --topic-arn {topic} --protocol email" in problem
 
 
@@ -378,7 +378,7 @@ def test_events_that_could_not_be_delivered(loop: Loop, run: Run) -> None:
         problem = the_only_problem(run)
     finally:
         sqs.purge_queue(QueueUrl=queue)
-    assert "✗ Undelivered events: 2 wait in the queue" in problem
+    assert "✗ Undelivered events: 2 in the queue" in problem
     assert f"aws sqs receive-message --region {REGION} --queue-url {queue}" in problem
 
 
@@ -422,7 +422,7 @@ def test_an_empty_secret_is_found_with_its_cure(loop: Loop, run: Run) -> None:
 @pytest.mark.parametrize(
     ("method", "error", "said"),
     [
-        ("auth.test", "invalid_auth", ("Slack refuses it: invalid_auth", "Install the app anew")),
+        ("auth.test", "invalid_auth", ("Slack refuses it: invalid_auth", "Install the app again")),
         ("conversations.info", "channel_not_found", ("says channel_not_found", "/invite @Sealpoint")),
         (
             "usergroups.users.list",
@@ -477,11 +477,7 @@ def test_the_manifest_names_the_deployed_address(run: Run) -> None:
 
 
 def test_the_manifest_asks_for_the_scopes_of_the_methods_in_use_and_no_other() -> None:
-    gateway = (ROOT / "lambdas/gateways/slack.py").read_text()
-    doctor = (ROOT / "ops/doctor/slack.py").read_text()
-    by_name = set(re.findall(r'_call\(\s*"([a-zA-Z.]+)"', gateway))
-    by_client = {
-        name.replace("_", ".", 1) for name in re.findall(r"client\.((?:auth|conversations)_\w+)\(", doctor)
-    }
-    assert by_name | by_client == set(slack_app.SCOPES_OF_METHODS)
+    sources = [(ROOT / path).read_text() for path in ("lambdas/gateways/slack.py", "ops/doctor/slack.py")]
+    called = {name for source in sources for name in re.findall(r"client\.([a-z]+_\w+)\(", source)}
+    assert {name.replace("_", ".") for name in called} == set(slack_app.SCOPES_OF_METHODS)
     assert slack_app.scopes() == frozenset().union(*slack_app.SCOPES_OF_METHODS.values())

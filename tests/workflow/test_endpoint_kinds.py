@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from tests.workflow.loop import Loop
+from local.people import Loop
 
 pytestmark = pytest.mark.xdist_group("world")
 
@@ -138,3 +139,33 @@ def test_what_aws_added_is_on_record(loop: Loop) -> None:
     [added] = loop.record()["twinAdditions"]
     assert added.startswith("ProductionVariants[0].VolumeSizeInGB: ")
     assert any(added in entry["what"] for entry in loop.record()["timeline"])
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"lower_case_arns": True},
+        {"names_match_case": True},
+        {"config_names_match_case": False},
+        {"sizes_volumes_without_key": True},
+        {"adds_network_isolation": False},
+        {"refuses_retaining_no_deployment_config": True},
+        {"shows_pending_after": math.inf},
+        {"shows_pending_after": 3.0},
+        {"shows_no_instances_while_replacing": False},
+    ],
+    ids=lambda answer: next(iter(answer)),
+)
+def test_it_works_whatever_aws_answers_where_that_is_not_recorded(
+    loop: Loop, monkeypatch: pytest.MonkeyPatch, answer: dict[str, Any]
+) -> None:
+    for switch, value in answer.items():
+        monkeypatch.setattr(loop.world.sagemaker.faults, switch, value)
+    loop.name = f"Mixed-{loop.name}"
+    loop.config = f"Mixed-{loop.config}"
+    loop.make_endpoint(**plain(loop))
+    loop.click("approve")
+    assert loop.outcome() == "ENCRYPTED", loop.record()["reason"]
+    loop.click("backout")
+    assert loop.world.run(loop.backout())["outcome"] == "BACKED_OUT"
+    assert loop.status() == ("InService", loop.config)

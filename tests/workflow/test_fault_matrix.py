@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
-from local.call_faults import KINDS, TRANSIENT
+from local.aws.call_faults import KINDS, TRANSIENT
+from local.people import Loop
 from local.world import World
-from tests.workflow.loop import Loop
 
 pytestmark = pytest.mark.xdist_group("faults")
 

@@ -11,19 +11,20 @@ from typing import Any
 
 import pytest
 
-from local.iam.policy import Policy, covers
-from local.template import ACCOUNT_ID
+from local.aws.iam.policy import Policy, covers
+from local.aws.template import ACCOUNT_ID
+from local.people import Loop
 from local.world import World
 from tests.conftest import SPECIAL_SETTINGS, synthesized
 from tests.workflow import stories, sweeps
-from tests.workflow.loop import Loop, Ops, Worlds
+from tests.workflow.fixtures import Ops, Worlds
 
 pytestmark = [pytest.mark.xdist_group("privileges"), pytest.mark.usefixtures("alone")]
 
 # What a role allows and its function never calls: who does, in its name.
 NOT_CALLED = {
     ("update_endpoint", "kms:CreateGrant"): "SageMaker, for the volumes of the new instances; the call names "
-    "no key, and AWS doesn't document whose permission it takes (DESIGN §4.19)",
+    "no key, and AWS doesn't document whose permission it takes",
     ("update_endpoint", "kms:DescribeKey"): "SageMaker, as above",
     ("update_endpoint", "cloudwatch:DescribeAlarms"): "SageMaker, for the alarms of a deployment policy that "
     "the endpoint keeps; the call names none",

@@ -12,10 +12,9 @@ import pytest
 from rich.console import Console
 
 from lambdas.domain.errors import ServiceUnavailable, Throttled
-from ops import __main__ as ops
-from ops import follow
+from local.people import Loop
+from ops import cli, follow
 from tests.unit import samples
-from tests.workflow.loop import Loop
 
 pytestmark = pytest.mark.xdist_group("world")
 
@@ -35,11 +34,11 @@ def run(loop: Loop, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixtur
         "COLUMNS": "200",
     }.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr(follow, "LOOK_EVERY_SECONDS", 0.02)
+    monkeypatch.setattr(follow, "POLL_EVERY_SECONDS", 0.02)
 
     def run(*arguments: str) -> tuple[int, str, str]:
         capfd.readouterr()
-        code = ops.main(arguments)
+        code = cli.main(arguments)
         printed = capfd.readouterr()
         return code, printed.out, printed.err
 
@@ -90,7 +89,7 @@ def test_remediate_is_followed_to_its_end(loop: Loop, run: Run, monkeypatch: pyt
     ]
 
     def live_on(_: float) -> None:
-        """While it waits to look again: someone approves, and time passes."""
+        """While it waits to poll again: someone approves, and time passes."""
         deeds.pop(0)()
         loop.world.settle()
 
@@ -99,8 +98,8 @@ def test_remediate_is_followed_to_its_end(loop: Loop, run: Run, monkeypatch: pyt
     started = loop.execution()
     assert loop.outcome(started) == "ENCRYPTED"
     assert code == 0
-    assert f"Remediation {started.name} is under way" in said
-    assert f"python -m ops approve {started.name}" in said
+    assert f"Remediation {started.name} has started" in said
+    assert f"sealpoint approve {started.name}" in said
     assert f"/archives/{loop.world.channel_id}/" in said
     assert "Decided: APPROVED" in said
     assert "✓ ENCRYPTED" in said
@@ -181,4 +180,4 @@ def test_the_guardrail_tells_of_a_region_whose_restorer_it_cannot_name(run: Run)
     code, printed, how = run("guardrail", "iam", "--region", "eu-west-1")
     assert code == 1
     assert json.loads(printed)["Statement"]
-    assert "Print the policy anew once it is deployed" in how
+    assert "Print the policy again once Sealpoint is deployed" in how

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tests.workflow.loop import Loop
+from local.people import Loop
 
 pytestmark = pytest.mark.xdist_group("world")
 

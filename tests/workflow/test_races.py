@@ -8,8 +8,8 @@ from collections.abc import Callable
 
 import pytest
 
+from local.people import Loop
 from local.slack.store import Message
-from tests.workflow.loop import Loop
 
 pytestmark = pytest.mark.xdist_group("world")
 

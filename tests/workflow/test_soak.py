@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.workflow.loop import Worlds
+from tests.workflow.fixtures import Worlds
 from tests.workflow.soak import report, soaked
 
 # like the fault matrix, on a worker of its own

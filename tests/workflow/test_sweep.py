@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.workflow.loop import Loop
+from local.people import Loop
 from tests.workflow.sweeps import begin, card, card_after, decide, make, sweep, watch
 
 pytestmark = [pytest.mark.xdist_group("sweep"), pytest.mark.usefixtures("alone")]

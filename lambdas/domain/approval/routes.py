@@ -133,7 +133,10 @@ class Rules:
 
 
 def read_rules(given: Mapping[str, Any]) -> Rules:
-    """The rules from the JSON object that the stack wrote; every member of a route is there."""
+    """The rules from the JSON object that the stack wrote.
+
+    A route has every member but those that say what it matches.
+    """
     return Rules(
         routes=tuple(_read_route(route) for route in given["routes"]),
         forbid_own_approval=bool(given["forbidOwnApproval"]),

@@ -194,8 +194,8 @@ def _mode(digest: Digest, *, waiting: int, over: bool) -> str | None:
         )
     if waiting:
         return (
-            "If you choose *Encrypt endpoint*, its config is copied with the key, and the endpoint is "
-            "updated to the copy, a few at a time. It stays in service throughout, and its old config is "
+            "If you choose *Encrypt endpoint*, its config is copied with the key. The endpoint is updated "
+            "to the copy, a few endpoints at a time. It stays in service throughout, and its old config is "
             "kept for backing out. Each decision is recorded individually, under your name."
         )
     if digest["mode"] == Mode.AUTOMATIC:

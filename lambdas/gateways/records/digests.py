@@ -1,12 +1,12 @@
-"""Sweeps and digests in the records table: what was looked at, what was found, and the card that asks.
+"""Sweeps and digests in the records table: what was assessed, what was found, and the card that asks.
 
 ===========================  ======================  ====================================================
 pk                           sk                      what
 ===========================  ======================  ====================================================
 ``sweep``                    ``lock``                the sweep that is under way, as a lease
-``sweep#<id>``               ``batch#<number>``      endpoints that were listed, and what was seen of them
+``sweep#<id>``               ``batch#<number>``      endpoints that were listed, and their assessments
 ``sweep#<id>``               ``found#<route>#<key>`` an unencrypted endpoint, worst first in the keys' order
-``sweep#<id>``               ``told``                people know that it is not whole
+``sweep#<id>``               ``reported``            marks that an incomplete sweep was reported
 ``digest#<id>``              ``digest``              the card for what a sweep found on a route
 ``digest#<id>``              ``finding#<key>``       one endpoint, worst first in the order of the keys
 ===========================  ======================  ====================================================
@@ -43,7 +43,7 @@ class Digests:
     # -- sweeps
 
     def begin_sweep(self, sweep_id: str, now: datetime) -> str:
-        """Hold the sweep, and return who holds it: one at a time, so that nobody is asked twice."""
+        """Take the sweep's lock; returns its holder. One sweep runs at a time, so nobody is asked twice."""
         lease = {"sweepId": sweep_id, "leaseUntil": iso(now + _LOCK_LEASE)}
         free = "attribute_not_exists(pk) OR sweepId = :me OR leaseUntil < :now"
         if self._table.put(_LOCK, lease, free, {":me": sweep_id, ":now": iso(now)}):
@@ -55,7 +55,7 @@ class Digests:
         self._table.delete(_LOCK, "sweepId = :me", {":me": sweep_id})
 
     def keep_batch(self, sweep_id: str, number: str, batch: Mapping[str, Any], now: datetime) -> None:
-        """Keep what is known of a batch; one that was looked at isn't listed again."""
+        """Store a batch. An assessed batch is never overwritten by a listing."""
         expires = {"expiresAt": int((now + _BATCHES_KEPT).timestamp())}
         key = {"pk": f"sweep#{sweep_id}", "sk": f"{_BATCH}{number}"}
         condition = "" if "assessed" in batch else "attribute_not_exists(assessed)"
@@ -64,13 +64,13 @@ class Digests:
     def batches(self, sweep_id: str) -> list[dict[str, Any]]:
         return [batch for _, batch in self._table.items(f"sweep#{sweep_id}", begins_with=_BATCH)]
 
-    def was_told(self, sweep_id: str) -> bool:
-        """Whether people know that the sweep is not whole."""
-        return self._table.get(_told_key(sweep_id)) is not None
+    def is_reported(self, sweep_id: str) -> bool:
+        """Whether people were notified that the sweep is incomplete."""
+        return self._table.get(_reported_key(sweep_id)) is not None
 
-    def note_told(self, sweep_id: str, now: datetime) -> None:
+    def note_reported(self, sweep_id: str, now: datetime) -> None:
         expires = {"expiresAt": int((now + _BATCHES_KEPT).timestamp())}
-        self._table.put(_told_key(sweep_id), {"toldAt": iso(now), **expires})
+        self._table.put(_reported_key(sweep_id), {"reportedAt": iso(now), **expires})
 
     def keep_found(self, sweep_id: str, route: str, key: str, finding: Finding, now: datetime) -> None:
         expires = {"expiresAt": int((now + _BATCHES_KEPT).timestamp())}
@@ -80,7 +80,7 @@ class Digests:
     def found(
         self, sweep_id: str, route: str, *, after: str = "", most: int | None = None
     ) -> list[tuple[str, Finding]]:
-        """What a sweep found on a route, worst first; only what comes after a key, and at most so many."""
+        """What a sweep found on a route, worst first, optionally after a key and limited to `most`."""
         prefix = _found_on(route)
         items = self._table.items(
             f"sweep#{sweep_id}", begins_with=prefix, after=f"{prefix}{after}" if after else "", most=most
@@ -90,7 +90,7 @@ class Digests:
     # -- digests
 
     def open(self, digest: Digest, now: datetime) -> Digest:
-        """Put a digest on record, once; returns the one on record."""
+        """Record a digest, once; returns the one on record."""
         key = _digest_key(digest["digestId"])
         if self._table.put(key, {**digest, **self._expiry(now)}, "attribute_not_exists(pk)"):
             return digest
@@ -121,7 +121,7 @@ class Digests:
     # -- findings
 
     def add_finding(self, digest_id: str, key: str, finding: Finding, now: datetime) -> None:
-        """Put a finding on record; one that is there keeps what became of it."""
+        """Record a finding. One that is already on record keeps its progress."""
         item = {**finding, **self._expiry(now)}
         self._table.put(_finding_key(digest_id, key), item, "attribute_not_exists(pk)")
 
@@ -133,11 +133,11 @@ class Digests:
         ]
 
     def note_finding(self, digest_id: str, key: str, facts: Mapping[str, Any]) -> None:
-        """Add to what became of a finding."""
+        """Add facts to a finding."""
         self._table.update(_finding_key(digest_id, key), facts, "attribute_exists(pk)")
 
     def follow(self, remediation: Remediation, facts: Mapping[str, Any]) -> None:
-        """Let the digest that asks about a remediation know how far it is; where none does, nothing."""
+        """Copy a remediation's progress to its digest finding, if it has one."""
         if asked := asked_in(remediation):
             self.note_finding(*asked, facts)
 
@@ -154,8 +154,8 @@ def _found_on(route: str) -> str:
     return f"found#{route}#"
 
 
-def _told_key(sweep_id: str) -> dict[str, str]:
-    return {"pk": f"sweep#{sweep_id}", "sk": "told"}
+def _reported_key(sweep_id: str) -> dict[str, str]:
+    return {"pk": f"sweep#{sweep_id}", "sk": "reported"}
 
 
 def _digest_key(digest_id: str) -> dict[str, str]:

@@ -1,13 +1,13 @@
 """The records table: the durable evidence, the approvals, and who holds which endpoint.
 
-One table, items told apart by their keys:
+One table, whose keys show what an item is:
 
 ===========================  ==========  ==========================================================
 pk                           sk          what
 ===========================  ==========  ==========================================================
 ``remediation#<id>``         record      the evidence, filled in as the workflow goes
 ``remediation#<id>``         snapshot    the whole original config and endpoint, written once
-``approval#<approval id>``   approval    the question, its answer, its task token
+``approval#<approval id>``   approval    the question, its decision, its task token
 ``endpoint#<name>``          claim       the remediation that holds the endpoint, as a lease
 ``endpoint#<name>``          denial      the plan that was denied last, and until when it isn't asked about
 ``config#<name>``            lock        who moves an endpoint onto an old config, or deletes it
@@ -15,7 +15,7 @@ pk                           sk          what
 ===========================  ==========  ==========================================================
 
 Records carry `endpointName` and `startedAt`, which the index `byEndpoint` is made of; nothing else has both.
-What must happen at most once hangs on a condition that DynamoDB checks, never on a read before a write.
+What must happen at most once depends on a condition that DynamoDB checks, never on a read before a write.
 """
 
 from __future__ import annotations
@@ -36,16 +36,16 @@ from lambdas.gateways.records.table import Table
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-# EventBridge retries a target for a day, CloudTrail delivers at least once: far longer than either.
+# EventBridge retries a target for a day, and CloudTrail may deliver twice. This is far longer than either.
 _EVENT_KEPT = timedelta(days=14)
 
-# Evidence is kept from its start, and its end may come this much later.
+# Retention counts from the start of a remediation, which may end this much later.
 _LONGEST_REMEDIATION = timedelta(days=60)
 _INDEX = "byEndpoint"
 _IN_SHORT = ("endpointName", "remediationId", "startedAt", "outcome")
-# Longer than the function lives that holds it.
+# Longer than the time-out of the function that holds the lock.
 _LOCK_LEASE = timedelta(minutes=6)
-# An outsider may click for ever; the evidence of it has an end.
+# An outsider may click without end; don't let the item grow with it.
 _MOST_ATTEMPTS = 50
 
 
@@ -55,7 +55,7 @@ class Records:
     Parameters
     ----------
     retention
-        How long evidence is kept after its remediation has ended; None for ever.
+        How long evidence is kept after its remediation has ended; None: without end.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class Records:
     # -- remediations
 
     def start(self, remediation: Remediation) -> Remediation:
-        """Put a new remediation on record; the one on record if this execution has already done so."""
+        """Record a new remediation; returns the one on record if this execution has already done so."""
         key = _remediation_key(remediation["remediationId"])
         item = remediation | self._expiry(from_iso(remediation["startedAt"]))
         if self._table.put(key, item, "attribute_not_exists(pk)"):
@@ -112,7 +112,7 @@ class Records:
         return cast("Remediation | None", next(found, None))
 
     def latest(self) -> dict[str, Remediation]:
-        """The newest record of each endpoint, by its name; in short: its id, its start and its outcome."""
+        """The newest record of each endpoint by its name: only its id, its start and its outcome."""
         newest: dict[str, Remediation] = {}
         for item in self._table.scanned(_INDEX, only=_IN_SHORT):
             record = cast("Remediation", item)
@@ -124,7 +124,7 @@ class Records:
     def note(
         self, remediation_id: str, facts: Mapping[str, Any], entry: TimelineEntry | None = None
     ) -> Remediation:
-        """Add facts to a remediation's record, and what happened to its timeline; returns all of it."""
+        """Add facts to a remediation's record and an entry to its timeline; returns the whole record."""
         noted = self._noted(remediation_id, facts, "attribute_exists(pk)", entry=entry)
         if noted is None:
             raise RequestRefused(f"No remediation {remediation_id} is on record.")
@@ -133,7 +133,7 @@ class Records:
     def name_approval(
         self, remediation_id: str, approval_id: str, deadline: str, entry: TimelineEntry
     ) -> Remediation:
-        """Put the approval's id on record, once: of two tries at the same moment, one names it."""
+        """Record the approval's id, once: of two concurrent attempts, one sets it."""
         named = self._noted(
             remediation_id,
             {"approvalId": approval_id, "deadline": deadline},
@@ -145,7 +145,7 @@ class Records:
     def note_decision(
         self, remediation_id: str, facts: Mapping[str, Any], entry: TimelineEntry
     ) -> Remediation | None:
-        """Copy a decision into the evidence, once; None if it is there already."""
+        """Copy a decision into the evidence, once; None if it is already there."""
         noted = self._noted(
             remediation_id,
             facts,
@@ -155,7 +155,7 @@ class Records:
         return cast("Remediation | None", noted)
 
     def close(self, remediation_id: str, facts: Mapping[str, Any], entry: TimelineEntry) -> Remediation:
-        """Record how a remediation ended. The outcome recorded first stands; returns the record."""
+        """Record how a remediation ended; returns the record. The first outcome recorded stands."""
         condition = "attribute_exists(pk) AND attribute_not_exists(outcome)"
         closed = self._noted(remediation_id, facts, condition, entry=entry)
         return cast("Remediation", closed) if closed else self.remediation(remediation_id)
@@ -163,13 +163,13 @@ class Records:
     def request_backout(
         self, remediation_id: str, facts: Mapping[str, str], entry: TimelineEntry, *, instead_of: str = ""
     ) -> bool:
-        """Put a backout on record, once; `instead_of` is an earlier one that ended without success."""
+        """Record a backout, once; `instead_of` is an earlier one that ended without success."""
         condition = "outcome = :encrypted AND (attribute_not_exists(backoutId) OR backoutId = :other)"
         values = {":encrypted": Outcome.ENCRYPTED, ":other": instead_of or "(none)"}
         return self._noted(remediation_id, facts, condition, values, entry=entry) is not None
 
     def keep_snapshot(self, remediation_id: str, snapshot: Mapping[str, Any], now: datetime) -> None:
-        """Keep the original config, its tags and the endpoint, whole. The first snapshot stays."""
+        """Keep the whole original config, its tags and the endpoint. The first snapshot stands."""
         key = {"pk": f"remediation#{remediation_id}", "sk": "snapshot"}
         texts = {name: json.dumps(body) for name, body in snapshot.items()}
         self._table.put(key, texts | self._expiry(now), "attribute_not_exists(pk)")
@@ -181,7 +181,7 @@ class Records:
     # -- events
 
     def first_for_event(self, event_id: str, remediation_id: str, now: datetime) -> str:
-        """The remediation that an event started: this one, unless the event came before."""
+        """The remediation that an event started: this one, unless the event was delivered before."""
         key = {"pk": f"event#{event_id}", "sk": "start"}
         item = {"remediationId": remediation_id, "expiresAt": int((now + _EVENT_KEPT).timestamp())}
         if self._table.put(key, item, "attribute_not_exists(pk)"):
@@ -192,9 +192,9 @@ class Records:
     # -- claims
 
     def claim(self, claim: Claim, now: datetime, *, instead_of: str = "") -> Claim:
-        """Hold an endpoint for a remediation, or learn who holds it (maybe this one, from an earlier try).
+        """Claim an endpoint for a remediation; returns the claim that holds (maybe its own earlier one).
 
-        Takes over a claim whose lease is past, or that of the remediation `instead_of`.
+        Takes over an expired claim, and that of the remediation `instead_of`.
         """
         key = _claim_key(claim["endpointName"])
         condition = "attribute_not_exists(pk) OR remediationId = :other OR leaseUntil < :now"
@@ -211,18 +211,18 @@ class Records:
         """Raise `EndpointChanged` unless the remediation still holds the endpoint."""
         holder = self.holder(endpoint_name)
         if not holder or holder.get("remediationId") != remediation_id:
-            raise EndpointChanged("A newer change to the endpoint is being looked at instead.")
+            raise EndpointChanged("A newer change to the endpoint is being assessed instead.")
 
     def release(self, endpoint_name: str, remediation_id: str) -> None:
-        """Let the endpoint go, if this remediation holds it."""
+        """Release the endpoint, if this remediation holds it."""
         self._table.delete(_claim_key(endpoint_name), "remediationId = :me", {":me": remediation_id})
 
     # -- denials
 
     def keep_denial(self, denial: Denial) -> None:
-        """Keep what was denied last; an older denial is on its own remediation's record."""
+        """Keep the last denial. An older one is on the record of its own remediation."""
         key = _denial_key(denial["endpointName"])
-        # no `startedAt`, so it is in no index; it goes when it can't matter any more
+        # no `startedAt`, so it is in no index; it expires once it no longer matters
         ends = {"expiresAt": int(from_iso(until).timestamp())} if (until := denial["until"]) else {}
         self._table.put(key, {**denial, **ends})
 
@@ -233,14 +233,14 @@ class Records:
 
     @contextmanager
     def config_locked(self, config_name: str, owner: str, now: datetime) -> Generator[None]:
-        """Keep an old config from being deleted in the moment in which an endpoint moves back onto it.
+        """Prevent an old config from being deleted while an endpoint moves back onto it.
 
-        SageMaker deletes without a condition. A holder that was killed loses the lock after a while.
+        SageMaker deletes unconditionally. The lock of a holder that was killed expires.
 
         Raises
         ------
         EndpointBusy
-            Someone else holds it: ask again later.
+            Someone else holds the lock; try again later.
         """
         key = {"pk": f"config#{config_name.casefold()}", "sk": "lock"}
         expires = now + _LOCK_LEASE
@@ -252,13 +252,13 @@ class Records:
         try:
             yield
         finally:
-            with suppress(RemediationError):  # what was done under it stands; its lease ends by itself
+            with suppress(RemediationError):  # what was done stands, and the lock expires by itself
                 self._table.delete(key, "#owner = :me", {":me": owner}, {"#owner": "owner"})
 
     # -- approvals
 
     def open_approval(self, approval: Approval) -> bool:
-        """Put a question on record; False if the endpoint was claimed by a newer change meanwhile."""
+        """Record a question; False if a newer change has claimed the endpoint meanwhile."""
         expiry = self._expiry(from_iso(approval["createdAt"]))
         still_mine = {
             "ConditionExpression": "remediationId = :me",
@@ -279,7 +279,7 @@ class Records:
         return {one: cast("Approval", item) for one, item in zip(approval_ids, found, strict=True) if item}
 
     def note_approval(self, approval_id: str, facts: Mapping[str, Any]) -> Approval:
-        """Add facts to an approval (never its status); returns all of it."""
+        """Add facts to an approval (never its status); returns the whole approval."""
         noted = self._table.update(_approval_key(approval_id), facts, "attribute_exists(pk)")
         if noted is None:
             raise RequestRefused("No such approval is on record.")
@@ -288,7 +288,7 @@ class Records:
     def vote(
         self, approval_id: str, votes: Sequence[Vote], status: ApprovalStatus, facts: Mapping[str, Any]
     ) -> Approval | None:
-        """Add the last of `votes` to the others, if they are still all there are; like `settle`."""
+        """Add the last of `votes`, if the others are still all the votes on record; like `settle`."""
         before = len(votes) - 1
         condition = "attribute_exists(pk) AND #status = :pending AND " + (
             "size(approvals) = :before" if before else "attribute_not_exists(approvals)"
@@ -299,7 +299,7 @@ class Records:
         return cast("Approval", voted) if voted else self.approval(approval_id)
 
     def note_attempt(self, approval_id: str, attempt: Vote) -> None:
-        """Put a refused try on record; past the first many, the log alone has it."""
+        """Record a refused attempt. After the first fifty, only the log has them."""
         self._table.update(
             _approval_key(approval_id),
             {},
@@ -309,9 +309,9 @@ class Records:
         )
 
     def settle(self, approval_id: str, status: ApprovalStatus, facts: Mapping[str, Any]) -> Approval | None:
-        """Answer a question, if it is still open; returns the approval as it then stands (None: no such).
+        """Settle a question if it is still open; returns the approval as it then is, or None.
 
-        Of two people who decide in the same moment, one wins.
+        Of two concurrent decisions, one wins.
         """
         condition = "attribute_exists(pk) AND #status = :pending"
         settled = self._table.update(
@@ -366,5 +366,5 @@ def _claim_key(endpoint_name: str) -> dict[str, str]:
 
 
 def _endpoint(name: str) -> str:
-    """Endpoint names are unique whatever their case, also when one is created again in another."""
+    """Endpoint names are unique whatever their case, even if one is created again in another case."""
     return f"endpoint#{name.casefold()}"

@@ -1,20 +1,21 @@
-"""The records table in DynamoDB's own ways: plain values in and out, each write under a condition.
+"""DynamoDB operations on the records table: plain values, every write conditional.
 
-What must happen at most once hangs on a condition that DynamoDB checks, never on a read before a write.
+What must happen at most once depends on a condition that DynamoDB checks, never on a read before a write.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 
+from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from botocore.exceptions import ClientError
 
 from lambdas.domain.errors import Throttled
 from lambdas.gateways import aws
 from lambdas.gateways.aws import error_code, pages, translated
-from lambdas.gateways.records.attribute_values import from_item, to_item
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -26,6 +27,7 @@ _NOT_CONTENT = frozenset({"pk", "sk", "expiresAt"})
 _BATCH_TRIES = 3
 _CONDITION_FAILED = "ConditionalCheckFailedException"
 _TRANSACTION_CANCELLED = "TransactionCanceledException"
+_SERIALIZER, _DESERIALIZER = TypeSerializer(), TypeDeserializer()
 
 
 class Table:
@@ -38,23 +40,23 @@ class Table:
     def get(self, key: Key) -> dict[str, Any] | None:
         """An item without its keys, as it is now."""
         with translated("DynamoDB"):
-            answer = self._client.get_item(TableName=self.name, Key=to_item(key), ConsistentRead=True)
-        item = answer.get("Item")
+            response = self._client.get_item(TableName=self.name, Key=_to_item(key), ConsistentRead=True)
+        item = response.get("Item")
         return _content(item) if item else None
 
     def get_each(self, keys: Sequence[Key]) -> list[dict[str, Any] | None]:
-        """Up to 100 items, in the order of their keys, as they are now; None for one that isn't there."""
+        """Up to 100 items, in the order of their keys, as they are now; None for a missing one."""
         found: dict[tuple[str, str], dict[str, Any]] = {}
-        left: Any = [to_item({"pk": pk, "sk": sk}) for pk, sk in {(key["pk"], key["sk"]) for key in keys}]
+        left: Any = [_to_item({"pk": pk, "sk": sk}) for pk, sk in {(key["pk"], key["sk"]) for key in keys}]
         for _ in range(_BATCH_TRIES):
             if not left:
                 break
             request: Any = {self.name: {"Keys": left, "ConsistentRead": True}}
             with translated("DynamoDB"):
-                answer: Any = self._client.batch_get_item(RequestItems=request)
-            for item in answer["Responses"].get(self.name, ()):
+                response: Any = self._client.batch_get_item(RequestItems=request)
+            for item in response["Responses"].get(self.name, ()):
                 found[item["pk"]["S"], item["sk"]["S"]] = _content(item)
-            left = answer.get("UnprocessedKeys", {}).get(self.name, {}).get("Keys")
+            left = response.get("UnprocessedKeys", {}).get(self.name, {}).get("Keys")
         if left:
             raise Throttled(f"DynamoDB left {len(left)} items unread, {_BATCH_TRIES} times.")
         return [found.get((key["pk"], key["sk"])) for key in keys]
@@ -69,11 +71,11 @@ class Table:
     ) -> bool:
         """Put an item; False if the condition does not hold."""
         extra: Any = {"ConditionExpression": condition} if condition else {}
-        extra |= {"ExpressionAttributeValues": to_item(values)} if values else {}
+        extra |= {"ExpressionAttributeValues": _to_item(values)} if values else {}
         extra |= {"ExpressionAttributeNames": names} if names else {}
         with translated("DynamoDB"):
             try:
-                self._client.put_item(TableName=self.name, Item=to_item({**key, **item}), **extra)
+                self._client.put_item(TableName=self.name, Item=_to_item({**key, **item}), **extra)
             except ClientError as error:
                 if error_code(error) != _CONDITION_FAILED:
                     raise
@@ -89,9 +91,9 @@ class Table:
             try:
                 self._client.delete_item(
                     TableName=self.name,
-                    Key=to_item(key),
+                    Key=_to_item(key),
                     ConditionExpression=condition,
-                    ExpressionAttributeValues=to_item(values),
+                    ExpressionAttributeValues=_to_item(values),
                     **extra,
                 )
             except ClientError as error:
@@ -107,11 +109,11 @@ class Table:
         *,
         appended: tuple[str, Values] | None = None,
     ) -> dict[str, Any] | None:
-        """Set facts, append an entry to a list; the item then, or None if the condition does not hold."""
+        """Set facts and append an entry to a list; the new item, or None if the condition does not hold."""
         names = {f"#{name}": name for name in facts}
         assignments = [f"#{name} = :set_{name}" for name in facts]
         settings = {f":set_{name}": value for name, value in facts.items()} | dict(values or {})
-        if appended is not None:  # never rewritten
+        if appended is not None:  # the list itself is never rewritten
             names["#list"], one = appended[0], dict(appended[1])
             assignments.append("#list = list_append(if_not_exists(#list, :nothing), :one)")
             settings |= {":nothing": [], ":one": [one]}
@@ -120,13 +122,13 @@ class Table:
     def change(
         self, key: Key, expression: str, condition: str, values: Values, names: Mapping[str, str]
     ) -> dict[str, Any] | None:
-        """Carry out an update expression; the item then, or None if the condition does not hold."""
-        extra: Any = {"ExpressionAttributeValues": to_item(values)} if values else {}
+        """Apply an update expression; the new item, or None if the condition does not hold."""
+        extra: Any = {"ExpressionAttributeValues": _to_item(values)} if values else {}
         with translated("DynamoDB"):
             try:
-                answer = self._client.update_item(
+                response = self._client.update_item(
                     TableName=self.name,
-                    Key=to_item(key),
+                    Key=_to_item(key),
                     UpdateExpression=expression,
                     ConditionExpression=condition,
                     ExpressionAttributeNames=names,
@@ -137,16 +139,16 @@ class Table:
                 if error_code(error) != _CONDITION_FAILED:
                     raise
                 return None
-        return _content(answer.get("Attributes", {}))
+        return _content(response.get("Attributes", {}))
 
     def together(self, *writes: tuple[str, Key, Mapping[str, Any]]) -> bool:
-        """Do all writes, or none; False if the condition of the first does not hold.
+        """Apply all writes or none; False if the condition of the first does not hold.
 
         Parameters
         ----------
         writes
-            Each one's kind (``Put``, ``Update``, ``ConditionCheck``), its item's key, and its other members;
-            the values in ``Item`` and ``ExpressionAttributeValues`` are plain.
+            The kind of each (``Put``, ``Update``, ``ConditionCheck``), its item's key, and its other members.
+            The values in ``Item`` and ``ExpressionAttributeValues`` are plain.
 
         Raises
         ------
@@ -169,7 +171,7 @@ class Table:
     def items(
         self, pk: str, *, begins_with: str, after: str = "", most: int | None = None
     ) -> Iterator[tuple[str, dict[str, Any]]]:
-        """The items of one partition, each with its `sk`, and in the order of that.
+        """The items of one partition, each with its `sk`, in that order.
 
         Parameters
         ----------
@@ -181,9 +183,9 @@ class Table:
         values = {":pk": pk, ":begins": begins_with}
         asked: Any = {"TableName": self.name, "ConsistentRead": True}
         asked["KeyConditionExpression"] = "pk = :pk AND begins_with(sk, :begins)"
-        asked["ExpressionAttributeValues"] = to_item(values)
+        asked["ExpressionAttributeValues"] = _to_item(values)
         if after:
-            asked["ExclusiveStartKey"] = to_item({"pk": pk, "sk": after})
+            asked["ExclusiveStartKey"] = _to_item({"pk": pk, "sk": after})
         if most is not None:
             asked["Limit"] = most
         with translated("DynamoDB"):
@@ -194,10 +196,10 @@ class Table:
     def indexed(
         self, index: str, member: str, value: str, *, newest: bool = False
     ) -> Iterator[dict[str, Any]]:
-        """The items of an index whose `member` has a value; if `newest`, just the last, in its order."""
+        """The items of an index whose `member` has a value; if `newest`, only the last one."""
         asked: Any = {"TableName": self.name, "IndexName": index}
         asked["KeyConditionExpression"] = f"{member} = :value"
-        asked["ExpressionAttributeValues"] = to_item({":value": value})
+        asked["ExpressionAttributeValues"] = _to_item({":value": value})
         with translated("DynamoDB"):
             if newest:
                 yield from map(
@@ -208,7 +210,7 @@ class Table:
                 yield from map(_content, page["Items"])
 
     def scanned(self, index: str, *, only: Sequence[str] = ()) -> Iterator[dict[str, Any]]:
-        """All items of an index; `only` these members of each, if any are named."""
+        """All items of an index, each with `only` these members if any are named."""
         asked: Any = {"TableName": self.name, "IndexName": index}
         if only:
             asked["ProjectionExpression"] = ", ".join(f"#{name}" for name in only)
@@ -221,11 +223,44 @@ class Table:
         values = members.get("ExpressionAttributeValues")
         write = {**members, "TableName": self.name}
         if values:
-            write["ExpressionAttributeValues"] = to_item(values)
+            write["ExpressionAttributeValues"] = _to_item(values)
         if kind == "Put":
-            return write | {"Item": to_item({**key, **members["Item"]})}
-        return write | {"Key": to_item(key)}
+            return write | {"Item": _to_item({**key, **members["Item"]})}
+        return write | {"Key": _to_item(key)}
 
 
 def _content(item: Mapping[str, Any]) -> dict[str, Any]:
-    return from_item({name: value for name, value in item.items() if name not in _NOT_CONTENT})
+    return {
+        name: _plain(_DESERIALIZER.deserialize(attribute))
+        for name, attribute in item.items()
+        if name not in _NOT_CONTENT
+    }
+
+
+def _to_item(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Plain values as an item's attributes.
+
+    Raises
+    ------
+    TypeError
+        A value is a float, which DynamoDB does not keep exactly.
+    """
+    return {name: _SERIALIZER.serialize(value) for name, value in values.items()}
+
+
+def _plain(value: Any) -> Any:
+    """A value as it was before it was stored: boto3 returns every number as a Decimal.
+
+    A fraction stays one. Nothing here writes any.
+    """
+    match value:
+        case Decimal():
+            return int(value) if value == int(value) else value
+        case list():
+            return [_plain(member) for member in value]
+        case set():
+            return {_plain(member) for member in value}
+        case dict():
+            return {name: _plain(member) for name, member in value.items()}
+        case _:
+            return value

@@ -16,7 +16,7 @@ from lambdas.gateways.environment import required
 from lambdas.gateways.records.table import Table
 
 _KEY = {"pk": "updates", "sk": "slots"}
-# CreateEndpointConfig and UpdateEndpoint are one a second for the account (DESIGN §4.16)
+# CreateEndpointConfig and UpdateEndpoint may be called once a second in an account
 _BETWEEN = timedelta(seconds=2)
 
 

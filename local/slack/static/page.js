@@ -77,45 +77,15 @@ function nearby(date) {
   return sameDay(date, day(1)) ? "tomorrow" : null;
 }
 
-function ago(date) {
-  const seconds = date.getTime() / 1000 - shown.now;
-  const units = [["day", 86400], ["hour", 3600], ["minute", 60], ["second", 1]];
-  const [unit, size] = units.find(([, length]) => Math.abs(seconds) >= length) ?? units[3];
-  return new Intl.RelativeTimeFormat(undefined, { numeric: "auto" }).format(Math.round(seconds / size), unit);
-}
-
 // https://docs.slack.dev/messaging/formatting-message-text/#date-formatting
+// Of Slack's tokens those that Sealpoint sends; of any other the fallback is shown.
 function dateToken(token, date) {
   const as = (options) => date.toLocaleString(undefined, options);
-  const long = { weekday: "long", year: "numeric", month: "long", day: "numeric" };
-  const medium = { year: "numeric", month: "long", day: "numeric" };
-  const short = { year: "numeric", month: "short", day: "numeric" };
-  const two = (number) => String(number).padStart(2, "0");
   switch (token) {
-    case "date_num":
-      return `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`;
-    case "date_slash":
-      return as({ year: "numeric", month: "2-digit", day: "2-digit" });
-    case "date":
-    case "date_long_full":
-      return as(medium);
-    case "date_short":
-      return as(short);
-    case "date_long":
-      return as(long);
-    case "date_pretty":
-      return nearby(date) ?? as(medium);
     case "date_short_pretty":
-      return nearby(date) ?? as(short);
-    case "date_long_pretty":
-    case "day_divider_pretty":
-      return nearby(date) ?? as(long);
+      return nearby(date) ?? as({ year: "numeric", month: "short", day: "numeric" });
     case "time":
       return as({ hour: "numeric", minute: "2-digit" });
-    case "time_secs":
-      return as({ hour: "numeric", minute: "2-digit", second: "2-digit" });
-    case "ago":
-      return ago(date);
     default:
       return null;
   }
@@ -241,7 +211,6 @@ function drawMessage(parent, message) {
     const hadFocus = content.contains(document.activeElement);
     content.innerHTML = message.html;
     article.drawnHtml = message.html;
-    for (const image of content.querySelectorAll("img")) whenBroken(image);
     if (hadFocus) article.focus();
   }
   localiseDates(content);
@@ -292,10 +261,6 @@ function avatar(author, isApp) {
   return letter;
 }
 
-function whenBroken(image) {
-  image.addEventListener("error", () => image.replaceWith(element("em", "", image.alt)), { once: true });
-}
-
 // -- using what is shown
 
 const attemptKey = (place, { blockId, actionId }) => JSON.stringify([shown.user, place, blockId, actionId]);
@@ -334,10 +299,6 @@ function chosenIn(control) {
   switch (control.dataset.kind) {
     case "button":
       return null;
-    case "radio_buttons":
-      return control.querySelector(":checked")?.value ?? null;
-    case "checkboxes":
-      return [...control.querySelectorAll(":checked")].map(({ value }) => value);
     case "multi_static_select":
       return [...control.selectedOptions].map(({ value }) => value);
     default:
@@ -425,7 +386,6 @@ function drawModal(view) {
     $("modal-submit").innerHTML = view.submit ?? "";
     $("modal-submit").hidden = view.submit === null;
     blocks.innerHTML = view.html;
-    for (const image of blocks.querySelectorAll("img")) whenBroken(image);
     keepInput(blocks, kept);
     blocks.scrollTop = 0;
   }
@@ -445,9 +405,7 @@ function keepInput(root, values) {
     const value = values[blockId]?.[actionId];
     if (value === undefined) continue;
     const chosen = new Set(Array.isArray(value) ? value : [value]);
-    if (kind === "radio_buttons" || kind === "checkboxes")
-      for (const box of control.querySelectorAll("input")) box.checked = chosen.has(box.value);
-    else if (kind === "multi_static_select")
+    if (kind === "multi_static_select")
       for (const option of control.options) option.selected = chosen.has(option.value);
     else control.value = value ?? "";
   }

@@ -14,9 +14,9 @@ from lambdas.domain.encryption.twin import as_request
 from lambdas.domain.errors import RequestRefused
 from lambdas.gateways.aws import error_code, error_message
 from lambdas.gateways.sagemaker import SageMaker
-from local.call_faults import answered
-from local.iam.calls import Caller, UnknownCallError, requests_of
-from local.iam.enforcement import Enforcement
+from local.aws.call_faults import answered
+from local.aws.iam.calls import Caller, UnknownCallError, requests_of
+from local.aws.iam.enforcement import Enforcement
 
 REGION = "us-east-1"
 ACCOUNT = "123456789012"

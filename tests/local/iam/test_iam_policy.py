@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from local.iam.policy import Decision, Policy, PolicyError, Request, condition_keys, judge
+from local.aws.iam.policy import Decision, Policy, PolicyError, Request, condition_keys, judge
 
 CREATE = "sagemaker:CreateEndpointConfig"
 CONFIG = "arn:aws:sagemaker:us-east-1:123456789012:endpoint-config/fraud"

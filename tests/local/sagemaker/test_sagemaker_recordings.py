@@ -695,7 +695,7 @@ def test_an_old_config_is_described_as_it_was_and_its_twin_with_more(account: Ac
 
 
 def test_aws_may_add_what_nobody_foresaw(account: Account) -> None:
-    """DESIGN §4.12: any other addition is a difference."""
+    """What AWS adds by itself is a closed list: any other addition is a difference."""
     account.create_config("old")
     account.hosting.faults.adds_more = lambda body: {**body, "Tenancy": "shared"}
     account.create_config("new")

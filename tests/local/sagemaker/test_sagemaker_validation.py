@@ -8,7 +8,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from local.sagemaker.errors import ServiceError
-from local.sagemaker.operations import Operation
+from local.sagemaker.protocol import Operation
 from local.sagemaker.validation import check_request, compiled, service_model
 from tests.local.sagemaker.account import Account, refusal, send_body, variant
 
@@ -50,7 +50,7 @@ def test_a_good_request_passes() -> None:
             {"EndpointConfigName": "a" * 64},
             f"'{'a' * 64}'",
             "endpointConfigName",
-            "Member must have length less than or equal to 63",
+            "Member must satisfy regular expression pattern: [a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}",
         ),
         (
             {"ProductionVariants": []},
@@ -87,13 +87,7 @@ def test_a_good_request_passes() -> None:
 def test_one_violation(fields: dict[str, Any], value: str, at: str, constraint: str) -> None:
     message = words("CreateEndpointConfig", config(**fields))
     expected = f"Value {value} at '{at}' failed to satisfy constraint: {constraint}"
-    # a name too long is also no match for its pattern
-    pattern = "Member must satisfy regular expression pattern: [a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}"
-    also = f"; Value {value} at '{at}' failed to satisfy constraint: {pattern}"
-    assert message in (
-        f"1 validation error detected: {expected}",
-        f"2 validation errors detected: {expected}{also}",
-    )
+    assert message == f"1 validation error detected: {expected}"
 
 
 def test_enum() -> None:

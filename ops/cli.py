@@ -1,0 +1,87 @@
+"""The command line `sealpoint`: its commands, and what they share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib.metadata import version
+from typing import Annotated
+
+import typer
+from botocore.exceptions import BotoCoreError, ClientError
+from rich.markup import escape
+
+from lambdas.domain.errors import RemediationError
+from ops import backout, decide, guardrail, history, manifest, remediate, terminal
+from ops.audit import run as audit
+from ops.doctor import run as doctor
+from ops.errors import CommandFailed
+
+_FAILED = 2
+_INTERRUPTED = 130  # how Typer exits on Ctrl-C
+
+
+def _exit(code: int, **_: object) -> None:
+    """What a command returns is its exit code."""
+    raise typer.Exit(code)
+
+
+app = typer.Typer(
+    help="Operate Sealpoint, under your own IAM permissions.",
+    epilog="To deploy Sealpoint (`make deploy`) or to try it (`make demo`), you need a checkout of its "
+    "repository. In its folder, the commands use the settings in cdk.json.",
+    context_settings={"help_option_names": ["-h", "--help"]},
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,  # they show local variables, and a token may be in one
+    result_callback=_exit,
+)
+app.command("history")(history.command)
+app.command("audit", epilog=audit.EPILOG)(audit.command)
+app.command("doctor", epilog=doctor.EPILOG)(doctor.command)
+app.command("remediate", epilog=remediate.EPILOG)(remediate.command)
+app.command("approve")(decide.approve)
+app.command("deny")(decide.deny)
+app.command("backout")(backout.command)
+app.command("guardrail")(guardrail.command)
+app.command("manifest")(manifest.command)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"sealpoint {version('sealpoint')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    _version: Annotated[
+        bool,
+        typer.Option("--version", help="Show the version.", callback=_print_version, is_eager=True),
+    ] = False,
+) -> None:
+    pass
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command.
+
+    Returns
+    -------
+    int
+        0: done, 1: it ended otherwise than requested, 2: it could not be done.
+    """
+    try:
+        app(arguments, prog_name="sealpoint")
+    except SystemExit as ended:
+        if ended.code == _INTERRUPTED:
+            return _fail("Stopped. What was requested continues without this command.")
+        return ended.code if isinstance(ended.code, int) else 0
+    except (CommandFailed, RemediationError) as error:
+        return _fail(str(error))
+    except (BotoCoreError, ClientError) as error:
+        return _fail(f"AWS refused: {error}")
+    return 0
+
+
+def _fail(message: str) -> int:
+    terminal.notices().print(escape(message), style="red", soft_wrap=True)
+    return _FAILED
