@@ -214,7 +214,7 @@ def test_a_route_outside_slack_is_decided_on_the_command_line_alone(loop: Loop, 
     assert f"sealpoint approve {execution.name}" in _shown(loop)
     forged = loop.world.slack_click(loop.world.approvers[0].id, loop.card(), "approve", loop.approval_id())
     assert forged == 200
-    assert "takes no decision in Slack" in loop.world.slack.ephemerals(loop.world.approvers[0].id)[-1].text
+    assert "can't be decided in Slack" in loop.world.slack.ephemerals(loop.world.approvers[0].id)[-1].text
     assert "decision" not in loop.record(execution)
     assert operate("approve", execution.name) == 0
     assert loop.outcome(execution) == "ENCRYPTED"
