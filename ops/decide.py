@@ -70,7 +70,7 @@ def deny(
 
 
 def send(deployment: Deployment, decision: Decision) -> dict[str, Any]:
-    """Have a decision recorded. Returns ``{"answer", "message", "approval"}``.
+    """Have a decision recorded. Returns ``{"ruling", "message", "approval"}``.
 
     Raises
     ------

@@ -22,7 +22,7 @@ from aws_cdk import aws_lambda as lambda_
 
 RUNTIME = lambda_.Runtime.PYTHON_3_14
 LAMBDAS = Path(__file__).resolve().parent.parent / "lambdas"
-SETTINGS_FILE = "settings.json"  # where `lambdas.gateways.environment` looks for it
+SETTINGS_FILE = "settings.json"  # where `lambdas.gateways.settings` looks for it
 
 # Installed once for each lock file and set of options: synthesizing again needs neither pip nor network.
 _PACKAGE_CACHE = LAMBDAS.parent / "build" / "lambda-packages"

@@ -300,7 +300,7 @@ class Settings(BaseModel):
         return keys_that_count(self.encrypted_by, region)
 
     def for_functions(self) -> str:
-        """The settings that the functions read from their asset (`lambdas.gateways.environment`), as JSON.
+        """The settings that the functions read from their asset (`lambdas.gateways.settings`), as JSON.
 
         All regions share the asset, so that what depends on the region is there for each.
         """

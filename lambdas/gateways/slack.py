@@ -24,7 +24,7 @@ from lambdas.domain.errors import (
 )
 from lambdas.domain.messages.card import Message
 from lambdas.domain.record import Approval
-from lambdas.gateways.environment import required
+from lambdas.gateways.settings import required
 from lambdas.gateways.slack_client import SlackClient
 from lambdas.gateways.slack_secret import SlackSecret
 

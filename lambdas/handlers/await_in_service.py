@@ -11,9 +11,9 @@ from typing import Any
 
 from lambdas.domain.encryption.progress import acceptable_starts, judge_readiness
 from lambdas.domain.record import from_iso, happened, iso, required_fact
-from lambdas.gateways.environment import required_seconds
 from lambdas.gateways.records.records import records
 from lambdas.gateways.sagemaker import sagemaker
+from lambdas.gateways.settings import required_seconds
 from lambdas.services import updates
 from lambdas.services.observability import logger, step
 

@@ -8,10 +8,10 @@ from typing import Any
 from lambdas.domain.approval.decision import wait_seconds
 from lambdas.domain.encryption import feasibility
 from lambdas.domain.record import required_fact
-from lambdas.gateways.environment import optional_list, required, rules
 from lambdas.gateways.kms import kms
 from lambdas.gateways.records.records import records
 from lambdas.gateways.sagemaker import sagemaker
+from lambdas.gateways.settings import optional_list, required, rules
 from lambdas.services import key_access
 from lambdas.services.observability import step
 

@@ -8,10 +8,10 @@ from typing import Any
 from lambdas.domain.closing import final_outcome, for_digest
 from lambdas.domain.record import Remediation, from_iso, happened, iso, salvaged_record
 from lambdas.domain.vocabulary import Outcome
-from lambdas.gateways.environment import required, required_days
 from lambdas.gateways.records.digests import digests
 from lambdas.gateways.records.records import records
 from lambdas.gateways.records.update_slots import update_slots
+from lambdas.gateways.settings import required, required_days
 from lambdas.gateways.step_functions import step_functions
 from lambdas.services.decisions import close_question
 from lambdas.services.notifications import report_closed

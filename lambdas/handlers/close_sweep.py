@@ -9,8 +9,8 @@ from lambdas.domain.closing import error_in_words
 from lambdas.domain.messages import sweep_notice
 from lambdas.domain.sweep.coverage import add_up
 from lambdas.domain.vocabulary import Verdict
-from lambdas.gateways.environment import required, rules
 from lambdas.gateways.records.digests import digests
+from lambdas.gateways.settings import required, rules
 from lambdas.gateways.slack import patient_slack
 from lambdas.services.observability import count, gauge, logger, step
 

@@ -10,9 +10,9 @@ from lambdas.domain.encryption import twin
 from lambdas.domain.encryption.plan import paths_to_change
 from lambdas.domain.errors import EndpointChanged, EndpointGone
 from lambdas.domain.record import happened, iso, required_fact
-from lambdas.gateways.environment import required
 from lambdas.gateways.records.records import records
 from lambdas.gateways.sagemaker import sagemaker
+from lambdas.gateways.settings import required
 from lambdas.services.configs import require_same_twin
 from lambdas.services.observability import logger, step
 

@@ -9,9 +9,9 @@ from lambdas.domain import backout
 from lambdas.domain.encryption.assessment import EXEMPT_UNTIL_TAG
 from lambdas.domain.errors import EndpointGone
 from lambdas.domain.record import happened
-from lambdas.gateways.environment import required_days
 from lambdas.gateways.records.records import records
 from lambdas.gateways.sagemaker import sagemaker
+from lambdas.gateways.settings import required_days
 from lambdas.services.observability import step
 
 

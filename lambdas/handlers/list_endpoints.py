@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from lambdas.gateways.environment import required_share
 from lambdas.gateways.rate_limit import RateLimiters
 from lambdas.gateways.records.digests import digests
 from lambdas.gateways.sagemaker import sagemaker_tried_once
+from lambdas.gateways.settings import required_share
 from lambdas.services.observability import logger, step
 
 # A thousand names fit well into the 256 KB of a state's output, and ten calls into a function's time-out.

@@ -8,9 +8,9 @@ from typing import Any
 from lambdas.domain.encryption.progress import Wait, judge_update, move_of
 from lambdas.domain.record import from_iso, happened, required_fact
 from lambdas.domain.vocabulary import Outcome
-from lambdas.gateways.environment import required_seconds
 from lambdas.gateways.records.records import records
 from lambdas.gateways.sagemaker import sagemaker
+from lambdas.gateways.settings import required_seconds
 from lambdas.services import updates
 from lambdas.services.observability import logger, step
 

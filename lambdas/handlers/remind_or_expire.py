@@ -8,8 +8,8 @@ from typing import Any
 from lambdas.domain.approval.decision import is_last_reminder, wait_seconds
 from lambdas.domain.record import from_iso, iso
 from lambdas.domain.vocabulary import ApprovalStatus
-from lambdas.gateways.environment import rules
 from lambdas.gateways.records.records import records
+from lambdas.gateways.settings import rules
 from lambdas.services import questions
 from lambdas.services.observability import count, logger, step
 

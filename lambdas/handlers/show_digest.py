@@ -13,8 +13,8 @@ from lambdas.domain.sweep.digest import (
     seconds_to_next_refresh,
     stages,
 )
-from lambdas.gateways.environment import rules
 from lambdas.gateways.records.digests import digests
+from lambdas.gateways.settings import rules
 from lambdas.gateways.slack import patient_slack
 from lambdas.services import digest_cards
 from lambdas.services.observability import step

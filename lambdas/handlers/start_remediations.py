@@ -9,7 +9,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
-from lambdas.gateways.environment import required
+from lambdas.gateways.settings import required
 from lambdas.services import remediations
 from lambdas.services.observability import step
 

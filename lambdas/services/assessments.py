@@ -21,8 +21,8 @@ from lambdas.domain.encryption.plan import Facts, facts_of
 from lambdas.domain.encryption.update_options import update_options
 from lambdas.domain.errors import RequestRefused
 from lambdas.domain.vocabulary import Surface
-from lambdas.gateways.environment import deployment_config, encrypted_by, required, required_list
 from lambdas.gateways.kms import Kms, kms
+from lambdas.gateways.settings import deployment_config, encrypted_by, required, required_list
 
 logger = Logger(child=True)
 

@@ -11,9 +11,9 @@ from lambdas.domain.encryption.progress import uses
 from lambdas.domain.messages.interactions import Click
 from lambdas.domain.record import Approval, Remediation, Vote, happened, iso
 from lambdas.domain.vocabulary import Outcome
-from lambdas.gateways.environment import required, rules
 from lambdas.gateways.records.records import records
 from lambdas.gateways.sagemaker import sagemaker
+from lambdas.gateways.settings import required, rules
 from lambdas.gateways.slack import Slack
 from lambdas.gateways.step_functions import step_functions
 from lambdas.services.decisions import is_approver

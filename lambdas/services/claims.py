@@ -10,8 +10,8 @@ from lambdas.domain.encryption.progress import LONGEST_QUEUE
 from lambdas.domain.errors import EndpointChanged
 from lambdas.domain.record import Claim, Remediation, iso
 from lambdas.domain.vocabulary import ApprovalStatus
-from lambdas.gateways.environment import required_seconds, rules
 from lambdas.gateways.records.records import records
+from lambdas.gateways.settings import required_seconds, rules
 from lambdas.gateways.step_functions import step_functions
 from lambdas.services.observability import logger
 

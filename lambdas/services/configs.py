@@ -10,9 +10,9 @@ from lambdas.domain.encryption.twin import ConfigRequest, as_request, compare
 from lambdas.domain.errors import EndpointConfigNotFound, NotYetConsistent, TwinMismatch
 from lambdas.domain.record import Remediation
 from lambdas.domain.vocabulary import Outcome
-from lambdas.gateways.environment import required
 from lambdas.gateways.records.records import records
 from lambdas.gateways.sagemaker import sagemaker
+from lambdas.gateways.settings import required
 
 
 def user_of(config: str, names: Iterable[str]) -> str | None:

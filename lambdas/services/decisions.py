@@ -27,9 +27,9 @@ from lambdas.domain.approval.routes import Route
 from lambdas.domain.errors import RemediationError
 from lambdas.domain.record import Approval, Remediation, Vote, from_iso, iso
 from lambdas.domain.vocabulary import ApprovalStatus
-from lambdas.gateways.environment import rules
 from lambdas.gateways.records.digests import digests
 from lambdas.gateways.records.records import records
+from lambdas.gateways.settings import rules
 from lambdas.gateways.slack import Slack
 from lambdas.gateways.step_functions import step_functions
 from lambdas.services.observability import count, logger, measure

@@ -15,9 +15,9 @@ from lambdas.domain.messages.digest_list import Choices
 from lambdas.domain.messages.interactions import PageSubmission, PageTurn, Review
 from lambdas.domain.record import Approval, Digest, Finding, Remediation
 from lambdas.domain.vocabulary import ApprovalStatus
-from lambdas.gateways.environment import rules
 from lambdas.gateways.records.digests import digests
 from lambdas.gateways.records.records import records
+from lambdas.gateways.settings import rules
 from lambdas.gateways.slack import Slack
 from lambdas.services import digest_cards
 from lambdas.services.decisions import DecisionResult, decide_each, is_approver

@@ -16,9 +16,9 @@ from lambdas.domain.encryption.provenance import managed_by
 from lambdas.domain.errors import DeadlinePassed
 from lambdas.domain.record import Remediation, from_iso, happened, iso
 from lambdas.domain.vocabulary import Outcome, Verdict
-from lambdas.gateways.environment import required, required_seconds, rules
 from lambdas.gateways.records.records import records
 from lambdas.gateways.sagemaker import sagemaker
+from lambdas.gateways.settings import required, required_seconds, rules
 from lambdas.services import claims
 from lambdas.services.assessments import assessor, planned, required_surfaces
 from lambdas.services.observability import count, logger

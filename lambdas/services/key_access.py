@@ -21,10 +21,10 @@ from lambdas.domain.encryption.plan import paths_to_change, surfaces_written, wi
 from lambdas.domain.encryption.twin import plan_hash, twin_name
 from lambdas.domain.errors import KeyUnusable, RequestRefused
 from lambdas.domain.record import Remediation, happened
-from lambdas.gateways.environment import required, required_list
 from lambdas.gateways.iam import iam
 from lambdas.gateways.kms import kms
 from lambdas.gateways.records.records import records
+from lambdas.gateways.settings import required, required_list
 from lambdas.services.observability import logger
 
 _ROLE_ACTIONS = ("kms:GenerateDataKey", "kms:Decrypt")

@@ -12,9 +12,9 @@ from lambdas.domain.errors import InvalidInput, RemediationError
 from lambdas.domain.messages import card, thread
 from lambdas.domain.record import Approval, Remediation, happened, iso, required_fact
 from lambdas.domain.vocabulary import ApprovalStatus
-from lambdas.gateways.environment import rules
 from lambdas.gateways.records.digests import digests
 from lambdas.gateways.records.records import records
+from lambdas.gateways.settings import rules
 from lambdas.gateways.slack import Slack, slack_secret
 from lambdas.services.observability import count, count_error, logger
 

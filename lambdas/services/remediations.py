@@ -9,9 +9,9 @@ from datetime import datetime
 from lambdas.domain.record import Finding, iso
 from lambdas.domain.sweep.coverage import add_up
 from lambdas.domain.sweep.digest import LARGEST, digest_id, new_digest
-from lambdas.gateways.environment import required, required_share, rules
 from lambdas.gateways.rate_limit import QUOTAS
 from lambdas.gateways.records.digests import digests
+from lambdas.gateways.settings import required, required_share, rules
 from lambdas.gateways.step_functions import step_functions
 from lambdas.services.observability import logger
 

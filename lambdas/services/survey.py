@@ -18,11 +18,11 @@ from lambdas.domain.sweep.audit import AuditedConfig, AuditedEndpoint, audit_con
 from lambdas.domain.sweep.coverage import Coverage, is_covered, is_to_be_asked_about
 from lambdas.domain.sweep.digest import finding_key, remediation_id
 from lambdas.domain.vocabulary import Surface, Verdict
-from lambdas.gateways.environment import required_share, rules
 from lambdas.gateways.rate_limit import RateLimiters
 from lambdas.gateways.records.digests import digests
 from lambdas.gateways.records.records import records
 from lambdas.gateways.sagemaker import SageMaker, sagemaker, sagemaker_tried_once
+from lambdas.gateways.settings import required_share, rules
 from lambdas.services.assessments import Assessor, assessor, planned, required_surfaces
 from lambdas.services.observability import count_error, logger
 

@@ -19,10 +19,10 @@ from lambdas.domain.encryption.twin import keys_missing
 from lambdas.domain.errors import DeadlinePassed
 from lambdas.domain.record import Remediation, from_iso, happened, iso, required_fact
 from lambdas.domain.vocabulary import Outcome, Surface
-from lambdas.gateways.environment import required, required_list
 from lambdas.gateways.records.records import records
 from lambdas.gateways.records.update_slots import update_slots
 from lambdas.gateways.sagemaker import sagemaker, sagemaker_tried_once
+from lambdas.gateways.settings import required, required_list
 from lambdas.services import notifications
 from lambdas.services.observability import logger
 

@@ -20,7 +20,7 @@ import pytest
 import time_machine
 from moto import mock_aws
 
-import lambdas.gateways.environment
+import lambdas.gateways.settings
 import lambdas.gateways.slack
 from lambdas.domain.record import Approval, Remediation
 from lambdas.gateways.records.records import Records
@@ -88,7 +88,7 @@ class Bench:
     def set_rules(self, *routes: dict[str, Any], **changes: Any) -> None:
         """Other settings about decisions, as after a deployment."""
         self.file_settings["decisions"] = decision_rules(*routes, **changes)
-        lambdas.gateways.environment.rules.cache_clear()
+        lambdas.gateways.settings.rules.cache_clear()
 
     def run(self, handler: Handler, **event: Any) -> dict[str, Any]:
         """Invoke a handler as Lambda does; the result must survive JSON."""
@@ -212,7 +212,7 @@ def bench(monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
         file_settings: dict[str, Any] = {
             "decisions": decision_rules(), "encryptedBy": {REGION: ["any"]}, "deploymentConfig": None
         }  # fmt: skip
-        monkeypatch.setattr(lambdas.gateways.environment, "file_settings", lambda: file_settings)
+        monkeypatch.setattr(lambdas.gateways.settings, "file_settings", lambda: file_settings)
         _forget_clients()
         table = boto3.client("dynamodb")
         table.create_table(

@@ -43,7 +43,7 @@ _FLOOR = {room: floor for floor, rooms in enumerate(_FLOORS) for room in rooms}
 # What gateways know of the domain: words, errors and the records' shapes, and these plain data types beside.
 _GATEWAYS_KNOW = frozenset({"vocabulary", "errors", "record"})
 _DATA_TYPES: Mapping[str, str] = {
-    "lambdas.gateways.environment": "lambdas.domain.approval.routes",  # Rules
+    "lambdas.gateways.settings": "lambdas.domain.approval.routes",  # Rules
     "lambdas.gateways.sagemaker": "lambdas.domain.encryption.twin",  # ConfigRequest
     "lambdas.gateways.slack": "lambdas.domain.messages",  # Message
     "lambdas.gateways.records.digests": "lambdas.domain.sweep.digest",  # where a remediation is asked about

@@ -31,15 +31,12 @@ _DELETING = "Deleting"
 # For this long after our call, an endpoint on its old config may just not show the update yet.
 _UPDATE_VISIBLE_WITHIN = timedelta(seconds=60)
 
-CLOCK_TOLERANCE = timedelta(seconds=5)
-"""How far our times, or CloudTrail's, and SageMaker's may be apart, either way.
-
-SageMaker stamps a call up to 1.2 s after the second in which it answered, and CloudTrail cuts its times to
-the second.
-"""
-
-# The same, with a wide margin, for listing endpoints by when they were modified.
 CLOCK_SKEW = timedelta(minutes=2)
+"""How far our times and SageMaker's may be apart, with a wide margin.
+
+SageMaker stamps a call up to 1.2 s after the second in which it answered. Too wide a margin costs
+descriptions of endpoints; too narrow a one would cost a config in use.
+"""
 
 Endpoint = Mapping[str, Any]
 

@@ -22,8 +22,8 @@ from typing import Any, cast
 from lambdas.domain.errors import RequestRefused
 from lambdas.domain.record import Digest, Finding, Remediation, iso
 from lambdas.domain.sweep.digest import asked_in
-from lambdas.gateways.environment import required, required_days
 from lambdas.gateways.records.table import Table
+from lambdas.gateways.settings import required, required_days
 
 _LOCK = {"pk": "sweep", "sk": "lock"}
 # Longer than 100,000 endpoints take at the default share of AWS's quotas.

@@ -30,8 +30,8 @@ from typing import TYPE_CHECKING, Any, cast
 from lambdas.domain.errors import EndpointBusy, EndpointChanged, RemediationError, RequestRefused
 from lambdas.domain.record import Approval, Claim, Denial, Remediation, TimelineEntry, Vote, from_iso, iso
 from lambdas.domain.vocabulary import ApprovalStatus, Outcome
-from lambdas.gateways.environment import required, required_days
 from lambdas.gateways.records.table import Table
+from lambdas.gateways.settings import required, required_days
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

@@ -12,8 +12,8 @@ from functools import cache
 from typing import Any
 
 from lambdas.domain.record import iso
-from lambdas.gateways.environment import required
 from lambdas.gateways.records.table import Table
+from lambdas.gateways.settings import required
 
 _KEY = {"pk": "updates", "sk": "slots"}
 # CreateEndpointConfig and UpdateEndpoint may be called once a second in an account
