@@ -221,17 +221,17 @@ def test_the_question_outlives_its_deadline_by_the_answers_way(states: dict[str,
 # -- the ways through the machine
 
 
-def test_an_encrypted_endpoint_costs_at_most_four_transitions(states: dict[str, Any]) -> None:
+def test_an_encrypted_endpoint_costs_at_most_three_transitions(states: dict[str, Any]) -> None:
     ended = {"verdict": "ENCRYPTED", "outcome": "ALREADY_ENCRYPTED", "reason": "Its config names a key."}
     entered, payloads = walk(states, {"CheckEncryption": [ended], "CloseRemediation": [{}]})
-    assert entered == ["CheckEncryption", "Settled?", "Unencrypted?", "CloseRemediation"]
+    assert entered == ["CheckEncryption", "Unencrypted?", "CloseRemediation"]
     assert payloads[-1]["outcome"] == "ALREADY_ENCRYPTED"
     assert payloads[-1]["reason"] == "Its config names a key."
     assert "error" not in payloads[-1]
 
 
 @pytest.mark.parametrize("polls", [1, 7])
-def test_a_remediation_costs_at_most_twelve_transitions_and_three_a_poll(
+def test_a_remediation_costs_at_most_eleven_transitions_and_three_a_poll(
     states: dict[str, Any], polls: int
 ) -> None:
     again: list[Any] = [{"waitSeconds": 20, "attempt": n + 2} for n in range(polls - 1)]
@@ -245,12 +245,12 @@ def test_a_remediation_costs_at_most_twelve_transitions_and_three_a_poll(
         "CloseRemediation": [{}],
     }
     entered, payloads = walk(states, answers)
-    assert entered[:10] == [
-        "CheckEncryption", "Settled?", "Unencrypted?", "CheckFeasibility", "RequestApproval", "Approved?",
+    assert entered[:9] == [
+        "CheckEncryption", "Unencrypted?", "CheckFeasibility", "RequestApproval", "Approved?",
         "AwaitInService", "InService?", "CreateEncryptedConfig", "UpdateEndpoint",
     ]  # fmt: skip
     assert entered[-1] == "CloseRemediation"
-    assert len(entered) <= 12 + 3 * polls
+    assert len(entered) <= 11 + 3 * polls
     polled = [payload["attempt"] for payload in payloads if "attempt" in payload]
     assert polled == [0, *range(1, polls + 1)]  # AwaitInService's one poll, then PollEndpoint's
     assert payloads[-1]["outcome"] == "ENCRYPTED"
@@ -264,10 +264,10 @@ _TWINNED: dict[str, list[Any]] = {**_READY, "CreateEncryptedConfig": [{}], "Upda
 @pytest.mark.parametrize(
     ("outcome", "answers", "transitions"),
     [
-        ("EXEMPT", {"CheckEncryption": [{"verdict": "EXEMPT", "outcome": "EXEMPT"}]}, 4),
-        ("GONE", {"CheckEncryption": [{"verdict": "GONE", "outcome": "GONE"}]}, 4),
-        ("OBSERVED", {**_ASKED, "RequestApproval": [{"decision": "OBSERVED"}]}, 7),
-        ("DENIED", {**_ASKED, "RequestApproval": [{"decision": "DENIED"}]}, 7),
+        ("EXEMPT", {"CheckEncryption": [{"verdict": "EXEMPT", "outcome": "EXEMPT"}]}, 3),
+        ("GONE", {"CheckEncryption": [{"verdict": "GONE", "outcome": "GONE"}]}, 3),
+        ("OBSERVED", {**_ASKED, "RequestApproval": [{"decision": "OBSERVED"}]}, 6),
+        ("DENIED", {**_ASKED, "RequestApproval": [{"decision": "DENIED"}]}, 6),
         (
             "EXPIRED, reminded twice",
             {
@@ -275,17 +275,17 @@ _TWINNED: dict[str, list[Any]] = {**_READY, "CreateEncryptedConfig": [{}], "Upda
                 "RequestApproval": [Fault("States.Timeout")] * 3,
                 "RemindOrExpire": [{"waitSeconds": 60}, {"waitSeconds": 60}, {"decision": "EXPIRED"}],
             },
-            15,
+            14,
         ),
-        ("SUPERSEDED", {**_ASKED, "AwaitInService": [Fault("EndpointChanged")]}, 8),
-        ("UNSUPPORTED", {**_READY, "CreateEncryptedConfig": [Fault("EncryptionUnsupported")]}, 11),
+        ("SUPERSEDED", {**_ASKED, "AwaitInService": [Fault("EndpointChanged")]}, 7),
+        ("UNSUPPORTED", {**_READY, "CreateEncryptedConfig": [Fault("EncryptionUnsupported")]}, 10),
         (
             "FAILED",
             {**_READY, "CreateEncryptedConfig": [{}], "UpdateEndpoint": [Fault("RequestRefused")]},
-            12,
+            11,
         ),
-        ("ENCRYPTED, polled once", {**_TWINNED, "PollEndpoint": [{"outcome": "ENCRYPTED"}]}, 14),
-        ("ROLLED_BACK, polled once", {**_TWINNED, "PollEndpoint": [{"outcome": "ROLLED_BACK"}]}, 15),
+        ("ENCRYPTED, polled once", {**_TWINNED, "PollEndpoint": [{"outcome": "ENCRYPTED"}]}, 13),
+        ("ROLLED_BACK, polled once", {**_TWINNED, "PollEndpoint": [{"outcome": "ROLLED_BACK"}]}, 14),
     ],
 )
 def test_each_outcome_costs_so_many_transitions_and_no_more(
@@ -302,7 +302,7 @@ def test_an_endpoint_that_is_changing_is_judged_when_it_has_settled(states: dict
     ended = {"verdict": "ENCRYPTED", "outcome": "ALREADY_ENCRYPTED"}
     answers: dict[str, list[Any]] = {"CheckEncryption": [POLL_AGAIN, ended], "CloseRemediation": [{}]}
     entered, payloads = walk(states, answers)
-    assert entered[:4] == ["CheckEncryption", "Settled?", "WaitUntilSettled", "CheckEncryption"]
+    assert entered[:4] == ["CheckEncryption", "Unencrypted?", "WaitUntilSettled", "CheckEncryption"]
     assert "attempt" not in payloads[0]
     assert payloads[1]["attempt"] == 1
 
@@ -358,7 +358,7 @@ def test_after_a_reminder_the_same_question_is_waited_for_again(states: dict[str
     }
     entered, _ = walk(states, answers)
     asked = ["RequestApproval", "RemindOrExpire", "StillOpen?"]
-    assert entered[4:] == [*asked, *asked, "RequestApproval", "Approved?", "CloseRemediation"]
+    assert entered[3:] == [*asked, *asked, "RequestApproval", "Approved?", "CloseRemediation"]
 
 
 @pytest.mark.parametrize(
@@ -379,7 +379,7 @@ def test_no_answer_but_an_approval_lets_the_update_happen(
 @pytest.mark.parametrize("verdict", [{}, {"verdict": "ENCRYPTED"}, {**UNENCRYPTED, "outcome": "SUPERSEDED"}])
 def test_nobody_is_asked_without_the_verdict_for_it(states: dict[str, Any], verdict: dict[str, Any]) -> None:
     entered, _ = walk(states, {"CheckEncryption": [verdict], "CloseRemediation": [{}]})
-    assert entered == ["CheckEncryption", "Settled?", "Unencrypted?", "CloseRemediation"]
+    assert entered == ["CheckEncryption", "Unencrypted?", "CloseRemediation"]
 
 
 @pytest.mark.parametrize(
