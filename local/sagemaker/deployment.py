@@ -102,15 +102,17 @@ def deploy(config: Json, models: Mapping[str, Json], stamped: float, resolution_
         How much later the images are resolved.
     """
 
-    def variants(of: list[Json]) -> tuple[Variant, ...]:
-        return tuple(_variant(stated, models, stamped + resolution_lag) for stated in of)
+    def variants(of: list[Json], resolved: float) -> tuple[Variant, ...]:
+        return tuple(_variant(stated, models, resolved) for stated in of)
+
+    resolved = stamped + resolution_lag
 
     return Deployment(
         config_name=config["EndpointConfigName"],
         config=config,
         data_capture=config.get("DataCaptureConfig"),
-        variants=variants(config["ProductionVariants"]),
-        shadows=variants(config.get("ShadowProductionVariants") or []),
+        variants=variants(config["ProductionVariants"], resolved),
+        shadows=variants(config.get("ShadowProductionVariants") or [], resolved + times.SHADOW_LAG),
         started=times.deployment_start(stamped),
         requested=stamped,
     )

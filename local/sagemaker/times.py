@@ -15,6 +15,9 @@ STAMP_LAG = 0.4
 RESOLUTION_LAG_OF_CREATION = 0.6
 """From CreationTime to ResolutionTime: 0.5 to 0.8 s (amazon-sagemaker-examples, sagemaker-clarify, 2023)."""
 
+SHADOW_LAG = 0.065
+"""From a production variant's ResolutionTime to its shadow's: .539 and .604 (the same Canary notebook)."""
+
 RESOLUTION_LAG_OF_UPDATE = 0.26
 """From LastModifiedTime to the new fleet's ResolutionTime (OneNishitRathod's Canary notebook)."""
 

@@ -34,7 +34,10 @@ def test_choices_stay_where_a_modal_is_updated_and_are_not_found_on_the_next_pag
         page = browser.new_page(viewport={"width": 390, "height": 844})
         page.goto(server.url)
         dialog = page.get_by_role("dialog")
-        for_all, one = dialog.get_by_label("All 20 on this page awaiting a decision"), dialog.get_by_label("fraud-3", exact=True)
+        for_all, one = (
+            dialog.get_by_label("All 20 on this page awaiting a decision"),
+            dialog.get_by_label("fraud-3", exact=True),
+        )
         for_all.select_option("Encrypt all")
         one.select_option("Leave as is")
         dialog.get_by_label("Why leave any").fill("It moves.")

@@ -76,10 +76,15 @@ def modified(body: Json) -> float:
 
 
 def resolved(body: Json) -> float:
-    """The ResolutionTime that all variants have."""
-    variants = [*body["ProductionVariants"], *body.get("ShadowProductionVariants", [])]
-    (moment,) = {seconds(image["ResolutionTime"]) for one in variants for image in one["DeployedImages"]}
+    """The ResolutionTime that all production variants have; a shadow's is a moment later."""
+    (moment,) = _resolved(body["ProductionVariants"])
+    for later in _resolved(body.get("ShadowProductionVariants", [])):
+        assert later - moment == pytest.approx(0.065)
     return moment
+
+
+def _resolved(variants: list[Json]) -> set[float]:
+    return {seconds(image["ResolutionTime"]) for one in variants for image in one["DeployedImages"]}
 
 
 def refused(call: Callable[[], object]) -> str:
