@@ -11,9 +11,9 @@ from lambdas.domain.approval.decision import Ruling, RulingKind, refuse_outsider
 from lambdas.domain.approval.people import is_slack_user
 from lambdas.domain.approval.routes import DecideIn, Route
 from lambdas.domain.encryption.assessment import EXEMPT_REASON_TAG, EXEMPT_UNTIL_TAG
-from lambdas.domain.encryption.progress import acceptable_starts, config_in_charge, start_of
+from lambdas.domain.encryption.progress import acceptable_starts, config_in_charge, require_present, start_of
 from lambdas.domain.encryption.update_options import KEEP_EVERYTHING
-from lambdas.domain.errors import EndpointChanged, EndpointGone, InvalidInput
+from lambdas.domain.errors import EndpointChanged, InvalidInput
 from lambdas.domain.record import Approval, Remediation, from_iso, happened, iso, required_fact
 from lambdas.domain.vocabulary import Outcome
 
@@ -134,9 +134,7 @@ def start_record(event: Mapping[str, Any], original: Remediation | None, now: da
 
 def require_on_twin(endpoint: Mapping[str, Any] | None, record: Remediation) -> None:
     """Raise `EndpointGone` or `EndpointChanged` unless the endpoint is on its twin, or already back."""
-    if endpoint is None or endpoint["EndpointStatus"] == "Deleting":
-        raise EndpointGone("The endpoint no longer exists.")
-    live = config_in_charge(endpoint)
+    live = config_in_charge(require_present(endpoint))
     if live not in acceptable_starts(record):
         raise EndpointChanged(
             f"The endpoint is now on the config {live}, no longer on {start_of(record)}, so there is nothing "

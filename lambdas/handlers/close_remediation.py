@@ -48,14 +48,10 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     digests().follow(remediation, for_digest(remediation))
     if not already_closed:
         _count(remediation, now)
-    if (
-        remediation.get("outcome") == Outcome.ENCRYPTED
-    ):  # the old config is retired after the time to back out
-        wait = {
-            "endpointName": name,
-            "remediationId": remediation_id,
-            "waitSeconds": int(days.total_seconds()),
-        }
+    if remediation.get("outcome") == Outcome.ENCRYPTED:
+        # the old config is retired after the time to back out
+        seconds = int(days.total_seconds())
+        wait = {"endpointName": name, "remediationId": remediation_id, "waitSeconds": seconds}
         step_functions().start(required("RETIREMENT_WORKFLOW_ARN"), remediation_id, wait)
     report_closed(remediation, approval, now)
     return {name: value for name in _OUTPUT if (value := remediation.get(name))}

@@ -6,10 +6,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 from lambdas.domain.encryption import twin
-from lambdas.domain.errors import EndpointConfigNotFound, InvalidInput, TwinMismatch
+from lambdas.domain.errors import EndpointConfigNotFound, InvalidInput
 from lambdas.domain.record import happened, required_fact
 from lambdas.gateways.records.records import records
 from lambdas.gateways.sagemaker import sagemaker
+from lambdas.services.configs import require_same
 from lambdas.services.observability import logger, step
 
 
@@ -33,15 +34,10 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
         found = sagemaker().describe_config(target)
     if found is None:
         raise EndpointConfigNotFound(f"The restored config {target} can't be read back yet.")
-    compared = twin.compare(body, found)
-    if compared.differences:
-        raise TwinMismatch(
-            f"The config {target} differs from the one on record, so the endpoint was left alone: "
-            f"{'; '.join(compared.differences)}."
-        )
+    added = require_same(body, found, than="the one on record")
     same = f"Compared {target} with the record: it is the same"
-    entry = happened(now, same + twin.in_addition(compared.added))
-    facts = {"restoredConfigName": target, "restoredAdditions": compared.added}
+    entry = happened(now, same + twin.in_addition(added))
+    facts = {"restoredConfigName": target, "restoredAdditions": added}
     records().note(record["remediationId"], facts, entry)
     logger.info("config_restored", config=target, recreated=live is None)
     return {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 from lambdas.domain.encryption import twin
 from lambdas.domain.encryption.progress import uses
@@ -34,16 +35,28 @@ def require_same_twin(body: ConfigRequest, tags: Mapping[str, str]) -> list[str]
     created = sagemaker().describe_config(name)
     if created is None:
         raise EndpointConfigNotFound("The encrypted twin can't be read back yet.")
-    compared = compare(body, created)
-    if compared.differences:
-        raise TwinMismatch(
-            f"The config {name} differs from the copy that was sent, so the endpoint was left alone: "
-            f"{'; '.join(compared.differences)}."
-        )
+    added = require_same(body, created, than="the copy that was sent")
     if missing := twin.missing_tags(tags, sagemaker().list_tags(created["EndpointConfigArn"])):
         raise NotYetConsistent(
             f"The config {name} lacks tags of its source, so the endpoint was left alone: "
             f"{'; '.join(missing)}."
+        )
+    return added
+
+
+def require_same(body: ConfigRequest, described: Mapping[str, Any], *, than: str) -> list[str]:
+    """Compare a config with what was sent for it, field by field; returns what AWS added.
+
+    Raises
+    ------
+    TwinMismatch
+        It differs, and the message says from what.
+    """
+    compared = compare(body, described)
+    if compared.differences:
+        raise TwinMismatch(
+            f"The config {body['EndpointConfigName']} differs from {than}, so the endpoint was left alone: "
+            f"{'; '.join(compared.differences)}."
         )
     return compared.added
 
@@ -58,8 +71,8 @@ def reason_to_keep(remediation: Remediation, old: str) -> str | None:
     if live is None:
         return "It was deleted already."
     kept = records().snapshot(remediation["remediationId"]).get("config")
-    if kept is None or kept["CreationTime"] != live["CreationTime"]:
+    if kept and kept["CreationTime"] != live["CreationTime"]:
         return "It is not the config on record: another one was created later under its name."
-    if compare(as_request(kept), live).differences:
+    if kept is None or compare(as_request(kept), live).differences:
         return "It is not the config on record."
     return None

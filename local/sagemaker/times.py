@@ -30,7 +30,7 @@ def stamp(called: float) -> float:
 
 
 def deployment_start(stamped: float) -> int:
-    """When a deployment starts and begins to show: in whole seconds (OneNishitRathod's Canary notebook)."""
+    """A deployment's StartTime, in whole seconds (OneNishitRathod's Canary notebook)."""
     return math.ceil(stamped + _START_LAG)
 
 

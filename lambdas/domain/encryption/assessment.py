@@ -76,6 +76,13 @@ class Exemption:
     note: str = ""
 
 
+def variants_of(config: Mapping[str, Any]) -> Iterator[tuple[Path, Any]]:
+    """Each production variant, then each shadow variant, with the path that leads to it."""
+    for variants in ("ProductionVariants", "ShadowProductionVariants"):
+        for index, variant in enumerate(config.get(variants) or ()):
+            yield (variants, index), variant
+
+
 def surface_keys(config: Mapping[str, Any]) -> tuple[SurfaceKey, ...]:
     """Every surface that the config has.
 
@@ -85,12 +92,11 @@ def surface_keys(config: Mapping[str, Any]) -> tuple[SurfaceKey, ...]:
 
     def found() -> Iterator[SurfaceKey]:
         yield SurfaceKey(Surface.INSTANCE_VOLUME, ("KmsKeyId",), config.get("KmsKeyId"))
-        for variants in ("ProductionVariants", "ShadowProductionVariants"):
-            for index, variant in enumerate(config.get(variants) or ()):
-                core_dump = variant.get("CoreDumpConfig")
-                if core_dump:
-                    path = (variants, index, "CoreDumpConfig", "KmsKeyId")
-                    yield SurfaceKey(Surface.CORE_DUMP, path, core_dump.get("KmsKeyId"))
+        for path, variant in variants_of(config):
+            core_dump = variant.get("CoreDumpConfig")
+            if core_dump:
+                key_path = (*path, "CoreDumpConfig", "KmsKeyId")
+                yield SurfaceKey(Surface.CORE_DUMP, key_path, core_dump.get("KmsKeyId"))
         capture = config.get("DataCaptureConfig")
         if capture:
             yield SurfaceKey(Surface.DATA_CAPTURE, ("DataCaptureConfig", "KmsKeyId"), capture.get("KmsKeyId"))

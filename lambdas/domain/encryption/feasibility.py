@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
+from lambdas.domain.encryption.assessment import variants_of
 from lambdas.domain.errors import KeyUnusable, ModelGone
 
 # With local NVMe storage, which AWS encrypts in hardware with keys of its own (docs/facts.md).
@@ -52,10 +53,9 @@ def model_names(config: Mapping[str, Any]) -> list[str]:
     """The models that a config's variants run, each once; inference components name their own."""
 
     def named() -> Iterator[str]:
-        for variants in ("ProductionVariants", "ShadowProductionVariants"):
-            for variant in config.get(variants) or ():
-                pools = variant.get("InstancePools") or ()
-                yield from (variant.get("ModelName"), *(pool.get("ModelNameOverride") for pool in pools))
+        for _, variant in variants_of(config):
+            pools = variant.get("InstancePools") or ()
+            yield from (variant.get("ModelName"), *(pool.get("ModelNameOverride") for pool in pools))
 
     return list(dict.fromkeys(name for name in named() if name))
 
@@ -87,12 +87,11 @@ def local_storage_note(config: Mapping[str, Any]) -> str | None:
 
 
 def _instance_types(config: Mapping[str, Any]) -> Iterator[str]:
-    for variants in ("ProductionVariants", "ShadowProductionVariants"):
-        for variant in config.get(variants) or ():
-            pools = variant.get("InstancePools") or ()
-            for kind in (variant.get("InstanceType"), *(pool.get("InstanceType") for pool in pools)):
-                if kind:
-                    yield str(kind)
+    for _, variant in variants_of(config):
+        pools = variant.get("InstancePools") or ()
+        for kind in (variant.get("InstanceType"), *(pool.get("InstanceType") for pool in pools)):
+            if kind:
+                yield str(kind)
 
 
 def _family(instance_type: str) -> str:

@@ -149,7 +149,7 @@ def deployed_at(endpoint: Endpoint, config: Mapping[str, Any]) -> datetime:
     variants = endpoint.get("ProductionVariants") or ()
     images = [image for variant in variants for image in variant.get("DeployedImages") or ()]
     resolved = [image["ResolutionTime"] for image in images if image.get("ResolutionTime")]
-    return _moment(max(resolved or [endpoint["CreationTime"], config["CreationTime"]]))
+    return moment(max(resolved or [endpoint["CreationTime"], config["CreationTime"]]))
 
 
 def judge_readiness(
@@ -161,7 +161,7 @@ def judge_readiness(
     ------
     EndpointGone, EndpointChanged, EndpointNotServing, DeadlinePassed
     """
-    endpoint = _present(endpoint)
+    endpoint = require_present(endpoint)
     if endpoint["EndpointStatus"] in _SETTLING:
         if overdue:
             raise DeadlinePassed(
@@ -195,7 +195,7 @@ def judge_before_update(
         The endpoint is changing: ask again later.
     EndpointGone, EndpointChanged, EndpointNotServing
     """
-    endpoint = _present(endpoint)
+    endpoint = require_present(endpoint)
     if config_in_charge(endpoint) == move.target:
         return BeforeUpdate.ALREADY_UNDER_WAY
     if endpoint["EndpointStatus"] in _SETTLING:
@@ -304,7 +304,8 @@ def _words(reason: str) -> str:
     return f"AWS says: {reason}" if reason else "AWS gives no reason."
 
 
-def _present(endpoint: Endpoint | None) -> Endpoint:
+def require_present(endpoint: Endpoint | None) -> Endpoint:
+    """Raise `EndpointGone` if an endpoint was deleted, or is being."""
     if endpoint is None or endpoint["EndpointStatus"] == _DELETING:
         raise EndpointGone("The endpoint no longer exists.")
     return endpoint
@@ -335,6 +336,6 @@ def _require_config(endpoint: Endpoint, *acceptable: str) -> None:
         )
 
 
-def _moment(epoch_seconds: Any) -> datetime:
+def moment(epoch_seconds: Any) -> datetime:
     """A time in one of SageMaker's bodies, which give Unix seconds."""
     return datetime.fromtimestamp(float(epoch_seconds), UTC)

@@ -14,7 +14,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NewType
 
-from lambdas.domain.encryption.assessment import Path
+from lambdas.domain.encryption.assessment import Path, variants_of
 
 SOURCE_CONFIG_TAG = "sealpoint:source-config"
 REMEDIATION_TAG = "sealpoint:remediation-id"
@@ -24,7 +24,6 @@ _TAG_LIMIT = 50  # of a resource's tags
 _SUFFIX_CHARACTERS = 10
 # Members of every description of a config, and of no request for one.
 _RESPONSE_ONLY = ("EndpointConfigArn", "CreationTime")
-_VARIANTS = ("ProductionVariants", "ShadowProductionVariants")
 
 ConfigRequest = NewType("ConfigRequest", dict[str, Any])
 """The body of a CreateEndpointConfig request; from a description, only `as_request` makes one."""
@@ -94,10 +93,9 @@ def as_request(config: Mapping[str, Any]) -> ConfigRequest:
     body: dict[str, Any] = copy.deepcopy(_without_nulls(config))
     for member in _RESPONSE_ONLY:
         body.pop(member, None)
-    for variants in _VARIANTS:
-        for variant in body.get(variants) or ():
-            if "ServerlessConfig" in variant:
-                variant.pop("VolumeSizeInGB", None)
+    for _, variant in variants_of(body):
+        if "ServerlessConfig" in variant:
+            variant.pop("VolumeSizeInGB", None)
     return ConfigRequest(body)
 
 
@@ -243,9 +241,8 @@ def _sized_by_aws(sent: Mapping[str, Any]) -> set[Path]:
     Anywhere else someone set the size, as in a config that was created again under the same name.
     """
     return {
-        (variants, index, "VolumeSizeInGB")
-        for variants in _VARIANTS
-        for index, variant in enumerate(sent.get(variants) or ())
+        (*path, "VolumeSizeInGB")
+        for path, variant in variants_of(sent)
         if variant.get("ServerlessConfig") or (sent.get("KmsKeyId") and variant.get("InstanceType"))
     }
 

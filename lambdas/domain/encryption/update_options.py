@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
+
+from lambdas.domain.encryption.assessment import variants_of
 
 # Retains what autoscaling and people set on the live endpoint, and its last deployment policy.
 KEEP_EVERYTHING: Mapping[str, Any] = {"RetainAllVariantProperties": True, "RetainDeploymentConfig": True}
@@ -73,7 +75,7 @@ def _has_policy(last: Mapping[str, Any]) -> bool:
 
 def _excluded(config: Mapping[str, Any], *, rolling: bool) -> str | None:
     """Why SageMaker can't follow a deployment policy; None if it can."""
-    variants = [*_variants(config)]
+    variants = [variant for _, variant in variants_of(config)]
     if any(str(variant.get("InstanceType", "")).startswith(_WITHOUT_GUARDRAILS) for variant in variants):
         return "SageMaker supports none for Inf1 instances"
     if rolling and any(variant.get("ServerlessConfig") for variant in variants):
@@ -81,8 +83,3 @@ def _excluded(config: Mapping[str, Any], *, rolling: bool) -> str | None:
     if rolling and len(variants) > 1:
         return "SageMaker supports no rolling updates for endpoints with several variants"
     return None
-
-
-def _variants(config: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    for variants in ("ProductionVariants", "ShadowProductionVariants"):
-        yield from config.get(variants) or ()

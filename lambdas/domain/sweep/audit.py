@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
-from lambdas.domain.encryption.assessment import SurfaceAssessment, exemption, verdict
-from lambdas.domain.encryption.progress import config_in_charge
+from lambdas.domain.encryption.assessment import SurfaceAssessment, exemption, variants_of, verdict
+from lambdas.domain.encryption.progress import config_in_charge, moment
 from lambdas.domain.vocabulary import Surface, Verdict
 
 _WORST_FIRST = (Verdict.UNENCRYPTED, Verdict.UNSUPPORTED, Verdict.EXEMPT, Verdict.ENCRYPTED, Verdict.GONE)
@@ -81,8 +81,8 @@ def audit_endpoint(
         name=str(body["EndpointName"]),
         arn=arn,
         status=str(body["EndpointStatus"]),
-        created_at=_moment(body["CreationTime"]),
-        modified_at=_moment(body["LastModifiedTime"]),
+        created_at=moment(body["CreationTime"]),
+        modified_at=moment(body["LastModifiedTime"]),
         config=config,
         tags=tags,
         exemption=exempt.note,
@@ -117,12 +117,8 @@ def sharing(audited: Collection[AuditedEndpoint]) -> dict[tuple[str, str], tuple
 
 
 def _instance_types(config: Mapping[str, Any]) -> tuple[str, ...]:
-    variants: Sequence[Mapping[str, Any]] = [
-        *(config.get("ProductionVariants") or ()),
-        *(config.get("ShadowProductionVariants") or ()),
-    ]
     found: dict[str, None] = {}
-    for variant in variants:
+    for _, variant in variants_of(config):
         if "ServerlessConfig" in variant:
             found["serverless"] = None
         elif instance_type := variant.get("InstanceType"):
@@ -130,7 +126,3 @@ def _instance_types(config: Mapping[str, Any]) -> tuple[str, ...]:
         for pool in variant.get("InstancePools") or ():
             found[str(pool.get("InstanceType", "?"))] = None
     return tuple(found)
-
-
-def _moment(epoch_seconds: float) -> datetime:
-    return datetime.fromtimestamp(epoch_seconds, UTC)

@@ -27,6 +27,22 @@ START = 1_800_000_000.0
 STAMPED = 0.4  # a call's stamp is later than the call by so many seconds
 
 Json = dict[str, Any]
+CAPTURE = {
+    "InitialSamplingPercentage": 20,
+    "DestinationS3Uri": "s3://captures/shop",
+    "CaptureOptions": [{"CaptureMode": "Input"}],
+}
+CANARY = {
+    "BlueGreenUpdatePolicy": {
+        "TrafficRoutingConfiguration": {
+            "Type": "CANARY",
+            "WaitIntervalInSeconds": 60,
+            "CanarySize": {"Type": "CAPACITY_PERCENT", "Value": 10},
+        }
+    },
+    "AutoRollbackConfiguration": {"Alarms": [{"AlarmName": "5xx"}]},
+}
+
 SageMaker = Any  # a boto3 client: its answers are read as the JSON they are
 
 
@@ -39,6 +55,10 @@ def variant(name: str = "blue", model: str | None = "churn", count: int = 2, **f
         **fields,
     }
     return {key: value for key, value in stated.items() if value is not None}
+
+
+def describe(account: Account, name: str = "shop") -> Json:
+    return account.sagemaker.describe_endpoint(EndpointName=name)
 
 
 class Account:

@@ -22,31 +22,23 @@ from local.sagemaker.lifecycle import (
     create,
     settle,
 )
-from tests.local.sagemaker.account import ACCOUNT_ID, REGION, STAMPED, START, Account, refusal, variant
+from tests.local.sagemaker.account import (
+    ACCOUNT_ID,
+    CANARY,
+    CAPTURE,
+    REGION,
+    STAMPED,
+    START,
+    Account,
+    describe,
+    refusal,
+    variant,
+)  # fmt: skip
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 ARN = f"arn:aws:sagemaker:{REGION}:{ACCOUNT_ID}:endpoint/shop"
-CAPTURE = {
-    "InitialSamplingPercentage": 20,
-    "DestinationS3Uri": "s3://captures/shop",
-    "CaptureOptions": [{"CaptureMode": "Input"}],
-}
-CANARY = {
-    "BlueGreenUpdatePolicy": {
-        "TrafficRoutingConfiguration": {
-            "Type": "CANARY",
-            "WaitIntervalInSeconds": 60,
-            "CanarySize": {"Type": "CAPACITY_PERCENT", "Value": 10},
-        }
-    },
-    "AutoRollbackConfiguration": {"Alarms": [{"AlarmName": "5xx"}]},
-}
-
-
-def describe(account: Account, name: str = "shop") -> dict[str, Any]:
-    return account.sagemaker.describe_endpoint(EndpointName=name)
 
 
 def capacities(account: Account) -> dict[str, tuple[float, int]]:

@@ -11,7 +11,18 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.local.sagemaker.account import ACCOUNT_ID, REGION, ROLE, START, Account, refusal, variant
+from tests.local.sagemaker.account import (
+    ACCOUNT_ID,
+    CANARY,
+    CAPTURE,
+    REGION,
+    ROLE,
+    START,
+    Account,
+    describe,
+    refusal,
+    variant,
+)  # fmt: skip
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,32 +33,13 @@ Json = dict[str, Any]
 PREFIX = f"arn:aws:sagemaker:{REGION}:{ACCOUNT_ID}"
 KEY = f"arn:aws:kms:{REGION}:{ACCOUNT_ID}:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 SERVERLESS = {"MemorySizeInMB": 2048, "MaxConcurrency": 10}
-CAPTURE = {
-    "InitialSamplingPercentage": 20,
-    "DestinationS3Uri": "s3://captures/shop",
-    "CaptureOptions": [{"CaptureMode": "Input"}],
-}
 ASYNC = {"OutputConfig": {"S3OutputPath": "s3://answers/"}}
 SCALING = {"Status": "ENABLED", "MinInstanceCount": 1, "MaxInstanceCount": 2}
-CANARY = {
-    "BlueGreenUpdatePolicy": {
-        "TrafficRoutingConfiguration": {
-            "Type": "CANARY",
-            "WaitIntervalInSeconds": 60,
-            "CanarySize": {"Type": "CAPACITY_PERCENT", "Value": 10},
-        }
-    },
-    "AutoRollbackConfiguration": {"Alarms": [{"AlarmName": "5xx"}]},
-}
 ALARM = "One or more configured alarm for automatic rollback deployment is in ALARM state: [5xx]."
 
 
 def serverless_variant(name: str = "blue", **fields: Any) -> Any:
     return variant(name, InstanceType=None, InitialInstanceCount=None, ServerlessConfig=SERVERLESS, **fields)
-
-
-def describe(account: Account, name: str = "shop") -> Json:
-    return account.sagemaker.describe_endpoint(EndpointName=name)
 
 
 def describe_config(account: Account, name: str) -> Json:
