@@ -452,12 +452,17 @@ def _is_known(region: str) -> bool:
 
 @cache
 def _known_regions(partition: str) -> list[str]:
-    return botocore.session.get_session().get_available_regions("sts", partition)  # which is everywhere
+    return _botocore().get_available_regions("sts", partition)  # which is everywhere, and has a small model
 
 
 @cache
 def _partition(region: str) -> str:
     try:
-        return botocore.session.get_session().get_partition_for_region(region)
+        return _botocore().get_partition_for_region(region)
     except UnknownRegionError:
         return ""
+
+
+@cache
+def _botocore() -> botocore.session.Session:
+    return botocore.session.get_session()

@@ -81,23 +81,25 @@ class _Reading:
             case yaml.SequenceNode():
                 return [self.value(member, loader, (*path, at)) for at, member in enumerate(node.value)]
             case _:
-                self.texts[path] = node.value
+                mark = node.start_mark
+                self.texts[path] = node.value or mark.buffer[mark.pointer :].partition("\n")[0]
+                if node.style is None and not node.value:
+                    return None
                 if node.style is None and node.tag == _STR:
-                    if not node.value:
-                        return None
                     self.ambiguous += _ambiguous(path, node.value, f"{name_of(path)}: ")
                 return loader.construct_object(node)
 
     def _members(self, node: yaml.MappingNode, loader: _Loader, path: Path) -> Iterator[tuple[str, Any]]:
         repeated = [*repeated_keys(node)]
         for key, member in node.value:
-            here = (*path, str(key.value))
+            here = (*path, str(key.value) if isinstance(key, yaml.ScalarNode) else "?")
             self.lines[here] = key.start_mark.line + 1
             if key in repeated:
                 self.problems.append(Problem(here, f"{name_of(here)} is given twice. Keep one of them."))
-            if not isinstance(key, yaml.ScalarNode):
-                self.problems.append(Problem(here, f"{shown(str(key.value))} is no name of a setting."))
-            elif key.style is None:
+            if here[-1] != key.value:
+                self.problems.append(Problem(here, "the name of a setting is text, no list and no object."))
+                continue
+            if key.style is None:
                 self.problems += _ambiguous(here, key.value, f"the name {name_of(here)}: ")
             yield here[-1], self.value(member, loader, here)
 
@@ -180,7 +182,13 @@ def _ambiguous(path: Path, text: str, name: str) -> Iterator[Problem]:
     kind = tag.rpartition(":")[2]
     if kind in {"bool", "int"}:
         kind = shown(yaml.safe_load(text))
-    reads = {"str": "a number", "float": "a number", "timestamp": "a date", "null": "nothing"}.get(kind, kind)
+    reads = {
+        "str": "a number",
+        "float": "a number",
+        "timestamp": "a date",
+        "null": "nothing",
+        "merge": "a sign",
+    }.get(kind, kind)
     yield Problem(path, f"{name}{text} without quotes is {reads} to some readers of YAML. Write '{text}'.")
 
 
@@ -203,7 +211,7 @@ def _unreadable(file: File, error: yaml.YAMLError) -> str:
         return f"{file.name} can't be read: {said.splitlines()[0]}."
     context = getattr(error, "context_mark", None)
     # where a bracket or a quotation mark was opened says more than where the file ended
-    line = context.line if context and re.search("flow|quoted", said) else mark.line
+    line = context.line if context and re.search("flow|quoted|simple key", said) else mark.line
     lines = file.read_text(encoding="utf-8").splitlines()
     shown_line = lines[line].strip() if line < len(lines) else ""
     advice = next((advice for pattern, advice in _ADVICE if re.search(pattern, said)), "")

@@ -58,7 +58,7 @@ def each_once(value: Any, validate: ValidatorFunctionWrapHandler) -> Any:
         fit, unfit = validate(value), list[Any]()
     except ValidationError as error:
         fit, unfit = None, [one["input"] for one in error.errors() if one["loc"]] or [value]
-    refuse(*map(Unfit, [*unfit, *sorted(repeated)]))
+    refuse(*map(Unfit, unfit), *(Unfit(member, "each one once") for member in sorted(repeated)))
     return fit
 
 
@@ -74,10 +74,10 @@ def in_words(
     texts
         By path: how a value was written, where it was read from a file.
     """
+    # what pydantic says of a list that is empty without the members that it refused is no news
+    errors = (one for one in error.errors() if one["type"] != "too_short" or not one["input"])
     # the members of one value may each have an error: it is one problem
-    return list(
-        dict.fromkeys(found for one in error.errors() for found in _problems(one, given, schema, texts))
-    )
+    return list(dict.fromkeys(found for one in errors for found in _problems(one, given, schema, texts)))
 
 
 def refusal(path: Path, value: Any, allowed: str) -> Problem:
@@ -117,7 +117,8 @@ def _problems(
         case "refused":
             for one in error.get("ctx", {})["unfit"]:
                 there = (*path, one.key) if one.key else _member(path, one.value, given)
-                yield _refused(there, one.value, one.allowed, known[key], texts)
+                value = _at(path, given) if one.value is None else one.value
+                yield _refused(there, value, one.allowed, known.get(key, {}), texts)
         case _:
             yield _refused(path, _at(path, given), "", known[key], texts)
 
@@ -128,16 +129,24 @@ def _refused(
     """The problem of one value, with what most likely was meant."""
     if isinstance(value, (bool, int, float)):
         text = texts.get(path, json.dumps(value))
-        if (pattern := _pattern_of_text(field)) is not None and re.search(pattern, text):
-            kind = "true or false" if isinstance(value, bool) else "a number"
-            return Problem(path, f"{name_of(path)}: {text} is {kind}, not text. Write '{text}', in quotes.")
-    found = refusal(path, value, what or allowed(field))
-    if not isinstance(value, str):
-        return found
-    hint = _meant(value, _words(field))
-    if field.get("type") in {"integer", "boolean"} and re.fullmatch(r"\d+|true|false", value):
-        hint = f" Write {value}, without quotes."
-    return Problem(path, found.text + hint)
+        if _takes(field, text):
+            return Problem(path, f"{name_of(path)}: {text} without quotes is not text. Write '{text}'.")
+    hint = _hint(path, value, field, texts)
+    return Problem(path, refusal(path, value, what or allowed(field)).text + hint)
+
+
+def _hint(path: Path, value: Any, field: Mapping[str, Any], texts: Mapping[Path, str]) -> str:
+    match field.get("type"), value:
+        case _, None if texts.get(path, "").lstrip().startswith("#"):
+            return " What follows # is a comment: put text with # in quotes."
+        case "integer" | "boolean", str() if re.fullmatch(r"0|[1-9][0-9]*|true|false", value):
+            return f" Write {value}, without quotes."
+        case "array", str() if isinstance(path[-1], str) and _takes(field, value):
+            return f" Write ['{value}'], which is a list."
+        case _, str():
+            return _meant(value, _words(field))
+        case _:
+            return ""
 
 
 def _meant(word: str, known: Iterable[str]) -> str:
@@ -149,22 +158,20 @@ def _meant(word: str, known: Iterable[str]) -> str:
 
 def _words(field: Mapping[str, Any]) -> list[str]:
     """The words among which a field's values, or their members, have to be."""
-    inner = [field.get("items", {}), *field.get("anyOf", ())]
-    return [
-        *(word for word in field.get("enum", ()) if isinstance(word, str)),
-        *(word for one in inner for word in _words(one)),
-    ]
+    inner = [*field.get("anyOf", ()), *([field["items"]] if "items" in field else ())]
+    own = (word for word in field.get("enum", ()) if isinstance(word, str))
+    return [*own, *(word for one in inner for word in _words(one))]
 
 
-def _pattern_of_text(field: Mapping[str, Any]) -> str | None:
-    """What a field's text, or its members', has to look like; None if it isn't text."""
+def _takes(field: Mapping[str, Any], text: str) -> bool:
+    """Whether a field is text, or has texts for members, and this could be one."""
     match field:
         case {"type": "string"}:
-            return field.get("pattern", "")
+            return re.search(field.get("pattern", ""), text) is not None
         case {"items": inner} | {"additionalProperties": inner}:
-            return _pattern_of_text(inner)
+            return _takes(inner, text)
         case _:
-            return None
+            return False
 
 
 def _path(location: Path, given: Any) -> Path:
