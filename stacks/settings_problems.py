@@ -117,7 +117,7 @@ def _problems(
         case "refused":
             for one in error.get("ctx", {})["unfit"]:
                 there = (*path, one.key) if one.key else _member(path, one.value, given)
-                value = _at(path, given) if one.value is None else one.value
+                value = _at(there, given) if one.value is None else one.value
                 yield _refused(there, value, one.allowed, known.get(key, {}), texts)
         case _:
             yield _refused(path, _at(path, given), "", known[key], texts)
