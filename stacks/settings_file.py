@@ -39,6 +39,7 @@ _ADVICE = (
         r"flow (sequence|mapping)",
         "A bracket or comma is missing, or text with one of [ ] { } , has no quotes.",
     ),
+    (r"document start", "What comes before this line is no setting. Write one as `name: value`."),
     (r"mapping values|block", "Begin every setting in the first column, and put text with ': ' in quotes."),
     (r"expected ':'", "Write a setting as `name: value`, with a space after the colon."),
     (r"single document", "Remove the line '---'."),

@@ -44,7 +44,7 @@ def refusal(file: Path) -> SettingsError:
 @pytest.mark.parametrize(
     ("lines", "says"),
     [
-        ("namePrefix: on", "line 1: namePrefix: on without quotes is true to some readers of YAML. Write 'on'."),
+        ("namePrefix: on", "line 1: namePrefix: on without quotes is true to some readers of YAML. Write"),
         ("tags: {a: 010}", "line 1: tags.a: 010 without quotes is 8 to some readers of YAML. Write '010'."),
         ("tags: {a: 1:30}", "tags.a: 1:30 without quotes is 90 to"),
         ("tags: {a: 2026-01-01}", "tags.a: 2026-01-01 without quotes is a date to"),
@@ -59,10 +59,10 @@ def refusal(file: Path) -> SettingsError:
             "routes[0].accounts: 123456789012 without quotes is not text. Write '123456789012'.",
         ),
         ("breakGlass: yes", "line 1: breakGlass: 'yes' is not allowed. Use true or false."),
-        ("breakGlass: True", "line 1: breakGlass: 'True' is not allowed. Use true or false. Did"),
+        ("breakGlass: True", "line 1: breakGlass: 'True' is not allowed. Use true or false."),
         ("digestAbove: 010", "line 1: digestAbove: '010' is not allowed. Use a whole number from 1 to 100."),
         ("backoutDays:", "line 1: backoutDays has no value. Use a whole number from 0 to 90."),
-        ("slackChannel: #ml", "slackChannel has no value. Use the Slack channel's id, such as C0123456789 (not its name). What"),
+        ("slackChannel: #ml", "What follows # is a comment: put text with # in quotes."),
         ("digestAbove: 3\ndigestAbove: 4", "line 2: digestAbove is given twice. Keep one of them."),
         ("tags:\n  a: b\n  'a': c", "line 3: tags.a is given twice."),
         ("? [a]\n: b", "line 1: the name of a setting is text, no list and no object."),
@@ -72,7 +72,7 @@ def refusal(file: Path) -> SettingsError:
 def test_what_yamls_readers_take_differently_is_refused_with_what_to_write(
     write: Write, lines: str, says: str
 ) -> None:
-    assert any(says.removesuffix(" Did") in problem for problem in refusal(write(lines)).problems)
+    assert any(says in problem for problem in refusal(write(lines)).problems)
 
 
 @pytest.mark.parametrize(
@@ -92,7 +92,8 @@ def test_what_yamls_readers_take_differently_is_refused_with_what_to_write(
             "digestAbove: 3\n  backoutDays: 3",
             "line 2, 'backoutDays: 3': mapping values are not allowed here.",
         ),
-        ("slackChannel C0123456789\n#", "line 1, 'slackChannel C0123456789': could not find expected ':'"),
+        ("digestAbove: 3\nslackChannel C0\n#", "line 2, 'slackChannel C0': could not find expected ':'"),
+        ("slackChannel C0123456789\n#", "What comes before this line is no setting."),
         ("digestAbove: 3\n---", "line 2, '---': but found another document. Remove the line '---'."),
         ("- digestAbove\n#", "Begin every setting in the first column"),
     ],
@@ -192,7 +193,7 @@ def test_good_settings_are_warned_of_nothing(write: Write) -> None:
         ),
         ("routes: [{name: a, tags: {a: b}}, {name: b, tags: {a: b, c: d}}]", "routes[1] (b) never matches"),
         (
-            "routes: [{name: a, accounts: ['111122223333']}, {name: b, accounts: ['111122223333'], tags: {c: d}}]",
+            "routes: [{name: a, accounts: ['111122223333']}, {name: b, accounts: ['111122223333']}]",
             "routes[1] (b) never matches",
         ),
         ("approvers: ['*', U0123456789]", "the other ids change nothing"),
