@@ -8,7 +8,8 @@ export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 .DEFAULT_GOAL := help
 
-.PHONY: help setup demo demo-fleet test unit faults soak check format synth bootstrap deploy destroy lock clean
+.PHONY: help setup demo demo-fleet test unit faults soak check format synth settings bootstrap diff deploy outputs \
+	destroy lock clean
 
 help: ## what there is to make
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -33,12 +34,13 @@ demo: cdk.out/manifest.json ## the whole loop on this machine; DEMO_DECISION=app
 	@$(BIN)/python -m local.demo
 
 synth: setup ## the cloud assembly, into cdk.out/
-	@rm -rf cdk.out
-	@node_modules/.bin/cdk synth --quiet
+	@rm -rf build/cdk.out
+	@node_modules/.bin/cdk synth --quiet --output build/cdk.out
+	@rm -rf cdk.out && mv build/cdk.out cdk.out
 	@echo "The cloud assembly is in cdk.out/."
 
 # what the assembly is made of: when one of these is newer, it is made again
-SOURCES := app.py cdk.json $(shell find stacks lambdas -name '*.py' -o -name '*.mjs' -o -name '*.yaml') lambdas/requirements.lock package-lock.json
+SOURCES := app.py cdk.json sealpoint.example.yaml $(wildcard sealpoint.yaml) $(shell find stacks lambdas -name '*.py' -o -name '*.mjs' -o -name '*.yaml') lambdas/requirements.lock package-lock.json
 
 cdk.out/manifest.json: $(SOURCES) | setup
 	@$(MAKE) --no-print-directory synth
@@ -50,14 +52,30 @@ build/fleet/manifest.json: $(SOURCES) | setup
 	@rm -rf build/fleet
 	@$(BIN)/python -m local.synthesize build/fleet '{"regions": ["us-east-1", "eu-west-1", "ap-south-1"]}'
 
-deploy: setup ## into the AWS account of your credentials, every region of cdk.json
-	@node_modules/.bin/cdk deploy --all --context deploying=true --require-approval broadening
+settings: setup ## check sealpoint.yaml, which `sealpoint init` makes
+	@$(BIN)/sealpoint settings
 
-bootstrap: setup ## CDK's own stack, once for each region of cdk.json
-	@node_modules/.bin/cdk bootstrap
+# What an account is asked about, or changed by, needs settings of its own. The app repeats their warnings.
+.PHONY: configured
+configured: setup
+	@$(BIN)/sealpoint settings > /dev/null
 
-destroy: setup ## take it all away again, but for the records, the keys and Slack's secret
-	@node_modules/.bin/cdk destroy --all
+CDK := node_modules/.bin/cdk --context deploying=true
+
+bootstrap: configured ## CDK's own stack, once for each region of sealpoint.yaml
+	@$(CDK) bootstrap $(ARGS)
+
+diff: configured ## what a deployment would change; ARGS="--profile x", as for all that follow
+	@$(CDK) diff $(ARGS)
+
+deploy: configured ## into your AWS account, every region of sealpoint.yaml; ARGS="--profile x Sealpoint-us-east-1"
+	@$(CDK) deploy --require-approval broadening $(or $(ARGS),--all)
+
+outputs: configured ## what the stacks name: the secret, the table, the URL for Slack, ...
+	@$(BIN)/sealpoint outputs $(ARGS)
+
+destroy: configured ## take it all away again, but for the records, the keys and Slack's secret
+	@$(CDK) destroy $(or $(ARGS),--all)
 
 test: check browser scanners ## everything: format, lint, types, then every test
 	@$(BIN)/python -m pytest -n auto --dist loadgroup
@@ -137,7 +155,7 @@ pictures: browser cdk.out/manifest.json # docs/card.png, docs/cards/, docs/diges
 	@$(BIN)/python -m tests.browser.audit_pictures
 
 .PHONY: docs
-docs: setup # docs/permissions.md and docs/settings.md, as they are now
+docs: setup # docs/permissions.md, docs/settings.md and sealpoint.example.yaml, as they are now
 	@$(BIN)/python -m tests.infrastructure.permissions_page
 	@$(BIN)/python -m tests.infrastructure.settings_page
 

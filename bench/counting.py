@@ -18,7 +18,7 @@ from local.world import World
 
 SECONDS_AN_INVOCATION = 0.5  # an assumption: a warm step waits for a few calls; a cold start bills some more
 
-# What the stories need beyond cdk.json's own settings.
+# What the stories need beyond the example's settings.
 ROUTES: list[dict[str, Any]] = [{"name": "observe", "tags": {"route": "observe"}, "approvalMode": "observe"}]
 
 _KMS_KEY = "arn:aws:kms:us-east-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"

@@ -6,8 +6,12 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
+
+from stacks.settings_file import EXAMPLE
+from stacks.strict_yaml import parse
 
 _ROOT = Path(__file__).resolve().parent.parent
 
@@ -22,20 +26,29 @@ def synthesize(folder: Path, **changes: Any) -> Path:
     Parameters
     ----------
     changes
-        Settings of `cdk.json`, in place of what they are there.
+        Settings, in place of what they are in `sealpoint.example.yaml`.
 
     Raises
     ------
     NotSynthesized
     """
+    settings = parse((_ROOT / EXAMPLE).read_text(encoding="utf-8")) | changes
     context = json.loads((_ROOT / "cdk.json").read_text())["context"]
-    context["sealpoint"] |= changes
-    environment = {
-        **os.environ, "CDK_OUTDIR": str(folder.resolve()), "CDK_CONTEXT_JSON": json.dumps(context)
-    }  # fmt: skip
-    made = subprocess.run(  # our own interpreter on our own app
-        [sys.executable, "app.py"], cwd=_ROOT, env=environment, check=False, capture_output=True, text=True
-    )
+    with tempfile.TemporaryDirectory() as scratch:
+        file = Path(scratch) / "settings.yaml"
+        file.write_text(json.dumps(settings))  # which is YAML, too
+        environment = {
+            **os.environ, "CDK_OUTDIR": str(folder.resolve()),
+            "CDK_CONTEXT_JSON": json.dumps({**context, "settingsFile": str(file)}),
+        }  # fmt: skip
+        made = subprocess.run(  # our own interpreter on our own app
+            [sys.executable, "app.py"],
+            cwd=_ROOT,
+            env=environment,
+            check=False,
+            capture_output=True,
+            text=True,
+        )
     if made.returncode != 0:
         raise NotSynthesized(made.stderr)
     return folder

@@ -11,7 +11,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from rich.markup import escape
 
 from lambdas.domain.errors import RemediationError
-from ops import backout, decide, guardrail, history, manifest, remediate, terminal
+from ops import backout, decide, guardrail, history, init, manifest, outputs, remediate, settings, terminal
 from ops.audit import run as audit
 from ops.doctor import run as doctor
 from ops.errors import CommandFailed
@@ -28,12 +28,14 @@ def _exit(code: int, **_: object) -> None:
 app = typer.Typer(
     help="Operate Sealpoint, under your own IAM permissions.",
     epilog="To deploy Sealpoint (`make deploy`) or to try it (`make demo`), you need a checkout of its "
-    "repository. In its folder, the commands use the settings in cdk.json.",
+    "repository. In its folder, the commands use the settings in sealpoint.yaml.",
     context_settings={"help_option_names": ["-h", "--help"]},
     no_args_is_help=True,
     pretty_exceptions_enable=False,  # they show local variables, and a token may be in one
     result_callback=_exit,
 )
+app.command("init")(init.command)
+app.command("settings", epilog=settings.EPILOG)(settings.command)
 app.command("history")(history.command)
 app.command("audit", epilog=audit.EPILOG)(audit.command)
 app.command("doctor", epilog=doctor.EPILOG)(doctor.command)
@@ -43,6 +45,7 @@ app.command("deny")(decide.deny)
 app.command("backout")(backout.command)
 app.command("guardrail")(guardrail.command)
 app.command("manifest")(manifest.command)
+app.command("outputs")(outputs.command)
 
 
 def _print_version(wanted: bool) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import threading
 from collections.abc import Sequence
@@ -21,7 +20,8 @@ from lambdas.gateways.records.records import Records
 from lambdas.gateways.sagemaker import SageMaker
 from lambdas.gateways.step_functions import StepFunctions
 from ops.errors import CommandFailed
-from stacks.settings import DEFAULTS, keys_that_count
+from stacks.settings import DEFAULTS, SettingsError, keys_that_count
+from stacks.settings_file import NAME, read
 
 _SESSIONS = threading.Lock()
 _NO_STACK = "does not exist"
@@ -37,7 +37,8 @@ class Deployment:
     Parameters
     ----------
     region
-        The AWS region. None stands for the environment's or the profile's, or else the only one in cdk.json.
+        The AWS region. None stands for the environment's or the profile's, or else the only one in
+        sealpoint.yaml.
     stack_name
         None stands for the name that `make deploy` gives: ``<namePrefix>-<region>``.
     """
@@ -143,7 +144,7 @@ class Deployment:
 
 
 def deployments(regions: Sequence[str] | None, stack_name: str | None) -> list[Deployment]:
-    """The deployments in the given regions, or else in those of cdk.json, or else in the environment's."""
+    """The deployments in the given regions, or else in sealpoint.yaml's, or else in the environment's."""
     return [
         Deployment(region, stack_name) for region in dict.fromkeys(regions or configured_regions() or [None])
     ]
@@ -186,17 +187,11 @@ def _only_region() -> str:
 
 
 def _settings() -> dict[str, Any]:
-    """`context.sealpoint` of this folder's cdk.json, unchecked; empty if there is none.
-
-    It may lack what only a deployment needs, and `make synth` checks it.
-    """
-    path = Path("cdk.json")
-    if not path.is_file():
+    """What this folder's sealpoint.yaml sets; empty if there is none."""
+    file = Path(NAME)
+    if not file.exists():
         return {}
     try:
-        found: Any = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
-        raise NotDeployed(f"{path.resolve()} can't be read: {error}") from None
-    for name in ("context", "sealpoint"):
-        found = found.get(name) if isinstance(found, dict) else None
-    return found if isinstance(found, dict) else {}
+        return read(file).model_dump(mode="json", by_alias=True)
+    except SettingsError as error:
+        raise NotDeployed(str(error)) from None

@@ -15,7 +15,7 @@ Region = Annotated[
     str | None,
     typer.Option(
         metavar="REGION",
-        help="The AWS region. Default: the environment's, or else the only region in cdk.json.",
+        help="The AWS region. Default: the environment's, or else the only region in sealpoint.yaml.",
     ),
 ]
 Regions = Annotated[
@@ -23,13 +23,14 @@ Regions = Annotated[
     typer.Option(
         "--region",
         metavar="REGION",
-        help="An AWS region; repeat it for several. Default: the regions in cdk.json of this folder, or else "
-        "the environment's.",
+        help="An AWS region; repeat it for several. Default: the regions in sealpoint.yaml, or else the "
+        "environment's.",
     ),
 ]
 Stack = Annotated[
     str | None,
     typer.Option(
-        metavar="STACK", help="The stack's name. Default: `namePrefix` of cdk.json, a hyphen, and the region."
+        metavar="STACK",
+        help="The stack's name. Default: `namePrefix` of sealpoint.yaml, a hyphen, and the region.",
     ),
 ]

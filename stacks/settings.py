@@ -1,7 +1,7 @@
-"""The settings a user edits in `cdk.json`, under `context.sealpoint`: described, checked, typed.
+"""The settings: described, checked, typed. `settings_file` reads them from `sealpoint.yaml`.
 
-`app.py` and the command line read them. docs/settings.md and the JSON schema beside it, which editors use,
-are made from them (`make docs`).
+docs/settings.md, the JSON schema beside it, which editors use, and sealpoint.example.yaml are made from them
+(`make docs`).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from typing import Annotated, Any, Literal, get_args
 
-import boto3
+import botocore.session
 from botocore.exceptions import UnknownRegionError
 from pydantic import AfterValidator, BaseModel, Field, ValidationError, ValidationInfo, WrapValidator
 from pydantic import field_validator as validates
@@ -38,7 +38,7 @@ from stacks.settings_decisions import (
     sample_problems,
     words,
 )
-from stacks.settings_problems import Unfit, each_once, in_words, refuse
+from stacks.settings_problems import Path, Problem, Unfit, each_once, in_words, refuse
 
 ANY_KEY, CUSTOMER_MANAGED_KEY = "any", "customer-managed"
 VOLUME = "instance-volume"
@@ -71,11 +71,16 @@ _POLICY = (
 
 
 class SettingsError(Exception):
-    """The settings can't be used. The message has one line for each problem."""
+    """The settings can't be used.
 
-    def __init__(self, problems: list[str]) -> None:
-        lines = "\n".join(f"  - {problem}" for problem in problems)
-        super().__init__(f"The settings in cdk.json (context.sealpoint) need attention:\n{lines}")
+    Attributes
+    ----------
+    problems
+        Each has a line of the message.
+    """
+
+    def __init__(self, what: str, problems: Sequence[str] = ()) -> None:
+        super().__init__("\n  ".join((what, *problems)))
         self.problems = problems
 
 
@@ -262,30 +267,36 @@ class Settings(BaseModel):
     )
 
     @classmethod
-    def from_context(cls, context: Any, deploying: Any = None) -> Settings:
-        """Read the settings from the CDK context's values for `sealpoint` and `deploying`.
+    def check(
+        cls, given: Mapping[str, Any], *, deploying: bool = False, texts: Mapping[Path, str] | None = None
+    ) -> tuple[Settings | None, list[Problem]]:
+        """The settings from what was given, or else every problem: the key, its value and what is allowed.
 
         Parameters
         ----------
         deploying
-            "true" (as `-c deploying=true` gives it) for a real deployment, which refuses the sample channel
-            and approvers.
+            Whether they are for a real deployment, which refuses the example's channel and approvers.
+        texts
+            By path: how a value was written, where it was read from a file.
+        """
+        problems = [*name_problems(given), *(sample_problems(given) if deploying else ())]
+        try:
+            settings = cls.model_validate_json(json.dumps(given), context={"deploying": deploying})
+        except ValidationError as error:
+            return None, [*in_words(error, given, json_schema(), texts or {}), *problems]
+        return (None if problems else settings), problems
+
+    @classmethod
+    def of(cls, given: Mapping[str, Any], *, deploying: bool = False) -> Settings:
+        """The settings from what was given.
 
         Raises
         ------
         SettingsError
-            It names every problem: the key, its value and what is allowed.
         """
-        if not isinstance(context, dict):
-            raise SettingsError([f"'sealpoint' must be an object of settings, not {context!r}."])
-        is_real = str(deploying).lower() == "true"
-        problems = [*name_problems(context), *(sample_problems(context) if is_real else ())]
-        try:
-            settings = cls.model_validate_json(json.dumps(context), context={"deploying": is_real})
-        except ValidationError as error:
-            raise SettingsError([*in_words(error, context, json_schema()), *problems]) from None
-        if problems:
-            raise SettingsError(problems)
+        settings, problems = cls.check(given, deploying=deploying)
+        if settings is None:
+            raise SettingsError("The settings can't be used:", [problem.text for problem in problems])
         return settings
 
     @property
@@ -412,7 +423,7 @@ def json_schema() -> dict[str, Any]:
     return Settings.model_json_schema(schema_generator=_WithoutTitles)
 
 
-# What a setting is where it isn't given, as cdk.json would have it.
+# What a setting is where it isn't given, as sealpoint.yaml would have it.
 DEFAULTS: Mapping[str, Any] = {
     key: field["default"] for key, field in json_schema()["properties"].items() if "default" in field
 }
@@ -441,12 +452,17 @@ def _is_known(region: str) -> bool:
 
 @cache
 def _known_regions(partition: str) -> list[str]:
-    return boto3.Session().get_available_regions("ec2", partition)  # which is everywhere
+    return _botocore().get_available_regions("sts", partition)  # which is everywhere, and has a small model
 
 
 @cache
 def _partition(region: str) -> str:
     try:
-        return boto3.Session().get_partition_for_region(region)
+        return _botocore().get_partition_for_region(region)
     except UnknownRegionError:
         return ""
+
+
+@cache
+def _botocore() -> botocore.session.Session:
+    return botocore.session.get_session()

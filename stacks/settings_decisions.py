@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, WrapValidator, model_validator
 from pydantic.alias_generators import to_camel
 
-from stacks.settings_problems import Unfit, each_once, problem, refuse
+from stacks.settings_problems import Path, Problem, Unfit, each_once, name_of, refusal, refuse, shown
 
 SAMPLE_CHANNEL = "C0SEALPOINT"
 SAMPLE_APPROVERS = ("U0APPROVER1", "U0APPROVER2")
@@ -41,8 +41,7 @@ Channel = Annotated[
     Field(
         validation_alias="slackChannel",
         pattern=r"^[CG][A-Z0-9]{2,}$",
-        description="The id of the Slack channel where approvals are requested. `make deploy` refuses the "
-        "sample.",
+        description="The id of the Slack channel where approvals are requested.",
         json_schema_extra=words("the Slack channel's id, such as C0123456789 (not its name)"),
     ),
 ]
@@ -52,7 +51,7 @@ Approvers = Annotated[
         strict=False,
         min_length=1,
         description="Who may decide: Slack ids of users (`U…`) and user groups (`S…`), or `*` for anyone in "
-        "the channel. `make deploy` refuses the samples.",
+        "the channel.",
         json_schema_extra=list_words(
             "Slack ids of users and user groups, such as U0123456789 and S0123456789, or '*' for anyone in "
             "the channel",
@@ -165,31 +164,41 @@ class Decisions:
         return tuple(dict.fromkeys(approver for approver in approvers if approver.startswith("S")))
 
 
-def name_problems(given: Mapping[str, Any]) -> Iterator[str]:
+def name_problems(given: Mapping[str, Any]) -> Iterator[Problem]:
     """The names that several routes have, or that the default route has already."""
-    names = [route.get("name") for route in _routes(given)]
-    for name in sorted({name for name in names if isinstance(name, str)}):
-        if names.count(name) > 1 or name == DEFAULT_ROUTE:
-            allowed = f"a name for each route, each once, and none is '{DEFAULT_ROUTE}'"
-            yield problem("routes", name, allowed)
+    seen = {DEFAULT_ROUTE}
+    for path, route in _places(given):
+        name = route.get("name") if path else None
+        if isinstance(name, str):
+            if name in seen:
+                allowed = f"a name of its own for each route; '{DEFAULT_ROUTE}' is taken"
+                yield refusal((*path, "name"), name, allowed)
+            seen.add(name)
 
 
-def sample_problems(given: Mapping[str, Any]) -> Iterator[str]:
-    """The samples that are still there: nobody reads that channel, and nobody is those approvers."""
-    places = [given, *_routes(given)]
-    if any(place.get("slackChannel") == SAMPLE_CHANNEL for place in places):
-        yield (
-            f"'slackChannel' is still the sample {SAMPLE_CHANNEL!r}: put in the id of the channel where "
-            "approvals are requested (in Slack: the channel's name, About, at the bottom)."
-        )
-    approvers = [place["approvers"] for place in places if isinstance(place.get("approvers"), list)]
-    if samples := [sample for sample in SAMPLE_APPROVERS if any(sample in some for some in approvers)]:
-        yield (
-            f"'approvers' still has the sample {samples!r}: put in the member ids of the people who may "
-            "approve (in Slack: profile, …, Copy member ID)."
-        )
+def sample_problems(given: Mapping[str, Any]) -> Iterator[Problem]:
+    """The example's ids that are still there: nobody reads that channel, and nobody is those approvers."""
+    for path, place in _places(given):
+        if place.get("slackChannel") == SAMPLE_CHANNEL:
+            where = (
+                "the id of the channel where approvals are requested (in Slack: the channel's name, About, "
+            )
+            yield _sample((*path, "slackChannel"), SAMPLE_CHANNEL, f"{where}at the bottom)")
+        approvers = place.get("approvers")
+        for sample in SAMPLE_APPROVERS:
+            if isinstance(approvers, list) and sample in approvers:
+                who = "the member ids of the people who may approve (in Slack: profile, …, Copy member ID)"
+                yield _sample((*path, "approvers", approvers.index(sample)), sample, who)
 
 
-def _routes(given: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    routes = given.get("routes")
-    return [route for route in routes if isinstance(route, dict)] if isinstance(routes, list) else []
+def _sample(path: Path, value: str, put: str) -> Problem:
+    return Problem(path, f"{name_of(path)}: {shown(value)} is the example's. Put in {put}.")
+
+
+def _places(given: Mapping[str, Any]) -> Iterator[tuple[Path, Mapping[str, Any]]]:
+    """The settings and each route, with where they are."""
+    yield (), given
+    routes: list[Any] = given["routes"] if isinstance(given.get("routes"), list) else []
+    for index, route in enumerate(routes):
+        if isinstance(route, dict):
+            yield ("routes", index), route

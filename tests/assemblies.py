@@ -20,13 +20,13 @@ from local.synthesize import synthesize
 ROOT = Path(__file__).resolve().parent.parent
 _CACHE = ROOT / "build/assemblies"
 _FILES = (
-    "app.py", "cdk.json", "package-lock.json", "requirements.lock", "lambdas/requirements.lock",
-    "local/synthesize.py", "tests/assemblies.py",
+    "app.py", "cdk.json", "sealpoint.example.yaml", "package-lock.json", "requirements.lock",
+    "lambdas/requirements.lock", "local/synthesize.py", "tests/assemblies.py",
 )  # fmt: skip
 
 
 def synthesized(folder: Path, **changes: Any) -> Path:
-    """Fill a folder with the assembly of `cdk.json` with some settings changed, and return that."""
+    """Fill a folder with the assembly of the example, with some settings changed, and return that."""
 
     def make(made: Path) -> None:
         synthesize(made, **changes)

@@ -35,7 +35,7 @@ SPECIAL_SETTINGS: dict[str, Any] = {
 
 @pytest.fixture(scope="session")
 def assembly(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The cloud assembly of the repository's own `cdk.json`, made as the CDK CLI has it made."""
+    """The cloud assembly of the example's settings, made as the CDK CLI has it made."""
     return synthesized(tmp_path_factory.mktemp("cdk") / "cdk.out")
 
 

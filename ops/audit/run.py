@@ -19,7 +19,7 @@ from ops.audit.collect import CONCURRENCY, Plan, collect
 from ops.audit.progress import Bars
 from ops.audit.report import as_report
 from ops.audit.result import Audit
-from ops.deployment import Deployment, NotDeployed, all_regions, deployments
+from ops.deployment import Deployment, all_regions, deployments
 from ops.options import Regions, Stack
 
 # The audit needs the first three. Without one of the others, what it would have added is named as missing.
@@ -88,13 +88,7 @@ def command(
 
 
 def _required() -> tuple[Surface, ...]:
-    names = settings.required_surfaces()
-    try:
-        return tuple(Surface(name) for name in names)
-    except ValueError:
-        raise NotDeployed(
-            f"'requiredSurfaces' in cdk.json is {names!r}; each has to be one of {', '.join(Surface)}."
-        ) from None
+    return tuple(map(Surface, settings.required_surfaces()))
 
 
 def _show(audit: Audit, wanted: Format) -> None:

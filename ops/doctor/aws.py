@@ -26,8 +26,8 @@ def stack(deployment: Deployment) -> CheckResult:
         return CheckResult(
             subject,
             f"there is no {deployment.stack_name} in {deployment.region} of this account",
-            f"`make deploy` with {deployment.region} in the `regions` of cdk.json, or name the stack with "
-            "--stack.",
+            f"`make deploy` with {deployment.region} in the `regions` of sealpoint.yaml, or name the stack "
+            "with --stack.",
         )
     return CheckResult(subject, "it exists")
 

@@ -11,6 +11,9 @@ import pytest
 
 import app
 from stacks import lambda_asset
+from stacks.settings import Settings
+from stacks.settings_file import EXAMPLE
+from stacks.strict_yaml import parse
 from tests.assemblies import made_once
 from tests.infrastructure.template import Template
 
@@ -33,6 +36,12 @@ ELSEWHERE: dict[str, Any] = {
 def context() -> dict[str, Any]:
     """The CDK context as cdk.json has it."""
     return json.loads((ROOT / "cdk.json").read_text())["context"]
+
+
+@pytest.fixture(scope="session")
+def example() -> dict[str, Any]:
+    """The settings of the example."""
+    return parse((ROOT / EXAMPLE).read_text())
 
 
 def home_template(folder: Path) -> Template:
@@ -69,7 +78,9 @@ class Elsewhere:
 
 
 @pytest.fixture(scope="session")
-def elsewhere(context: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Elsewhere:
+def elsewhere(
+    context: dict[str, Any], example: dict[str, Any], tmp_path_factory: pytest.TempPathFactory
+) -> Elsewhere:
     builds, build_asset = 0, lambda_asset.build_asset
 
     def counted(target: Path) -> None:
@@ -78,10 +89,10 @@ def elsewhere(context: dict[str, Any], tmp_path_factory: pytest.TempPathFactory)
         build_asset(target)
 
     def make(folder: Path) -> None:
-        settings = {**context["sealpoint"], **ELSEWHERE}
+        settings = Settings.of({**example, **ELSEWHERE})
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(lambda_asset, "build_asset", counted)
-            app.build(outdir=str(folder), context={**context, "sealpoint": settings}).synth()
+            app.build(outdir=str(folder), context=context, settings=settings).synth()
         (folder / _BUILDS).write_text(str(builds))
 
     key = f"elsewhere {json.dumps(ELSEWHERE)}"
@@ -91,7 +102,7 @@ def elsewhere(context: dict[str, Any], tmp_path_factory: pytest.TempPathFactory)
 
 @pytest.fixture(scope="session")
 def template_with(
-    context: dict[str, Any], tmp_path_factory: pytest.TempPathFactory
+    context: dict[str, Any], example: dict[str, Any], tmp_path_factory: pytest.TempPathFactory
 ) -> Callable[..., Template]:
     """The template of us-east-1 with some settings changed, and with other code, as of another version."""
 
@@ -100,10 +111,10 @@ def template_with(
 
     def synthesize(**changes: Any) -> Template:
         def make(folder: Path) -> None:
-            settings = {**context["sealpoint"], **changes}
+            settings = Settings.of({**example, **changes})
             with pytest.MonkeyPatch.context() as patch:
                 patch.setattr(lambda_asset, "build_asset", other_code)
-                app.build(outdir=str(folder), context={**context, "sealpoint": settings}).synth()
+                app.build(outdir=str(folder), context=context, settings=settings).synth()
 
         key = f"other code {json.dumps(changes, sort_keys=True)}"
         folder = made_once(tmp_path_factory.mktemp("changed"), key, make)

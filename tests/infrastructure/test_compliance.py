@@ -20,6 +20,7 @@ from stacks import (
     undelivered,
     workflow,
 )
+from stacks.settings import Settings
 from tests.infrastructure.conftest import Elsewhere
 from tests.infrastructure.template import Template
 
@@ -49,7 +50,7 @@ def test_the_rules_of_three_packs_are_judged_at_synthesis_and_none_is_broken_wit
 
 
 def test_a_finding_without_a_reason_fails_the_synthesis_and_every_reason_is_needed(
-    context: dict[str, Any], template: Template, tmp_path: Path
+    context: dict[str, Any], example: dict[str, Any], template: Template, tmp_path: Path
 ) -> None:
     with pytest.MonkeyPatch.context() as patch:
         for module in _SPEAKING:
@@ -57,7 +58,7 @@ def test_a_finding_without_a_reason_fails_the_synthesis_and_every_reason_is_need
         for module in _SPEAKING_OF_POLICIES:
             patch.setattr(module, "acknowledge_policy", _say_nothing)
         with pytest.raises(RuntimeError, match="ValidationFailed"):
-            app.build(outdir=str(tmp_path), context=context).synth()
+            app.build(outdir=str(tmp_path), context=context, settings=Settings.of(example)).synth()
     report = json.loads((tmp_path / "validation-report.json").read_text())
     metadata = json.loads((tmp_path / "Sealpoint-us-east-1.metadata.json").read_text())
     ids = {

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 import yaml
 
-from stacks.workflow_definition import filled_in, function_of, parse, read_definition, states
+from stacks.strict_yaml import parse
+from stacks.workflow_definition import filled_in, function_of, read_definition, states
 from tests.infrastructure.test_retries import MACHINES
 
 

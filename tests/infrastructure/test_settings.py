@@ -14,6 +14,7 @@ import pytest
 from ops import deployment
 from stacks.settings import DEFAULTS, Settings, SettingsError, json_schema
 from stacks.settings_decisions import SAMPLE_APPROVERS, SAMPLE_CHANNEL
+from stacks.strict_yaml import parse
 from tests.infrastructure import settings_page
 from tests.infrastructure.conftest import ROOT
 
@@ -65,16 +66,16 @@ _CANARY = {
 }
 
 
-def problems(context: Any, deploying: Any = None) -> list[str]:
+def problems(given: dict[str, Any], *, deploying: bool = False) -> list[str]:
     with pytest.raises(SettingsError) as raised:
-        Settings.from_context(context, deploying)
+        Settings.of(given, deploying=deploying)
     for problem in raised.value.problems:
         assert problem in str(raised.value)
-    return raised.value.problems
+    return [*raised.value.problems]
 
 
 def test_good_settings_are_read_as_they_are() -> None:
-    settings = Settings.from_context(GOOD, "true")
+    settings = Settings.of(GOOD, deploying=True)
     assert settings.regions == ("us-east-1", "eu-central-1")
     assert settings.decisions.default.channel == "C0123456789"
     assert settings.decisions.default.approvers == ("U0123456789", "W0123456789")
@@ -98,17 +99,15 @@ def test_good_settings_are_read_as_they_are() -> None:
     assert settings.tags == {"cost-center": "ml platform"}
 
 
-def test_the_settings_in_cdk_json_can_be_synthesized_but_not_deployed(context: dict[str, Any]) -> None:
-    assert Settings.from_context(context["sealpoint"]).decisions.default.channel == SAMPLE_CHANNEL
-    channel, approvers = problems(context["sealpoint"], "true")
-    assert "'slackChannel'" in channel
-    assert SAMPLE_CHANNEL in channel
-    assert "'approvers'" in approvers
-    assert all(sample in approvers for sample in SAMPLE_APPROVERS)
+def test_the_examples_settings_can_be_synthesized_but_not_deployed(example: dict[str, Any]) -> None:
+    assert Settings.of(example).decisions.default.channel == SAMPLE_CHANNEL
+    channel, *approvers = problems(example, deploying=True)
+    assert f"slackChannel: '{SAMPLE_CHANNEL}' is the example's" in channel
+    assert [said.split("'")[1] for said in approvers] == [*SAMPLE_APPROVERS]
 
 
 def test_one_sample_approver_among_real_ones_is_refused_too() -> None:
-    (problem,) = problems({**GOOD, "approvers": ["U0123456789", SAMPLE_APPROVERS[0]]}, "true")
+    (problem,) = problems({**GOOD, "approvers": ["U0123456789", SAMPLE_APPROVERS[0]]}, deploying=True)
     assert SAMPLE_APPROVERS[0] in problem
 
 
@@ -116,10 +115,10 @@ def test_one_sample_approver_among_real_ones_is_refused_too() -> None:
     ("key", "value", "says"),
     [
         ("regions", [], "a list of one or more AWS regions"),
-        ("regions", "us-east-1", "a list of one or more AWS regions"),
-        ("regions", ["us-east-1", "us-east-1"], "each once"),
+        ("regions", "us-east-1", "Write ['us-east-1'], which is a list."),
+        ("regions", ["us-east-1", "us-east-1"], "each one once"),
         ("regions", ["Virginia"], "'Virginia'"),
-        ("regions", [1], "is 1"),
+        ("regions", [1], ": 1 is not"),
         ("regions", ["mars-north-1"], "'mars-north-1'"),
         ("regions", ["us-east-9"], "such as us-east-2, us-east-1"),
         ("regions", ["cn-north-2"], "such as cn-north-1"),
@@ -127,12 +126,12 @@ def test_one_sample_approver_among_real_ones_is_refused_too() -> None:
         ("namePrefix", "1st", "a letter, then letters"),
         ("namePrefix", "two--hyphens", "single hyphens"),
         ("namePrefix", "x" * 41, "at most 40"),
-        ("namePrefix", None, "is None"),
-        ("alarmEmails", "oncall@example.com", "a list of any number of email addresses"),
-        ("alarmEmails", ["oncall"], "is 'oncall'"),
+        ("namePrefix", None, "has no value"),
+        ("alarmEmails", "oncall@example.com", "Write ['oncall@example.com'], which is a list."),
+        ("alarmEmails", ["oncall"], "'oncall' is not"),
         ("functionArchitecture", "arm", "one of arm64, x86_64"),
         ("permissionsBoundary", "arn:aws:iam::123456789012:role/x", "an IAM managed policy"),
-        ("permissionsBoundary", True, "is True"),
+        ("permissionsBoundary", True, "Write 'true'"),
         ("permissionsBoundary", "arn:aws-cn:iam::123456789012:policy/x", "the ARN of one in aws, where"),
         ("tags", ["team"], "an object of tag names and values"),
         ("tags", {"aws:team": "x"}, "no aws: first"),
@@ -140,53 +139,57 @@ def test_one_sample_approver_among_real_ones_is_refused_too() -> None:
         ("tags", {f"t{i}": "" for i in range(46)}, "at most 45"),
         ("slackChannel", "#sagemaker", "the Slack channel's id"),
         ("slackChannel", "", "the Slack channel's id"),
-        ("slackChannel", 7, "is 7"),
+        ("slackChannel", 7, ": 7 is not"),
         ("approvers", [], "a list of one or more Slack ids of users and user groups"),
         ("approvers", ["ana@example.com"], "'ana@example.com'"),
         ("approvers", ["U0123456789,U0987654321"], "'U0123456789,U0987654321'"),
-        ("approvers", ["U0123456789", "U0123456789"], "each once"),
-        ("approvers", None, "is None"),
+        ("approvers", ["U0123456789", "U0123456789"], "each one once"),
+        ("approvers", None, "has no value"),
         ("approvalDeadlineHours", 0, "a whole number from 1 to 720"),
         ("approvalDeadlineHours", 721, "a whole number from 1 to 720"),
-        ("approvalDeadlineHours", "24", "is '24'"),
-        ("approvalDeadlineHours", 1.5, "is 1.5"),
-        ("approvalDeadlineHours", True, "is True"),
+        ("approvalDeadlineHours", "24", "Write 24, without quotes"),
+        ("approvalDeadlineHours", 1.5, ": 1.5 is not"),
+        ("approvalDeadlineHours", True, ": true is not"),
         ("reminderHours", -1, "a whole number from 0 to 720"),
-        ("approvalMode", "auto", "one of required, automatic, observe"),
+        ("approvalMode", "Auto", "one of required, automatic, observe. Did you mean 'automatic'?"),
         ("decideIn", "email", "one of slack, command-line"),
         ("forbidOwnApproval", "yes", "true or false"),
-        ("breakGlass", None, "is None"),
+        ("breakGlass", None, "has no value"),
         ("twoApproversTag", ["critical"], "an object of tag names and values"),
-        ("twoApproversTag", {"critical": True}, "an object of tag names and values"),
+        ("twoApproversTag", {"critical": True}, "true without quotes is not text. Write 'true'."),
         ("runbookUrl", "http://wiki", "an https:// address"),
         ("runbookUrl", "https://wiki|x", "an https:// address"),
         ("routes", {}, "a list of routes"),
         ("routes", ["clinical"], "a list of routes"),
         ("routes", [{"name": "all"}], "this one matches every endpoint"),
-        ("routes", [{"name": "all"}], "'routes[0]' is {'name': 'all'}"),
+        ("routes", [{"name": "all"}], 'routes[0]: {"name": "all"} is not'),
         (
             "routes",
             [{"name": "x", "tags": {"a": "b"}, "slackChannel": None}],
-            "'routes[0].slackChannel' is None",
+            "routes[0].slackChannel has no value",
         ),
-        ("routes", [{"tags": {"a": "b"}}], "'routes[0].name' is missing"),
-        ("routes", [{"name": "default", "tags": {"a": "b"}}], "none is 'default'"),
-        ("routes", [{"name": "x", "tags": {"a": "b"}, "approvers": []}], "'routes[0].approvers' is []"),
-        ("routes", [{"name": "x", "accounts": ["1"]}], "'routes[0].accounts' is '1'"),
-        ("routes", [{"name": "x", "tags": {"a": 1}}], "'routes[0].tags'"),
+        ("routes", [{"tags": {"a": "b"}}], "routes[0].name is missing"),
+        ("routes", [{"name": "default", "tags": {"a": "b"}}], "'default' is taken"),
+        ("routes", [{"name": "x", "tags": {"a": "b"}, "approvers": []}], "routes[0].approvers: [] is not"),
+        ("routes", [{"name": "x", "accounts": ["1"]}], "routes[0].accounts: '1' is not"),
+        (
+            "routes",
+            [{"name": "x", "tags": {"a": 1}}],
+            "routes[0].tags.a: 1 without quotes is not text. Write '1'.",
+        ),
         ("kmsKeyArns", [], "an object of region to KMS key ARN"),
         ("kmsKeyArns", {"us-east-1": "alias/mine"}, "the ARN of a key in us-east-1"),
-        ("kmsKeyArns", {"us-east-1": None}, "is None"),
+        ("kmsKeyArns", {"us-east-1": None}, "has no value"),
         ("kmsKeyArns", {"eu-central-1": KEY_ARN}, "the ARN of a key in eu-central-1"),
         ("kmsKeyArns", {"us-east-1": KEY_ARN.replace("aws", "aws-cn")}, "(arn:aws:kms:us-east-1:…:key/…"),
         ("kmsKeyArns", {"us-west-2": KEY_ARN}, "a region that is also in 'regions'"),
         ("requiredSurfaces", [], "one or more of instance-volume, core-dump"),
-        ("requiredSurfaces", ["disk"], "is ['disk']"),
-        ("requiredSurfaces", "instance-volume", "is 'instance-volume'"),
+        ("requiredSurfaces", ["disk"], "'disk' is not"),
+        ("requiredSurfaces", "instance-volume", "Write ['instance-volume'], which is a list."),
         ("encryptedBy", "some", "'any', 'customer-managed', or a list"),
-        ("encryptedBy", [], "is []"),
-        ("encryptedBy", ["phi"], "is ['phi']"),
-        ("encryptedBy", [None], "is [None]"),
+        ("encryptedBy", [], ": [] is not"),
+        ("encryptedBy", ["phi"], '["phi"] is not'),
+        ("encryptedBy", [None], "[null] is not"),
         ("encryptedBy", [KEY_ARN.replace("us-east-1", "us-west-2")], "those of keys in 'regions'"),
         ("encryptedBy", [KEY_ARN.replace("aws", "aws-cn")], "those of keys in 'regions'"),
         ("deploymentConfig", None, "Invalid type"),
@@ -213,42 +216,42 @@ def test_one_sample_approver_among_real_ones_is_refused_too() -> None:
         ("functionMemoryMb", 128, "a whole number from 512 to 10240"),
         ("functionMemoryMb", 20000, "a whole number from 512 to 10240"),
         ("logRetentionDays", 31, "30"),
-        ("logRetentionDays", [], "is []"),
-        ("logRetentionDays", True, "is True"),
+        ("logRetentionDays", [], ": [] is not"),
+        ("logRetentionDays", True, ": true is not"),
     ],
 )
 def test_a_bad_value_is_refused_by_key_value_and_what_is_allowed(key: str, value: Any, says: str) -> None:
     (problem,) = problems({**GOOD, "kmsKeyArns": {}, key: value})
-    assert problem.startswith(f"'{key}")
-    assert "allowed is" in problem
+    assert problem.startswith(key)
+    assert "Use " in problem or "Write " in problem
     assert says in problem
 
 
 @pytest.mark.parametrize("key", ["regions", "slackChannel", "approvers"])
 def test_where_and_by_whom_has_to_be_said(key: str) -> None:
     without = {name: value for name, value in GOOD.items() if name != key}
-    found = [problem for problem in problems(without) if problem.startswith(f"'{key}'")]
+    found = [problem for problem in problems(without) if problem.startswith(f"{key} is missing")]
     assert len(found) == 1
-    assert "is missing" in found[0]
 
 
-def test_everything_else_has_the_default_that_cdk_json_shows(context: dict[str, Any]) -> None:
-    shown = context["sealpoint"]
-    said = {key: shown[key] for key in ("regions", "slackChannel", "approvers")}
-    assert {**said, **DEFAULTS} == shown
-    assert Settings.from_context(said) == Settings.from_context(shown)
+def test_the_example_shows_every_other_setting_with_its_default(example: dict[str, Any]) -> None:
+    text = settings_page.EXAMPLE_FILE.read_text()
+    assert text == settings_page.example_file(), "run `make docs`"
+    uncommented = parse(re.sub(r"^#(?=\w)", "", text, flags=re.MULTILINE))
+    assert uncommented == {**DEFAULTS, **example}
+    assert Settings.of(uncommented) == Settings.of(example)
 
 
 def test_one_deployment_is_in_one_partition() -> None:
     mixed = {**GOOD, "regions": ["us-east-1", "cn-north-1"]}
-    assert Settings.from_context(mixed).regions == ("us-east-1", "cn-north-1")  # to look at, not to deploy
-    (problem,) = problems(mixed, "true")
+    assert Settings.of(mixed).regions == ("us-east-1", "cn-north-1")  # to look at, not to deploy
+    (problem,) = problems(mixed, deploying=True)
     assert "regions of one partition" in problem
 
 
 def test_an_unknown_setting_is_refused_with_the_nearest_known_one() -> None:
     (problem,) = problems({**GOOD, "approverz": ["U0123456789"]})
-    assert "'approverz' is no setting. Did you mean 'approvers'?" in problem
+    assert problem == "approverz is not a setting. Did you mean 'approvers'?"
 
 
 def test_all_problems_are_told_at_once() -> None:
@@ -258,24 +261,18 @@ def test_all_problems_are_told_at_once() -> None:
         "approvers": ["ana", "U0123456789", "U0123456789"], "routes": [{**route, "decideIn": "email"}, route],
         "kmsKeyArns": {"us-west-2": KEY_ARN, "us-east-1": "alias/mine"}, "digestAbove": 0,
     }  # fmt: skip
-    found = [problem.split("'")[1] for problem in problems({**GOOD, **bad}, "true")]
+    found = [problem.split(":")[0] for problem in problems({**GOOD, **bad}, deploying=True)]
     assert sorted(found) == [
         "approvers", "approvers", "digestAbove", "kmsKeyArns.us-east-1", "kmsKeyArns.us-west-2",
-        "routes", "routes[0].decideIn", "slackChannel",
+        "routes[0].decideIn", "routes[0].slackChannel", "routes[1].name", "routes[1].slackChannel",
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize("context", [None, "text", ["list"]])
-def test_settings_that_are_no_object_are_refused(context: Any) -> None:
-    (problem,) = problems(context)
-    assert "'sealpoint' must be an object" in problem
-
-
-def test_the_page_lists_every_setting_with_its_default(context: dict[str, Any]) -> None:
+def test_the_page_lists_every_setting_with_its_default() -> None:
     page = settings_page.PAGE.read_text()
-    assert settings_page.written(page, context["sealpoint"]) == page, "run `make docs`"
+    assert settings_page.written(page) == page, "run `make docs`"
     rows = re.findall(r"^\| `(\w+)` \| `(.+?)` \|", page, re.MULTILINE)
-    assert {key: json.loads(default) for key, default in rows} == context["sealpoint"]
+    assert {key: json.loads(default) for key, default in rows} == DEFAULTS
 
 
 def test_the_schema_is_the_settings_and_every_field_says_what_it_is() -> None:
@@ -284,40 +281,53 @@ def test_the_schema_is_the_settings_and_every_field_says_what_it_is() -> None:
     assert all(field["description"] for field in (*json_schema()["properties"].values(), *route.values()))
 
 
-def test_an_editor_finds_the_schema_and_refuses_by_it(context: dict[str, Any]) -> None:
-    cdk_json = json.loads((ROOT / "cdk.json").read_text())
-    schema = json.loads((ROOT / cdk_json["$schema"]).read_text())
+def test_an_editor_finds_the_schema_and_refuses_by_it(example: dict[str, Any]) -> None:
+    # https://github.com/redhat-developer/yaml-language-server#using-inlined-schema
+    first_line = settings_page.EXAMPLE_FILE.read_text().splitlines()[0]
+    schema = json.loads((ROOT / first_line.removeprefix("# yaml-language-server: $schema=")).read_text())
     editor = jsonschema.Draft7Validator(schema)
     editor.check_schema(schema)
     route = {"name": "x", "tags": {"a": "b"}, "approvalMode": "observe"}
-    for good in (context["sealpoint"], {**GOOD, "routes": [route]}):
-        editor.validate({**cdk_json, "context": {**context, "sealpoint": good}})
+    for good in (example, {**GOOD, "routes": [route]}):
+        editor.validate(good)
     for bad in (
         {"approverz": []}, {"slackChannel": "#x"}, {"approvers": []}, {"approvalMode": "auto"},
         {"digestAbove": 0},
         {"kmsKeyArns": {"us-east-1": "alias/mine"}}, {"encryptedBy": "some"}, {"routes": [{**route, "x": 1}]},
         {"routes": [{**route, "decideIn": "email"}]}, {"retireOldConfig": "yes"},
     ):  # fmt: skip
-        assert not editor.is_valid({"context": {"sealpoint": {**GOOD, **bad}}}), bad
-    assert not editor.is_valid({"context": {"sealpoint": {"regions": ["us-east-1"]}}})
+        assert not editor.is_valid({**GOOD, **bad}), bad
+    assert not editor.is_valid({"regions": ["us-east-1"]})
 
 
-def test_the_app_tells_a_user_without_a_stack_trace() -> None:
-    finished = subprocess.run(  # our own interpreter on our own app
+def run_app(**context: Any) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(  # our own interpreter on our own app
         [sys.executable, "app.py"],
         cwd=ROOT,
-        env={**os.environ, "CDK_CONTEXT_JSON": json.dumps({"sealpoint": {**GOOD, "approvers": []}})},
+        env={**os.environ, "CDK_CONTEXT_JSON": json.dumps(context)},
         capture_output=True,
         text=True,
         check=False,
     )
+
+
+def test_the_app_tells_a_user_without_a_stack_trace(tmp_path: Path) -> None:
+    file = tmp_path / "mine.yaml"
+    file.write_text(json.dumps({**GOOD, "approvers": []}))
+    finished = run_app(settingsFile=str(file))
     assert finished.returncode == 1
-    assert "'approvers' is []" in finished.stderr
+    assert "mine.yaml can't be used:\n  line 1: approvers: [] is not allowed" in finished.stderr
     assert "Traceback" not in finished.stderr
 
 
+def test_settings_in_cdk_jsons_context_are_refused() -> None:
+    finished = run_app(sealpoint=GOOD)
+    assert finished.returncode == 1
+    assert "Move them to sealpoint.yaml" in finished.stderr
+
+
 def test_a_key_of_another_region_does_not_count_in_this_one() -> None:
-    settings = Settings.from_context(GOOD)
+    settings = Settings.of(GOOD)
     assert json.loads(settings.for_functions())["encryptedBy"] == {
         "us-east-1": ["alias/phi", KEY_ARN], "eu-central-1": ["alias/phi"]
     }  # fmt: skip
@@ -326,8 +336,8 @@ def test_a_key_of_another_region_does_not_count_in_this_one() -> None:
 
 
 def test_a_policy_as_sagemaker_takes_it_is_taken() -> None:
-    assert Settings.from_context({**GOOD, "deploymentConfig": _CANARY}).deployment_config == _CANARY
-    assert Settings.from_context({**GOOD, "deploymentConfig": {}}).deployment_config is None
+    assert Settings.of({**GOOD, "deploymentConfig": _CANARY}).deployment_config == _CANARY
+    assert Settings.of({**GOOD, "deploymentConfig": {}}).deployment_config is None
 
 
 def test_a_route_changes_what_it_names_and_keeps_the_rest() -> None:
@@ -337,7 +347,7 @@ def test_a_route_changes_what_it_names_and_keeps_the_rest() -> None:
         "approvers": ["S0123456789"],
         "reminderHours": 1,
     }
-    special, default = Settings.from_context({**GOOD, "routes": [given]}).decisions.routes
+    special, default = Settings.of({**GOOD, "routes": [given]}).decisions.routes
     assert (special.name, special.approvers, special.reminder_hours) == ("clinical", ("S0123456789",), 1)
     assert (special.channel, special.deadline_hours, special.mode) == (default.channel, 48, "required")
     assert default.approvers == ("U0123456789", "W0123456789")
@@ -346,22 +356,22 @@ def test_a_route_changes_what_it_names_and_keeps_the_rest() -> None:
 def test_a_setting_that_a_route_does_not_know_is_named() -> None:
     routes = [{"name": "x", "tags": {"a": "b"}, "aprovers": ["*"]}]
     (problem,) = problems({**GOOD, "routes": routes})
-    assert "'routes[0].aprovers' is no setting. Did you mean 'approvers'?" in problem
+    assert problem == "routes[0].aprovers is not a setting. Did you mean 'approvers'?"
 
 
 def test_two_routes_of_one_name_are_refused() -> None:
     route = {"name": "x", "tags": {"a": "b"}}
     (problem,) = problems({**GOOD, "routes": [route, route]})
-    assert "'routes' is 'x'" in problem
+    assert problem.startswith("routes[1].name: 'x' is not allowed")
 
 
 def test_a_sample_in_a_route_is_refused_at_deployment() -> None:
     routes = [{"name": "x", "tags": {"a": "b"}, "slackChannel": SAMPLE_CHANNEL}]
-    (problem,) = problems({**GOOD, "routes": routes}, "true")
+    (problem,) = problems({**GOOD, "routes": routes}, deploying=True)
     assert SAMPLE_CHANNEL in problem
 
 
 def test_the_command_line_takes_the_same_defaults(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.chdir(tmp_path)  # no cdk.json here
+    monkeypatch.chdir(tmp_path)  # no sealpoint.yaml here
     assert deployment.required_surfaces() == DEFAULTS["requiredSurfaces"]
     assert deployment.encrypted_by("us-east-1") == (DEFAULTS["encryptedBy"],)

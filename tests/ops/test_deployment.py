@@ -20,7 +20,8 @@ def nowhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 def regions(*names: str) -> None:
-    Path("cdk.json").write_text(json.dumps({"context": {"sealpoint": {"regions": names}}}))
+    ids = {"slackChannel": "C0123456789", "approvers": ["U0123456789"]}
+    Path("sealpoint.yaml").write_text(json.dumps({"regions": names, **ids}))
 
 
 def test_the_only_region_of_the_settings_needs_no_naming() -> None:

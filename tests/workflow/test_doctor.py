@@ -165,10 +165,16 @@ def test_a_region_without_a_stack_is_found_and_the_others_go_on(run: Run) -> Non
     assert said.endswith("To fix: 1 in eu-west-1.\n")
 
 
-def test_the_regions_are_those_of_cdk_json(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def write_settings(folder: Path, **settings: Any) -> None:
+    given = {"regions": [REGION], "slackChannel": "C0123456789", "approvers": ["U0123456789"], **settings}
+    (folder / "sealpoint.yaml").write_text(json.dumps(given))
+
+
+def test_the_regions_are_those_of_the_settings(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
-    settings = {"regions": [REGION, "eu-west-1", "ap-south-1"]}
-    (tmp_path / "cdk.json").write_text(json.dumps({"context": {"sealpoint": settings}}))
+    write_settings(tmp_path, regions=[REGION, "eu-west-1", "ap-south-1"])
     code, said = run("doctor")
     assert code == 1
     assert said.endswith("To fix: 1 in eu-west-1, 1 in ap-south-1.\n")
@@ -176,13 +182,10 @@ def test_the_regions_are_those_of_cdk_json(run: Run, tmp_path: Path, monkeypatch
     assert code == 0, said
 
 
-@pytest.mark.parametrize("text", [None, "{}", '{"context": []}', '{"context": {"sealpoint": {}}}'])
 def test_without_settings_the_region_is_the_environments(
-    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str | None
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    if text:
-        (tmp_path / "cdk.json").write_text(text)
     code, said = run("doctor")
     assert code == 0, said
     assert "Sealpoint-us-east-1 in us-east-1" in said
@@ -194,11 +197,11 @@ def test_deployed_nowhere_is_not_run(run: Run) -> None:
     assert len(problems(said)) == 1
 
 
-def test_the_stacks_name_has_the_prefix_of_cdk_json_unless_it_is_given(
+def test_the_stacks_name_has_the_prefix_of_the_settings_unless_it_is_given(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "cdk.json").write_text('{"context": {"sealpoint": {"namePrefix": "Trial"}}}')
+    write_settings(tmp_path, namePrefix="Trial")
     code, said = run("doctor")
     assert code == 2
     assert "there is no Trial-us-east-1 in us-east-1" in said
@@ -212,10 +215,10 @@ def test_settings_that_can_not_be_read_are_named(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "cdk.json").write_text("{")
+    (tmp_path / "sealpoint.yaml").write_text("{")
     code, said = run("doctor")
     assert code == 2
-    assert "cdk.json can't be read" in said.replace("\n", "")
+    assert "sealpoint.yaml can't be read" in said.replace("\n", "")
 
 
 # -- each thing broken in turn

@@ -1,0 +1,15 @@
+"""`sealpoint outputs`: what the stacks name for people and scripts."""
+
+from __future__ import annotations
+
+from ops import terminal
+from ops.deployment import deployments
+from ops.options import Regions, Stack
+
+
+def command(regions: Regions = None, stack: Stack = None) -> int:
+    """Print the stacks' outputs: one line each, with the region, the name and the value."""
+    for deployment in deployments(regions, stack):
+        for name, value in sorted(deployment.outputs.items()):
+            terminal.output().print(f"{deployment.region}  {name}  {value}", markup=False, soft_wrap=True)
+    return 0
