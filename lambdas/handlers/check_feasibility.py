@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 from lambdas.domain.approval.decision import wait_seconds
+from lambdas.domain.approval.question import SECONDS_TO_LOOK_AGAIN
 from lambdas.domain.encryption import feasibility
 from lambdas.domain.record import required_fact
 from lambdas.gateways.kms import kms
@@ -35,5 +36,6 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     if new:
         records().note(remediation["remediationId"], {"notes": [*noted, *new]})
     route = rules().named(remediation.get("route", ""))
-    reminder = timedelta() if "digestId" in remediation else route.reminder  # the digest has its own
-    return {"waitSeconds": wait_seconds(now, now + route.deadline, reminder)}
+    if "digestId" in remediation:  # which has reminders of its own
+        return {"waitSeconds": SECONDS_TO_LOOK_AGAIN}
+    return {"waitSeconds": wait_seconds(now, now + route.deadline, route.reminder)}

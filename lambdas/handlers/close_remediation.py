@@ -16,6 +16,7 @@ from lambdas.gateways.step_functions import step_functions
 from lambdas.services.decisions import close_question
 from lambdas.services.notifications import report_closed
 from lambdas.services.observability import count, logger, measure, step
+from lambdas.services.questions import note_asked_in_digest
 
 # The state machine's output
 _OUTPUT = (
@@ -34,6 +35,8 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     # The evidence comes first, then the endpoint's release, then what follows from the outcome, then the
     # notification. Each part is safe to repeat if the next one fails.
     already_closed = "outcome" in remediation
+    if asked := records().approval(remediation.get("approvalId", "")):
+        remediation, _ = note_asked_in_digest(remediation, asked)
     approval = close_question(remediation, now)
     facts = {"outcome": outcome, "reason": reason, "closedAt": iso(now)}
     days = required_days("BACKOUT_DAYS")

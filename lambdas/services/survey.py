@@ -24,6 +24,7 @@ from lambdas.gateways.records.records import records
 from lambdas.gateways.sagemaker import SageMaker, sagemaker, sagemaker_tried_once
 from lambdas.gateways.settings import required_share, rules
 from lambdas.services.assessments import Assessor, assessor, planned, required_surfaces
+from lambdas.services.claims import is_unseen
 from lambdas.services.observability import count_error, logger
 
 # Stop assessing after this long and save: a single throttled endpoint can take minutes.
@@ -203,11 +204,13 @@ def _finding(
     route = rules().choose(one.account_id, one.region, tags)
     plan = planned(assessed.endpoint, assessed.config, one.config.surfaces)["planHash"]
     claim = records().holder(one.name)
+    holder = records().find_remediation(claim["remediationId"]) if claim else None
     covered = is_covered(
         plan,
         mode=route.mode,
         claim=claim,
-        holder=records().find_remediation(claim["remediationId"]) if claim else None,
+        holder=holder,
+        unseen=is_unseen(holder),
         denial=records().denial(one.name),
         newest=records().newest(one.name),
         now=now,

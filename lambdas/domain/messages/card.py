@@ -56,7 +56,8 @@ _OUTCOME_WORDS = {
         "Rolled back: the endpoint is in service on its old config.",
     ),
     Outcome.FAILED: (":rotating_light:", "Failed."),
-    Outcome.OBSERVED: (":eyes:", "Observed only: its route asks nobody and changes nothing."),
+    Outcome.NOT_ASKED: (":speech_balloon:", "Not asked about: Slack is not set up yet."),
+    Outcome.OBSERVED: (":eyes:", "Observe mode: nothing was changed and nobody was asked."),
     Outcome.BACKED_OUT: (
         ":leftwards_arrow_with_hook:",
         "Backed out: the endpoint is in service on its earlier config.",

@@ -19,6 +19,9 @@ PROBLEMS_KEPT = 5  # of a batch; the logs have all of them
 _PROBLEM_LIMIT = 300  # characters of a service's message
 # An event arrives within minutes and says who made the change, so it asks better than a sweep does.
 _LEFT_TO_ITS_EVENT = timedelta(minutes=30)
+# A card is retried for an hour and a half while Slack is down, and AWS may be throttling before that.
+_LONGEST_TO_ASK = timedelta(hours=3)
+_FIRST_LOOK, _LONGEST_LOOK = timedelta(seconds=15), timedelta(minutes=5)
 # SageMaker accepts no update in these statuses, so there is nothing to ask.
 _NOT_UPDATABLE = frozenset({"Failed", "Deleting", "UpdateRollbackFailed"})
 
@@ -64,18 +67,33 @@ class Coverage:
 
 @dataclass(frozen=True, slots=True)
 class SweepResult:
-    """A sweep, added up."""
+    """A sweep, added up.
+
+    Attributes
+    ----------
+    unasked
+        How many of the found endpoints nobody could be asked about, by the reason.
+    """
 
     listed: int
     coverage: Coverage
     error: str = ""
+    unasked: Counter[str] = field(default_factory=Counter[str])
 
     @property
     def is_complete(self) -> bool:
-        return not self.error and not self.coverage.missed
+        return not self.error and not self.coverage.missed and not self.unasked
+
+    @property
+    def reason(self) -> str:
+        """Why it isn't complete, in words; empty if the batches say it."""
+        asked = [f"{_endpoints(number)}: {why}" for why, number in self.unasked.items()]
+        return " ".join([self.error, *asked]).strip()
 
 
-def add_up(batches: Iterable[Mapping[str, Any]], error: str = "") -> SweepResult:
+def add_up(
+    batches: Iterable[Mapping[str, Any]], error: str = "", unasked: Counter[str] | None = None
+) -> SweepResult:
     """All batches of a sweep. Batches that were listed but never assessed are reported as missed."""
     listed, total = 0, Coverage()
     for batch in batches:
@@ -90,7 +108,18 @@ def add_up(batches: Iterable[Mapping[str, Any]], error: str = "") -> SweepResult
         total.covered += batch["covered"]
         total.missed += batch["missed"]
         total.problems += batch["problems"]
-    return SweepResult(listed, total, error)
+    return SweepResult(listed, total, error, unasked or Counter())
+
+
+def _endpoints(number: int) -> str:
+    return "1 endpoint" if number == 1 else f"{number} endpoints"
+
+
+def seconds_until_asked(since: datetime, now: datetime) -> int | None:
+    """How long to wait until what was found is asked about; None if that has taken too long."""
+    if now - since >= _LONGEST_TO_ASK:
+        return None
+    return int(min(max(_FIRST_LOOK, (now - since) / 4), _LONGEST_LOOK).total_seconds())
 
 
 def is_to_be_asked_about(endpoint: Mapping[str, Any], config: Mapping[str, Any], now: datetime) -> bool:
@@ -112,6 +141,7 @@ def is_covered(
     mode: Mode,
     claim: Claim | None,
     holder: Remediation | None,
+    unseen: bool,
     denial: Denial | None,
     newest: Remediation | None,
     now: datetime,
@@ -125,10 +155,12 @@ def is_covered(
         asking.
     claim, holder
         The claim on the endpoint, and the record of the remediation that holds it.
+    unseen
+        Whether that remediation has a question that nobody can see.
     newest
         The endpoint's newest record.
     """
-    if claim and claim["leaseUntil"] > iso(now) and is_at_work(claim, holder, plan):
+    if claim and claim["leaseUntil"] > iso(now) and is_at_work(claim, holder, plan, unseen=unseen):
         return True
     if still_denied(denial, plan, now):
         return True
