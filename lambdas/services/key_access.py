@@ -10,15 +10,9 @@ from datetime import datetime
 from typing import Any
 
 from lambdas.domain.encryption import feasibility
-from lambdas.domain.encryption.key_policy import (
-    Doubt,
-    KeyAccess,
-    Use,
-    judge_key_policy,
-    judge_simulation,
-    simulation_context,
-)
+from lambdas.domain.encryption.key_policy import KeyAccess, Use, judge_key_policy
 from lambdas.domain.encryption.plan import paths_to_change, surfaces_written, without_changes
+from lambdas.domain.encryption.policy_simulation import Doubt, judge_simulation, simulation_context
 from lambdas.domain.encryption.twin import plan_hash, twin_name
 from lambdas.domain.errors import KeyUnusable, RequestRefused
 from lambdas.domain.record import Remediation, happened

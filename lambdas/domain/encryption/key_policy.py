@@ -1,8 +1,8 @@
 """Whether a role of the account may use a KMS key, as far as that can be shown before a person is asked.
 
-IAM's policy simulator takes no key policy for a role, so the key's policy is judged here and the role's own
-policies by the simulator. A statement applies, does not, or can't be judged: True, False, None. What can't be
-shown counts as not allowed: an Allow counts only if it certainly applies, a Deny unless it certainly doesn't.
+This judges the key's own policy; IAM's simulator judges the role's (policy_simulation.py). A statement
+applies, does not, or can't be judged: True, False, None. What can't be shown counts as not allowed: an Allow
+counts only if it certainly applies, a Deny unless it certainly doesn't.
 https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements.html
 """
 
@@ -66,20 +66,6 @@ class Use:
 
 
 @dataclass(frozen=True, slots=True)
-class Doubt:
-    """Why it isn't certain that a role may use a key, as a clause for a card.
-
-    Attributes
-    ----------
-    grave
-        Whether the use is not shown to be allowed. Otherwise all that could be judged allows it.
-    """
-
-    why: str
-    grave: bool = True
-
-
-@dataclass(frozen=True, slots=True)
 class _Role:
     arn: str
     partition: str
@@ -121,53 +107,6 @@ def judge_key_policy(policy: Mapping[str, Any], use: Use) -> tuple[KeyAccess, st
     weakest_first = (KeyAccess.NOT_SHOWN, KeyAccess.DELEGATED, KeyAccess.DIRECT)
     access, why = min(judged, key=lambda one: weakest_first.index(one[0]))
     return access, why
-
-
-def judge_simulation(results: Sequence[Mapping[str, Any]], access: KeyAccess) -> Doubt | None:
-    """What the role's own policies have against its use of the key; None if they let it.
-
-    Parameters
-    ----------
-    results
-        The `EvaluationResults` of IAM's SimulatePrincipalPolicy, of all its pages and for all the actions.
-    """
-    if access is KeyAccess.NOT_SHOWN:
-        return Doubt("its key policy does not allow it")
-    if not results:
-        return Doubt("the role's IAM policies could not be evaluated")
-    doubts = [doubt for result in results if (doubt := _doubt(result, access))]
-    return next((doubt for doubt in doubts if doubt.grave), doubts[0] if doubts else None)
-
-
-def simulation_context(use: Use) -> list[dict[str, Any]]:
-    """The `ContextEntries` of SimulatePrincipalPolicy: what is known of the call.
-
-    Conditions of the organization's policies are evaluated without the keys that are left out here, and the
-    answer doesn't name them (https://github.com/aws/aws-cli/issues/10525).
-    """
-    role = _role(use.role_arn)
-    account, organization = role.account if role else "", use.organization
-    known = {
-        "kms:ViaService": use.via_service,
-        "kms:CallerAccount": account,
-        "aws:RequestedRegion": _region(use.key),
-        "aws:PrincipalArn": use.role_arn,
-        "aws:PrincipalAccount": account,
-        "aws:PrincipalOrgID": organization,
-        "aws:ResourceAccount": account,
-        "aws:ResourceOrgID": organization,
-        "aws:SecureTransport": "true",
-        "aws:ViaAWSService": "true",
-    }
-    return [
-        {
-            "ContextKeyName": key,
-            "ContextKeyValues": [value],
-            "ContextKeyType": "boolean" if value == "true" else "string",
-        }
-        for key, value in known.items()
-        if value
-    ]
 
 
 def _context(use: Use, role: _Role, action: str) -> _Context:
@@ -359,39 +298,6 @@ def _filled_in(text: str, request: _Request) -> str | None:
             case _:
                 return None
     return text
-
-
-def _doubt(result: Any, access: KeyAccess) -> Doubt | None:
-    if not isinstance(result, Mapping):
-        return Doubt("the role's IAM policies could not be evaluated")
-    action, decision = result.get("EvalActionName") or "it", result.get("EvalDecision")
-    if _refused(result.get("PermissionsBoundaryDecisionDetail"), "AllowedByPermissionsBoundary"):
-        why = f"the role's permissions boundary does not allow {action}"
-    elif decision == "explicitDeny":
-        why = f"the role's IAM policies deny {action}"
-    elif decision != "allowed" and (access is KeyAccess.DELEGATED or decision != "implicitDeny"):
-        why = f"the role's IAM policies do not allow {action}"
-    else:
-        why = ""
-    # For want of a context key, the simulator says "denied" of what roles do daily (docs/facts.md).
-    by_its_own = result.get("MatchedStatements") or why.startswith("the role's permissions boundary")
-    if _refused(result.get("OrganizationsDecisionDetail"), "AllowedByOrganizations") and not by_its_own:
-        judged = decision in ("allowed", "implicitDeny", "explicitDeny")
-        return Doubt(
-            f"IAM's simulator could not judge the organization's policies on {action}",
-            grave=access is KeyAccess.DELEGATED or not judged,
-        )
-    missing = result.get("MissingContextValues")
-    if why and missing:
-        keys = " and ".join(map(str, missing)) if isinstance(missing, list) else str(missing)
-        why = f"IAM's simulator could not judge the role's policies on {action}, which depend on {keys}"
-    return Doubt(why) if why else None
-
-
-def _refused(detail: Any, flag: str) -> bool:
-    if detail is None:
-        return False
-    return not isinstance(detail, Mapping) or detail.get(flag, True) is not True
 
 
 def _role(arn: str) -> _Role | None:
