@@ -21,6 +21,7 @@ KEY = {
     "MultiRegion": False,
 }  # fmt: skip
 ACTIONS = ("kms:GenerateDataKey", "kms:Decrypt", "kms:CreateGrant")
+ACTION_PATTERNS = ["*", "kms:*", "kms:Dec*", "KMS:GenerateDataKey", "kms:CreateGrant"]
 SAYS = {KeyAccess.DIRECT: "role", KeyAccess.DELEGATED: "account", KeyAccess.NOT_SHOWN: ""}
 
 # values worth asking a key for, of which the first is what every request has
@@ -29,7 +30,7 @@ KNOWN: dict[str, list[str]] = {
     "kms:CallerAccount": [ACCOUNT, OTHER, "1234*"],
     "kms:KeySpec": ["SYMMETRIC_DEFAULT", "RSA_2048"],
     "aws:PrincipalAccount": [ACCOUNT, OTHER],
-    "aws:PrincipalArn": [ROLE, "arn:aws:iam::*:role/*", f"{ROLE}2", "arn:aws:iam::${kms:CallerAccount}:role/*"],
+    "aws:PrincipalArn": [ROLE, "arn:aws:iam::*:role/*", f"{ROLE}2", "arn:*::${kms:CallerAccount}:role/*"],
     "aws:PrincipalType": ["AssumedRole", "User"],
     "aws:PrincipalIsAWSService": ["false", "true"],
     "aws:RequestedRegion": ["us-east-1", "eu-*"],
@@ -84,7 +85,7 @@ def _fits(operator: str, key: str) -> bool:
 
 
 def _statements(keys: dict[str, list[str]], principals: list[Any]) -> st.SearchStrategy[dict[str, Any]]:
-    named = st.lists(st.sampled_from(["*", "kms:*", "kms:Dec*", "KMS:GenerateDataKey", "kms:CreateGrant"]), min_size=1, max_size=2)  # fmt: skip
+    named = st.lists(st.sampled_from(ACTION_PATTERNS), min_size=1, max_size=2)
     resources = st.sampled_from(["*", KEY_ARN, f"{KEY_ARN}5", f"arn:aws:kms:us-east-1:{ACCOUNT}:key/*"])
     action = st.sampled_from(["Action", "NotAction"]).flatmap(
         lambda name: st.fixed_dictionaries({name: named})
@@ -113,8 +114,11 @@ def _policies(keys: dict[str, list[str]], principals: list[Any]) -> st.SearchStr
 CLEAR = ["*", *({"AWS": one} for one in (ROLE, ROOT, ACCOUNT, [OTHER, ROLE], OTHER, "*"))]
 MAYBE = [{"AWS": SESSION}, {"AWS": f"arn:aws:iam::{ACCOUNT}:role/Other"}]
 contexts = st.fixed_dictionaries(
-    {key: st.sampled_from([[], *([value] for value in ("risk", "us-east-1", "o-mine", "vpce-1", "true"))])
-     for key in UNKNOWN}
+    {
+        # sent over TLS, or nothing is said about it
+        key: st.sampled_from([[], ["true"]] if "Transport" in key else [[], ["risk"], ["us-east-1"], ["o-mine"]])
+        for key in UNKNOWN
+    }
 )  # fmt: skip
 
 
