@@ -49,8 +49,8 @@ class EncryptionKey(Construct):
             )
         )
         # Whoever later creates or updates an endpoint on an encrypted config also needs its grant. It isn't
-        # documented whose session SageMaker makes it with: the caller's, which has a ViaService, or one of the
-        # execution role, which has none.
+        # documented whose session SageMaker makes it with: the caller's, which has a ViaService, or the
+        # execution role's, which has none.
         key.add_to_resource_policy(
             self._in_this_account("EndpointsGetTheirGrants", ["kms:CreateGrant"], via=("sagemaker",))
         )

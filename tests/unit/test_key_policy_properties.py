@@ -116,7 +116,7 @@ MAYBE = [{"AWS": SESSION}, {"AWS": f"arn:aws:iam::{ACCOUNT}:role/Other"}]
 contexts = st.fixed_dictionaries(
     {
         # sent over TLS, or nothing is said about it
-        key: st.sampled_from([[], ["true"]] if "Transport" in key else [[], ["risk"], ["us-east-1"], ["o-mine"]])
+        key: st.sampled_from([[], ["true"]] if "Transport" in key else [[], ["risk"], ["o-mine"]])
         for key in UNKNOWN
     }
 )  # fmt: skip

@@ -34,7 +34,7 @@ def install(roles: Mapping[str, Sequence[Policy]], organization: Sequence[Policy
             entry["ContextKeyName"]: entry["ContextKeyValues"][0] for entry in asked.get("ContextEntries", [])
         }
         results = [
-            _result(roles[role], organization, Request(action, resource, context))
+            simulated(roles[role], organization, Request(action, resource, context))
             for action in asked["ActionNames"]
             for resource in asked.get("ResourceArns", ["*"])
         ]
@@ -43,9 +43,10 @@ def install(roles: Mapping[str, Sequence[Policy]], organization: Sequence[Policy
     replace_method(IamResponse, "simulate_principal_policy", simulate)
 
 
-def _result(policies: Sequence[Policy], organization: Sequence[Policy], request: Request) -> dict[str, Any]:
-    """The keys that identity policies miss are named, those of the organization's policies aren't.
+def simulated(policies: Sequence[Policy], organization: Sequence[Policy], request: Request) -> dict[str, Any]:
+    """One of `EvaluationResults`.
 
+    It names the condition keys that identity policies miss, and not those of the organization's policies:
     github.com/openshift/installer/issues/1322, github.com/aws/aws-cli/issues/10525. The organization's
     refusal is as recorded in github.com/aws-containers/amazon-ecs-exec-checker/issues/70.
     """
