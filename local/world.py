@@ -121,7 +121,8 @@ class World:
         self._slack_server = self.slack.serve()
 
         self.roles: dict[str, list[Policy]] = {}  # by ARN; a change applies to the next invocation
-        simulator.install(self.roles)
+        self.service_control_policies: list[Policy] = []
+        simulator.install(self.roles, self.service_control_policies)
         resource_tags.install(self.sagemaker)
         self.runner = runner_type(
             clock,

@@ -212,6 +212,7 @@ _NEEDS: dict[str, _Needs] = {
     "iam.SimulatePrincipalPolicy": _on(
         "iam:SimulatePrincipalPolicy", lambda given, _: given["PolicySourceArn"]
     ),
+    "organizations.DescribeOrganization": _on("organizations:DescribeOrganization", lambda _, __: "*"),
     "secrets-manager.GetSecretValue": _get_secret_value,
     "sfn.StartExecution": _on("states:StartExecution", lambda given, _: given["stateMachineArn"]),
     "sfn.SendTaskSuccess": _on("states:SendTaskSuccess", lambda _, caller: caller.asks),
