@@ -22,6 +22,8 @@ from tests.conftest import ROOT
 
 Capture = pytest.CaptureFixture[str]
 OPTIONS = {
+    "init": {"--region", "--channel", "--approver", "--alarm-email"},
+    "settings": set[str](),
     "history": {"--format", "--region", "--stack"},
     "audit": {"--format", "--fail-on", "--share", "--all-regions", "--region", "--stack"},
     "doctor": {"--region", "--stack"},
@@ -31,6 +33,7 @@ OPTIONS = {
     "backout": {"--yes", "--region", "--stack"},
     "guardrail": {"--except", "--key", "--allow-local-nvme", "--region", "--stack"},
     "manifest": {"--region", "--stack"},
+    "outputs": {"--region", "--stack"},
 }
 
 
