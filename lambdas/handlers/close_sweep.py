@@ -23,17 +23,21 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     coverage, complete = result.coverage, result.is_complete
     verdicts = dict(coverage.verdicts)
     logger.info("sweep_closed", complete=complete, assessed=coverage.assessed, verdicts=verdicts)
+    gauge("SweepIncomplete", int(not complete))  # a zero ends the alarm
+    if complete or coverage.unannounced:
+        gauge("EndpointsUnannounced", coverage.unannounced)
     if complete:
         gauge("EndpointsListed", result.listed)
+        gauge("EndpointsEncrypted", coverage.verdicts[Verdict.ENCRYPTED])
+        gauge("EndpointsExempt", coverage.verdicts[Verdict.EXEMPT])
         gauge("EndpointsUnencrypted", coverage.verdicts[Verdict.UNENCRYPTED])
         count("SweepComplete")
-    else:
-        count("SweepIncomplete")
-        if not digests().is_reported(sweep_id):
-            # at-least-once: recorded after posting
-            message = sweep_notice.incomplete(result, region=required("AWS_REGION"), sweep_id=sweep_id)
-            patient_slack().post(rules().default.channel, message)
-            digests().note_reported(sweep_id, now)
+        digests().note_completed(sweep_id, now)
+    elif not digests().is_reported(sweep_id):
+        # at-least-once: recorded after posting
+        message = sweep_notice.incomplete(result, region=required("AWS_REGION"), sweep_id=sweep_id)
+        patient_slack().post(rules().default.channel, message)
+        digests().note_reported(sweep_id, now)
     return {
         "sweepId": sweep_id,
         "complete": complete,

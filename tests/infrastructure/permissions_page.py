@@ -25,7 +25,7 @@ _NAMES = {
 _BY_SETTING = """\
 With a KMS key of your own (`kmsKeyArns`), keys that are looked at (`encryptedBy`) and more surfaces than the
 volume (`requiredSurfaces`), the roles differ in:"""
-_OPERATORS = {"StringEquals": "is", "ArnEquals": "is"}
+_OPERATORS = {"StringEquals": "is", "ArnEquals": "is", "ForAllValues:StringEquals": "is"}
 
 
 @dataclass(frozen=True, slots=True)
