@@ -108,7 +108,8 @@ def _thing(template: Template, text: str) -> str:
         text = _NAMES.get(named["Type"]) or _called(re.split("[.:]", text)[0])
     else:
         text = f"`{text}`"
-    return text.replace(template.region, "<region>")
+    stack = template.path.name.removesuffix(".template.json")
+    return text.replace(stack, "<stack>").replace(template.region, "<region>")
 
 
 def main() -> None:
