@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import json
 import sys
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
@@ -16,16 +16,15 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from lambdas.domain.record import Remediation, in_order, iso
-from lambdas.domain.vocabulary import Outcome
-from ops import pages, terminal
+from lambdas.domain.record import Approval, Remediation, iso
+from ops import terminal
 from ops.deployment import Deployment
+from ops.history_report import as_report, moment
 from ops.options import Region, Stack
 from ops.spreadsheet import harmless
 
 Format = Literal["table", "json", "csv", "report"]
 
-_TITLE = "Sealpoint: encryption of SageMaker endpoints"
 _COLUMNS = (
     "remediationId", "kind", "endpointName", "accountId", "region", "startedAt", "triggeredBy", "eventName",
     "eventTime", "sourceConfigName", "keyArn", "decision", "decidedBy", "decidedAt", "decisionReason",
@@ -38,11 +37,13 @@ _STYLES = {"ENCRYPTED": "green", "ALREADY_ENCRYPTED": "green", "FAILED": "red", 
 class Evidence:
     """The record of a remediation or a backout, and what was kept of the original for it.
 
-    `snapshot` has ``config``, ``endpoint`` and ``tags``. It is empty if nothing was kept.
+    `snapshot` has ``config``, ``endpoint`` and ``tags``. It is empty if nothing was kept. `approval` is the
+    question with its votes and refused attempts, without its task token.
     """
 
     record: Remediation
     snapshot: Mapping[str, Any]
+    approval: Mapping[str, Any] | None = None
 
 
 def command(
@@ -58,7 +59,11 @@ def command(
     """Show what was done to an endpoint, or to all of them."""
     deployment = Deployment(region, stack)
     evidence = [
-        Evidence(record, deployment.records.snapshot(record["remediationId"]))
+        Evidence(
+            record,
+            deployment.records.snapshot(record["remediationId"]),
+            _without_token(deployment.records.approval(record.get("approvalId", ""))),
+        )
         for record in records(deployment, endpoint)
     ]
     where = (
@@ -70,7 +75,9 @@ def command(
         case "csv":
             sys.stdout.write(as_csv(evidence))
         case "report":
-            sys.stdout.write(as_report(evidence, made_at=iso(datetime.now(UTC)), where=where))
+            digest = hashlib.sha256(f"{as_json(evidence)}\n".encode()).hexdigest()
+            made_at = iso(datetime.now(UTC))
+            sys.stdout.write(as_report(evidence, made_at=made_at, where=where, json_sha256=digest))
         case "table":
             terminal.output().print(as_table(evidence))
     return 0
@@ -95,7 +102,7 @@ def as_table(history: Sequence[Evidence]) -> Table:
         record = evidence.record
         outcome = _outcome(record)
         shown.add_row(
-            escape(_moment(record["startedAt"])),
+            escape(moment(record["startedAt"])),
             escape(record["endpointName"]),
             escape(record["trigger"]["region"]),
             _kind(record),
@@ -108,7 +115,7 @@ def as_table(history: Sequence[Evidence]) -> Table:
 
 def as_json(history: Iterable[Evidence]) -> str:
     """Everything on record, unchanged."""
-    listed = [{"record": one.record, "snapshot": one.snapshot} for one in history]
+    listed = [{"record": one.record, "snapshot": one.snapshot, "approval": one.approval} for one in history]
     return json.dumps({"remediations": listed}, indent=2)
 
 
@@ -132,82 +139,8 @@ def as_csv(history: Iterable[Evidence]) -> str:
     return text.getvalue()
 
 
-def as_report(history: Sequence[Evidence], *, made_at: str, where: str) -> str:
-    """An HTML page to print or to file, which needs no other file."""
-    counted = Counter(_outcome(evidence.record) for evidence in history)
-    return pages.render(
-        "history.html.j2",
-        title=_TITLE,
-        where=[where, f"made {_moment(made_at)} UTC"],
-        counts=sorted(counted.items()),
-        remediations=[_section(evidence) for evidence in history],
-    )
-
-
-def _section(evidence: Evidence) -> dict[str, Any]:
-    record, outcome = evidence.record, _outcome(evidence.record)
-    surfaces = [
-        (key["surface"].replace("-", " "), key["now"] or "no KMS key", key["after"] or "no KMS key")
-        for key in record.get("surfaceKeys", [])
-    ]
-    timeline = [
-        (_moment(entry["at"]), entry["what"], entry.get("by", ""))
-        for entry in in_order(record.get("timeline", []))
-    ]
-    return {
-        "endpoint": record["endpointName"],
-        "outcome": outcome,
-        "facts": list(_facts(record)),
-        "surfaces": surfaces,
-        "after": "after" if outcome == Outcome.ENCRYPTED else "planned",
-        "timeline": timeline,
-        "evidence": [(title, _pretty(body)) for title, body in _kept(evidence.snapshot)],
-    }
-
-
-def _facts(record: Remediation) -> Iterator[tuple[str, str]]:
-    trigger = record["trigger"]
-    yield "Kind", _kind(record)
-    yield "Id", record["remediationId"]
-    yield "Undoes", record.get("backsOut", "")
-    yield "Account, region", f"{trigger['accountId']}, {trigger['region']}"
-    yield "Started", _moment(record["startedAt"])
-    yield (
-        "Trigger",
-        " ".join((trigger["eventName"] or trigger["kind"], _moment(trigger["eventTime"]))).strip(),
-    )
-    yield "Triggered by", trigger["principalArn"]
-    yield "Original config", record.get("sourceConfigName", "")
-    yield "Encrypted config", record.get("twinConfigName", "")
-    yield "Key", record.get("keyArn", "")
-    yield (
-        "Decision",
-        " ".join(
-            (record.get("decision", ""), _decider(record), _moment(record.get("decidedAt", "")))
-        ).strip(),
-    )
-    yield "Reason given", record.get("decisionReason", "")
-    yield "Outcome", " ".join((_outcome(record), record.get("reason", ""))).strip()
-    yield "Ended", _moment(record.get("closedAt", ""))
-    yield (
-        "Backed out",
-        " ".join((record.get("backoutOutcome", ""), _moment(record.get("backoutRequestedAt", "")))).strip(),
-    )
-    yield "Original config deleted", _moment(record.get("sourceRetiredAt", ""))
-    yield "Notes", " ".join(record.get("notes", []))
-
-
-def _kept(snapshot: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    titles = {
-        "config": "The original configuration",
-        "tags": "Its tags",
-        "endpoint": "The endpoint as it was running",
-    }
-    yield from ((title, snapshot[name]) for name, title in titles.items() if name in snapshot)
-
-
-def _pretty(body: Any) -> str:
-    return json.dumps(body, indent=2, sort_keys=True)
+def _without_token(approval: Approval | None) -> dict[str, Any] | None:
+    return approval and {name: value for name, value in approval.items() if name != "taskToken"}
 
 
 def _outcome(record: Remediation) -> str:
@@ -220,8 +153,3 @@ def _kind(record: Remediation) -> str:
 
 def _decider(record: Remediation) -> str:
     return record.get("decidedBy") or record.get("requestedBy") or ""
-
-
-def _moment(text: str) -> str:
-    """`2026-11-23 09:00:05` of `2026-11-23T09:00:05Z`."""
-    return text.replace("T", " ").removesuffix("Z")

@@ -83,6 +83,17 @@ class Permissions:
     def start(self, *workflows: str) -> iam.PolicyStatement:
         return _allow(["states:StartExecution"], [workflow_arn(self._scope, one) for one in workflows])
 
+    def put_outcome_events(self) -> iam.PolicyStatement:
+        """Put events on the account's default bus, as Sealpoint only.
+
+        The key has a value for each entry: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-conditions.html
+        """
+        as_sealpoint = {
+            "ForAllValues:StringEquals": {"events:source": "sealpoint"},
+            "Null": {"events:source": "false"},
+        }
+        return _allow(["events:PutEvents"], self._arn("events", "event-bus", "default"), as_sealpoint)
+
     # -- endpoints and their configs
 
     def list_endpoints(self) -> iam.PolicyStatement:

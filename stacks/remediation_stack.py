@@ -116,9 +116,16 @@ class RemediationStack(cdk.Stack):
             **watched,
             functions=functions,
             operations_key=operations.key,
-            emails=settings.alarm_emails,
+            settings=settings,
         )
-        Dashboard(self, "Dashboard", **watched, functions=list(functions.values()), alarms=monitoring.alarms)
+        Dashboard(
+            self,
+            "Dashboard",
+            **watched,
+            functions=list(functions.values()),
+            monitoring=monitoring,
+            runbook_url=settings.runbook_url,
+        )
 
         rules = [*trigger.rules, *(one.rule for one in unfinished)]
         self._output(

@@ -140,7 +140,8 @@ class Settings(BaseModel):
     runbook_url: str = Field(
         "",
         pattern=r"^(https://[^\s|<>]+)?$",
-        description="A page of yours that every card links to.",
+        description="A page of yours that every card and alarm links to. If it ends in `/`, an alarm links "
+        "its runbook page beneath it (`remediation-failed.md`), else an anchor (`#remediation-failed`).",
         json_schema_extra=words("an https:// address, or '' for none"),
     )
     kms_key_arns: dict[str, str] = Field(

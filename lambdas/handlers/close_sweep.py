@@ -54,12 +54,17 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
 def _report(sweep_id: str, result: SweepResult, now: datetime) -> None:
     coverage, verdicts = result.coverage, dict(result.coverage.verdicts)
     logger.info("sweep_closed", complete=result.is_complete, assessed=coverage.assessed, verdicts=verdicts)
+    gauge("SweepIncomplete", int(not result.is_complete))  # a zero ends the alarm
+    if result.is_complete or coverage.unannounced:
+        gauge("EndpointsUnannounced", coverage.unannounced)
     if result.is_complete:
         gauge("EndpointsListed", result.listed)
+        gauge("EndpointsEncrypted", coverage.verdicts[Verdict.ENCRYPTED])
+        gauge("EndpointsExempt", coverage.verdicts[Verdict.EXEMPT])
         gauge("EndpointsUnencrypted", coverage.verdicts[Verdict.UNENCRYPTED])
         count("SweepComplete")
+        digests().note_completed(sweep_id, now)
         return
-    count("SweepIncomplete")
     if digests().is_reported(sweep_id):
         return
     # at-least-once: recorded after posting

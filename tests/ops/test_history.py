@@ -3,6 +3,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from typing import Any
 
 import pytest
@@ -11,7 +12,9 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from lambdas.domain.vocabulary import Outcome
-from ops.history import Evidence, as_csv, as_json, as_report, as_table
+from ops.history import Evidence, as_csv, as_json, as_table
+from ops.history_report import LEGEND, as_report
+from tests.conftest import ROOT
 from tests.unit import samples
 from tests.unit.strategies import texts
 
@@ -34,7 +37,9 @@ def _evidence(**facts: Any) -> Evidence:
 
 
 def _report(*history: Evidence) -> str:
-    return as_report(history, made_at="2026-11-24T09:00:00Z", where="account 1, us-east-1")
+    return as_report(
+        history, made_at="2026-11-24T09:00:00Z", where="account 1, us-east-1", json_sha256="0f0f"
+    )
 
 
 def _printed(*history: Evidence) -> str:
@@ -46,7 +51,7 @@ def _printed(*history: Evidence) -> str:
 def test_json_is_everything_that_is_on_record() -> None:
     evidence = _evidence()
     [read] = json.loads(as_json([evidence]))["remediations"]
-    assert read == {"record": evidence.record, "snapshot": _SNAPSHOT}
+    assert read == {"record": evidence.record, "snapshot": _SNAPSHOT, "approval": None}
 
 
 def test_csv_has_a_line_for_each() -> None:
@@ -83,6 +88,46 @@ def test_the_report_has_every_fact_in_the_order_it_happened() -> None:
     for said in ("CreateEndpoint", samples.KEY_ARN, "no KMS key", "&lt;fraud&gt;", "m6i.large", "account 1"):
         assert said in page
     assert "http" not in page, "it needs nothing from elsewhere"
+
+
+def test_the_report_begins_with_what_happened_to_which_endpoint_and_ends_with_the_configs() -> None:
+    page = _report(
+        _evidence(), _evidence(endpointName="other", outcome="DENIED", startedAt="2026-11-21T09:00:00Z")
+    )
+    summary, appendix = page.index('<a href="#r1">fraud</a>'), page.index("Appendix")
+    assert summary < page.index('<section id="r1">') < page.index('<section id="r2">') < appendix
+    assert appendix < page.index("m6i.large")
+    assert "started 2026-11-21 to 2026-11-23; made 2026-11-24 09:00:00 UTC by Sealpoint 1" in page
+    assert "0f0f" in page[:summary]
+    assert LEGEND["DENIED"] in page
+    assert LEGEND["GONE"] not in page, "the legend has what occurs"
+
+
+def test_the_report_names_people_and_what_was_refused() -> None:
+    record = samples.remediation(**_DONE, decidedByName="Grace Hopper", evidenceSha256="abcd")
+    approval = samples.approval(
+        approvals=[{"by": "U2", "at": "2026-11-23T10:00:00Z", "name": "Ada"}],
+        attempts=[{"by": "U3", "at": "2026-11-23T09:30:00Z", "what": "approve: not an approver"}],
+    )
+    page = _report(Evidence(record, {}, approval))
+    for said in ("Grace Hopper (U1)", "Ada (U2)", "approve: not an approver", "2026-11-23 09:30:00", "abcd"):
+        assert said in page
+    assert "secret-token" not in page
+
+
+def test_moments_are_dates_and_not_seconds() -> None:
+    page = _report(_evidence())
+    assert "2023-11-14T22:13:20.250Z" in page
+    assert "1700000000" not in page
+
+
+def test_the_legend_says_what_the_documentation_says() -> None:
+    assert LEGEND.keys() == {*Outcome, "open"}
+    documented = re.findall(
+        r"^\| `([A-Z_]+)` \| (.+) \|$", (ROOT / "docs/operating.md").read_text(), re.MULTILINE
+    )
+    plain = {name: re.sub(r"\[([^\]]+)\]\([^)]+\)| \(\[.*\)", r"\1", means) for name, means in documented}
+    assert plain == {name: means for name, means in LEGEND.items() if name != "open"}
 
 
 @pytest.mark.parametrize("outcome", [*Outcome, None])

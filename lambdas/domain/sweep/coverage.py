@@ -11,7 +11,7 @@ from typing import Any
 from lambdas.domain.approval.decision import still_denied
 from lambdas.domain.approval.routes import Mode
 from lambdas.domain.claims import is_at_work
-from lambdas.domain.encryption.progress import deployed_at, is_settling
+from lambdas.domain.encryption.progress import deployed_at, is_settling, moment
 from lambdas.domain.record import Claim, Denial, Remediation, iso
 from lambdas.domain.vocabulary import Outcome
 
@@ -22,6 +22,7 @@ _LEFT_TO_ITS_EVENT = timedelta(minutes=30)
 # A card is retried for an hour and a half while Slack is down, and AWS may be throttling before that.
 _LONGEST_TO_ASK = timedelta(hours=3)
 _FIRST_LOOK, _LONGEST_LOOK = timedelta(seconds=15), timedelta(minutes=5)
+_CLOCK_SKEW = timedelta(seconds=10)  # between SageMaker's time of a creation and ours of its record
 # SageMaker accepts no update in these statuses, so there is nothing to ask.
 _NOT_UPDATABLE = frozenset({"Failed", "Deleting", "UpdateRollbackFailed"})
 
@@ -38,12 +39,15 @@ class Coverage:
         The number of unencrypted endpoints that someone has to be asked about, by route.
     covered
         The number of unencrypted endpoints with an open question, a denial or a final outcome.
+    unannounced
+        The number of endpoints created since the sweep before, of whose creation no event is on record.
     """
 
     assessed: int = 0
     verdicts: Counter[str] = field(default_factory=Counter[str])
     found: Counter[str] = field(default_factory=Counter[str])
     covered: int = 0
+    unannounced: int = 0
     missed: int = 0
     problems: list[str] = field(default_factory=list[str])
 
@@ -60,6 +64,7 @@ class Coverage:
             "verdicts": dict(self.verdicts),
             "found": dict(self.found),
             "covered": self.covered,
+            "unannounced": self.unannounced,
             "missed": self.missed,
             "problems": self.problems,
         }
@@ -106,6 +111,7 @@ def add_up(
         total.verdicts.update(batch["verdicts"])
         total.found.update(batch["found"])
         total.covered += batch["covered"]
+        total.unannounced += batch["unannounced"]
         total.missed += batch["missed"]
         total.problems += batch["problems"]
     return SweepResult(listed, total, error, unasked or Counter())
@@ -133,6 +139,26 @@ def is_to_be_asked_about(endpoint: Mapping[str, Any], config: Mapping[str, Any],
     if endpoint["EndpointStatus"] in _NOT_UPDATABLE or is_settling(endpoint):
         return False
     return now - deployed_at(endpoint, config) >= _LEFT_TO_ITS_EVENT
+
+
+def may_be_unannounced(endpoint: Mapping[str, Any], since: str, now: datetime) -> bool:
+    """Whether an endpoint's creation has to be on record by now, from its event.
+
+    Only creations count: a body shows no time that a person's update alone sets. Those in the half hour
+    before a sweep's end don't count, since their events may still have been on their way.
+
+    Parameters
+    ----------
+    since
+        When the last complete sweep ended: Sealpoint and its rules were deployed by then. Empty if none did.
+    """
+    created = moment(endpoint["CreationTime"])
+    return bool(since) and since < iso(created) and now - created >= _LEFT_TO_ITS_EVENT
+
+
+def is_announced(endpoint: Mapping[str, Any], newest: Remediation | None) -> bool:
+    """Whether an endpoint has a record from after its creation, and not one of an earlier namesake."""
+    return newest is not None and newest["startedAt"] >= iso(moment(endpoint["CreationTime"]) - _CLOCK_SKEW)
 
 
 def is_covered(
