@@ -81,6 +81,7 @@ def main() -> int:
         console.print(f"DEMO_JSON can't be written: {escape(str(error))}", style="red")
         return 2
     assembly = Path(sys.argv[1] if len(sys.argv) > 1 else "cdk.out")
+    console.print("Starting AWS and Slack, as this demo has them ...", style="dim")
     world = World(
         assembly, Clock(speed=_UNATTENDED_SPEED if decision else _SPEED), approver_names=_APPROVER_NAMES
     )
@@ -224,7 +225,7 @@ class Demo:
         ada, others = self._world.approvers[0].name, self._world.approvers[1:]
         yield f"There you are {ada}, an approver: encrypt the endpoint, or leave it as it is."
         if any(user.email.startswith("ana@") for user in others):
-            yield "Be Ana first (“You are”, at the top): an approver, too, but she made this change."
+            yield "Be Ana first (“You are”, at the top): an approver who made this change."
         if self._keyboard.is_there:
             yield "Or press [bold]Enter[/], and the demo clicks for you. It also does when nothing has"
             yield f"happened on the page for {PATIENCE_SECONDS} s."

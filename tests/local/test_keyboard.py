@@ -20,7 +20,7 @@ class _Keys(Keyboard):
         self.pressed = False
 
     def entered(self, seconds: float = 0.0) -> bool:
-        return self.pressed
+        return self.pressed or seconds < 0
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import re
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -18,15 +19,16 @@ from local.slack.render import Renderer
 ROOT = Path(__file__).resolve().parents[2]
 NAMES = Names(users={"U1": "Ada <b>"}, channels={"C1": "general"}, user_groups={"S1": "sre"})
 _TAGS = {
-    "a", "blockquote", "br", "button", "code", "del", "div", "em", "h3", "hr", "input", "label", "option",
-    "p", "pre", "select", "span", "strong", "textarea", "time",
+    "a", "blockquote", "br", "button", "code", "del", "div", "em", "h3", "hr", "img", "input", "label",
+    "option", "p", "pre", "select", "span", "strong", "textarea", "time",
 }  # fmt: skip
 _ATTRIBUTES = {
-    "aria-label", "autofocus", "class", "data-action-id", "data-block", "data-block-id", "data-confirm",
+    "alt", "aria-label", "autofocus", "class", "data-action-id", "data-block", "data-block-id", "data-confirm",
     "data-kind", "data-sends", "data-template", "data-timestamp", "data-url", "for", "href", "id",
-    "maxlength", "minlength", "multiple", "placeholder", "rel", "selected", "target", "type", "value", "rows",
+    "maxlength", "minlength", "multiple", "placeholder", "rel", "rows", "selected", "src",
+    "target", "title", "type", "value",
 }  # fmt: skip
-_VOID = {"br", "hr", "input"}
+_VOID = {"br", "hr", "img", "input"}
 
 
 LOCK = '<img class="emoji" src="/static/emoji/lock.svg" alt="🔒" title=":lock:">'
@@ -60,6 +62,9 @@ class Reader(HTMLParser):
             self._open.append(tag)
         if tag == "br":
             self.text += "\n"
+        if tag == "img":
+            assert re.fullmatch(r"/static/emoji/[a-z_]+\.svg", values["src"] or "")
+            self.text += values["alt"] or ""
 
     def handle_endtag(self, tag: str) -> None:
         assert self._open.pop() == tag

@@ -337,13 +337,13 @@ def test_the_new_fleet_is_up_before_it_bakes(shop: Account) -> None:
 
     (new,) = describe(shop)["PendingDeploymentSummary"]["ProductionVariants"]
 
-    assert (new["CurrentInstanceCount"], new["DesiredInstanceCount"]) == (2, 2)
+    assert (new["CurrentInstanceCount"], new["DesiredInstanceCount"]) == (3, 3)
     assert (new["CurrentWeight"], new["DesiredWeight"]) == (1.0, 1.0)
     (status,) = new["VariantStatus"]
     assert status["Status"] == "Baking"
     assert status["StatusMessage"] == (
         "Baking for 120 seconds (TerminationWaitInSeconds) with traffic enabled on full capacity of "
-        "2 instance(s)."
+        "3 instance(s)."
     )
 
 
