@@ -11,7 +11,7 @@ from ops import terminal
 from ops.deployment import Deployment, deployments
 from ops.doctor import aws, slack, trails
 from ops.doctor.results import CheckResult, guarded
-from ops.options import Regions, Stack
+from ops.options import Profile, Regions, Stack
 
 # What the caller has to be allowed, and nothing else.
 PERMISSIONS = (
@@ -33,9 +33,9 @@ EPILOG = (
 )
 
 
-def command(regions: Regions = None, stack: Stack = None) -> int:
+def command(regions: Regions = None, stack: Stack = None, profile: Profile = None) -> int:
     """Check everything Sealpoint depends on, and say how to fix what's broken."""
-    console, examined = terminal.output(), deployments(regions, stack)
+    console, examined = terminal.output(), deployments(regions, stack, profile)
     examined[0].credentials()  # without credentials, there is nothing to check
     to_fix: dict[str, int] = {}
     is_found = False
