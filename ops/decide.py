@@ -87,7 +87,7 @@ Digest = Annotated[
     str | None,
     typer.Option(
         metavar="ID",
-        help="All open questions of one digest, by its id or the beginning of it, as `sealpoint open` shows it.",
+        help="All open questions of one digest, by its id or the beginning of it: see `sealpoint open`.",
     ),
 ]
 Tags = Annotated[
@@ -106,7 +106,9 @@ Limit = Annotated[
 Yes = Annotated[
     bool, typer.Option("--yes", help="With --digest, --tag or --limit: don't ask for confirmation.")
 ]
-_SELECTING = "to select, also dynamodb:BatchGetItem and dynamodb:Scan, and for --tag, tag:GetResources"
+_SELECTING = (
+    "to select, also dynamodb:BatchGetItem, dynamodb:GetItem, dynamodb:Scan; for --tag, tag:GetResources"
+)
 _EXIT_CODES = "0 if all are decided; 1 if you didn't confirm; 2 if one could not be decided"
 PERMISSIONS = ("cloudformation:DescribeStacks", f"execute-api:Invoke on the decisions route ({_SELECTING})")
 APPROVE_EPILOG = epilog(

@@ -6,6 +6,7 @@ import json
 import os
 import threading
 from collections.abc import Sequence
+from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from lambdas.domain.errors import RemediationError
 from lambdas.gateways.aws import CLIENT_CONFIG, error_message
+from lambdas.gateways.records.digests import Digests
 from lambdas.gateways.records.records import Records
+from lambdas.gateways.records.table import Table
 from lambdas.gateways.sagemaker import SageMaker
 from lambdas.gateways.step_functions import StepFunctions
 from ops.errors import CommandFailed, NoCredentials, credentials_problem, explained
@@ -95,6 +98,12 @@ class Deployment:
     @cached_property
     def records(self) -> Records:
         return Records(self.output("RecordsTableName"), self.client("dynamodb"))
+
+    @cached_property
+    def digests(self) -> Digests:
+        """To read: nothing is written here, so no retention counts."""
+        table = Table(self.output("RecordsTableName"), self.client("dynamodb"))
+        return Digests(table, retention=timedelta())
 
     @cached_property
     def step_functions(self) -> StepFunctions:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from botocore.exceptions import (
     ClientError,
+    ConnectionError,  # noqa: A004  # botocore's own
     CredentialRetrievalError,
     HTTPClientError,
     NoAuthTokenError,
@@ -23,6 +24,7 @@ from ops.text import from_slack
 SIGN_IN = "Sign in, or choose a profile with --profile or AWS_PROFILE."
 NO_CREDENTIALS = f"No AWS credentials were found. {SIGN_IN}"
 
+_UNREACHABLE = (ConnectionError, HTTPClientError)
 _NO_CREDENTIALS = (NoCredentialsError, NoAuthTokenError)
 _NOT_LOADED = (PartialCredentialsError, CredentialRetrievalError, TokenRetrievalError, SSOError)
 # https://docs.aws.amazon.com/IAM/latest/APIReference/CommonErrors.html, and as older services spell them
@@ -45,15 +47,16 @@ class NoCredentials(CommandFailed):
 def explained(error: BaseException) -> str:
     """Why a command failed, in words for a terminal.
 
-    The credentials come first, however often their error was wrapped: without them nothing else matters.
+    Missing credentials, and that AWS is out of reach, are explained however often their error was wrapped:
+    the same for every command.
     """
     for cause in _causes(error):
         if words := credentials_problem(cause):
             return words
+        if isinstance(cause, _UNREACHABLE):
+            return f"AWS could not be reached: {cause}"
     if isinstance(error, ClientError):
         return f"AWS refused {error.operation_name}: {error_code(error)}: {error_message(error)}"
-    if isinstance(error, HTTPClientError):
-        return f"AWS could not be reached: {error}"
     if isinstance(error, RemediationError):
         return from_slack(str(error))  # domain messages may be for a card
     return str(error)
@@ -80,4 +83,4 @@ def credentials_problem(error: BaseException) -> str:
 def _causes(error: BaseException | None) -> Iterator[BaseException]:
     while error is not None:
         yield error
-        error = error.__cause__ or error.__context__
+        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from lambdas.domain.approval.decision import GRACE_PERIOD
 from lambdas.domain.approval.people import is_slack_user, session_name
-from lambdas.domain.record import Approval, Remediation, from_iso
+from lambdas.domain.record import Approval, Digest, Remediation, from_iso
 from lambdas.domain.vocabulary import ApprovalStatus
 from ops.deployment import Deployment
 
 _MOST_AT_ONCE = 100  # keys of one BatchGetItem
+_POSTED_WITHIN = timedelta(minutes=15)  # the workflow's tries included
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,7 @@ class Question:
 
     record: Remediation
     approval: Approval
+    digest: Digest | None  # that asks it, if it has no card of its own
 
     @property
     def remediation_id(self) -> str:
@@ -50,8 +52,22 @@ class Question:
         return self.record["endpointName"]
 
     @property
+    def asked_at(self) -> datetime:
+        return from_iso(self.approval["createdAt"])
+
+    @property
     def deadline(self) -> datetime:
         return from_iso(self.approval["deadline"])
+
+    @property
+    def is_seen(self) -> bool:
+        """Whether its card, or its digest's, is posted."""
+        return "ts" in self.approval or "ts" in (self.digest or {})
+
+    def is_lost(self, now: datetime) -> bool:
+        """Whether its card should have been posted by now. A digest's is posted once it is filled."""
+        ready = self.digest.get("filledAt", "") if self.digest else self.approval["createdAt"]
+        return not self.is_seen and bool(ready) and now > from_iso(ready) + _POSTED_WITHIN
 
     def is_overdue(self, now: datetime) -> bool:
         """Whether it should have been closed by now: its deadline is over, and the time for late answers."""
@@ -88,8 +104,9 @@ def questions(deployment: Deployment) -> list[Question]:
     """What waits for a decision: the earliest deadline first."""
     waiting = [record for record in records(deployment, None) if is_open(record) and "decision" not in record]
     asked = _approvals(deployment, waiting)
+    digests = _digests(deployment, waiting)
     found = [
-        Question(record, approval)
+        Question(record, approval, digests.get(record.get("digestId", "")))
         for record in waiting
         if (approval := asked.get(record.get("approvalId", "")))
         and approval["status"] == ApprovalStatus.PENDING
@@ -129,6 +146,11 @@ def _approvals(deployment: Deployment, found: Sequence[Remediation]) -> dict[str
         for start in range(0, len(ids), _MOST_AT_ONCE)
         for approval_id, approval in deployment.records.approvals(ids[start : start + _MOST_AT_ONCE]).items()
     }
+
+
+def _digests(deployment: Deployment, found: Sequence[Remediation]) -> dict[str, Digest | None]:
+    ids = {digest_id for record in found if (digest_id := record.get("digestId"))}
+    return {digest_id: deployment.digests.find(digest_id) for digest_id in ids}
 
 
 def _without_token(approval: Approval | None) -> dict[str, Any] | None:

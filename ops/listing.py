@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 _ANY_WIDTH = 10_000
+_LAST_COLUMN = 28  # characters that a table's last column, which may be long, has at least
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,17 +31,20 @@ class Listing:
     ----------
     first
         How many columns stand on an entry's first line if the table doesn't fit.
+    last_wraps
+        Whether the last column is prose, which a table may wrap.
     """
 
     columns: Sequence[Column]
     rows: Sequence[Sequence[str]]
     first: int
+    last_wraps: bool = True
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        table = self._table()
-        needed = Measurement.get(console, options.update(max_width=_ANY_WIDTH), table).maximum
+        least = self._table(last_at_most=_LAST_COLUMN)
+        needed = Measurement.get(console, options.update(max_width=_ANY_WIDTH), least).maximum
         if needed <= options.max_width:
-            yield table
+            yield self._table()
             return
         for row in self.rows:
             head = "  ".join(cell for cell in row[: self.first] if cell)
@@ -52,12 +56,14 @@ class Listing:
             if body:
                 yield Padding(Text.from_markup(body, overflow="fold"), (0, 0, 0, 4), expand=False)
 
-    def _table(self) -> Table:
-        """The table, without the columns in which nothing would be."""
+    def _table(self, *, last_at_most: int | None = None) -> Table:
+        """The table, without the columns in which nothing would be. Only the last one may wrap."""
         table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
         used = [at for at in range(len(self.columns)) if any(row[at] for row in self.rows)]
         for at in used:
-            table.add_column(self.columns[at].heading, no_wrap=True)
+            wraps = self.last_wraps and at == used[-1]
+            width = last_at_most if wraps else None
+            table.add_column(self.columns[at].heading, no_wrap=not wraps, max_width=width, overflow="fold")
         for row in self.rows:
             table.add_row(*(row[at] for at in used))
         return table

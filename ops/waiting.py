@@ -7,14 +7,13 @@ from datetime import datetime
 
 from lambdas.domain.approval.decision import people_in
 from lambdas.domain.approval.routes import DecideIn
-from lambdas.domain.record import from_iso
 from ops import clock, terminal
 from ops.deployment import Deployment, deployments
 from ops.evidence import Question, questions
 from ops.listing import Column, Listing
 from ops.options import Profile, Regions, Stack, epilog
 
-PERMISSIONS = ("cloudformation:DescribeStacks", "dynamodb:BatchGetItem", "dynamodb:Scan")
+PERMISSIONS = ("cloudformation:DescribeStacks", "dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:Scan")
 EPILOG = epilog(
     examples=(
         ("open", "in every region of cdk.json, the earliest deadline first"),
@@ -52,14 +51,14 @@ def as_table(waiting: Sequence[tuple[Deployment, Question]], now: datetime) -> L
             terminal.shown(question.remediation_id),
             f"[bold]{terminal.shown(question.endpoint)}[/]",
             deployment.region if several else "",
-            f"{clock.duration(now - from_iso(question.approval['createdAt']))} ago",
+            f"{clock.duration(now - question.asked_at)} ago",
             _deadline(question, now),
             _approvals(question),
             terminal.shown(where_to_decide(question)),
         )
         for deployment, question in waiting
     ]
-    return Listing(columns, rows, first=2)
+    return Listing(columns, rows, first=2, last_wraps=False)
 
 
 def where_to_decide(question: Question) -> str:
@@ -67,9 +66,11 @@ def where_to_decide(question: Question) -> str:
     approval = question.approval
     if approval.get("decideIn") == DecideIn.COMMAND_LINE:
         return "command line"
+    if not question.is_seen:
+        return "its card is not posted yet"
     if digest := question.record.get("digestId"):
         return f"digest {digest[:_DIGEST_SHOWN]}"
-    return approval.get("permalink") or ("Slack" if "ts" in approval else "its card is not posted yet")
+    return approval.get("permalink") or "its card in Slack"
 
 
 def _deadline(question: Question, now: datetime) -> str:
