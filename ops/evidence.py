@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from lambdas.domain.approval.decision import GRACE_PERIOD
-from lambdas.domain.approval.people import is_slack_user, session_name
+from lambdas.domain.approval.people import session_name
 from lambdas.domain.record import Approval, Digest, Remediation, from_iso
 from lambdas.domain.vocabulary import ApprovalStatus
 from ops.deployment import Deployment
@@ -129,8 +129,8 @@ def decider(record: Mapping[str, Any]) -> str:
 
 
 def person(by: str) -> str:
-    """A Slack user's id, or the session's name of an IAM principal."""
-    return by if is_slack_user(by) else session_name(by) or by
+    """The session's or user's name of an IAM principal; a Slack user's id, or a route's, as it is."""
+    return (session_name(by) if by.startswith("arn:") else "") or by
 
 
 def voters(votes: Iterable[Mapping[str, Any]]) -> Iterator[str]:

@@ -18,7 +18,7 @@ from ops.evidence import questions
 _MACHINES = ("Remediation", "Backout", "Retirement", "Sweep", "Digest")
 _UNNOTICED = "a new or changed endpoint is found by the next sweep at the earliest"
 # What each of the stack's rules is for, and what is wrong without it.
-_RULES = {
+RULES = {
     "EndpointChanged": ("changes of endpoints", _UNNOTICED),
     "EndpointChangedByService": ("changes of endpoints by AWS services", _UNNOTICED),
     "ExecutionEndedUnclosed": (
@@ -68,7 +68,7 @@ def parts(deployment: Deployment) -> Iterator[CheckResult]:
 def _rules(deployment: Deployment) -> Iterator[CheckResult]:
     for part in deployment.output("EventRuleNames").split(","):
         which, _, name = part.rpartition("=")
-        purpose, without = _RULES[which]
+        purpose, without = RULES[which]
         subject = f"Rule for {purpose}"
         yield from guarded(subject, "events", _rule(deployment, subject, name, without))
 
