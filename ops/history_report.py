@@ -7,11 +7,13 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
-from typing import Any, Protocol
+from typing import Any
 
-from lambdas.domain.record import in_order
+from lambdas.domain.record import Remediation, in_order
 from lambdas.domain.vocabulary import Outcome
 from ops import pages
+from ops.evidence import Evidence, decider, is_backout, person, voters
+from ops.text import from_slack
 
 _TITLE = "Encryption of SageMaker endpoints: what was done"
 _OPEN = "open"
@@ -36,25 +38,6 @@ _KEPT = {
     "endpoint": "The endpoint as it was running",
     "models": "Its models",
 }
-
-
-class Evidence(Protocol):
-    """What is on record of one remediation or backout.
-
-    Attributes
-    ----------
-    snapshot
-        ``config``, ``endpoint`` and ``tags`` as they were found. Empty if nothing was kept.
-    approval
-        The question, with its votes and the attempts that were refused. None if nobody was to be asked.
-    """
-
-    @property
-    def record(self) -> Mapping[str, Any]: ...
-    @property
-    def snapshot(self) -> Mapping[str, Any]: ...
-    @property
-    def approval(self) -> Mapping[str, Any] | None: ...
 
 
 def as_report(
@@ -95,6 +78,7 @@ def _period(history: Sequence[Evidence]) -> str:
 
 def _section(number: int, one: Evidence) -> dict[str, Any]:
     record, outcome, approval = one.record, _outcome(one.record), one.approval or {}
+    attempts = approval.get("attempts", [])
     surfaces = [
         (key["surface"].replace("-", " "), *(_key(key[when], record) for when in ("now", "after")))
         for key in record.get("surfaceKeys", [])
@@ -105,18 +89,18 @@ def _section(number: int, one: Evidence) -> dict[str, Any]:
         "kind": _kind(record),
         "outcome": outcome,
         "started": moment(record["startedAt"]),
-        "decider": _decider(record),
+        "decider": decider(record),
         "ended": moment(record.get("closedAt", "")),
         "facts": list(_facts(record, approval)),
         "surfaces": surfaces,
         "after": "after" if outcome == Outcome.ENCRYPTED else "planned",
         "timeline": [
-            (moment(entry["at"]), entry["what"], entry.get("byName") or _person(entry.get("by", "")))
+            (moment(entry["at"]), entry["what"], entry.get("byName") or person(entry.get("by", "")))
             for entry in in_order(record.get("timeline", []))
         ],
         "attempts": [
-            (moment(attempt["at"]), _voter(attempt), attempt.get("what", ""))
-            for attempt in approval.get("attempts", [])
+            (moment(attempt["at"]), who, from_slack(attempt.get("what", "")))
+            for attempt, who in zip(attempts, _voters(attempts), strict=True)
         ],
         "evidence_sha256": record.get("evidenceSha256", ""),
         "evidence": [
@@ -137,8 +121,8 @@ def _facts(record: Mapping[str, Any], approval: Mapping[str, Any]) -> Iterator[t
     yield "Restored config", record.get("restoredConfigName", "")
     yield "Key", record.get("keyArn", "")
     yield "Decision", _joined(record.get("decision", ""), moment(record.get("decidedAt", "")))
-    yield "Decided by", _with_id(_decider(record), record.get("decidedBy") or record.get("requestedBy") or "")
-    yield "Approvals", ", ".join(map(_voter, approval.get("approvals", [])))
+    yield "Decided by", _with_id(decider(record), record.get("decidedBy") or record.get("requestedBy") or "")
+    yield "Approvals", ", ".join(_voters(approval.get("approvals", [])))
     yield "Reason given", record.get("decisionReason", "")
     yield "Why it ended so", record.get("reason", "")
     yield "Ended", moment(record.get("closedAt", ""))
@@ -160,23 +144,13 @@ def _outcome(record: Mapping[str, Any]) -> str:
     return record.get("outcome") or _OPEN
 
 
-def _kind(record: Mapping[str, Any]) -> str:
-    return "backout" if record.get("backsOut") else "remediation"
+def _kind(record: Remediation) -> str:
+    return "backout" if is_backout(record) else "remediation"
 
 
-def _decider(record: Mapping[str, Any]) -> str:
-    """Who decided or asked for a backout: the name on record, or else the id."""
-    name = record.get("decidedByName") or record.get("requestedByName")
-    return str(name or _person(record.get("decidedBy") or record.get("requestedBy") or ""))
-
-
-def _voter(vote: Mapping[str, Any]) -> str:
-    return _with_id(str(vote.get("name") or _person(vote["by"])), vote["by"])
-
-
-def _person(by: str) -> str:
-    """A Slack user's id, or the role and session of an IAM principal."""
-    return by.rpartition(":")[2]
+def _voters(votes: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    for vote, name in zip(votes, voters(votes), strict=True):
+        yield _with_id(name, vote["by"])
 
 
 def _with_id(name: str, by: str) -> str:

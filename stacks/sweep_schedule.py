@@ -60,7 +60,7 @@ class SweepSchedule(Construct):
         from_this_account = {"StringEquals": {"aws:SourceAccount": cdk.Aws.ACCOUNT_ID}}
         principal = iam.ServicePrincipal("scheduler.amazonaws.com", conditions=from_this_account)
         role = iam.Role(self, "Role", assumed_by=principal)
-        scheduler.Schedule(
+        schedule = scheduler.Schedule(
             self,
             "Schedule",
             description="Begins a sweep over every endpoint",
@@ -75,4 +75,5 @@ class SweepSchedule(Construct):
                 max_event_age=_RETRY_FOR,
             ),
         )
+        self.schedule_name = schedule.schedule_name
         acknowledge_policy(role, {})

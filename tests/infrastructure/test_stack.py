@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from ops.doctor.aws import RULES
 from stacks.lambda_asset import SETTINGS_FILE
 from stacks.settings_decisions import SAMPLE_APPROVERS
 from tests.infrastructure.conftest import GOV_KEY_ARN, Elsewhere
@@ -22,7 +23,7 @@ def test_the_outputs_are_those_that_others_hold_on_to(template: Template) -> Non
         "RemediationStateMachineArn", "SlackInteractionsUrl", "RecordsTableName", "SlackSecretArn",
         "KmsKeyArn", "AlarmTopicArn", "BackoutStateMachineArn", "DecisionsUrl",
         "SlackChannels", "RetirementStateMachineArn", "EventRuleNames", "UndeliveredQueueUrl",
-        "RestoreConfigRoleArn", "SweepStateMachineArn",
+        "RestoreConfigRoleArn", "SweepStateMachineArn", "DigestStateMachineArn", "SweepScheduleName",
     }  # fmt: skip
     (api_id,) = template.resources("AWS::ApiGatewayV2::Api")
     assert outputs["SlackInteractionsUrl"] == (
@@ -31,9 +32,12 @@ def test_the_outputs_are_those_that_others_hold_on_to(template: Template) -> Non
     assert [outputs["RecordsTableName"]] == list(template.resources("AWS::DynamoDB::Table"))
     assert [outputs["SlackSecretArn"]] == list(template.resources("AWS::SecretsManager::Secret"))
     assert [outputs["UndeliveredQueueUrl"]] == list(template.resources("AWS::SQS::Queue"))
-    assert set(outputs["EventRuleNames"].split(",")) == set(template.resources("AWS::Events::Rule"))
+    rules = dict(rule.split("=") for rule in outputs["EventRuleNames"].split(","))
+    assert set(rules.values()) == set(template.resources("AWS::Events::Rule"))
+    assert rules.keys() == RULES.keys(), "doctor says what each is for"
+    assert [outputs["SweepScheduleName"]] == list(template.resources("AWS::Scheduler::Schedule"))
     machines = template.resources("AWS::StepFunctions::StateMachine")
-    for part in ("Remediation", "Backout", "Retirement", "Sweep"):
+    for part in ("Remediation", "Backout", "Retirement", "Sweep", "Digest"):
         name = machines[outputs[f"{part}StateMachineArn"]]["Properties"]["StateMachineName"]
         assert name == f"Sealpoint-us-east-1-{part.lower()}"
 
