@@ -8,7 +8,7 @@ export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 .DEFAULT_GOAL := help
 
-.PHONY: help setup demo demo-fleet test unit faults soak check format synth bootstrap deploy destroy lock clean
+.PHONY: help setup demo demo-fleet playground test unit faults soak check format synth bootstrap deploy destroy lock clean
 
 help: ## what there is to make
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -49,6 +49,13 @@ demo-fleet: build/fleet/manifest.json ## three regions swept, of which one does 
 build/fleet/manifest.json: $(SOURCES) | setup
 	@rm -rf build/fleet
 	@$(BIN)/python -m local.synthesize build/fleet '{"regions": ["us-east-1", "eu-west-1", "ap-south-1"]}'
+
+playground: build/playground/manifest.json ## the local world kept alive: Slack's page, and AWS for every `sealpoint` command
+	@$(BIN)/python -m local.playground
+
+build/playground/manifest.json: $(SOURCES) | setup
+	@rm -rf build/playground
+	@$(BIN)/python -m local.synthesize build/playground '{"regions": ["us-east-1", "eu-west-1"]}'
 
 deploy: setup ## into the AWS account of your credentials, every region of cdk.json
 	@node_modules/.bin/cdk deploy --all --context deploying=true --require-approval broadening
