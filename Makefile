@@ -8,7 +8,7 @@ export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 .DEFAULT_GOAL := help
 
-.PHONY: help setup demo demo-fleet test unit faults soak check format synth settings bootstrap diff deploy outputs \
+.PHONY: help setup demo demo-fleet playground test unit faults soak check format synth settings bootstrap diff deploy outputs \
 	destroy lock clean
 
 help: ## what there is to make
@@ -48,6 +48,14 @@ build/fleet/manifest.json: $(SOURCES) | setup
 	@rm -rf build/fleet
 	@$(BIN)/python -m local.patiently "Synthesizing three regions" $(BIN)/python -m local.synthesize build/fleet \
 		'{"regions": ["us-east-1", "eu-west-1", "ap-south-1"], "digestAbove": 2}'
+
+playground: build/playground/manifest.json ## the local world kept alive: Slack's page, and AWS for every command
+	@$(BIN)/python -m local.playground
+
+build/playground/manifest.json: $(SOURCES) | setup
+	@rm -rf build/playground
+	@$(BIN)/python -m local.patiently "Synthesizing two regions" $(BIN)/python -m local.synthesize build/playground \
+		'{"regions": ["us-east-1", "eu-west-1"]}'
 
 settings: setup ## check sealpoint.yaml, which `sealpoint init` makes
 	@$(BIN)/sealpoint settings

@@ -150,7 +150,7 @@ class World:
                 self.runner.add(function)
                 identity = assumed_role(function.caller.role_arn, function.name)
                 self._principals[access_key_of(function.name)] = identity
-            self._fill_secret(deployment)
+            self.fill_secret(deployment)
             self._subscribe_to_alarms(deployment)
         answer_someone = partial(self.runner.invoke, someone_waits=True)
         self.bus = EventBus(self.cloud, self.runner, clock)
@@ -490,7 +490,7 @@ class World:
             TopicArn=deployment.output("AlarmTopicArn"), Protocol="email", Endpoint="oncall@example.com"
         )
 
-    def _fill_secret(self, deployment: Deployment) -> None:
+    def fill_secret(self, deployment: Deployment) -> None:
         """What a person does after deploying: put Slack's credentials into the secret."""
         values = {"bot_token": self.slack.bot_token, "signing_secret": self.slack.signing_secret}
         self.cloud.client("secretsmanager", deployment.region).put_secret_value(
