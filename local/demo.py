@@ -137,7 +137,7 @@ class Demo:
         if not self._keyboard.is_there:
             return []
         backs_out = "Back out still works on the page. " if _offers(self._cards(), "backout") else ""
-        self._console.print("", f"{backs_out}[bold]Enter ends the demo.[/]")
+        self._console.print(f"\n{backs_out}[bold]Enter ends the demo.[/]")
         self._guide()
         problems: list[str] = []
         shown = False

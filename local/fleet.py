@@ -1,7 +1,7 @@
 """`make demo-fleet`: sweep three regions, one of which is unreachable, and decide what is found.
 
-No event announces any of the endpoints. At a terminal a person decides on the page, and the demo approves what
-they leave; elsewhere it approves everything. The exit code is 0 only if every endpoint of the reachable
+No event announces any of the endpoints. At a terminal a person decides on the page, and the demo approves
+what they leave; elsewhere it approves everything. The exit code is 0 only if every endpoint of the reachable
 regions became what was decided, and the unreachable region was reported.
 """
 
@@ -80,7 +80,7 @@ def main() -> int:
                     "✓ The unreachable region was reported and delayed no other.", style="bold green"
                 )
             if keyboard.is_there:
-                console.print("", "[bold]Enter ends the demo.[/]")
+                console.print("\n[bold]Enter ends the demo.[/]")
                 while not keyboard.entered(_POLL_SECONDS):
                     pass
     except KeyboardInterrupt:
@@ -251,7 +251,9 @@ class FleetDemo:
         running = [
             execution
             for execution in list(self._world.executions.values())
-            if execution.exec_status is None or execution.exec_status.value == "RUNNING"
+            # retirements wait for two weeks
+            if not execution.state_machine.name.endswith("-retirement")
+            and (execution.exec_status is None or execution.exec_status.value == "RUNNING")
         ]
         return all(found) and not running
 
@@ -286,10 +288,17 @@ class FleetDemo:
                 for decision, outcome in [(record.get("decision", ""), record.get("outcome"))]
                 if _OUTCOMES.get(decision) != outcome
             ]
+            found += self._outdated_digests(name, self._outcomes(region)["ENCRYPTED"])
             denied = {record["endpointName"] for record in records if record.get("outcome") == "DENIED"}
             found += self._unencrypted(region, denied)
         cards = [message for message in self._messages() if "approve" in _actions(message)]
         return found + [f"A card still asks: {card.text}" for card in cards]
+
+    def _outdated_digests(self, region: str, encrypted: int) -> list[str]:
+        """Digests that say another number than is on record."""
+        shown = [message for message in self._messages() if _region_of(message) == region]
+        digests = [message.text for message in shown if "endpoints without" in message.text]
+        return [f"A card says otherwise: {text}" for text in digests if f"{encrypted} encrypted" not in text]
 
     def _unencrypted(self, region: _Region, denied: set[str]) -> list[str]:
         """Endpoints that are still unencrypted, and neither exempt nor denied, according to SageMaker."""

@@ -85,7 +85,7 @@ def _pip_settings(pip: list[str]) -> str:
 
 
 def as_uv(settings: str, environment: Mapping[str, str]) -> dict[str, str]:
-    """pip's settings as the variables that uv reads; the ones that are set already stay.
+    """The settings of pip as the variables that uv reads; the ones that are set already stay.
 
     Parameters
     ----------

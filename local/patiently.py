@@ -38,16 +38,17 @@ def run(words: str, command: Sequence[str], environment: Mapping[str, str] | Non
         env=environment,
         errors="replace",
     )
-    reader = threading.Thread(target=_pass_on, args=(process.stdout,), daemon=True)
-    reader.start()
-    while True:
-        try:
-            code = process.wait(_EVERY_SECONDS)
-        except subprocess.TimeoutExpired:
-            print(f"{words} ... {time.monotonic() - began:.0f} s", flush=True)
-        else:
-            reader.join()
-            return code
+    with process:
+        reader = threading.Thread(target=_pass_on, args=(process.stdout,), daemon=True)
+        reader.start()
+        while True:
+            try:
+                code = process.wait(_EVERY_SECONDS)
+            except subprocess.TimeoutExpired:
+                print(f"{words} ... {time.monotonic() - began:.0f} s", flush=True)
+            else:
+                reader.join()
+                return code
 
 
 def _pass_on(output: IO[str] | None) -> None:

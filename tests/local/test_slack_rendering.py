@@ -23,9 +23,9 @@ _TAGS = {
     "option", "p", "pre", "select", "span", "strong", "textarea", "time",
 }  # fmt: skip
 _ATTRIBUTES = {
-    "alt", "aria-label", "autofocus", "class", "data-action-id", "data-block", "data-block-id", "data-confirm",
-    "data-kind", "data-sends", "data-template", "data-timestamp", "data-url", "for", "href", "id",
-    "maxlength", "minlength", "multiple", "placeholder", "rel", "rows", "selected", "src",
+    "alt", "aria-label", "autofocus", "class", "data-action-id", "data-block", "data-block-id",
+    "data-confirm", "data-kind", "data-sends", "data-template", "data-timestamp", "data-url", "for", "href",
+    "id", "maxlength", "minlength", "multiple", "placeholder", "rel", "rows", "selected", "src",
     "target", "title", "type", "value",
 }  # fmt: skip
 _VOID = {"br", "hr", "img", "input"}
