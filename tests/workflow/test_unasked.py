@@ -1,4 +1,4 @@
-"""Nothing counts as asked that nobody could see: every way in which a card or a digest can fail to be posted."""
+"""Nothing counts as asked that nobody could see: every way in which a card or digest can fail to be posted."""
 
 from __future__ import annotations
 
