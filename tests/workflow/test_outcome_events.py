@@ -30,6 +30,12 @@ def events(loop: Loop) -> list[tuple[str, dict[str, Any]]]:
     return found
 
 
+def _closing(loop: Loop) -> str:
+    """The function that closes remediations."""
+    [function] = {one.name for one in loop.world.runner.functions if "close_remediation" in one.handler}
+    return function
+
+
 def test_a_way_there_and_back_is_reported_step_by_step_and_starts_nothing(loop: Loop) -> None:
     execution = loop.encrypt()
     [(detail_type, closed)] = events(loop)
@@ -72,12 +78,22 @@ def test_a_stopped_execution_is_reported_by_whatever_closes_it(loop: Loop) -> No
     assert closed["reason"] == "the execution ended as ABORTED"
 
 
+def test_a_step_that_is_killed_puts_the_same_event_again(loop: Loop) -> None:
+    execution = loop.make_endpoint()
+    loop.world.runner.inject(_closing(loop), "EventBridge.PutEvents", "killed after")
+    loop.deny()
+    assert loop.outcome(execution) == "DENIED"
+    loop.world.runner.stop_injecting()
+    loop.world.runner.faults_met.clear()
+    [(_, first), (_, again)] = events(loop)
+    assert first == again
+
+
 @pytest.mark.parametrize("kind", ["access denied", "failing for good"])
 def test_an_event_that_is_refused_holds_up_nothing_and_is_counted(loop: Loop, kind: str) -> None:
     execution = loop.make_endpoint()
     logged = len(loop.world.runner.logs())
-    [function] = {one.name for one in loop.world.runner.functions if "close_remediation" in one.handler}
-    loop.world.runner.inject(function, "EventBridge.PutEvents", kind)
+    loop.world.runner.inject(_closing(loop), "EventBridge.PutEvents", kind)
     loop.deny()
     assert loop.outcome(execution) == "DENIED"
     loop.world.runner.stop_injecting()
