@@ -98,7 +98,7 @@ def _condition(template: Template, operator: str, key: str, value: str) -> str:
 
 
 def _thing(template: Template, text: str) -> str:
-    """A resource, or what a condition compares with, as one would call it, stack and region left open."""
+    """A resource, or what a condition compares with, as one would call it, the region left open."""
     if text == template.outputs["KmsKeyArn"]:
         return "the endpoints' KMS key"
     if arn := re.fullmatch(r"arn:[^:]+:([^:]+):[^:]*:([^:]*):(.+)", text):
@@ -108,8 +108,7 @@ def _thing(template: Template, text: str) -> str:
         text = _NAMES.get(named["Type"]) or _called(re.split("[.:]", text)[0])
     else:
         text = f"`{text}`"
-    stack = template.path.name.partition(".")[0]  # which has the region in it, and a prefix of the user's
-    return text.replace(stack, "<stack>").replace(template.region, "<region>")
+    return text.replace(template.region, "<region>")
 
 
 def main() -> None:
