@@ -155,7 +155,8 @@ class World:
         answer_someone = partial(self.runner.invoke, someone_waits=True)
         self.bus = EventBus(self.cloud, self.runner, clock)
         self.apis = [
-            HttpApi(deployment.routes(), answer_someone, OPERATORS) for deployment in self.deployments
+            HttpApi(deployment.routes(), answer_someone, OPERATORS, clock.now)
+            for deployment in self.deployments
         ]
         for deployment, api in zip(self.deployments, self.apis, strict=True):
             deployment.publish_outputs(api.url)

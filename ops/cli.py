@@ -27,6 +27,7 @@ from ops import (
 from ops.audit import run as audit
 from ops.doctor import run as doctor
 from ops.errors import CommandFailed, explained
+from ops.options import epilog
 
 _FAILED = 2
 _INTERRUPTED = 130  # how Typer exits on Ctrl-C
@@ -39,7 +40,16 @@ def _exit(code: int, **_: object) -> None:
 
 app = typer.Typer(
     help="Operate Sealpoint, under your own IAM permissions.",
-    epilog="To deploy Sealpoint (`make deploy`) or to try it (`make demo`), you need a checkout of its "
+    epilog=epilog(
+        examples=(
+            ("doctor", "is everything set up?"),
+            ("audit --all-regions", "which endpoints are encrypted, and which are not?"),
+            ("open", "what waits for a decision?"),
+            ("history patient-risk", "what was done to an endpoint?"),
+        ),
+        exit_codes="0 when done; 1 if it ended otherwise than requested; 2 if it could not be done",
+    )
+    + "\n\nTo deploy Sealpoint (`make deploy`) or to try it (`make demo`), you need a checkout of its "
     "repository. In its folder, the commands use the settings in sealpoint.yaml.",
     context_settings={"help_option_names": ["-h", "--help"]},
     no_args_is_help=True,

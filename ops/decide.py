@@ -79,9 +79,7 @@ def _are_tags(tags: list[str] | None) -> list[str] | None:
 
 RemediationIds = Annotated[
     list[str] | None,
-    typer.Argument(
-        metavar="[ID]...", help="The remediations' ids, shown on the cards and by `sealpoint open`."
-    ),
+    typer.Argument(metavar="ID", help="The remediations' ids, shown on the cards and by `sealpoint open`."),
 ]
 Digest = Annotated[
     str | None,

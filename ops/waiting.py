@@ -16,7 +16,7 @@ from ops.options import Profile, Regions, Stack, epilog
 PERMISSIONS = ("cloudformation:DescribeStacks", "dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:Scan")
 EPILOG = epilog(
     examples=(
-        ("open", "in every region of cdk.json, the earliest deadline first"),
+        ("open", "in every region of sealpoint.yaml, the earliest deadline first"),
         ("open --region eu-west-1", "in one region"),
     ),
     exit_codes="0 when done; 2 if the records could not be read",

@@ -34,7 +34,7 @@ PERMISSIONS = (
     "states:ListExecutions",
 )
 EPILOG = epilog(
-    examples=(("doctor", "every region of cdk.json"), ("doctor --region eu-west-1", "one region")),
+    examples=(("doctor", "every region of sealpoint.yaml"), ("doctor --region eu-west-1", "one region")),
     exit_codes="0 if everything works; 1 if something needs fixing; 2 if Sealpoint was found in no region",
     permissions=PERMISSIONS,
 )

@@ -6,6 +6,8 @@ import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
+from botocore.exceptions import BotoCoreError, ClientError
+
 from ops import clock
 from ops.deployment import Deployment
 from ops.doctor.results import RESTORE, CheckResult
@@ -65,7 +67,10 @@ def _is_overdue(deployment: Deployment, began: datetime | None) -> bool:
     name = deployment.outputs.get("SweepScheduleName")
     if not name:
         return False
-    found = deployment.client("scheduler").get_schedule(Name=name)
+    try:
+        found = deployment.client("scheduler").get_schedule(Name=name)
+    except (BotoCoreError, ClientError):
+        return False  # the other check says so
     rate = re.fullmatch(r"rate\((\d+) (minute|hour|day)s?\)", found["ScheduleExpression"])
     if not rate or found["State"] != "ENABLED":
         return False

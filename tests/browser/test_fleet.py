@@ -1,4 +1,4 @@
-"""`make demo-fleet` at a terminal: a person decides in the digest's list, and the end agrees with the cards."""
+"""`make demo-fleet` at a terminal: a person decides in the digest's list, and the end agrees with it."""
 
 from __future__ import annotations
 

@@ -59,10 +59,6 @@ USES = {
 }
 
 
-def _no_pause(_seconds: float) -> None:
-    """In place of botocore's pauses."""
-
-
 @pytest.fixture(autouse=True)
 def wide(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "200")
@@ -146,7 +142,11 @@ def test_aws_out_of_reach_is_no_refusal(use: str, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
     for name in ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_SAGEMAKER"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
-    monkeypatch.setattr("time.sleep", _no_pause)
+
+    def skip(_seconds: float) -> None:
+        """Between two tries."""
+
+    monkeypatch.setattr("time.sleep", skip)
     assert main(USES[use]) in ((1,) if use == "guardrail" else (2,))
     printed = capsys.readouterr()
     assert "AWS could not be reached: Could not connect" in printed.out + printed.err
