@@ -22,7 +22,7 @@ EPILOG = epilog(
 def command(region: Region = None, stack: Stack = None, profile: Profile = None) -> int:
     """Print the manifest to create the Slack app from.
 
-    With several regions in sealpoint.yaml, the app is named after its region: each region has an app of its own.
+    With several regions in sealpoint.yaml, the app is named after its region: each region has its own app.
     """
     deployment = Deployment(region, stack, profile)
     manifest = slack_app.manifest(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-_GONE_AFTER_SECONDS = 30.0  # an open page asks for changes every 20 s at least
+_GONE_AFTER_SECONDS = 60.0  # an open page asks for changes every 20 s at least
 
 
 class Attention:
@@ -14,6 +14,7 @@ class Attention:
         self._seen = 0.0
         self._acted: float | None = None
         self._in_dialog = False
+        self._at = 0
 
     def see(self) -> None:
         """The page asks for changes: it is open."""
@@ -21,10 +22,20 @@ class Attention:
         if self._acted is None:
             self._acted = self._seen
 
-    def act(self, *, in_dialog: bool) -> None:
-        """Someone used the page; `in_dialog`: a dialog or a modal is open now."""
+    def act(self, *, in_dialog: bool, at: int) -> None:
+        """Someone used the page.
+
+        Parameters
+        ----------
+        in_dialog
+            Whether a dialog or a modal is open now.
+        at
+            When, by the page's clock, in milliseconds: of two reports the later one may come first.
+        """
         self.see()
-        self._acted, self._in_dialog = self._seen, in_dialog
+        self._acted = self._seen
+        if at >= self._at:
+            self._at, self._in_dialog = at, in_dialog
 
     @property
     def idle_seconds(self) -> float | None:

@@ -195,7 +195,10 @@ class Page:
         return json_response(answer)
 
     def _attend(self, body: Json) -> None:
-        self._attention.act(in_dialog=body.get("dialog") is True)
+        at = body.get("at")
+        if not isinstance(at, int):
+            raise BadRequest("at is when it happened, in milliseconds.")
+        self._attention.act(in_dialog=body.get("dialog") is True, at=at)
 
     def _click(self, body: Json) -> Delivery:
         shared: Json = {

@@ -40,4 +40,5 @@ def test_a_person_decides_the_digest_and_the_demo_the_rest(browser: Browser, tmp
         assert terminal.end() == 0
         page.close()
     finally:
+        print(terminal.text[-3000:])  # noqa: T201  # what pytest shows of a failure
         terminal.close()

@@ -65,12 +65,12 @@ def test_it_never_runs_while_a_dialog_is_open(slack: SlackStandIn, later: Callab
     patience = Patience(slack, _Keys(is_there=True))
     _look(slack)
     later(20)
-    slack.attention.act(in_dialog=True)
+    slack.attention.act(in_dialog=True, at=1)
     for _ in range(20):
         later(20)
         _look(slack)
         assert not patience.is_over()
-    slack.attention.act(in_dialog=False)
+    slack.attention.act(in_dialog=False, at=2)
     later(29)
     assert not patience.is_over()
     later(1)
@@ -79,8 +79,8 @@ def test_it_never_runs_while_a_dialog_is_open(slack: SlackStandIn, later: Callab
 
 def test_a_page_that_was_closed_holds_nobody_up(slack: SlackStandIn, later: Callable[[float], None]) -> None:
     patience = Patience(slack, _Keys(is_there=True))
-    slack.attention.act(in_dialog=True)
-    later(31)
+    slack.attention.act(in_dialog=True, at=1)
+    later(61)
     assert patience.is_over()
 
 
@@ -98,9 +98,11 @@ def test_the_page_says_that_someone_is_there(slack: SlackStandIn, server: SlackS
         return requests.post(f"{server.url}/page/api/attend", json=body, timeout=10).status_code
 
     assert slack.attention.idle_seconds is None
-    assert post({"user": "U0ADA", "dialog": True}) == 200
+    assert post({"user": "U0ADA", "dialog": True, "at": 2}) == 200
     assert slack.attention.idle_seconds == 0.0
-    assert post({"user": "U0ADA", "dialog": False}) == 200
+    assert post({"user": "U0ADA", "dialog": False, "at": 1}) == 200
+    assert slack.attention.idle_seconds == 0.0, "that is from before the dialog"
+    assert post({"user": "U0ADA", "dialog": False, "at": 3}) == 200
     assert (slack.attention.idle_seconds or 0.0) > 0.0
     requests.get(f"{server.url}/page/api/state", timeout=10)
     assert slack.attention.idle_seconds is not None

@@ -1,4 +1,4 @@
-"""Nothing counts as asked that nobody could see: every way in which a card or digest can fail to be posted."""
+"""Nothing counts as asked that nobody could see: every way in which a card can fail to be posted."""
 
 from __future__ import annotations
 
@@ -34,6 +34,9 @@ def quiet(loop: Loop) -> Iterator[World]:
     for left in world.executions.values():
         if left.output is None and left.error is None:
             world.run(left)
+    people = world.client("sagemaker")
+    for one in people.list_endpoints(MaxResults=100)["Endpoints"]:
+        people.delete_endpoint(EndpointName=one["EndpointName"])
     world.trail_is_logging = True
 
 

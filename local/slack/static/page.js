@@ -65,7 +65,8 @@ async function listen() {
 }
 
 // That someone is at the page, and whether a dialog is open: a demo that clicks for people waits meanwhile.
-const attend = () => send("attend", { dialog: $("confirm").open || $("modal").open }).catch(() => {});
+const attend = () =>
+  send("attend", { dialog: $("confirm").open || $("modal").open, at: Date.now() }).catch(() => {});
 let attended = 0;
 
 function noticed() {
