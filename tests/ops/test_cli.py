@@ -29,7 +29,6 @@ SELECTING = {"--digest", "--tag", "--limit", "--yes"}
 OPTIONS = {
     "init": {"--region", "--channel", "--approver", "--alarm-email"},
     "settings": set[str](),
-    "outputs": set[str](),
     "history": {"--format", "--open", "--since", "--until"},
     "open": set[str](),
     "audit": {"--format", "--fail-on", "--share", "--all-regions"},
@@ -40,6 +39,7 @@ OPTIONS = {
     "backout": {"--yes"},
     "guardrail": {"--except", "--key", "--allow-local-nvme"},
     "manifest": set[str](),
+    "outputs": set[str](),
 }
 # One valid use of each.
 USES = {
