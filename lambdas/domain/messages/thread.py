@@ -36,7 +36,8 @@ def reminder(
 ) -> Message:
     """A reminder that nobody has decided yet; the last one mentions those who may."""
     deadline = approval["deadline"]
-    text = f"Still awaiting a decision on the endpoint {remediation['endpointName']}, until {utc_words(deadline)}."
+    name = remediation["endpointName"]
+    text = f"Still awaiting a decision on the endpoint {name}, until {utc_words(deadline)}."
     words = f":bell: Still awaiting a decision, until {date_token(deadline)}."
     if last:
         words = f":bell: *Last reminder:* {summons(approvers)}, this is open until {date_token(deadline)}."
