@@ -129,6 +129,9 @@ class Demo:
         names = {user.id: user.name for user in self._world.slack.users}
         for line in ending(result, names):
             self._console.print(line, no_wrap=True, overflow="ellipsis", crop=True)
+        if card := result["card"]:  # it says why, in full
+            words = card["text"].partition("): ")[2] or card["text"]
+            self._console.print(f"[dim]the card[/]  {escape(words)}")
         _show_verdict(self._console, result["outcome"], problems)
         return result, problems
 
@@ -243,17 +246,17 @@ class Demo:
         """Wait until the workflow ends. Decide as DEMO_DECISION says, or when nobody has clicked in time."""
         patience = Patience(self._world.slack, self._keyboard)
         give_up = time.monotonic() + _GIVE_UP_SECONDS
-        decided = False
+        clicks = False
         while self._is_running() and time.monotonic() < give_up:
             self._look_around()
             card = self._open_card()
             if card and self._keyboard.is_there:
                 give_up = time.monotonic() + _GIVE_UP_SECONDS  # a person takes the time that they need
-            if card and not decided and (self._decision or patience.is_over()):
-                if not self._decision:
+            if card and (self._decision or clicks or patience.is_over()):
+                if not self._decision and not clicks:
                     self._timeline.remark(f"{patience.reason}: the demo clicks for you")
-                self._decide(card)
-                decided = True
+                clicks = True
+                self._decide(card)  # a click that a busy machine answers too late is tried again
             time.sleep(_POLL_SECONDS)
         self._look_around()
 
@@ -292,14 +295,14 @@ class Demo:
         action = "deny" if self._decision == "deny" else "approve"
         person = self._world.approvers[0]
         click = {"user": person.id, "channel": self._world.channel_id, "ts": card.ts, "action_id": action}
-        self._on_page("click", click)
-        if action == "deny":
+        if self._on_page("click", click) and action == "deny":
             reason = "The endpoint is retired next week"
             self._on_page("submit", {"user": person.id, "values": {modals.REASON_BLOCK: {"reason": reason}}})
 
-    def _on_page(self, action: str, what: dict[str, Any]) -> None:
-        url = f"{self._world.slack_url}/page/api/{action}"
-        requests.post(url, json=what, timeout=30).raise_for_status()
+    def _on_page(self, action: str, what: dict[str, Any]) -> bool:
+        """Whether the app answered in time."""
+        answer = requests.post(f"{self._world.slack_url}/page/api/{action}", json=what, timeout=30)
+        return answer.json().get("ok", False)
 
     # -- the state of things
 
@@ -401,8 +404,6 @@ def ending(result: Mapping[str, Any], names: Mapping[str, str]) -> list[str]:
     if reason := record.get("decisionReason"):
         lines.append(f"[dim]=[/] the reason: {escape(reason)}")
     lines += _story(record, names)
-    if card := result["card"]:
-        lines.append(f"[dim]the card[/]  {escape(card['text'].partition('): ')[2] or card['text'])}")
     return lines
 
 

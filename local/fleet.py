@@ -210,11 +210,13 @@ class FleetDemo:
         if len(findings) < region.fleet.unencrypted or any("approvalId" not in one for one in findings):
             return
         self._on_page("click", ts=message.ts, channel=message.channel, action_id=digest.ACTION_ID)
-        view = self._world.slack.views(self._person)[-1]
-        for block in view.content["blocks"]:
-            if block["type"] == "input" and block["element"]["action_id"] == "all":
-                self._on_page("submit", values={block["block_id"]: {"all": "encrypt"}})
-                break
+        views = self._world.slack.views(self._person)
+        if not views:
+            return  # a busy machine answered the click too late: it is tried again
+        inputs = [block for block in views[-1].content["blocks"] if block["type"] == "input"]
+        everything = [block for block in inputs if block["element"]["action_id"] == "all"]
+        if everything:
+            self._on_page("submit", values={everything[0]["block_id"]: {"all": "encrypt"}})
         else:  # a person has decided all of them
             self._on_page("close")
         self._decided.add(message.ts)
