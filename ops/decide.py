@@ -81,7 +81,12 @@ def send(deployment: Deployment, decision: Decision) -> dict[str, Any]:
         "remediationId": decision.remediation_id, "decision": decision.decision,
         "reason": decision.reason, "askAgain": decision.ask_again, "breakGlass": decision.break_glass,
     }  # fmt: skip
-    url = deployment.output("DecisionsUrl")
+    return post(deployment, "DecisionsUrl", body)
+
+
+def post(deployment: Deployment, output: str, body: dict[str, Any]) -> dict[str, Any]:
+    """Send a request to a route under IAM, which a stack output names. Raises what `send` does."""
+    url = deployment.output(output)
     try:
         response = requests.post(
             url,
@@ -98,8 +103,8 @@ def send(deployment: Deployment, decision: Decision) -> dict[str, Any]:
         return answer
     if response.status_code == HTTPStatus.FORBIDDEN:
         raise NotDecided(
-            f"AWS does not let you decide. Your IAM policy must allow execute-api:Invoke on the POST "
-            f"/decisions route of {url}."
+            "AWS does not let you decide. Your IAM policy must allow execute-api:Invoke on the POST route of "
+            f"{url}."
         )
     message = answer.get("message") or f"The API answered {response.status_code}."
     if response.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:

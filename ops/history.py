@@ -16,8 +16,9 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from lambdas.domain.record import Remediation, in_order, iso
+from lambdas.domain.record import Approval, Run, TimelineEntry, in_order, iso, run_id
 from lambdas.domain.vocabulary import Outcome
+from lambdas.gateways.records.records import Records
 from ops import pages, terminal
 from ops.deployment import Deployment
 from ops.options import Region, Stack
@@ -36,13 +37,15 @@ _STYLES = {"ENCRYPTED": "green", "ALREADY_ENCRYPTED": "green", "FAILED": "red", 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """The record of a remediation or a backout, and what was kept of the original for it.
+    """The record of a remediation or a backout, with all that people decided and what was kept.
 
-    `snapshot` has ``config``, ``endpoint`` and ``tags``. It is empty if nothing was kept.
+    `approval` has votes, refused attempts, break-glass reasons and requested backouts. It is None if nobody was
+    asked. `kept` has ``config``, ``endpoint`` and ``tags`` as they were found. It is empty if nothing was kept.
     """
 
-    record: Remediation
-    snapshot: Mapping[str, Any]
+    record: Run
+    approval: Approval | None
+    kept: Mapping[str, Any]
 
 
 def command(
@@ -57,10 +60,7 @@ def command(
 ) -> int:
     """Show what was done to an endpoint, or to all of them."""
     deployment = Deployment(region, stack)
-    evidence = [
-        Evidence(record, deployment.records.snapshot(record["remediationId"]))
-        for record in records(deployment, endpoint)
-    ]
+    evidence = [_evidence(deployment.records, record) for record in records(deployment, endpoint)]
     where = (
         f"account {deployment.account_id}, {deployment.region}, table {deployment.output('RecordsTableName')}"
     )
@@ -76,7 +76,14 @@ def command(
     return 0
 
 
-def records(deployment: Deployment, endpoint: str | None) -> list[Remediation]:
+def _evidence(table: Records, record: Run) -> Evidence:
+    if "backoutId" in record:
+        return Evidence(record, None, {})
+    approval = table.approval(record.get("approvalId", ""))
+    return Evidence(record, approval, table.evidence(record["remediationId"]).bodies)
+
+
+def records(deployment: Deployment, endpoint: str | None) -> list[Run]:
     """The records of an endpoint, or of all of them, newest first.
 
     SageMaker's names are unique whatever their case, so the records under the name as it was typed belong to
@@ -85,7 +92,7 @@ def records(deployment: Deployment, endpoint: str | None) -> list[Remediation]:
     if endpoint is None:
         return deployment.records.history()
     names = {endpoint, deployment.endpoint_as_named(endpoint)}
-    found = [record for name in names for record in deployment.records.history(name)]
+    found = [record for name in names for record in deployment.records.history(deployment.endpoint_id(name))]
     return sorted(found, key=lambda record: record["startedAt"], reverse=True)
 
 
@@ -108,7 +115,7 @@ def as_table(history: Sequence[Evidence]) -> Table:
 
 def as_json(history: Iterable[Evidence]) -> str:
     """Everything on record, unchanged."""
-    listed = [{"record": one.record, "snapshot": one.snapshot} for one in history]
+    listed = [{"record": one.record, "approval": one.approval, "evidence": one.kept} for one in history]
     return json.dumps({"remediations": listed}, indent=2)
 
 
@@ -121,6 +128,7 @@ def as_csv(history: Iterable[Evidence]) -> str:
         record, trigger = evidence.record, evidence.record["trigger"]
         row: dict[str, Any] = {
             **record,
+            "remediationId": run_id(record),
             "kind": _kind(record),
             "accountId": trigger["accountId"],
             "region": trigger["region"],
@@ -152,24 +160,24 @@ def _section(evidence: Evidence) -> dict[str, Any]:
     ]
     timeline = [
         (_moment(entry["at"]), entry["what"], entry.get("by", ""))
-        for entry in in_order(record.get("timeline", []))
+        for entry in in_order([*record.get("timeline", []), *_attempts(evidence.approval)])
     ]
     return {
         "endpoint": record["endpointName"],
         "outcome": outcome,
-        "facts": list(_facts(record)),
+        "facts": list(_facts(record, evidence.approval)),
         "surfaces": surfaces,
         "after": "after" if outcome == Outcome.ENCRYPTED else "planned",
         "timeline": timeline,
-        "evidence": [(title, _pretty(body)) for title, body in _kept(evidence.snapshot)],
+        "evidence": [(title, _pretty(body)) for title, body in _kept(evidence.kept)],
     }
 
 
-def _facts(record: Remediation) -> Iterator[tuple[str, str]]:
+def _facts(record: Run, approval: Approval | None) -> Iterator[tuple[str, str]]:
     trigger = record["trigger"]
     yield "Kind", _kind(record)
-    yield "Id", record["remediationId"]
-    yield "Undoes", record.get("backsOut", "")
+    yield "Id", run_id(record)
+    yield "Undoes", str(record.get("backsOut", ""))
     yield "Account, region", f"{trigger['accountId']}, {trigger['region']}"
     yield "Started", _moment(record["startedAt"])
     yield (
@@ -179,47 +187,53 @@ def _facts(record: Remediation) -> Iterator[tuple[str, str]]:
     yield "Triggered by", trigger["principalArn"]
     yield "Original config", record.get("sourceConfigName", "")
     yield "Encrypted config", record.get("twinConfigName", "")
-    yield "Key", record.get("keyArn", "")
-    yield (
-        "Decision",
-        " ".join(
-            (record.get("decision", ""), _decider(record), _moment(record.get("decidedAt", "")))
-        ).strip(),
-    )
-    yield "Reason given", record.get("decisionReason", "")
+    yield "Key", str(record.get("keyArn", ""))
+    decided = (str(record.get("decision", "")), _decider(record), _moment(str(record.get("decidedAt", ""))))
+    yield "Decision", " ".join(decided).strip()
+    yield "Reason given", str(record.get("decisionReason") or record.get("requestedReason") or "")
+    if approval and (by := approval.get("breakGlassBy")):
+        yield "Break-glass", f"{by}: {approval.get('breakGlassReason', '')}"
+    if record.get("evidenceSha256"):
+        yield "SHA-256 of the evidence", str(record.get("evidenceSha256"))
     yield "Outcome", " ".join((_outcome(record), record.get("reason", ""))).strip()
     yield "Ended", _moment(record.get("closedAt", ""))
-    yield (
-        "Backed out",
-        " ".join((record.get("backoutOutcome", ""), _moment(record.get("backoutRequestedAt", "")))).strip(),
-    )
-    yield "Original config deleted", _moment(record.get("sourceRetiredAt", ""))
-    yield "Notes", " ".join(record.get("notes", []))
+    if approval and (backout := approval.get("backout")):
+        yield "Backout requested", f"{backout['by']} {_moment(backout['at'])} {backout['reason']}".strip()
+    yield "Original config deleted", _moment(str(record.get("sourceRetiredAt", "")))
+    yield "Notes", " ".join([] if "backoutId" in record else record.get("notes", []))
 
 
-def _kept(snapshot: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+def _kept(bodies: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     titles = {
         "config": "The original configuration",
         "tags": "Its tags",
         "endpoint": "The endpoint as it was running",
     }
-    yield from ((title, snapshot[name]) for name, title in titles.items() if name in snapshot)
+    yield from ((title, bodies[name]) for name, title in titles.items() if name in bodies)
 
 
 def _pretty(body: Any) -> str:
     return json.dumps(body, indent=2, sort_keys=True)
 
 
-def _outcome(record: Remediation) -> str:
+def _attempts(approval: Approval | None) -> Iterator[TimelineEntry]:
+    """Refused attempts to decide, as entries of the timeline; votes are among the record's own."""
+    if approval is None:
+        return
+    for attempt in approval.get("attempts", []):
+        yield {"at": attempt["at"], "what": f"Refused: {attempt.get('what', '')}", "by": attempt["by"]}
+
+
+def _outcome(record: Run) -> str:
     return record.get("outcome") or "open"
 
 
-def _kind(record: Remediation) -> str:
-    return "backout" if record.get("backsOut") else "remediation"
+def _kind(record: Run) -> str:
+    return "backout" if "backoutId" in record else "remediation"
 
 
-def _decider(record: Remediation) -> str:
-    return record.get("decidedBy") or record.get("requestedBy") or ""
+def _decider(record: Run) -> str:
+    return str(record.get("decidedBy") or record.get("requestedBy") or "")
 
 
 def _moment(text: str) -> str:

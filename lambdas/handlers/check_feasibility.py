@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from lambdas.domain.approval.decision import wait_seconds
+from lambdas.domain.approval.decision import first_wait
 from lambdas.domain.encryption import feasibility
-from lambdas.domain.record import required_fact
+from lambdas.domain.errors import InvalidInput
+from lambdas.domain.record import Remediation, required_fact
 from lambdas.gateways.kms import kms
 from lambdas.gateways.records.records import records
 from lambdas.gateways.sagemaker import sagemaker
@@ -19,7 +20,7 @@ from lambdas.services.observability import step
 @step
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     now, remediation = datetime.now(UTC), records().remediation(event["remediationId"])
-    config = records().snapshot(remediation["remediationId"])["config"]
+    config = _config(remediation)
     key_arn, region = required("KMS_KEY_ARN"), required_fact(remediation, "endpointArn").split(":")[3]
     feasibility.require_usable_key(kms().describe_key(key_arn), key_arn, region)
     models = {name: sagemaker().describe_model(name) for name in feasibility.model_names(config)}
@@ -36,4 +37,18 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
         records().note(remediation["remediationId"], {"notes": [*noted, *new]})
     route = rules().named(remediation.get("route", ""))
     reminder = timedelta() if "digestId" in remediation else route.reminder  # the digest has its own
-    return {"waitSeconds": wait_seconds(now, now + route.deadline, reminder)}
+    return {"waitSeconds": first_wait(route.deadline, reminder)}
+
+
+def _config(remediation: Remediation) -> dict[str, Any]:
+    """The config as it was found.
+
+    Raises
+    ------
+    InvalidInput
+        None is on record: the steps did not run in the workflow's order.
+    """
+    config = records().evidence(remediation["remediationId"]).config
+    if config is None:
+        raise InvalidInput("The original config is not on record, so nobody was asked.")
+    return config

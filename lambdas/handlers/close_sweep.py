@@ -18,7 +18,7 @@ from lambdas.services.observability import count, gauge, logger, step
 @step
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     now, sweep_id = datetime.now(UTC), str(event["sweepId"])
-    result = add_up(digests().batches(sweep_id), str(event.get("reason") or error_in_words(event)))
+    result = add_up(digests().batches(sweep_id), str(event.get("stopped") or error_in_words(event)))
     digests().end_sweep(sweep_id)
     coverage, complete = result.coverage, result.is_complete
     verdicts = dict(coverage.verdicts)

@@ -20,7 +20,7 @@ from lambdas.domain.encryption.key_policy import (
 from lambdas.domain.encryption.plan import paths_to_change, surfaces_written, without_changes
 from lambdas.domain.encryption.twin import plan_hash, twin_name
 from lambdas.domain.errors import KeyUnusable, RequestRefused
-from lambdas.domain.record import Remediation, happened
+from lambdas.domain.record import Remediation, endpoint_of, happened
 from lambdas.gateways.iam import iam
 from lambdas.gateways.kms import kms
 from lambdas.gateways.records.records import records
@@ -69,7 +69,9 @@ def leave_alone_without_access(
     paths = paths_to_change(plan)
     facts = {
         "surfaceKeys": plan,
-        "planHash": plan_hash(config, key_arn, paths, remediation.get("updateOptions", {})),
+        "planHash": plan_hash(
+            endpoint_of(remediation), config, key_arn, paths, remediation.get("updateOptions", {})
+        ),
         "plannedTwinName": twin_name(config, key_arn, paths, remediation["endpointName"]),
         "notes": [*remediation.get("notes", []), note],
     }

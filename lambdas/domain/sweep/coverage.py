@@ -12,7 +12,7 @@ from lambdas.domain.approval.decision import still_denied
 from lambdas.domain.approval.routes import Mode
 from lambdas.domain.claims import is_at_work
 from lambdas.domain.encryption.progress import deployed_at, is_settling
-from lambdas.domain.record import Claim, Denial, Remediation, iso
+from lambdas.domain.record import Claim, Denial, Remediation, Run, iso
 from lambdas.domain.vocabulary import Outcome
 
 PROBLEMS_KEPT = 5  # of a batch; the logs have all of them
@@ -113,7 +113,7 @@ def is_covered(
     claim: Claim | None,
     holder: Remediation | None,
     denial: Denial | None,
-    newest: Remediation | None,
+    newest: Run | None,
     now: datetime,
 ) -> bool:
     """Whether nobody has to be asked about a plan: it is being worked on, was denied, or failed for good.
@@ -133,4 +133,6 @@ def is_covered(
     if still_denied(denial, plan, now):
         return True
     settled_as = {Outcome.UNSUPPORTED} | ({Outcome.OBSERVED} if mode is Mode.OBSERVE else set[Outcome]())
-    return bool(newest) and newest.get("outcome") in settled_as and newest.get("foundPlanHash") == plan
+    if newest is None or "backoutId" in newest:
+        return False
+    return newest.get("outcome") in settled_as and newest.get("foundPlanHash") == plan
