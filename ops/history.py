@@ -39,8 +39,8 @@ _STYLES = {"ENCRYPTED": "green", "ALREADY_ENCRYPTED": "green", "FAILED": "red", 
 class Evidence:
     """The record of a remediation or a backout, with all that people decided and what was kept.
 
-    `approval` has votes, refused attempts, break-glass reasons and requested backouts. It is None if nobody was
-    asked. `kept` has ``config``, ``endpoint`` and ``tags`` as they were found. It is empty if nothing was kept.
+    `approval` has votes, refused attempts, break-glass reasons, requested backouts; None if there was none.
+    `kept` has ``config``, ``endpoint`` and ``tags`` as they were found; it is empty if nothing was kept.
     """
 
     record: Run

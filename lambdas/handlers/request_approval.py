@@ -5,6 +5,7 @@ Whatever calls back only wakes the workflow: what it does next, ReadDecision rea
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from typing import Any
 
@@ -27,7 +28,7 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
         waits = _ask(remediation, event["taskToken"], now)
     except RemediationError as error:
         # on record, because whoever has the task token can make the workflow see any error
-        failed = {"Error": type(error).__name__, "Cause": str(error)}
+        failed = {"Error": type(error).__name__, "Cause": json.dumps({"errorMessage": str(error)})}
         records().note(remediation["remediationId"], {"askError": failed})
         raise
     if "askError" in remediation:

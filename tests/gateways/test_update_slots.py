@@ -21,7 +21,7 @@ HOUR = timedelta(hours=1)
 @pytest.fixture
 def slots(bench: Bench) -> UpdateSlots:
     del bench  # which has the table
-    return UpdateSlots(Table(TABLE))
+    return UpdateSlots(Table(TABLE), "123456789012/us-east-1")
 
 
 def acquire(slots: UpdateSlots, who: str, now: datetime = NOW, at_once: int = 2) -> bool:

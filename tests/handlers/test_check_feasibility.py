@@ -8,7 +8,6 @@ import boto3
 import pytest
 
 from lambdas.domain.errors import KeyUnusable, ModelGone, RequestRefused
-from lambdas.handlers import check_encryption
 from lambdas.handlers.check_feasibility import handler
 from tests.handlers.conftest import ACCOUNT, Bench
 
@@ -23,7 +22,7 @@ def found(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> Bench:
         "InitialInstanceCount": 1, "InitialVariantWeight": 1.0,
     }  # fmt: skip
     bench.make_endpoint(ProductionVariants=[variant])
-    bench.run(check_encryption.handler, **bench.check_input())
+    bench.check()
     return bench
 
 
@@ -93,7 +92,7 @@ def _users_key(bench: Bench, monkeypatch: pytest.MonkeyPatch, iam: FakeIam, poli
         "CaptureOptions": [{"CaptureMode": "Input"}],
     }
     bench.make_endpoint(DataCaptureConfig=capture)
-    bench.run(check_encryption.handler, **bench.check_input())
+    bench.check()
 
 
 def _delegating(*more: dict[str, Any]) -> dict[str, Any]:

@@ -27,14 +27,13 @@ from lambdas.domain.vocabulary import ApprovalStatus
 from lambdas.gateways.sagemaker import SageMaker
 from lambdas.handlers import (
     await_in_service,
-    check_encryption,
     close_remediation,
     create_encrypted_config,
     delete_unused_twin,
     poll_endpoint,
     update_endpoint,
 )
-from tests.handlers.conftest import KEY_ARN, Bench
+from tests.handlers.conftest import FRAUD, KEY_ARN, Bench
 
 CAPTURE = {
     "EnableCapture": True,
@@ -50,7 +49,7 @@ def approved(bench: Bench) -> Bench:
     bench.make_endpoint(
         DataCaptureConfig=CAPTURE, Tags=[{"Key": "team", "Value": "fraud"}, {"Key": "cost", "Value": "42"}]
     )
-    bench.run(check_encryption.handler, **bench.check_input())
+    bench.check()
     approve(bench)
     return bench
 
@@ -59,9 +58,9 @@ def approve(bench: Bench, status: ApprovalStatus = ApprovalStatus.APPROVED) -> N
     bench.records.note("r-1", {"approvalId": "a-1"})
     opened = bench.records.open_approval(
         {
-            "approvalId": "a-1", "remediationId": "r-1", "endpointName": "fraud",
+            "approvalId": "a-1", "remediationId": "r-1", "endpointId": str(FRAUD), "endpointName": "fraud",
             "planHash": bench.remediation().get("planHash", ""), "status": ApprovalStatus.PENDING,
-            "taskToken": "token-1", "createdAt": iso(datetime.now(UTC)),
+            "createdAt": iso(datetime.now(UTC)),
             "deadline": iso(datetime.now(UTC) + timedelta(days=1)),
         }
     )  # fmt: skip
@@ -104,7 +103,7 @@ def test_a_twin_of_a_config_from_before_aws_added_members_is_the_same(bench: Ben
     bench.hosting.faults.adds_network_isolation = False
     bench.make_endpoint()
     bench.hosting.faults.adds_network_isolation = True
-    bench.run(check_encryption.handler, **bench.check_input())
+    bench.check()
     approve(bench)
     bench.run(create_encrypted_config.handler, remediationId="r-1")
     assert bench.remediation().get("twinAdditions") == [
@@ -123,7 +122,7 @@ def test_members_that_no_sdk_knows_survive(bench: Bench) -> None:
     SageMaker().create_config(as_request(body), {})
     bench.sagemaker.create_endpoint(EndpointName="fraud", EndpointConfigName="future")
     bench.pass_time(700)
-    bench.run(check_encryption.handler, **bench.check_input())
+    bench.check()
     approve(bench)
     twin = bench.run(create_encrypted_config.handler, remediationId="r-1")["twinConfigName"]
     body = _body(twin)
@@ -192,7 +191,7 @@ def test_a_refusal_is_told_in_awss_words(
 @pytest.mark.parametrize("status", [ApprovalStatus.DENIED, ApprovalStatus.EXPIRED, ApprovalStatus.SUPERSEDED])
 def test_nothing_is_made_without_an_approval_on_record(bench: Bench, status: ApprovalStatus) -> None:
     bench.make_endpoint()
-    bench.run(check_encryption.handler, **bench.check_input())
+    bench.check()
     approve(bench, status)
     before = len(bench.hosting.calls)
     with pytest.raises(NotApproved):
@@ -228,7 +227,7 @@ def test_an_endpoint_that_moved_on_is_left_alone(approved: Bench) -> None:
 
 def test_a_remediation_that_lost_its_claim_changes_nothing(approved: Bench) -> None:
     approved.run(create_encrypted_config.handler, remediationId="r-1")
-    approved.records.release("fraud", "r-1")
+    approved.records.release(FRAUD, "remediation#r-1")
     with pytest.raises(EndpointChanged):
         approved.run(create_encrypted_config.handler, remediationId="r-1")
     with pytest.raises(EndpointChanged):
@@ -237,7 +236,7 @@ def test_a_remediation_that_lost_its_claim_changes_nothing(approved: Bench) -> N
 
 def test_waiting_for_service_ends_when_it_is_there(bench: Bench) -> None:
     bench.make_endpoint(wait=False)
-    bench.run(check_encryption.handler, **bench.check_input())
+    bench.check()
     assert bench.run(await_in_service.handler, remediationId="r-1") == {"waitSeconds": 15, "attempt": 1}
     bench.pass_time(700)
     assert bench.run(await_in_service.handler, remediationId="r-1", attempt=1) == {"ready": True}
@@ -245,7 +244,7 @@ def test_waiting_for_service_ends_when_it_is_there(bench: Bench) -> None:
 
 def test_waiting_for_service_has_an_end(bench: Bench) -> None:
     bench.make_endpoint(wait=False)
-    bench.run(check_encryption.handler, **bench.check_input())
+    bench.check()
     bench.run(await_in_service.handler, remediationId="r-1")
     bench.pass_time(20_000)
     bench.make_config("newer")
@@ -381,7 +380,7 @@ def test_a_deployment_policy_is_retained_where_there_is_one(bench: Bench, policy
             DeploymentConfig={"BlueGreenUpdatePolicy": {"TrafficRoutingConfiguration": routing}},
         )
         bench.pass_time(700)
-    bench.run(check_encryption.handler, **bench.check_input())
+    bench.check()
     approve(bench)
     _updated(bench)
     [*_, update] = [call for call in bench.hosting.calls if call.operation == "UpdateEndpoint"]

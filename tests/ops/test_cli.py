@@ -28,7 +28,7 @@ OPTIONS = {
     "remediate": {"--no-follow", "--region", "--stack"},
     "approve": {"--reason", "--break-glass", "--region", "--stack"},
     "deny": {"--reason", "--ask-again", "--region", "--stack"},
-    "backout": {"--yes", "--region", "--stack"},
+    "backout": {"--reason", "--yes", "--region", "--stack"},
     "guardrail": {"--except", "--key", "--allow-local-nvme", "--region", "--stack"},
     "manifest": {"--region", "--stack"},
 }

@@ -26,11 +26,11 @@ _DONE: dict[str, Any] = {
         {"at": "2026-11-23T10:00:00Z", "what": "Decided: APPROVED", "by": "U1"},
     ],
 }
-_SNAPSHOT = {"config": samples.config(), "endpoint": samples.endpoint(), "tags": {"team": "<fraud>"}}
+_KEPT = {"config": samples.config(), "endpoint": samples.endpoint(), "tags": {"team": "<fraud>"}}
 
 
 def _evidence(**facts: Any) -> Evidence:
-    return Evidence(samples.remediation(**{**_DONE, **facts}), _SNAPSHOT)
+    return Evidence(samples.remediation(**{**_DONE, **facts}), samples.approval(), _KEPT)
 
 
 def _report(*history: Evidence) -> str:
@@ -46,16 +46,15 @@ def _printed(*history: Evidence) -> str:
 def test_json_is_everything_that_is_on_record() -> None:
     evidence = _evidence()
     [read] = json.loads(as_json([evidence]))["remediations"]
-    assert read == {"record": evidence.record, "snapshot": _SNAPSHOT}
+    assert read == {"record": evidence.record, "approval": evidence.approval, "evidence": _KEPT}
 
 
 def test_csv_has_a_line_for_each() -> None:
-    rows = list(
-        csv.DictReader(io.StringIO(as_csv([_evidence(), _evidence(backsOut="r-1", outcome="BACKED_OUT")])))
-    )
+    returned = samples.backout(outcome="BACKED_OUT")
+    rows = list(csv.DictReader(io.StringIO(as_csv([_evidence(), Evidence(returned, None, {})]))))
     assert [(row["kind"], row["outcome"], row["eventName"]) for row in rows] == [
         ("remediation", "ENCRYPTED", "CreateEndpoint"),
-        ("backout", "BACKED_OUT", "CreateEndpoint"),
+        ("backout", "BACKED_OUT", "Backout"),
     ]
 
 
@@ -87,11 +86,27 @@ def test_the_report_has_every_fact_in_the_order_it_happened() -> None:
 
 @pytest.mark.parametrize("outcome", [*Outcome, None])
 def test_every_outcome_and_none_can_be_shown(outcome: Outcome | None) -> None:
-    evidence = Evidence(samples.remediation(**({"outcome": outcome} if outcome else {})), {})
+    evidence = Evidence(samples.remediation(**({"outcome": outcome} if outcome else {})), None, {})
     word = outcome or "open"
     assert word in _printed(evidence)
     assert word in _report(evidence)
     assert as_csv([evidence])
+
+
+def test_refused_attempts_votes_and_break_glass_are_shown_and_the_task_token_is_not() -> None:
+    approval = samples.approval(
+        attempts=[{"by": "U9", "at": "2026-11-23T09:30:00Z", "what": "APPROVED: not on the list"}],
+        approvals=[{"by": "U1", "at": "2026-11-23T10:00:00Z"}], breakGlassBy="U1",
+        breakGlassReason="patients wait", backout=samples.backout_request("U2", reason="too slow"),
+    )  # fmt: skip
+    evidence = Evidence(samples.remediation(**_DONE), approval, _KEPT)
+    [read] = json.loads(as_json([evidence]))["remediations"]
+    assert read["approval"]["attempts"][0]["by"] == "U9"
+    assert read["approval"]["approvals"][0]["by"] == "U1"
+    page = _report(evidence)
+    for said in ("APPROVED: not on the list", "U9", "patients wait", "too slow"):
+        assert said in page
+    assert "oken" not in as_json([evidence])
 
 
 def test_nothing_on_record_is_said() -> None:
@@ -104,5 +119,5 @@ def test_a_record_of_a_failure_before_anything_was_known_can_be_shown() -> None:
         "remediationId": "r-1", "executionArn": "", "endpointName": "(unknown)",
         "trigger": dict.fromkeys(samples.remediation()["trigger"], ""), "startedAt": "2026-11-23T10:00:00Z",
     }  # fmt: skip
-    assert "(unknown)" in _report(Evidence(bare, {}))
-    assert "(unknown)" in _printed(Evidence(bare, {}))
+    assert "(unknown)" in _report(Evidence(bare, None, {}))
+    assert "(unknown)" in _printed(Evidence(bare, None, {}))

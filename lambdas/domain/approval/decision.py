@@ -151,13 +151,9 @@ def taken_over(approval: Approval, now: datetime) -> tuple[dict[str, str], list[
     for ours, theirs in _TAKEN_OVER.items():
         if (fact := approval.get(theirs)) is not None:
             facts[ours] = fact
-    by, needed, votes = (
-        approval.get("decidedBy", ""),
-        approval.get("approvalsNeeded", 1),
-        approval.get("approvals", []),
-    )
+    by, votes = approval.get("decidedBy", ""), approval.get("approvals", [])
     entries = [
-        _happened(vote["at"], f"Approved, {people_in(votes[:given])} of {needed}", vote["by"])
+        _happened(vote["at"], _vote_in_words(approval, vote, votes[:given]), vote["by"])
         for given, vote in enumerate(votes, 1)
         if vote["by"] != by
     ]
@@ -171,6 +167,12 @@ def taken_over(approval: Approval, now: datetime) -> tuple[dict[str, str], list[
         break_glass = " (break-glass)"
     what = f"Decided: {approval['status']}{also}{break_glass}{why}"
     return facts, [*entries, _happened(approval.get("decidedAt", iso(now)), what, by)]
+
+
+def _vote_in_words(approval: Approval, vote: Vote, given: Sequence[Vote]) -> str:
+    is_break_glass = approval.get("breakGlassBy") == vote["by"]
+    how = f" (break-glass): {_quoted(approval.get('breakGlassReason', ''))}" if is_break_glass else ""
+    return f"Approved, {people_in(given)} of {approval.get('approvalsNeeded', 1)}{how}"
 
 
 def _happened(at: str, what: str, by: str) -> TimelineEntry:
