@@ -133,7 +133,7 @@ def test_an_endpoint_made_anew_in_another_case_has_the_same_claim_and_denial(ben
     bench.check("Fraud")
     claim = bench.records.holder(FRAUD)
     assert claim is not None
-    assert claim["endpointName"] == "Fraud"
+    assert claim["endpointId"].endswith("/Fraud")
     bench.sagemaker.delete_endpoint(EndpointName="Fraud")
     bench.pass_time(700)
     bench.make_endpoint("fraud", config="another-config")

@@ -647,7 +647,4 @@ def test_whatever_people_do_leaves_at_most_one_decision(
     assert found
     assert found["status"] == (expected or "PENDING")
     assert set(bench.workflow.woken) <= {remediation_id}
-    decided = [
-        one for one in bench.remediation(remediation_id).get("timeline", []) if "Decided" in one["what"]
-    ]
-    assert len(decided) == (1 if expected else 0)
+    assert ("decidedBy" in found) is bool(expected)

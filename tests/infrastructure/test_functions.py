@@ -21,7 +21,7 @@ from tests.infrastructure.template import Template
 
 HANDLERS = (
     "check_encryption", "check_feasibility", "request_approval", "slack_interactions", "decisions",
-    "remind_or_expire",
+    "read_decision",
     "await_in_service", "create_encrypted_config", "update_endpoint", "poll_endpoint", "delete_unused_twin",
     "close_remediation", "begin_backout", "restore_config", "exempt_endpoint", "close_backout",
     "retire_old_config", "list_endpoints", "assess_endpoints", "start_remediations", "close_sweep",
@@ -270,7 +270,7 @@ def test_other_resources_are_this_stacks_own(template: Template) -> None:
             elif action == "states:SendTaskSuccess":
                 assert resources == {machine + "remediation"}
             elif (handler, action) == ("assess_endpoints", "dynamodb:Query"):
-                assert resources == {f"{table}/index/byEndpoint"}
+                assert resources == {f"{table}/index/byEndpointId"}
             elif service in own:
                 assert resources == own[service]
 
