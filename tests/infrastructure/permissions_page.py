@@ -26,7 +26,8 @@ _BY_SETTING = """\
 With a KMS key of your own (`kmsKeyArns`), keys that are looked at (`encryptedBy`) and more surfaces than the
 volume (`requiredSurfaces`), the roles differ in:"""
 _OPERATORS = {
-    "StringEquals": "is", "ArnEquals": "is", "ForAllValues:StringEquals": "are", "ForAllValues:StringLike": "are",
+    "StringEquals": "is", "ArnEquals": "is", "ForAllValues:StringEquals": "are",
+    "ForAllValues:StringLike": "are",
 }  # fmt: skip
 
 
