@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from moto.stepfunctions.parser.backend.execution import Execution
 
 from local.aws.iam.policy import Policy, covers
 from local.aws.template import ACCOUNT_ID
@@ -114,6 +115,23 @@ def misunderstood(loop: Loop) -> None:
     assert loop.world.run(backout)["outcome"] == "FAILED"
 
 
+def run_twice(loop: Loop) -> None:
+    """Lambda runs a step again whose answer was lost: what it put, it finds."""
+    execution = loop.make_endpoint()
+    _again(loop, "check_encryption", execution, "remediationId", trigger=execution.input_data["trigger"])
+    loop.click("approve")
+    assert loop.outcome() == "ENCRYPTED"
+    loop.click("backout")
+    _again(loop, "begin_backout", loop.backout(), "backoutId", backsOut=execution.name)
+    assert loop.world.run(loop.backout())["outcome"] == "BACKED_OUT"
+
+
+def _again(loop: Loop, handler: str, execution: Execution, called: str, **event: Any) -> None:
+    [name] = [name for name, one in _handlers(loop.world).items() if one == handler]
+    event |= {called: execution.name, "executionArn": execution.exec_arn, "endpointName": loop.name}
+    loop.world.runner.invoke(name, event)
+
+
 def swept(loop: Loop) -> None:
     """Twice at once, of which one finds what a digest asks about; then in a region that does not answer."""
     world = loop.world
@@ -140,7 +158,7 @@ def swept(loop: Loop) -> None:
 STORIES: tuple[Callable[[Loop], object], ...] = (
     stories.expired, stories.rolled_back, stories.superseded, stories.observed,
     returned_to_a_config_that_is_gone, encrypted_by_hand, denied_by_a_group, reported_twice, stopped,
-    misunderstood, not_returned_and_retired, swept,
+    misunderstood, not_returned_and_retired, run_twice, swept,
 )  # fmt: skip
 
 
