@@ -122,7 +122,7 @@ def test_without_time_for_it_no_way_back_is_offered(bench: Bench, monkeypatch: p
     bench.make_endpoint()
     bench.check()
     bench.run(request_approval.handler, remediationId="r-1", taskToken="token-1")
-    bench.run(close_remediation.handler, remediationId="r-1")
+    bench.close("ENCRYPTED")
     assert '"backout"' not in card(bench)
     assert bench.workflow.started[-1][2]["waitSeconds"] == 0
 
