@@ -41,7 +41,7 @@ def until_ended(
         if record is not None:
             timeline = record.get("timeline", [])
             for entry in timeline[shown:]:
-                by = f" · {entry.get('name') or person(entry['by'])}" if "by" in entry else ""
+                by = f" · {entry.get('byName') or person(entry['by'])}" if "by" in entry else ""
                 console.print(
                     f"[dim]{entry['at']}[/] {terminal.shown(from_slack(entry['what']) + by)}", soft_wrap=True
                 )

@@ -112,9 +112,14 @@ def command(
         case "report":
             table = deployment.output("RecordsTableName")
             where = f"account {deployment.account_id}, {deployment.region}, table {table}"
-            digest = hashlib.sha256(f"{as_json(listed)}\n".encode()).hexdigest()
-            made_at = iso(clock.now())
-            sys.stdout.write(as_report(listed, made_at=made_at, where=where, json_sha256=digest))
+            page = as_report(
+                listed,
+                made_at=iso(clock.now()),
+                where=where,
+                json_sha256=hashlib.sha256(f"{as_json(listed)}\n".encode()).hexdigest(),
+                period=_period(since, until),
+            )
+            sys.stdout.write(page)
         case "table" if listed:
             terminal.output().print(as_table(listed))
         case "table":
@@ -123,6 +128,12 @@ def command(
             nothing = f"Nothing{which} is on record{of} in {deployment.region}."
             terminal.output().print(terminal.shown(nothing), soft_wrap=True)
     return 0
+
+
+def _period(since: str | None, until: str | None) -> str:
+    """What was asked for, in words; empty if that is everything."""
+    words = (f"from {moment(since)}" if since else "", f"to {moment(until)}" if until else "")
+    return f"started {' '.join(filter(None, words))}" if since or until else ""
 
 
 def is_within(when: str, since: str | None, until: str | None) -> bool:

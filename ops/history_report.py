@@ -96,7 +96,11 @@ def _section(number: int, one: Evidence) -> dict[str, Any]:
         "surfaces": surfaces,
         "after": "after" if outcome == Outcome.ENCRYPTED else "planned",
         "timeline": [
-            (moment(entry["at"]), entry["what"], entry.get("byName") or person(entry.get("by", "")))
+            (
+                moment(entry["at"]),
+                from_slack(entry["what"]),
+                entry.get("byName") or person(entry.get("by", "")),
+            )
             for entry in in_order(record.get("timeline", []))
         ],
         "attempts": [
@@ -125,7 +129,7 @@ def _facts(record: Mapping[str, Any], approval: Mapping[str, Any]) -> Iterator[t
     yield "Decided by", _with_id(decider(record), record.get("decidedBy") or record.get("requestedBy") or "")
     yield "Approvals", ", ".join(_voters(approval.get("approvals", [])))
     yield "Reason given", record.get("decisionReason", "")
-    yield "Why it ended so", record.get("reason", "")
+    yield "Why it ended so", from_slack(record.get("reason", ""))
     yield "Ended", moment(record.get("closedAt", ""))
     yield (
         "Backed out",

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import json
 import re
@@ -140,6 +141,17 @@ class TestCommand:
         assert row["approvals"] == "U1"
         assert row["refusedAttempts"] == "2026-11-22T09:01:00Z U2: APPROVED: Ask U1."
         assert (row["decidedBy"], row["decidedByName"]) == ("U1", "Ada")
+
+    def test_the_report_says_what_was_asked_for_and_seals_the_json(
+        self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(Deployment, "account_id", "123456789012")
+        period = ("--since", "2026-11-22", "--until", "2026-11-22")
+        page = self._run(capsys, "--format", "report", *period)
+        assert "started from 2026-11-22 to 2026-11-22;" in page
+        assert "Ask U1." in page
+        text = self._run(capsys, "--format", "json", *period)
+        assert hashlib.sha256(text.encode()).hexdigest() in page
 
     def test_what_the_table_does_not_show_is_not_read(
         self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
