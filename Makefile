@@ -53,12 +53,12 @@ build/fleet/manifest.json: $(SOURCES) | setup
 	@$(BIN)/python -m local.synthesize build/fleet '{"regions": ["us-east-1", "eu-west-1", "ap-south-1"]}'
 
 settings: setup ## check sealpoint.yaml, which `sealpoint init` makes
-	@$(BIN)/sealpoint settings
+	@$(BIN)/python -m ops.settings
 
 # What an account is asked about, or changed by, needs settings of its own. The app repeats their warnings.
 .PHONY: configured
 configured: setup
-	@$(BIN)/sealpoint settings > /dev/null
+	@$(BIN)/python -m ops.settings > /dev/null
 
 CDK := node_modules/.bin/cdk --context deploying=true
 
