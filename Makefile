@@ -8,34 +8,30 @@ export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 .DEFAULT_GOAL := help
 
-.PHONY: help setup demo demo-fleet test unit faults soak check format synth settings bootstrap diff deploy outputs \
+.PHONY: help setup demo demo-fleet playground test unit faults soak check format synth settings bootstrap diff deploy outputs \
 	destroy lock clean
 
 help: ## what there is to make
-	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-16s%s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-setup: $(VENV)/.ready node_modules/.ready ## the Python and Node tools, as pinned
+# side by side, the network being slower than the machine
+setup: ## the Python and Node tools, as pinned
+	@$(MAKE) -s -j2 $(VENV)/.ready node_modules/.ready
 
-$(VENV)/.ready: requirements.lock pyproject.toml
-	@echo "Installing the Python packages (once) ..."
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
-		|| { echo "Sealpoint needs Python 3.11 or newer, and $(PYTHON) is older: make PYTHON=python3.12 ..."; exit 1; }
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps --editable .
+$(VENV)/.ready: requirements.lock local/installer/requirements.lock pyproject.toml
+	@$(PYTHON) -m local.install $(VENV) requirements.lock --project
 	@touch $@
 
-node_modules/.ready: package.json package-lock.json
-	@echo "Installing the Node packages (once) ..."
-	@npm ci --no-progress --loglevel=error
+node_modules/.ready: package.json package-lock.json .npmrc
+	@$(PYTHON) -m local.patiently "Installing the Node packages (once)" npm ci --no-progress --loglevel=error
 	@touch $@
 
-demo: cdk.out/manifest.json ## the whole loop on this machine; DEMO_DECISION=approve|deny|expire|rollback, DEMO_JSON=path
+demo: cdk.out/manifest.json ## the whole loop on this machine; DEMO_DECISION=approve|deny|expire|rollback, DEMO_JSON=path, OPEN=1
 	@$(BIN)/python -m local.demo
 
 synth: setup ## the cloud assembly, into cdk.out/
 	@rm -rf build/cdk.out
-	@node_modules/.bin/cdk synth --quiet --output build/cdk.out
+	@$(BIN)/python -m local.patiently "Synthesizing the template" node_modules/.bin/cdk synth --quiet --output build/cdk.out
 	@rm -rf cdk.out && mv build/cdk.out cdk.out
 	@echo "The cloud assembly is in cdk.out/."
 
@@ -45,12 +41,21 @@ SOURCES := app.py cdk.json sealpoint.example.yaml $(wildcard sealpoint.yaml) $(s
 cdk.out/manifest.json: $(SOURCES) | setup
 	@$(MAKE) --no-print-directory synth
 
-demo-fleet: build/fleet/manifest.json ## three regions swept, of which one does not answer
+demo-fleet: build/fleet/manifest.json ## three regions swept, one of them unreachable; many endpoints on one card
 	@$(BIN)/python -m local.fleet
 
 build/fleet/manifest.json: $(SOURCES) | setup
 	@rm -rf build/fleet
-	@$(BIN)/python -m local.synthesize build/fleet '{"regions": ["us-east-1", "eu-west-1", "ap-south-1"]}'
+	@$(BIN)/python -m local.patiently "Synthesizing three regions" $(BIN)/python -m local.synthesize build/fleet \
+		'{"regions": ["us-east-1", "eu-west-1", "ap-south-1"], "digestAbove": 2}'
+
+playground: build/playground/manifest.json ## the local world kept alive: Slack's page, and AWS for every command
+	@$(BIN)/python -m local.playground
+
+build/playground/manifest.json: $(SOURCES) | setup
+	@rm -rf build/playground
+	@$(BIN)/python -m local.patiently "Synthesizing two regions" $(BIN)/python -m local.synthesize build/playground \
+		'{"regions": ["us-east-1", "eu-west-1"]}'
 
 settings: setup ## check sealpoint.yaml, which `sealpoint init` makes
 	@$(BIN)/python -m ops.settings
@@ -80,7 +85,7 @@ destroy: configured ## take it all away again, but for the records, the keys and
 test: check browser scanners ## everything: format, lint, types, then every test
 	@$(BIN)/python -m pytest -n auto --dist loadgroup
 
-unit: setup ## the tests of the domain: seconds
+unit: setup ## the tests of the domain: half a minute
 	@$(BIN)/python -m pytest tests/unit -q
 
 faults: setup ## every call of the workflow × everything that can go wrong with it: the whole table, some minutes
@@ -136,16 +141,12 @@ browser: setup # a Chromium for the browser tests: the system's, or Debian's, or
 .PHONY: scanners
 scanners: build/security/.ready # checkov and pip-audit, in an environment of their own
 
-build/security/.ready: tests/security/requirements.lock
-	@echo "Installing the security scanners (once) ..."
-	@test -x build/security/bin/python || $(PYTHON) -m venv build/security
-	@build/security/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+build/security/.ready: tests/security/requirements.lock | setup
+	@$(PYTHON) -m local.install build/security $<
 	@touch $@
 
-build/custodian/.ready: bench/custodian/requirements.lock
-	@echo "Installing Cloud Custodian, to measure beside it (once) ..."
-	@test -x build/custodian/bin/python || $(PYTHON) -m venv build/custodian
-	@build/custodian/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+build/custodian/.ready: bench/custodian/requirements.lock | setup
+	@$(PYTHON) -m local.install build/custodian $<
 	@touch $@
 
 .PHONY: pictures
@@ -159,16 +160,13 @@ docs: setup # docs/permissions.md, docs/settings.md and sealpoint.example.yaml, 
 	@$(BIN)/python -m tests.infrastructure.permissions_page
 	@$(BIN)/python -m tests.infrastructure.settings_page
 
-lock: ## pin every transitive version with its hash
-	@$(PYTHON) -m venv build/lock && build/lock/bin/pip install --quiet uv
-	@build/lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
-		lambdas/requirements.txt -o lambdas/requirements.lock
-	@build/lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
-		requirements.txt -o requirements.lock
-	@build/lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
-		tests/security/requirements.txt -o tests/security/requirements.lock
-	@build/lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
-		bench/custodian/requirements.txt -o bench/custodian/requirements.lock
+LOCKED := lambdas . local/installer tests/security bench/custodian
+
+lock: setup ## pin every transitive version with its hash
+	@for folder in $(LOCKED); do \
+		$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
+			$$folder/requirements.txt -o $$folder/requirements.lock || exit 1; \
+	done
 
 clean: ## remove everything that was made
 	@rm -rf $(VENV) node_modules cdk.out build *.egg-info

@@ -24,6 +24,9 @@ _ROOT = Path(__file__).resolve().parent.parent
 _PAGE = _ROOT / "docs/cost.md"
 _README = _ROOT / "README.md"
 _EVENTS = 1000
+_DASHBOARD_DOLLARS = 3.00
+# EndpointsListed, -Encrypted, -Exempt, -Unencrypted and -Unannounced, SweepComplete and SweepIncomplete
+_METRICS_OF_A_SWEEP = 7
 _BATCH_SECONDS = 40  # of a sweep: a hundred endpoints at half of 5 a second
 
 PRICES_OF = "us-east-1, November 2026, without free tiers"
@@ -50,13 +53,14 @@ PRICES: Mapping[str, Price] = {
     "secret read": Price(0.05 / 10_000, "$0.05 per 10,000", f"{_AWS}/secrets-manager/pricing/"),
     "KMS request": Price(0.03 / 10_000, "$0.03 per 10,000", f"{_AWS}/kms/pricing/"),
     "GB of logs": Price(0.50, "$0.50 per GB", f"{_AWS}/cloudwatch/pricing/"),
+    "event": Price(1.00 / _MILLION, "$1.00 per million", f"{_AWS}/eventbridge/pricing/"),
     "trace": Price(5.00 / _MILLION, "$5.00 per million", f"{_AWS}/xray/pricing/"),
 }
 
 _SHOWN = ("transition", "invocation", "write unit", "read unit")
 _SERVICES = {
     "SageMaker": "SageMaker", "DynamoDB": "DynamoDB", "StepFunctions": "Step Functions", "KMS": "KMS",
-    "SecretsManager": "Secrets Manager", "iam": "IAM", "Slack": "Slack",
+    "SecretsManager": "Secrets Manager", "EventBridge": "EventBridge", "iam": "IAM", "Slack": "Slack",
 }  # fmt: skip
 
 
@@ -72,15 +76,25 @@ def main() -> None:
         finally:
             world.stop()
     _PAGE.write_text(_page(counts, template, min(sizes), max(sizes)))
-    page.rewrite("cost", _table({story.name: counts[story.name] for story in COMMON}), page=_README)
+    table = _table({story.name: counts[story.name] for story in COMMON})
+    page.rewrite("cost", f"{_idle(template, min(sizes))}\n\n{table}", page=_README)
     page.rewrite("counts", _section(counts))
     print(_section(counts))
 
 
+def _idle(template: dict[str, Any], memory_mb: int) -> str:
+    total, sweeps = sum(dollars for _, _, dollars in fixed(template)), 30 * _sweep(memory_mb)
+    return f"""\
+An idle region costs about ${total:.2f} a month, or ${total - _DASHBOARD_DOLLARS:.2f} if its dashboard is
+one of the three that an account has free of charge. A daily sweep adds ${sweeps:.2f} per 1,000 endpoints.
+Each event costs, as counted on the local run:"""
+
+
 def _page(counts: Mapping[str, Count], template: dict[str, Any], memory_mb: int, click_memory_mb: int) -> str:
     prices = [f"| {name} | {price.says} | <{price.source}> |" for name, price in PRICES.items()]
-    monthly = "\n".join(f"| {what} | {says} | ${dollars:.2f} |" for what, says, dollars in _fixed(template))
-    total = sum(dollars for _, _, dollars in _fixed(template))
+    monthly = "\n".join(f"| {what} | {says} | ${dollars:.2f} |" for what, says, dollars in fixed(template))
+    total = sum(dollars for _, _, dollars in fixed(template))
+    lines, metrics = dashboard(template)
     return f"""\
 # What it costs
 
@@ -108,8 +122,9 @@ minutes or so for one.
 | together | | **${total:.2f}** |
 
 Prices: <{_AWS}/kms/pricing/>, <{_AWS}/secrets-manager/pricing/>, <{_AWS}/cloudwatch/pricing/>.
-A metric is billed for the hours in which something was counted, at $0.30 a month each; a quiet month has
-none. The dashboard is free as one of an account's first three that show at most 50 metrics; else it is $3.
+Other metrics are billed for the hours in which something was counted, at $0.30 a month each. The dashboard
+shows {metrics} metrics in {lines} lines. An account has three dashboards of at most 50 metrics free of
+charge: if this is one of them, the total is **${total - _DASHBOARD_DOLLARS:.2f}**.
 
 ## A sweep
 
@@ -212,7 +227,7 @@ def _dollars(one: Count) -> str:
     return f"${_EVENTS * sum(PRICES[name].each * number for name, number in one.billed.items()):.2f}"
 
 
-def _fixed(template: dict[str, Any]) -> list[tuple[str, str, float]]:
+def fixed(template: dict[str, Any]) -> list[tuple[str, str, float]]:
     """What is billed by its being there: what, how many, dollars a month."""
     resources = template["Resources"].values()
     of_type = Counter(resource["Type"] for resource in resources)
@@ -226,7 +241,31 @@ def _fixed(template: dict[str, Any]) -> list[tuple[str, str, float]]:
         ("customer-managed KMS keys", f"{keys} at $1.00", keys * 1.00),
         ("secret", f"{secrets} at $0.40", secrets * 0.40),
         ("metrics that alarms watch", f"{watched} at $0.10", watched * 0.10),
+        (
+            "metrics of a daily sweep",
+            f"{_METRICS_OF_A_SWEEP}, an hour a day, at $0.30",
+            _METRICS_OF_A_SWEEP * 0.30 / 24,
+        ),
+        ("dashboard", f"{of_type['AWS::CloudWatch::Dashboard']} at $3.00", _DASHBOARD_DOLLARS),
     ]
+
+
+def dashboard(template: dict[str, Any]) -> tuple[int, int]:
+    """How many lines of metrics the dashboard has, and how many metrics they are."""
+    [resource] = (
+        one for one in template["Resources"].values() if one["Type"] == "AWS::CloudWatch::Dashboard"
+    )
+    _, parts = resource["Properties"]["DashboardBody"]["Fn::Join"]
+    body = json.loads(
+        "".join(part if isinstance(part, str) else json.dumps(part).replace('"', "'") for part in parts)
+    )
+    lines = [
+        tuple(text for text in metric if isinstance(text, str))
+        for widget in body["widgets"]
+        for metric in widget["properties"].get("metrics", [])
+        if isinstance(metric[0], str)
+    ]
+    return len(lines), len(set(lines))
 
 
 if __name__ == "__main__":

@@ -254,6 +254,8 @@ def _billed_calls(world: World, execution: Execution, calls: Sequence[tuple[str,
                 billed["KMS request"] += 1
             case "KMS":
                 billed["KMS request"] += 1
+            case "EventBridge":
+                billed["event"] += 1
             case _:
                 pass
     return billed

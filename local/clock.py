@@ -56,6 +56,15 @@ class Clock:
             self._origin, self._real_origin = now, time.monotonic()
             self._speed = 0.0 if self._pauses else self._speed_when_running
 
+    def run(self, speed: float) -> None:
+        """Go on at another speed, from the moment that it is now."""
+        with self._lock:
+            self._origin, self._real_origin = self._now(), time.monotonic()
+            self._speed_when_running = speed
+            self._speed = 0.0 if self._pauses else speed
+            for wake in self._waiters:
+                wake.set()
+
     def advance(self, seconds: float) -> None:
         """Jump forwards; whoever waited for a moment that is now past wakes up."""
         with self._lock:
@@ -68,7 +77,6 @@ class Clock:
     def wait(self, event: ClockEvent, seconds: float) -> bool:
         """Wait until `event` is set or `seconds` of simulated time have passed; True if it was set."""
         wake = threading.Event()
-        driven = not self._speed_when_running
         with self._lock:
             waiter = _Waiter(self._now() + seconds, event, is_timer=seconds < _FAR_FUTURE_SECONDS)
             self._waiters[wake] = waiter
@@ -77,7 +85,7 @@ class Clock:
             while not event.is_set():
                 with self._lock:
                     remaining = waiter.deadline - self._now()
-                    speed = self._speed
+                    speed, driven = self._speed, not self._speed_when_running
                 if remaining <= 0:
                     break
                 # a driven clock wakes its waiters when it is advanced

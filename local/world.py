@@ -13,7 +13,7 @@ import queue
 import threading
 import time
 import uuid
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -81,10 +81,17 @@ class World:
         The clock that SageMaker, the state machine, Slack and the Lambdas share.
     runner_type
         What invokes the functions: measurements listen in.
+    approver_names
+        What the approvers of the settings are called. One whose first name is Ana is who creates endpoints.
     """
 
     def __init__(
-        self, cloud_assembly: Path, clock: Clock, *, runner_type: type[FunctionRunner] = FunctionRunner
+        self,
+        cloud_assembly: Path,
+        clock: Clock,
+        *,
+        runner_type: type[FunctionRunner] = FunctionRunner,
+        approver_names: Sequence[str] = _APPROVER_NAMES,
     ) -> None:
         self.clock = clock
         self.assembly = cloud_assembly
@@ -108,20 +115,22 @@ class World:
         self._create_trail()
         self.sagemaker = SageMakerHosting(clock=clock, account_id=ACCOUNT_ID, on_call=self._on_sagemaker_call)
         self._sagemaker_server = self.sagemaker.serve()
-        self.approvers, self.channel_id = self._slack_settings()
+        self.approvers, self.channel_id = self._slack_settings(approver_names)
+        emails = {user.email for user in self.approvers}
         self.slack = SlackStandIn(
             clock=clock,
             bot_token=f"xoxb-local-{uuid.uuid4().hex}",
             signing_secret=uuid.uuid4().hex,
             channels=[Channel(id=self.channel_id, name="sagemaker-encryption")],
-            users=[*self.approvers, SCIENTIST, OUTSIDER],
+            users=[*self.approvers, *(one for one in (SCIENTIST, OUTSIDER) if one.email not in emails)],
             scopes=slack_app.scopes(),  # no more than the app's manifest asks for
             user_groups=[UserGroup(id="S0MLPLATFORM", handle="ml-platform", users=[self.approvers[1].id])],
         )
         self._slack_server = self.slack.serve()
 
         self.roles: dict[str, list[Policy]] = {}  # by ARN; a change applies to the next invocation
-        simulator.install(self.roles)
+        self.service_control_policies: list[Policy] = []
+        simulator.install(self.roles, self.service_control_policies)
         resource_tags.install(self.sagemaker)
         self.runner = runner_type(
             clock,
@@ -141,12 +150,13 @@ class World:
                 self.runner.add(function)
                 identity = assumed_role(function.caller.role_arn, function.name)
                 self._principals[access_key_of(function.name)] = identity
-            self._fill_secret(deployment)
+            self.fill_secret(deployment)
             self._subscribe_to_alarms(deployment)
         answer_someone = partial(self.runner.invoke, someone_waits=True)
         self.bus = EventBus(self.cloud, self.runner, clock)
         self.apis = [
-            HttpApi(deployment.routes(), answer_someone, OPERATORS) for deployment in self.deployments
+            HttpApi(deployment.routes(), answer_someone, OPERATORS, clock.now)
+            for deployment in self.deployments
         ]
         for deployment, api in zip(self.deployments, self.apis, strict=True):
             deployment.publish_outputs(api.url)
@@ -452,14 +462,14 @@ class World:
                 with self._lock:
                     self._reports_pending -= 1
 
-    def _slack_settings(self) -> tuple[list[User], str]:
+    def _slack_settings(self, names: Sequence[str]) -> tuple[list[User], str]:
         """The approvers and the channel that the template's functions are given."""
         asset = next(iter(self.home.functions())).asset
         default = json.loads((asset / "settings.json").read_text())["decisions"]["routes"][-1]
         ids = default["approvers"]
         users = [
-            User(id=user, name=name, email=f"{name.lower()}@example.com")
-            for user, name in zip(ids, _APPROVER_NAMES, strict=False)
+            User(id=user, name=name, email=f"{name.split()[0].lower()}@example.com")
+            for user, name in zip(ids, names, strict=False)
         ]
         return users, default["channel"]
 
@@ -481,7 +491,7 @@ class World:
             TopicArn=deployment.output("AlarmTopicArn"), Protocol="email", Endpoint="oncall@example.com"
         )
 
-    def _fill_secret(self, deployment: Deployment) -> None:
+    def fill_secret(self, deployment: Deployment) -> None:
         """What a person does after deploying: put Slack's credentials into the secret."""
         values = {"bot_token": self.slack.bot_token, "signing_secret": self.slack.signing_secret}
         self.cloud.client("secretsmanager", deployment.region).put_secret_value(

@@ -7,7 +7,6 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.markup import escape
 
 from lambdas.domain import backout
 from lambdas.domain.approval.decision import RulingKind
@@ -16,7 +15,26 @@ from lambdas.domain.vocabulary import Outcome
 from ops import follow, terminal
 from ops.deployment import Deployment
 from ops.errors import CommandFailed
-from ops.options import Endpoint, Region, Stack
+from ops.options import Endpoint, Profile, Region, Stack, epilog
+from ops.text import from_slack
+
+PERMISSIONS = (
+    "cloudformation:DescribeStacks",
+    "dynamodb:GetItem",
+    "dynamodb:Query",
+    "dynamodb:UpdateItem",
+    "sagemaker:DescribeEndpoint",
+    "states:StartExecution",
+)
+EPILOG = epilog(
+    examples=(
+        ("backout patient-risk", "asks first, then follows it"),
+        ("backout patient-risk --yes", "doesn't ask"),
+    ),
+    exit_codes="0 if the endpoint is on its earlier config; 1 if it ended otherwise, or you didn't confirm; "
+    "2 if it could not be started",
+    permissions=PERMISSIONS,
+)
 
 
 class NothingToBackOut(CommandFailed):
@@ -28,9 +46,10 @@ def command(
     yes: Annotated[bool, typer.Option("--yes", help="Don't ask for confirmation.")] = False,
     region: Region = None,
     stack: Stack = None,
+    profile: Profile = None,
 ) -> int:
     """Return an encrypted endpoint to its earlier config."""
-    deployment, console = Deployment(region, stack), terminal.output()
+    deployment, console = Deployment(region, stack, profile), terminal.output()
     remediation = find(deployment, endpoint)
     if not yes and not _is_confirmed(remediation, console):
         console.print("Nothing was changed.")
@@ -60,7 +79,7 @@ def find(deployment: Deployment, endpoint_name: str) -> Remediation:
     remediation = deployment.records.remediation(encrypted[0]["remediationId"])
     ruling = backout.judge_state(remediation)
     if ruling.kind is RulingKind.REFUSE:
-        raise NothingToBackOut(ruling.explanation)
+        raise NothingToBackOut(from_slack(ruling.explanation))
     return remediation
 
 
@@ -85,9 +104,9 @@ def request(deployment: Deployment, remediation: Remediation, now: datetime) -> 
 def _is_confirmed(remediation: Remediation, console: Console) -> bool:
     source, twin = remediation.get("sourceConfigName", ""), remediation.get("twinConfigName", "")
     console.print(
-        f"[bold]{escape(remediation['endpointName'])}[/] will return from {escape(twin)} to "
-        f"{escape(source)}, which names no KMS key. The endpoint stays in service throughout. Sealpoint "
-        "won't ask about it again for a while.",
+        f"[bold]{terminal.shown(remediation['endpointName'])}[/] will return from {terminal.shown(twin)} to "
+        f"{terminal.shown(source)}, which names no KMS key. The endpoint stays in service throughout. "
+        "Sealpoint won't ask about it again for a while.",
         soft_wrap=True,
     )
-    return console.input("Back out? \\[y/N] ").strip().lower() in ("y", "yes")
+    return terminal.confirmed("Back out?", console)

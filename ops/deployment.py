@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Sequence
+from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -16,15 +17,21 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from lambdas.domain.errors import RemediationError
 from lambdas.gateways.aws import CLIENT_CONFIG, error_message
+from lambdas.gateways.records.digests import Digests
 from lambdas.gateways.records.records import Records
+from lambdas.gateways.records.table import Table
 from lambdas.gateways.sagemaker import SageMaker
 from lambdas.gateways.step_functions import StepFunctions
-from ops.errors import CommandFailed
-from stacks.settings import DEFAULTS, SettingsError, keys_that_count
+from ops.errors import CommandFailed, NoCredentials, credentials_problem, explained
+from stacks.settings import DEFAULTS, SettingsError, is_known_region, keys_that_count, region_like
 from stacks.settings_file import NAME, read
 
 _SESSIONS = threading.Lock()
 _NO_STACK = "does not exist"
+
+
+class UnknownRegion(CommandFailed):
+    """A region was named that there isn't."""
 
 
 class NotDeployed(CommandFailed):
@@ -41,14 +48,28 @@ class Deployment:
         sealpoint.yaml.
     stack_name
         None stands for the name that `make deploy` gives: ``<namePrefix>-<region>``.
+    profile
+        The AWS profile. None stands for the environment's.
+
+    Raises
+    ------
+    UnknownRegion
     """
 
-    def __init__(self, region: str | None = None, stack_name: str | None = None) -> None:
+    def __init__(
+        self, region: str | None = None, stack_name: str | None = None, profile: str | None = None
+    ) -> None:
         # botocore itself knows AWS_DEFAULT_REGION alone
-        self._session = boto3.Session(region_name=region or os.environ.get("AWS_REGION"))
+        named = region or os.environ.get("AWS_REGION")
+        self._session = boto3.Session(region_name=named, profile_name=profile)
         if not self._session.region_name:
-            self._session = boto3.Session(region_name=_only_region())
-        self.region = self._session.region_name
+            self._session = boto3.Session(region_name=_only_region(), profile_name=profile)
+        self.region = str(self._session.region_name)
+        if not is_known_region(self.region):
+            raise UnknownRegion(
+                f"{self.region} is no AWS region that boto3 {boto3.__version__} knows. It has to be "
+                f"{region_like(self.region)}."
+            )
         self.stack_name = stack_name or f"{_setting('namePrefix')}-{self.region}"
 
     def output(self, name: str) -> str:
@@ -69,7 +90,7 @@ class Deployment:
     @cached_property
     def caller_arn(self) -> str:
         """The principal that runs the command."""
-        return str(self._session.client("sts").get_caller_identity()["Arn"])
+        return str(self.client("sts").get_caller_identity()["Arn"])
 
     @property
     def account_id(self) -> str:
@@ -77,11 +98,17 @@ class Deployment:
 
     @cached_property
     def records(self) -> Records:
-        return Records(self.output("RecordsTableName"), self._session.client("dynamodb"))
+        return Records(self.output("RecordsTableName"), self.client("dynamodb"))
+
+    @cached_property
+    def digests(self) -> Digests:
+        """To read: nothing is written here, so no retention counts."""
+        table = Table(self.output("RecordsTableName"), self.client("dynamodb"))
+        return Digests(table, retention=timedelta())
 
     @cached_property
     def step_functions(self) -> StepFunctions:
-        return StepFunctions(self._session.client("stepfunctions"))
+        return StepFunctions(self.client("stepfunctions"))
 
     def endpoint_as_named(self, typed: str) -> str:
         """The endpoint's name as it was created, in whatever case it was typed.
@@ -95,15 +122,31 @@ class Deployment:
         return str(found["EndpointName"]) if found else typed
 
     def credentials(self) -> ReadOnlyCredentials:
-        """The caller's own credentials, for requests that boto3 doesn't sign."""
-        found = self._session.get_credentials()
-        if found is None:
-            raise NotDeployed("No AWS credentials were found. Sign in, or set AWS_PROFILE.")
-        return found.get_frozen_credentials()
+        """The caller's own credentials, for requests that boto3 doesn't sign.
+
+        Raises
+        ------
+        NoCredentials
+        """
+        try:
+            found = self._session.get_credentials()
+            frozen = found.get_frozen_credentials() if found else None
+        except BotoCoreError as error:
+            raise NoCredentials(credentials_problem(error) or str(error)) from error
+        if frozen is None:
+            raise NoCredentials
+        return frozen
 
     def client(self, service: Any, region: str | None = None, *, config: Config = CLIENT_CONFIG) -> Any:
-        """A client for a service in this region, or in another one."""
+        """A client for a service in this region, or in another one.
+
+        Raises
+        ------
+        NoCredentials
+            Before anything is asked, so that every command says the same without them.
+        """
         with _SESSIONS:  # boto3's sessions make clients for one thread at a time
+            self.credentials()
             return self._session.client(service, region_name=region, config=config)
 
     @property
@@ -134,19 +177,21 @@ class Deployment:
         try:
             stacks = self.client("cloudformation").describe_stacks(StackName=self.stack_name)
         except ClientError as error:
-            raise NotDeployed(
-                f"The stack {self.stack_name} in {self.region} can't be read: {error_message(error)}"
-            ) from error
+            why = credentials_problem(error) or error_message(error)
+            raise NotDeployed(f"The stack {self.stack_name} in {self.region} can't be read: {why}") from error
         except BotoCoreError as error:
-            raise NotDeployed(f"AWS could not be asked about the stack {self.stack_name}: {error}") from error
+            raise NotDeployed(f"The stack {self.stack_name} can't be read: {explained(error)}") from error
         outputs = stacks["Stacks"][0].get("Outputs", [])
         return {output.get("OutputKey", ""): output.get("OutputValue", "") for output in outputs}
 
 
-def deployments(regions: Sequence[str] | None, stack_name: str | None) -> list[Deployment]:
+def deployments(
+    regions: Sequence[str] | None, stack_name: str | None, profile: str | None
+) -> list[Deployment]:
     """The deployments in the given regions, or else in sealpoint.yaml's, or else in the environment's."""
     return [
-        Deployment(region, stack_name) for region in dict.fromkeys(regions or configured_regions() or [None])
+        Deployment(region, stack_name, profile)
+        for region in dict.fromkeys(regions or configured_regions() or [None])
     ]
 
 

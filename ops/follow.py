@@ -6,11 +6,13 @@ import time
 from collections.abc import Callable
 
 from rich.console import Console
-from rich.markup import escape
 
 from lambdas.domain.errors import ServiceUnavailable, Throttled
 from lambdas.domain.record import Remediation
+from ops import terminal
 from ops.deployment import Deployment
+from ops.evidence import person
+from ops.text import from_slack
 
 POLL_EVERY_SECONDS = 5.0
 
@@ -39,8 +41,10 @@ def until_ended(
         if record is not None:
             timeline = record.get("timeline", [])
             for entry in timeline[shown:]:
-                by = f" · {entry['by']}" if "by" in entry else ""
-                console.print(f"[dim]{entry['at']}[/] {escape(entry['what'] + by)}", soft_wrap=True)
+                by = f" · {entry.get('name') or person(entry['by'])}" if "by" in entry else ""
+                console.print(
+                    f"[dim]{entry['at']}[/] {terminal.shown(from_slack(entry['what']) + by)}", soft_wrap=True
+                )
             shown = max(shown, len(timeline))
             if on_record:
                 on_record(record)
@@ -51,5 +55,5 @@ def until_ended(
 
 def print_outcome(record: Remediation, console: Console, *, succeeded: bool) -> None:
     mark, style = ("✓", "bold green") if succeeded else ("✗", "bold red")
-    words = f"{record.get('outcome', '')} {record.get('reason', '')}".strip()
-    console.print(f"{mark} {escape(words)}", style=style, soft_wrap=True)
+    words = f"{record.get('outcome', '')} {from_slack(record.get('reason', ''))}".strip()
+    console.print(f"{mark} {terminal.shown(words)}", style=style, soft_wrap=True)

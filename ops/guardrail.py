@@ -14,13 +14,12 @@ from typing import Annotated, Any, Literal
 
 import typer
 from rich.console import Console
-from rich.markup import escape
 
 from lambdas.domain.encryption.feasibility import LOCAL_NVME_FAMILIES
 from ops import terminal
 from ops.deployment import Deployment, NotDeployed, deployments
 from ops.errors import CommandFailed
-from ops.options import Regions, Stack
+from ops.options import Profile, Regions, Stack, epilog
 
 Kind = Literal["scp", "iam"]
 SCP: Kind = "scp"
@@ -28,6 +27,17 @@ IAM: Kind = "iam"
 # Characters without white space, for a single policy.
 # https://docs.aws.amazon.com/organizations/latest/userguide/orgs_reference_limits.html
 _LARGEST = {SCP: 5_120, IAM: 6_144}
+
+
+EPILOG = epilog(
+    examples=(
+        ("guardrail scp > policy.json", "for whole accounts; how to test it is printed beside it"),
+        ("guardrail iam --except 'arn:aws:iam::*:role/ClarifyRole'", "for some roles, with an exception"),
+    ),
+    exit_codes="0 when done; 1 if a region has no deployment, so that the policy lacks its exception; 2 "
+    "if it could not be made",
+    permissions=("cloudformation:DescribeStacks",),
+)
 
 
 class PolicyTooLong(CommandFailed):
@@ -67,10 +77,11 @@ def command(
     ] = False,
     regions: Regions = None,
     stack: Stack = None,
+    profile: Profile = None,
 ) -> int:
     """Print the policy that stops endpoint configs without a KMS key, and how to test it first."""
     return run(
-        deployments(regions, stack),
+        deployments(regions, stack, profile),
         kind,
         excepted=excepted or (),
         keys=keys or (),
@@ -149,8 +160,8 @@ def run(
     )
     sys.stdout.write(json.dumps(found, indent=2) + "\n")
     for line in missing:
-        console.print(f"[bold yellow]![/] {escape(line)}", soft_wrap=True)
-    console.print(escape(_HOW[kind]), soft_wrap=True)
+        console.print(f"[bold yellow]![/] {terminal.shown(line)}", soft_wrap=True)
+    console.print(terminal.shown(_HOW[kind]), soft_wrap=True)
     return 1 if missing else 0
 
 

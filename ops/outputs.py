@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from ops import terminal
 from ops.deployment import deployments
-from ops.options import Regions, Stack
+from ops.options import Profile, Regions, Stack
 
 
-def command(regions: Regions = None, stack: Stack = None) -> int:
+def command(regions: Regions = None, stack: Stack = None, profile: Profile = None) -> int:
     """Print the stacks' outputs: one line each, with the region, the name and the value."""
-    for deployment in deployments(regions, stack):
+    for deployment in deployments(regions, stack, profile):
         for name, value in sorted(deployment.outputs.items()):
             terminal.output().print(f"{deployment.region}  {name}  {value}", markup=False, soft_wrap=True)
     return 0

@@ -8,7 +8,6 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.markup import escape
 
 from lambdas.domain.errors import RequestRefused
 from lambdas.domain.record import Remediation, iso
@@ -17,7 +16,7 @@ from lambdas.gateways.sagemaker import SageMaker
 from ops import follow, terminal
 from ops.deployment import Deployment
 from ops.errors import CommandFailed
-from ops.options import Endpoint, Region, Stack
+from ops.options import Endpoint, Profile, Region, Stack, epilog
 
 PERMISSIONS = (
     "cloudformation:DescribeStacks",
@@ -25,10 +24,14 @@ PERMISSIONS = (
     "sagemaker:DescribeEndpoint",
     "states:StartExecution",
 )
-EPILOG = (
-    "Exit codes: 0 if the endpoint is encrypted now, was encrypted already or is exempt; 1 if the "
-    "remediation ended otherwise; 2 if it could not be started. "
-    f"Required permissions: {', '.join(PERMISSIONS)}."
+EPILOG = epilog(
+    examples=(
+        ("remediate patient-risk", "asks for a decision, and follows it to its end"),
+        ("remediate patient-risk --no-follow", "only starts it"),
+    ),
+    exit_codes="0 if the endpoint is encrypted now, was encrypted already or is exempt; 1 if the remediation "
+    "ended otherwise; 2 if it could not be started",
+    permissions=PERMISSIONS,
 )
 _SUCCESS = frozenset({Outcome.ENCRYPTED, Outcome.ALREADY_ENCRYPTED, Outcome.EXEMPT})
 
@@ -42,9 +45,10 @@ def command(
     no_follow: Annotated[bool, typer.Option("--no-follow", help="Only start the workflow.")] = False,
     region: Region = None,
     stack: Stack = None,
+    profile: Profile = None,
 ) -> int:
     """Start the workflow for an endpoint by hand, and follow it."""
-    deployment, console = Deployment(region, stack), terminal.output()
+    deployment, console = Deployment(region, stack, profile), terminal.output()
     remediation_id = start(deployment, _as_created(deployment, endpoint), datetime.now(UTC))
     console.print(
         f"Remediation {remediation_id} has started. Stopping this command doesn't stop it.", soft_wrap=True
@@ -57,7 +61,7 @@ def command(
     follow.print_outcome(record, console, succeeded=succeeded)
     if record.get("outcome") == Outcome.ENCRYPTED:
         moved = f"It moved from {record.get('sourceConfigName')} to {record.get('twinConfigName')}."
-        console.print(escape(moved), soft_wrap=True)
+        console.print(terminal.shown(moved), soft_wrap=True)
     return 0 if succeeded else 1
 
 
@@ -110,7 +114,7 @@ class _ApprovalPointer:
             return
         self._is_shown = True
         remediation_id = record["remediationId"]
-        self._console.print(f"Awaiting approval: {escape(link)}", soft_wrap=True)
+        self._console.print(f"Awaiting approval: {terminal.shown(link)}", soft_wrap=True)
         self._console.print(
             f"On the command line: sealpoint approve {remediation_id}, "
             f"or sealpoint deny {remediation_id} --reason …",

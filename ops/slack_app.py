@@ -23,10 +23,19 @@ SCOPES_OF_METHODS = {
 }
 
 
-def manifest(interactions_url: str) -> dict[str, Any]:
-    """The manifest to create the app from. Its clicks go to `interactions_url`."""
+def manifest(interactions_url: str, *, region: str = "") -> dict[str, Any]:
+    """The manifest to create the app from. Its clicks go to `interactions_url`.
+
+    Parameters
+    ----------
+    region
+        Becomes part of the app's names, so that the apps of several regions can be told apart in a channel.
+    """
     found: dict[str, Any] = json.loads(_MANIFEST.read_text())
     found["settings"]["interactivity"]["request_url"] = interactions_url
+    if region:
+        found["display_information"]["name"] += f" {region}"  # at most 35 characters
+        found["features"]["bot_user"]["display_name"] += f"-{region}"
     return found
 
 

@@ -1,4 +1,4 @@
-"""The dashboard: findings and their outcomes, how long people and AWS took, and current problems."""
+"""The dashboard: how much is encrypted, what happened to what was found, and current problems."""
 
 from __future__ import annotations
 
@@ -13,9 +13,13 @@ from constructs import Construct
 
 from stacks.lambda_function import LambdaFunction
 from stacks.metrics import OUTCOMES, counted
+from stacks.monitoring import Monitoring, runbook_page
 
 _WIDTH = 24
+_HALF = _WIDTH // 2
 _DAY = cdk.Duration.days(1)
+_HOUR = cdk.Duration.hours(1)
+_SECONDS_AN_HOUR = 3600
 _RECENT_PROBLEMS = [
     "fields @timestamp, remediation_id, message, error_word, error_message, @log",
     "filter level in ['WARNING', 'ERROR', 'CRITICAL']",
@@ -25,6 +29,8 @@ _RECENT_PROBLEMS = [
 
 
 class Dashboard(Construct):
+    """At most 50 metrics, above which CloudWatch bills a dashboard: errors of all functions are one sum."""
+
     def __init__(
         self,
         scope: Construct,
@@ -34,7 +40,8 @@ class Dashboard(Construct):
         functions: Sequence[LambdaFunction],
         undelivered: sqs.Queue,
         api: apigateway.HttpApi,
-        alarms: Sequence[cloudwatch.Alarm],
+        monitoring: Monitoring,
+        runbook_url: str,
     ) -> None:
         super().__init__(scope, construct_id)
         remediation = state_machines["remediation"]
@@ -44,14 +51,28 @@ class Dashboard(Construct):
             dashboard_name=cdk.Stack.of(self).stack_name,
             default_interval=cdk.Duration.days(14),
             widgets=[
+                [self._share(), self._endpoints()],
                 [self._numbers()],
                 [
-                    cloudwatch.AlarmStatusWidget(title="Alarms", alarms=alarms, width=_WIDTH // 2, height=6),
-                    _graph("Outcomes per day", self._outcomes(), stacked=True),
+                    cloudwatch.AlarmStatusWidget(
+                        title="Alarms", alarms=monitoring.alarms, width=_HALF, height=6
+                    ),
+                    self._links(runbook_url, state_machines),
                 ],
                 [
-                    self._time("Time to a decision", "TimeToDecision"),
-                    self._time("Time from event to encrypted", "TimeToEncrypted"),
+                    _graph("Outcomes per day", self._outcomes(), stacked=True),
+                    _graph(
+                        "Sweeps per day",
+                        [
+                            counted(self, "SweepComplete", label="complete"),
+                            counted(self, "SweepIncomplete", label="incomplete"),
+                        ],
+                        period=_DAY,
+                    ),
+                ],
+                [
+                    self._time("From the question to the decision, hours", "TimeToDecision"),
+                    self._time("From the event to encrypted, hours", "TimeToEncrypted"),
                 ],
                 [
                     _graph(
@@ -62,48 +83,37 @@ class Dashboard(Construct):
                             remediation.metric_failed(label="failed"),
                             remediation.metric_aborted(label="aborted"),
                         ],
-                        period=cdk.Duration.hours(1),
+                        period=_HOUR,
                     ),
                     _graph(
-                        "Slack and delivery",
+                        "Slack, delivery and functions",
                         [
                             counted(self, "SlackUnavailable", label="Slack unreachable"),
                             counted(self, "DecisionRefused", label="decisions refused"),
                             undelivered.metric_approximate_number_of_messages_visible(label="undelivered"),
+                            monitoring.errors.with_(label="function errors"),
                         ],
                     ),
                 ],
                 [
                     _graph(
-                        "Clicks and decisions",
+                        "Clicks",
                         [
                             api.metric_count(label="requests", statistic="Sum"),
                             api.metric_client_error(label="refused (4xx)", statistic="Sum"),
                             api.metric_server_error(label="failed (5xx)", statistic="Sum"),
                         ],
-                        right=[api.metric_latency(label="longest, ms", statistic="Maximum")],
                     ),
                     _graph(
-                        "Endpoints counted by each sweep",
+                        "Slowest click, seconds (Slack waits for 3)",
                         [
-                            counted(self, "EndpointsListed", statistic="Maximum", label="all"),
-                            counted(self, "EndpointsUnencrypted", statistic="Maximum", label="unencrypted"),
+                            _math(
+                                "latency / 1000",
+                                "slowest",
+                                cdk.Duration.minutes(5),
+                                latency=api.metric_latency(statistic="Maximum"),
+                            )
                         ],
-                        period=_DAY,
-                    ),
-                ],
-                [
-                    _graph(
-                        "Function errors, retries included",
-                        [one.function.metric_errors(label=one.name) for one in functions],
-                    ),
-                    _graph(
-                        "Sweeps per day",
-                        [
-                            counted(self, "SweepComplete", label="complete"),
-                            counted(self, "SweepIncomplete", label="incomplete"),
-                        ],
-                        period=_DAY,
                     ),
                 ],
                 [
@@ -116,6 +126,41 @@ class Dashboard(Construct):
                     )
                 ],
             ],
+        )
+
+    def _share(self) -> cloudwatch.SingleValueWidget:
+        """The share of encrypted endpoints, never rounded up: 100 only if it is all of them.
+
+        Of several sweeps in a day, it takes the fewest encrypted and the most listed.
+        """
+        share = _math(
+            "FLOOR(1000 * encrypted / listed) / 10",
+            "Encrypted, % of all endpoints",
+            _DAY,
+            encrypted=counted(self, "EndpointsEncrypted", statistic="Minimum"),
+            listed=counted(self, "EndpointsListed", statistic="Maximum"),
+        )
+        return cloudwatch.SingleValueWidget(
+            title="Encrypted endpoints, as of the latest sweep",
+            metrics=[share],
+            sparkline=True,
+            width=_HALF,
+            height=6,
+        )
+
+    def _endpoints(self) -> cloudwatch.GraphWidget:
+        return _graph(
+            "Endpoints, as each sweep found them",
+            [
+                counted(self, f"Endpoints{name}", statistic="Maximum", label=label)
+                for name, label in (
+                    ("Listed", "all"),
+                    ("Encrypted", "encrypted"),
+                    ("Exempt", "exempt"),
+                    ("Unencrypted", "unencrypted"),
+                )
+            ],
+            period=_DAY,
         )
 
     def _numbers(self) -> cloudwatch.SingleValueWidget:
@@ -139,6 +184,33 @@ class Dashboard(Construct):
             height=3,
         )
 
+    def _links(
+        self, runbook_url: str, state_machines: Mapping[str, sfn.StateMachine]
+    ) -> cloudwatch.TextWidget:
+        """Where to go on: the runbook, and the workflows in the console."""
+        stack = cdk.Stack.of(self)
+        machines = (
+            f"- [{name.capitalize()} workflow]({_console(stack.region)}/states/home?region={stack.region}"
+            f"#/statemachines/view/{machine.state_machine_arn})"
+            for name, machine in state_machines.items()
+        )
+        index = runbook_page(runbook_url, "README")
+        runbook = f"[Runbook]({index})" if runbook_url else f"Runbook: `{index}` in Sealpoint's repository"
+        return cloudwatch.TextWidget(
+            markdown="\n".join(
+                (
+                    f"## {stack.stack_name}",
+                    f"{runbook}. Each alarm's description links its page.",
+                    "",
+                    *machines,
+                    "",
+                    "`sealpoint history` lists every remediation; `sealpoint doctor` checks the setup.",
+                )
+            ),
+            width=_HALF,
+            height=6,
+        )
+
     def _outcomes(self) -> list[cloudwatch.Metric]:
         return [
             counted(self, "RemediationClosed", label=outcome, outcome=outcome).with_(period=_DAY)
@@ -146,21 +218,40 @@ class Dashboard(Construct):
         ]
 
     def _time(self, title: str, name: str) -> cloudwatch.GraphWidget:
-        percentiles = [
-            counted(self, name, statistic=statistic, label=label)
+        hours = [
+            _math(
+                f"{statistic} / {_SECONDS_AN_HOUR}",
+                label,
+                _DAY,
+                **{statistic: counted(self, name, statistic=statistic, label=label)},
+            )
             for statistic, label in (("p50", "median"), ("p90", "90th percentile"))
         ]
-        return _graph(f"{title}, seconds", percentiles, period=_DAY)
+        return _graph(title, hours, period=_DAY)
+
+
+def _math(
+    expression: str, label: str, period: cdk.Duration, **metrics: cloudwatch.IMetric
+) -> cloudwatch.MathExpression:
+    return cloudwatch.MathExpression(expression=expression, label=label, period=period, using_metrics=metrics)
 
 
 def _graph(
     title: str,
     left: Sequence[cloudwatch.IMetric],
     *,
-    right: Sequence[cloudwatch.IMetric] | None = None,
     stacked: bool = False,
     period: cdk.Duration | None = None,
 ) -> cloudwatch.GraphWidget:
     return cloudwatch.GraphWidget(
-        title=title, left=left, right=right, stacked=stacked, period=period, width=_WIDTH // 2, height=6
+        title=title, left=left, stacked=stacked, period=period, width=_HALF, height=6
     )
+
+
+def _console(region: str) -> str:
+    """The console's address. Only the commercial partition has one for each region."""
+    if region.startswith("us-gov-"):
+        return "https://console.amazonaws-us-gov.com"
+    if region.startswith("cn-"):
+        return "https://console.amazonaws.cn"
+    return f"https://{region}.console.aws.amazon.com"

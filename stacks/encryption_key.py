@@ -48,18 +48,27 @@ class EncryptionKey(Construct):
                 via=("s3", "sagemaker"),
             )
         )
-        # Whoever later creates or updates an endpoint on an encrypted config also needs its grant.
+        # Whoever later creates or updates an endpoint on an encrypted config also needs its grant. It isn't
+        # documented whose session SageMaker makes it with: the caller's, which has a ViaService, or the
+        # execution role's, which has none.
         key.add_to_resource_policy(
             self._in_this_account("EndpointsGetTheirGrants", ["kms:CreateGrant"], via=("sagemaker",))
         )
+        by_execution_roles = self._in_this_account("ExecutionRolesMakeGrants", ["kms:CreateGrant"])
+        by_execution_roles.add_conditions(
+            {"Null": {"kms:ViaService": "true"}, "Bool": {"kms:GrantIsForAWSResource": "true"}}
+        )
+        key.add_to_resource_policy(by_execution_roles)
         acknowledge(
             key,
             "CKV_AWS_33",
-            reason="Its conditions allow this account alone, and only through S3 and SageMaker.",
+            reason="Its conditions allow this account alone, through S3 and SageMaker or for AWS's grants.",
         )
         return key
 
-    def _in_this_account(self, sid: str, actions: list[str], *, via: tuple[str, ...]) -> iam.PolicyStatement:
+    def _in_this_account(
+        self, sid: str, actions: list[str], *, via: tuple[str, ...] = ()
+    ) -> iam.PolicyStatement:
         return iam.PolicyStatement(
             sid=sid,
             principals=[iam.AnyPrincipal()],
@@ -68,12 +77,15 @@ class EncryptionKey(Construct):
             conditions={
                 "StringEquals": {
                     "kms:CallerAccount": cdk.Aws.ACCOUNT_ID,
-                    "kms:ViaService": [via_service(self, service) for service in via],
+                    **({"kms:ViaService": [via_service(self, service) for service in via]} if via else {}),
                 }
             },
         )
 
 
 def via_service(scope: Construct, service: str) -> str:
-    """The value of `kms:ViaService` for a service of this region."""
-    return f"{service}.{cdk.Stack.of(scope).region}.{cdk.Aws.URL_SUFFIX}"
+    """The value of `kms:ViaService` for a service of this region: the suffix is the same in all partitions.
+
+    https://docs.aws.amazon.com/kms/latest/developerguide/conditions-kms.html#conditions-kms-via-service
+    """
+    return f"{service}.{cdk.Stack.of(scope).region}.amazonaws.com"

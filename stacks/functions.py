@@ -277,6 +277,7 @@ class Functions(Construct):
                     may.on_records("GetItem", "PutItem", "UpdateItem", "DeleteItem"),
                     *may.read_slack_secret(),
                     may.start("retirement"),
+                    may.put_outcome_events(),
                 ],
             ),
         ]
@@ -315,6 +316,7 @@ class Functions(Construct):
                 may=[
                     may.on_records("GetItem", "PutItem", "UpdateItem", "DeleteItem"),
                     may.on_endpoints("DescribeEndpoint", "AddTags", "DeleteTags"),
+                    may.put_outcome_events(),
                     *may.read_slack_secret(),
                 ],
             ),
@@ -329,6 +331,7 @@ class Functions(Construct):
                     may.on_endpoints("DescribeEndpoint"),
                     may.on_configs("DescribeEndpointConfig"),
                     may.delete_old_configs(),
+                    may.put_outcome_events(),
                     *may.read_slack_secret(),
                 ],
             ),

@@ -10,8 +10,8 @@ NAMESPACE = "Sealpoint"
 
 # The members of `lambdas.domain.vocabulary.Outcome`; a test compares the two.
 OUTCOMES = (
-    "ENCRYPTED", "ALREADY_ENCRYPTED", "EXEMPT", "OBSERVED", "DENIED", "EXPIRED", "SUPERSEDED", "GONE",
-    "UNSUPPORTED", "ROLLED_BACK", "FAILED", "BACKED_OUT",
+    "ENCRYPTED", "ALREADY_ENCRYPTED", "EXEMPT", "OBSERVED", "NOT_ASKED", "DENIED", "EXPIRED", "SUPERSEDED",
+    "GONE", "UNSUPPORTED", "ROLLED_BACK", "FAILED", "BACKED_OUT",
 )  # fmt: skip
 
 

@@ -51,7 +51,7 @@ class Permissions:
         self._any_key = self._arn("kms", "key", account="*")
         self._alarms = self._arn("cloudwatch", "alarm", arn_format=cdk.ArnFormat.COLON_RESOURCE_NAME)
         self.wildcards = {
-            "*": "X-Ray and SageMaker's ListEndpoints know no narrower resource.",
+            "*": "X-Ray, ListEndpoints and DescribeOrganization know no narrower resource.",
             self._endpoints: "Any endpoint of the account and region may be the one that changed.",
             self._configs: "Configs are named by the people who made them; twins are named after those.",
             self._twins: "Only what is named like a twin.",
@@ -82,6 +82,17 @@ class Permissions:
 
     def start(self, *workflows: str) -> iam.PolicyStatement:
         return _allow(["states:StartExecution"], [workflow_arn(self._scope, one) for one in workflows])
+
+    def put_outcome_events(self) -> iam.PolicyStatement:
+        """Put events on the account's default bus, as Sealpoint only.
+
+        The key has a value for each entry: https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-use-conditions.html
+        """
+        as_sealpoint = {
+            "ForAllValues:StringEquals": {"events:source": "sealpoint"},
+            "Null": {"events:source": "false"},
+        }
+        return _allow(["events:PutEvents"], self._arn("events", "event-bus", "default"), as_sealpoint)
 
     # -- endpoints and their configs
 
@@ -152,7 +163,9 @@ class Permissions:
             return [_allow(["kms:DescribeKey"], key)]
         # of the execution roles, and of the two functions that use the key
         simulate = _allow(["iam:SimulatePrincipalPolicy"], self._roles)
-        return [_allow(["kms:DescribeKey", "kms:GetKeyPolicy"], key), simulate]
+        # the organization's id, on which key policies may depend
+        organization = _allow(["organizations:DescribeOrganization"], "*")
+        return [_allow(["kms:DescribeKey", "kms:GetKeyPolicy"], key), simulate, organization]
 
     def _only_our_key(self) -> bool:
         """Whether our key is the only one to be used.

@@ -73,14 +73,15 @@ class RemediationStack(cdk.Stack):
             own_role_arn=functions["UpdateEndpoint"].role.role_arn,
             undelivered=undelivered,
         )
+        schedule = ""
         if settings.sweep_schedule:
-            SweepSchedule(
+            schedule = SweepSchedule(
                 self,
                 "SweepSchedule",
                 sweep=machines["sweep"],
                 expression=settings.sweep_schedule,
                 undelivered=undelivered,
-            )
+            ).schedule_name
         api = ApprovalsApi(
             self,
             "Approvals",
@@ -116,17 +117,27 @@ class RemediationStack(cdk.Stack):
             **watched,
             functions=functions,
             operations_key=operations.key,
-            emails=settings.alarm_emails,
+            settings=settings,
         )
-        Dashboard(self, "Dashboard", **watched, functions=list(functions.values()), alarms=monitoring.alarms)
+        Dashboard(
+            self,
+            "Dashboard",
+            **watched,
+            functions=list(functions.values()),
+            monitoring=monitoring,
+            runbook_url=settings.runbook_url,
+        )
 
-        rules = [*trigger.rules, *(one.rule for one in unfinished)]
+        rules = {rule.node.id: rule for rule in trigger.rules} | {one.node.id: one.rule for one in unfinished}
         self._output(
             RemediationStateMachineArn=machines["remediation"].state_machine_arn,
             BackoutStateMachineArn=machines["backout"].state_machine_arn,
             RetirementStateMachineArn=machines["retirement"].state_machine_arn,
             SweepStateMachineArn=machines["sweep"].state_machine_arn,
-            EventRuleNames=",".join(rule.rule_name for rule in rules),
+            DigestStateMachineArn=machines["digest"].state_machine_arn,
+            SweepScheduleName=schedule,
+            # each rule's id here, with which `sealpoint doctor` says what stops working without it
+            EventRuleNames=",".join(f"{name}={rule.rule_name}" for name, rule in rules.items()),
             UndeliveredQueueUrl=undelivered.queue_url,
             SlackInteractionsUrl=api.interactions_url,
             DecisionsUrl=api.decisions_url,

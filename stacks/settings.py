@@ -140,7 +140,8 @@ class Settings(BaseModel):
     runbook_url: str = Field(
         "",
         pattern=r"^(https://[^\s|<>]+)?$",
-        description="A page of yours that every card links to.",
+        description="A page of yours that every card and alarm links to. If it ends in `/`, an alarm links "
+        "its runbook page beneath it (`remediation-failed.md`), else an anchor (`#remediation-failed`).",
         json_schema_extra=words("an https:// address, or '' for none"),
     )
     kms_key_arns: dict[str, str] = Field(
@@ -334,7 +335,7 @@ class Settings(BaseModel):
     @validates("regions")
     @classmethod
     def _regions_exist(cls, regions: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
-        refuse(*(Unfit(region, _like(region)) for region in regions if not _is_known(region)))
+        refuse(*(Unfit(region, region_like(region)) for region in regions if not is_known_region(region)))
         partitions = {region: _partition(region) for region in regions}
         if (info.context or {}).get("deploying") and len({*partitions.values()}) > 1:
             refuse(Unfit(partitions, "regions of one partition: no account has several"))
@@ -439,13 +440,13 @@ def _unfit_keys(given: Mapping[str, Any], regions: Sequence[str]) -> Iterator[Un
             yield Unfit(arn, f"the ARN of a key in {region} ({begins}…:key/…, not an alias/…)", region)
 
 
-def _like(region: str) -> str:
+def region_like(region: str) -> str:
     known = _known_regions(_partition(region) or "aws")
     close = difflib.get_close_matches(region, known, n=3)
     return f"an AWS region, such as {', '.join(close or known[:3])}"
 
 
-def _is_known(region: str) -> bool:
+def is_known_region(region: str) -> bool:
     """Its partition is known by the region's pattern alone, which a typing error may fit."""
     return bool(_partition(region)) and region in _known_regions(_partition(region))
 

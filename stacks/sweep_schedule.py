@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+import re
+
 import aws_cdk as cdk
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_scheduler as scheduler
@@ -16,6 +19,28 @@ from stacks.acknowledgements import acknowledge_policy
 _FLEXIBLE_WINDOW = cdk.Duration.minutes(15)
 _RETRY_FOR = cdk.Duration.hours(6)
 _RETRIES = 20
+_LONGEST_ALARM_DAYS = 7  # CloudWatch: an alarm's period times its evaluation periods
+
+
+def days_until_overdue(expression: str) -> int | None:
+    """After how many days without a completed sweep something is wrong.
+
+    It is twice the interval, and at least two days: a start may be delayed. None where no alarm can say so:
+    without a schedule, or where sweeps are farther apart than CloudWatch looks back.
+    """
+    if rate := re.match(r"rate\((\d+) (hour|day)", expression):
+        days = int(rate[1]) / (24 if rate[2] == "hour" else 1)
+        overdue = max(2, math.ceil(2 * days))
+        return overdue if overdue <= _LONGEST_ALARM_DAYS else None
+    if not expression:
+        return None
+    _, _, day_of_month, month, day_of_week, _ = expression.removeprefix("cron(").removesuffix(")").split()
+    if day_of_month not in "*?" or month != "*":
+        return None
+    if day_of_week in "*?":
+        return 2
+    # two or more days a week are at most six days apart
+    return _LONGEST_ALARM_DAYS if re.search(r"[-,]", day_of_week) else None
 
 
 class SweepSchedule(Construct):
@@ -35,7 +60,7 @@ class SweepSchedule(Construct):
         from_this_account = {"StringEquals": {"aws:SourceAccount": cdk.Aws.ACCOUNT_ID}}
         principal = iam.ServicePrincipal("scheduler.amazonaws.com", conditions=from_this_account)
         role = iam.Role(self, "Role", assumed_by=principal)
-        scheduler.Schedule(
+        schedule = scheduler.Schedule(
             self,
             "Schedule",
             description="Begins a sweep over every endpoint",
@@ -50,4 +75,5 @@ class SweepSchedule(Construct):
                 max_event_age=_RETRY_FOR,
             ),
         )
+        self.schedule_name = schedule.schedule_name
         acknowledge_policy(role, {})

@@ -5,6 +5,12 @@ from __future__ import annotations
 from lambdas.domain.record import Claim, Remediation
 
 
-def is_at_work(claim: Claim, holder: Remediation | None, plan: str) -> bool:
-    """Whether the holder of a claim is an unfinished remediation with this very plan."""
-    return claim["planHash"] == plan and holder is not None and "outcome" not in holder
+def is_at_work(claim: Claim, holder: Remediation | None, plan: str, *, unseen: bool) -> bool:
+    """Whether the holder of a claim is an unfinished remediation with this very plan.
+
+    Parameters
+    ----------
+    unseen
+        Whether it has a question that nobody can see. Then it gives way: whoever comes next asks.
+    """
+    return claim["planHash"] == plan and holder is not None and "outcome" not in holder and not unseen

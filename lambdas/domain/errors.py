@@ -4,7 +4,8 @@ Catch see, so whoever renames one renames it in the workflows' definitions, too.
     RemediationError                outcome if nothing retries it away: FAILED unless another is given
     ├─ final
     │  ├─ InvalidInput, EndpointNotServing, KeyUnusable, ModelGone, TwinMismatch, NotApproved
-    │  ├─ DeadlinePassed, RequestRefused, MessageGone, ModalChanged, NoSuchUser
+    │  ├─ DeadlinePassed, RequestRefused, MessageGone, ModalChanged, NoSuchUser, NobodyAsked
+   │  │  └─ SlackNotSetUp          NOT_ASKED (a RequestRefused)
     │  ├─ EndpointGone              GONE
     │  ├─ EndpointChanged           SUPERSEDED
     │  └─ EncryptionUnsupported     UNSUPPORTED
@@ -76,6 +77,16 @@ class DeadlinePassed(RemediationError):
 
 class RequestRefused(RemediationError):
     """A service refused a request for good. The message quotes the service."""
+
+
+class SlackNotSetUp(RequestRefused):
+    """Slack's secret holds no credentials yet."""
+
+    outcome = Outcome.NOT_ASKED
+
+
+class NobodyAsked(RemediationError):
+    """A question could not be shown to anyone. Its message says why."""
 
 
 class MessageGone(RemediationError):

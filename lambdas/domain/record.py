@@ -102,6 +102,7 @@ class Remediation(TypedDict):
     supersededByLink: NotRequired[str]  # to the newer question's card
 
     approvalId: NotRequired[str]
+    askedAt: NotRequired[str]  # when its question was posted, on a card of its own or a digest's
     deadline: NotRequired[str]
     postedEntries: NotRequired[int]  # how much of the timeline is in the card's thread
     decision: NotRequired[str]
@@ -220,8 +221,10 @@ class Digest(TypedDict):
     createdAt: str
     deadline: str
     filledAt: NotRequired[str]  # when its last finding was added
+    refusal: NotRequired[str]  # why its card could not be posted, when that was last tried
     channel: NotRequired[str]
     ts: NotRequired[str]
+    postedAt: NotRequired[str]  # when it was first posted: the deadline counts from then
     shown: NotRequired[str]  # the fingerprint of the card's message
     remindedAt: NotRequired[str]
     closedAt: NotRequired[str]

@@ -55,5 +55,6 @@ class Outcome(StrEnum):
     UNSUPPORTED = "UNSUPPORTED"
     ROLLED_BACK = "ROLLED_BACK"
     FAILED = "FAILED"
+    NOT_ASKED = "NOT_ASKED"  # Slack is not set up yet: the next sweep asks
     OBSERVED = "OBSERVED"  # its route only observes: found, reported, left as it is
     BACKED_OUT = "BACKED_OUT"  # of a backout: the endpoint is on its earlier config again

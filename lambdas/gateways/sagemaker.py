@@ -44,6 +44,9 @@ class SageMaker:
     def __init__(self, client: SageMakerClient | None = None, *, config: Config = CLIENT_CONFIG) -> None:
         # Bodies are built from AWS's own answers, not from this SDK's model of them.
         self._client = client or aws.client("sagemaker", config.merge(Config(parameter_validation=False)))
+        if (spoken := self._client.meta.service_model.resolved_protocol) != "json":
+            # the runtime's botocore is AWS's to change: a body that can't be read must not be guessed at
+            raise RuntimeError(f"botocore speaks {spoken} with SageMaker; its bodies are only known in JSON.")
         self._to_send: Mapping[str, Any] | None = None
         events = self._client.meta.events
         for operation in ("DescribeEndpoint", "DescribeEndpointConfig"):

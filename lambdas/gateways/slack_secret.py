@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeGuard
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from lambdas.domain.errors import RequestRefused, ServiceUnavailable
+from lambdas.domain.errors import RequestRefused, ServiceUnavailable, SlackNotSetUp
 from lambdas.gateways import aws
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ class SlackSecret:
 
     def __init__(self, arn: str, client: SecretsManagerClient | None = None) -> None:
         self._arn = arn
+        # wall-clock times: the monotonic clock may stop while Lambda keeps a function frozen
         self._last_fresh = float("-inf")
         self._client = client or aws.client("secretsmanager")
         self._text, self._read_at = "", float("-inf")
@@ -42,22 +43,19 @@ class SlackSecret:
         ------
         ServiceUnavailable
             The secret can't be read now.
+        SlackNotSetUp
+            The secret isn't filled in.
         RequestRefused
-            The secret isn't filled in or isn't valid JSON. The message quotes no part of it.
+            It isn't valid JSON. The message quotes no part of it.
         """
-        anew = fresh and time.monotonic() - self._last_fresh >= _FRESH_AT_MOST_EVERY_SECONDS
+        if self._text and not _is_filled(self._text):
+            fresh = True  # someone may have just filled it in
+        anew = fresh and not 0 <= time.time() - self._last_fresh < _FRESH_AT_MOST_EVERY_SECONDS
         if anew:
-            self._last_fresh = time.monotonic()
-        # wall-clock time: the monotonic clock may stop while Lambda keeps a function frozen
+            self._last_fresh = time.time()
         if anew or not 0 <= time.time() - self._read_at < _MAX_AGE_SECONDS:
             self._text, self._read_at = self._read(), time.time()
-        values = _parsed(self._text)
-        token, secret = values.get("bot_token"), values.get("signing_secret")
-        if not _filled(token) or not _filled(secret):
-            raise RequestRefused(
-                'The Slack secret is not filled in; it must be {"bot_token": "…", "signing_secret": "…"}.'
-            )
-        return SlackCredentials(bot_token=token, signing_secret=secret)
+        return _credentials(self._text)
 
     def _read(self) -> str:
         try:
@@ -66,14 +64,29 @@ class SlackSecret:
             raise ServiceUnavailable("The Slack secret can't be read from Secrets Manager.") from error
 
 
-def _filled(value: Any) -> TypeGuard[str]:
-    return isinstance(value, str) and bool(value.strip())
+def _is_filled(text: str) -> bool:
+    try:
+        _credentials(text)
+    except RequestRefused:
+        return False
+    return True
 
 
-def _parsed(text: str) -> dict[str, Any]:
+def _credentials(text: str) -> SlackCredentials:
     try:
         values = json.loads(text)
     except ValueError:
         # `from None`: a JSON error quotes the document
         raise RequestRefused("The Slack secret is not JSON.") from None
-    return values if isinstance(values, dict) else {}
+    given = values if isinstance(values, dict) else {}
+    token, secret = given.get("bot_token"), given.get("signing_secret")
+    if not _filled(token) or not _filled(secret):
+        raise SlackNotSetUp(
+            "Slack's secret holds no bot token yet, or no signing secret, so nobody can be asked. It must be "
+            '{"bot_token": "…", "signing_secret": "…"}.'
+        )
+    return SlackCredentials(bot_token=token, signing_secret=secret)
+
+
+def _filled(value: Any) -> TypeGuard[str]:
+    return isinstance(value, str) and bool(value.strip())

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 from lambdas.domain.approval.decision import wait_seconds
+from lambdas.domain.approval.question import SECONDS_TO_LOOK_AGAIN
 from lambdas.domain.encryption import feasibility
 from lambdas.domain.record import required_fact
 from lambdas.gateways.kms import kms
@@ -21,19 +22,20 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     now, remediation = datetime.now(UTC), records().remediation(event["remediationId"])
     config = records().snapshot(remediation["remediationId"])["config"]
     key_arn, region = required("KMS_KEY_ARN"), required_fact(remediation, "endpointArn").split(":")[3]
-    feasibility.require_usable_key(kms().describe_key(key_arn), key_arn, region)
+    key = feasibility.require_usable_key(kms().describe_key(key_arn), key_arn, region)
     models = {name: sagemaker().describe_model(name) for name in feasibility.model_names(config)}
     feasibility.require_models([name for name, model in models.items() if model is None])
 
     notes = [feasibility.local_storage_note(config)]
     if key_users := optional_list("KEY_USERS"):  # the key is the user's own, and so is its policy
         found = [model for model in models.values() if model]
-        remediation = key_access.leave_alone_without_access(remediation, config, found, key_arn, now)
-        notes.append(key_access.doubt_about_own_roles(key_users, key_arn))
+        remediation = key_access.leave_alone_without_access(remediation, config, found, key, now)
+        notes.append(key_access.doubt_about_own_roles(key_users, key))
     noted = remediation.get("notes", [])
     new = [note for note in notes if note and note not in noted]
     if new:
         records().note(remediation["remediationId"], {"notes": [*noted, *new]})
     route = rules().named(remediation.get("route", ""))
-    reminder = timedelta() if "digestId" in remediation else route.reminder  # the digest has its own
-    return {"waitSeconds": wait_seconds(now, now + route.deadline, reminder)}
+    if "digestId" in remediation:  # which has reminders of its own
+        return {"waitSeconds": SECONDS_TO_LOOK_AGAIN}
+    return {"waitSeconds": wait_seconds(now, now + route.deadline, route.reminder)}

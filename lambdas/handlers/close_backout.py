@@ -5,11 +5,12 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+from lambdas.domain import outcome_event
 from lambdas.domain.closing import final_outcome
 from lambdas.domain.record import happened, iso, salvaged_record
 from lambdas.domain.vocabulary import Outcome
 from lambdas.gateways.records.records import records
-from lambdas.services import backouts
+from lambdas.services import backouts, outcome_events
 from lambdas.services.observability import count, logger, step
 
 _OUTPUT = ("outcome", "endpointName", "remediationId", "backsOut", "reason", "restoredConfigName")
@@ -31,6 +32,7 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
         recorded = record.get("outcome", Outcome.FAILED)
         logger.info("backout_closed", outcome=recorded, reason=record.get("reason", ""))
         count("BackoutClosed", outcome=recorded)
+    outcome_events.report(outcome_event.closed(record))
     backouts.withdraw_exemption(record, now)
     backouts.report(str(record.get("backsOut") or event.get("backsOut") or ""), record, now)
     return {name: value for name in _OUTPUT if (value := record.get(name))}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+from lambdas.domain import outcome_event
 from lambdas.domain.closing import final_outcome, for_digest
 from lambdas.domain.record import Remediation, from_iso, happened, iso, salvaged_record
 from lambdas.domain.vocabulary import Outcome
@@ -13,9 +14,11 @@ from lambdas.gateways.records.records import records
 from lambdas.gateways.records.update_slots import update_slots
 from lambdas.gateways.settings import required, required_days
 from lambdas.gateways.step_functions import step_functions
+from lambdas.services import outcome_events
 from lambdas.services.decisions import close_question
 from lambdas.services.notifications import report_closed
 from lambdas.services.observability import count, logger, measure, step
+from lambdas.services.questions import note_asked_in_digest
 
 # The state machine's output
 _OUTPUT = (
@@ -34,6 +37,8 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     # The evidence comes first, then the endpoint's release, then what follows from the outcome, then the
     # notification. Each part is safe to repeat if the next one fails.
     already_closed = "outcome" in remediation
+    if asked := records().approval(remediation.get("approvalId", "")):
+        remediation, _ = note_asked_in_digest(remediation, asked)
     approval = close_question(remediation, now)
     facts = {"outcome": outcome, "reason": reason, "closedAt": iso(now)}
     days = required_days("BACKOUT_DAYS")
@@ -48,6 +53,7 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     digests().follow(remediation, for_digest(remediation))
     if not already_closed:
         _count(remediation, now)
+    outcome_events.report(outcome_event.closed(remediation))
     if remediation.get("outcome") == Outcome.ENCRYPTED:
         # the old config is retired after the time to back out
         seconds = int(days.total_seconds())

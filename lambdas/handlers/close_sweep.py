@@ -1,4 +1,6 @@
-"""CloseSweep: add up what a sweep assessed, let the next one begin, and report what could not be assessed."""
+"""CloseSweep: see whether people were asked, add up what a sweep assessed, let the next one begin, and report
+what could not be assessed or asked about.
+"""
 
 from __future__ import annotations
 
@@ -6,41 +8,73 @@ from datetime import UTC, datetime
 from typing import Any
 
 from lambdas.domain.closing import error_in_words
+from lambdas.domain.errors import RequestRefused, SlackNotSetUp
 from lambdas.domain.messages import sweep_notice
-from lambdas.domain.sweep.coverage import add_up
+from lambdas.domain.record import from_iso, iso
+from lambdas.domain.sweep.coverage import SweepResult, add_up, seconds_until_asked
 from lambdas.domain.vocabulary import Verdict
 from lambdas.gateways.records.digests import digests
 from lambdas.gateways.settings import required, rules
 from lambdas.gateways.slack import patient_slack
+from lambdas.services import sweep_questions
 from lambdas.services.observability import count, gauge, logger, step
 
 
 @step
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     now, sweep_id = datetime.now(UTC), str(event["sweepId"])
-    result = add_up(digests().batches(sweep_id), str(event.get("reason") or error_in_words(event)))
+    batches = digests().batches(sweep_id)
+    error = str(event.get("reason") or error_in_words(event))
+    routes = {*add_up(batches).coverage.found} | {route.name for route in rules().routes}
+    questions = sweep_questions.of_sweep(sweep_id, routes)
+    since = from_iso(event["since"]) if event.get("since") else now
+    wait = seconds_until_asked(since, now)
+    if questions.pending and wait and "reason" not in event:  # an execution that has ended can't wait
+        given = {"error": event["error"]} if event.get("error") else {}
+        return {"waitSeconds": wait, "since": iso(since), **given}
+    if questions.pending:
+        questions.unasked["Its question was not posted in time."] += questions.pending
+    result = add_up(batches, error, questions.unasked)
     digests().end_sweep(sweep_id)
-    coverage, complete = result.coverage, result.is_complete
-    verdicts = dict(coverage.verdicts)
-    logger.info("sweep_closed", complete=complete, assessed=coverage.assessed, verdicts=verdicts)
-    if complete:
-        gauge("EndpointsListed", result.listed)
-        gauge("EndpointsUnencrypted", coverage.verdicts[Verdict.UNENCRYPTED])
-        count("SweepComplete")
-    else:
-        count("SweepIncomplete")
-        if not digests().is_reported(sweep_id):
-            # at-least-once: recorded after posting
-            message = sweep_notice.incomplete(result, region=required("AWS_REGION"), sweep_id=sweep_id)
-            patient_slack().post(rules().default.channel, message)
-            digests().note_reported(sweep_id, now)
+    _report(sweep_id, result, now)
+    coverage = result.coverage
     return {
         "sweepId": sweep_id,
-        "complete": complete,
+        "complete": result.is_complete,
         "listed": result.listed,
         "assessed": coverage.assessed,
         "unencrypted": coverage.verdicts[Verdict.UNENCRYPTED],
         "found": coverage.found.total(),
         "covered": coverage.covered,
-        "reason": result.error,
+        "unasked": result.unasked.total(),
+        "reason": result.reason,
     }
+
+
+def _report(sweep_id: str, result: SweepResult, now: datetime) -> None:
+    coverage, verdicts = result.coverage, dict(result.coverage.verdicts)
+    logger.info("sweep_closed", complete=result.is_complete, assessed=coverage.assessed, verdicts=verdicts)
+    gauge("SweepIncomplete", int(not result.is_complete))  # a zero ends the alarm
+    if result.is_complete or coverage.unannounced:
+        gauge("EndpointsUnannounced", coverage.unannounced)
+    if result.is_complete:
+        gauge("EndpointsListed", result.listed)
+        gauge("EndpointsEncrypted", coverage.verdicts[Verdict.ENCRYPTED])
+        gauge("EndpointsExempt", coverage.verdicts[Verdict.EXEMPT])
+        gauge("EndpointsUnencrypted", coverage.verdicts[Verdict.UNENCRYPTED])
+        count("SweepComplete")
+        digests().note_completed(sweep_id, now)
+        return
+    if digests().is_reported(sweep_id):
+        return
+    # at-least-once: recorded after posting
+    message = sweep_notice.incomplete(result, region=required("AWS_REGION"), sweep_id=sweep_id)
+    try:
+        patient_slack().post(rules().default.channel, message)
+    except SlackNotSetUp as error:
+        logger.warning("sweep_not_reported", error_message=str(error))  # the alarm says it
+    except RequestRefused as error:
+        logger.error("sweep_not_reported", error_message=str(error))
+        count("UnexpectedError")
+    else:
+        digests().note_reported(sweep_id, now)

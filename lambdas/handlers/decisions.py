@@ -46,9 +46,11 @@ def _handle(event: dict[str, Any], now: datetime) -> dict[str, Any]:
     notifications.show(remediation_id)
     status = result.approval["status"] if result.approval else approval["status"]
     words = result.reply or in_words(request, status)
-    return _response(_STATUS[result.ruling.kind], result.ruling.kind, words, status)
+    return _response(_STATUS[result.ruling.kind], result.ruling.kind, words, status, approval["endpointName"])
 
 
-def _response(status: int, ruling: str, message: str, approval: str = "") -> dict[str, Any]:
-    body = {"ruling": ruling, "message": message, "approval": approval}
+def _response(
+    status: int, ruling: str, message: str, approval: str = "", endpoint: str = ""
+) -> dict[str, Any]:
+    body = {"ruling": ruling, "message": message, "approval": approval, "endpointName": endpoint}
     return {"statusCode": status, "headers": {"content-type": "application/json"}, "body": json.dumps(body)}

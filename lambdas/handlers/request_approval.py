@@ -1,5 +1,7 @@
 """RequestApproval: post the question in Slack. The workflow waits until its task token is called back.
 
+While Slack's secret holds no token, the remediation ends without a question, and the next sweep finds its
+endpoint again: this function reads the secret anyway, so the sweep needs no right to.
 A route may ask nobody: then the decision is known at once, and what is posted is a notice.
 """
 
@@ -11,7 +13,7 @@ from typing import Any
 from lambdas.domain.approval.routes import Mode
 from lambdas.domain.vocabulary import ApprovalStatus, Outcome
 from lambdas.gateways.records.records import records
-from lambdas.gateways.slack import patient_slack
+from lambdas.gateways.slack import patient_slack, slack_secret
 from lambdas.gateways.step_functions import step_functions
 from lambdas.services import questions
 from lambdas.services.decisions import note_decision
@@ -22,6 +24,8 @@ from lambdas.services.observability import step
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     now = datetime.now(UTC)
     remediation = records().remediation(event["remediationId"])
+    if "approvalId" not in remediation:
+        slack_secret().credentials()
     if remediation.get("approvalMode") == Mode.OBSERVE:
         step_functions().resume(event["taskToken"], Outcome.OBSERVED)  # the last step posts the notice
         return {}
@@ -32,10 +36,12 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     if approval is None:
         step_functions().resume(event["taskToken"], ApprovalStatus.SUPERSEDED)
         return {}
-    if "digestId" in approval:
+    if approval["status"] in (ApprovalStatus.EXPIRED, ApprovalStatus.SUPERSEDED):
+        pass  # no longer to be asked
+    elif "digestId" in approval:
         questions.ask_in_digest(remediation, approval)
     else:
-        approval = questions.ask_on_card(remediation, approval, route, slack)
+        approval = questions.ask_on_card(remediation, approval, route, slack, now)
     if approval["status"] != ApprovalStatus.PENDING:
         # decided before this try began, or by the route itself
         note_decision(approval, now)

@@ -9,12 +9,14 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+from lambdas.domain import outcome_event
 from lambdas.domain.encryption.progress import CLOCK_SKEW
 from lambdas.domain.messages import card
 from lambdas.domain.record import Remediation, from_iso, happened, iso, required_fact
 from lambdas.gateways.records.records import records
 from lambdas.gateways.sagemaker import sagemaker
 from lambdas.gateways.slack import patient_slack
+from lambdas.services import outcome_events
 from lambdas.services.configs import reason_to_keep, user_of
 from lambdas.services.observability import count, logger, step
 
@@ -55,6 +57,7 @@ def _record(remediation: Remediation, facts: dict[str, str], what: str, now: dat
     """Record what became of the old config, then update the card, which no longer offers to back out."""
     if not any(fact in remediation for fact in facts):
         remediation = records().note(remediation["remediationId"], facts, happened(now, what))
+    outcome_events.report(outcome_event.old_config(remediation))
     approval = records().approval(remediation.get("approvalId", ""))
     if approval:
         patient_slack().rewrite(approval, card.closed(remediation, approval))

@@ -1,4 +1,7 @@
-"""ShowDigest: post a digest's card, keep it up to date and remind people of it, until all have ended."""
+"""ShowDigest: post a digest's card, keep it up to date and remind people of it, until all have ended.
+
+A card that Slack doesn't take is tried again for a day, at growing intervals.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +35,7 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     if "ts" in digest:
         digest_cards.update(digest, findings, route, slack)
     elif is_to_be_posted(digest, findings, now, over=over):
-        digest = digest_cards.post(digest, findings, route, slack)
+        digest = digest_cards.post(digest, findings, route, slack, now)
     if over:
         return {}
     if reminder_is_due(digest, counted, route.reminder, now):

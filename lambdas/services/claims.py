@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from lambdas.domain import backout
+from lambdas.domain.approval import question
 from lambdas.domain.claims import is_at_work
 from lambdas.domain.encryption.progress import LONGEST_QUEUE
 from lambdas.domain.errors import EndpointChanged
@@ -14,6 +15,7 @@ from lambdas.gateways.records.records import records
 from lambdas.gateways.settings import required_seconds, rules
 from lambdas.gateways.step_functions import step_functions
 from lambdas.services.observability import logger
+from lambdas.services.questions import digest_of
 
 # Lease margin beyond the deadlines, for waiting, retries and closing.
 _LEASE_MARGIN = timedelta(hours=6)
@@ -31,13 +33,25 @@ def claim(remediation: Remediation, now: datetime) -> str:
     wanted = _claim(remediation, plan, now + lease + LONGEST_QUEUE)
     holder = records().claim(wanted, now)
     other = holder["remediationId"]
-    if other != me and not is_at_work(holder, records().find_remediation(other), plan):
+    if other != me and _gives_way(holder, plan):
         # claim first, supersede afterwards: nobody can be asked in between, and a retry knows whom it was
         wanted["supersedes"] = other
         holder = records().claim(wanted, now, instead_of=other)
     if holder["remediationId"] == me and "supersedes" in holder:
         _supersede(holder["supersedes"], now, me)
     return holder["remediationId"]
+
+
+def _gives_way(holder: Claim, plan: str) -> bool:
+    other = records().find_remediation(holder["remediationId"])
+    return not is_at_work(holder, other, plan, unseen=is_unseen(other))
+
+
+def is_unseen(remediation: Remediation | None) -> bool:
+    """Whether a remediation has a question that nobody can see yet."""
+    if remediation is None or "approvalId" not in remediation:
+        return False
+    return question.is_unseen(records().approval(remediation["approvalId"]), digest_of(remediation))
 
 
 def claim_for_backout(record: Remediation, now: datetime) -> None:

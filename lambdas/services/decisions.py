@@ -223,7 +223,7 @@ def close_question(remediation: Remediation, now: datetime) -> Approval | None:
     if not approval_id:
         return None
     approval = records().settle(approval_id, ApprovalStatus.EXPIRED, {"decidedAt": iso(now)})
-    if approval:
+    if approval and (approval["status"] != ApprovalStatus.EXPIRED or "askedAt" in remediation):
         note_decision(approval, now)
         if approval["status"] == ApprovalStatus.DENIED:
             records().keep_denial(denial_of(remediation, approval))

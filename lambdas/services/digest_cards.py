@@ -8,10 +8,16 @@ from typing import cast
 
 from lambdas.domain.approval.decision import is_last_reminder
 from lambdas.domain.approval.routes import Route
-from lambdas.domain.errors import MessageGone, RemediationError, RequestRefused
+from lambdas.domain.errors import (
+    MessageGone,
+    NobodyAsked,
+    RemediationError,
+    RequestRefused,
+    SlackUnavailable,
+)
 from lambdas.domain.messages import digest_card
 from lambdas.domain.record import Digest, Finding, from_iso, iso
-from lambdas.domain.sweep.digest import Stage, finding_key, stage, stages
+from lambdas.domain.sweep.digest import Stage, finding_key, is_given_up, stage, stages
 from lambdas.gateways.records.digests import digests
 from lambdas.gateways.records.records import records
 from lambdas.gateways.slack import Slack
@@ -65,18 +71,43 @@ def update(digest: Digest, findings: list[Finding], route: Route, slack: Slack) 
         rewrite(digest, findings, slack)
     except MessageGone:
         if stages(findings)[Stage.WAITING]:
-            post(digest, findings, route, slack)
+            _post(digest, findings, route, slack)
     except RequestRefused as error:  # such as in an archived channel: decisions go on
         logger.warning("card_not_updated", error_word=type(error).__name__, error_message=str(error))
 
 
-def post(digest: Digest, findings: list[Finding], route: Route, slack: Slack) -> Digest:
-    """Post the card; returns the digest with the card's place."""
+def post(digest: Digest, findings: list[Finding], route: Route, slack: Slack, now: datetime) -> Digest:
+    """Post the card, from when the time to decide counts; returns the digest with the card's place.
+
+    If Slack doesn't take it, the reason is on record, and it is tried again until it is given up.
+
+    Raises
+    ------
+    NobodyAsked
+        It is given up, and the digest is closed.
+    """
+    timed: Digest = {**digest, "postedAt": iso(now), "deadline": iso(now + route.deadline)}
+    try:
+        return _post(timed, findings, route, slack)
+    except (RequestRefused, SlackUnavailable) as error:
+        if "closedAt" in digest:
+            raise  # there is nothing left to ask
+        logger.warning("digest_not_posted", error_word=type(error).__name__, error_message=str(error))
+        count_error(error)
+        digest = digests().note(digest["digestId"], {"refusal": str(error)})
+        if not is_given_up(digest, now):
+            return digest
+        digests().note(digest["digestId"], {"closedAt": iso(now)})
+        raise NobodyAsked(f"Nobody could be asked. {error}") from error
+
+
+def _post(digest: Digest, findings: list[Finding], route: Route, slack: Slack) -> Digest:
     message = digest_card.message(digest, findings)
     channel, ts = slack.post(route.channel, message)
     logger.info("digest_posted", channel=channel, ts=ts, findings=len(findings))
-    shown = digest_card.fingerprint_of(message)
-    return digests().note(digest["digestId"], {"channel": channel, "ts": ts, "shown": shown})
+    facts = {"channel": channel, "ts": ts, "shown": digest_card.fingerprint_of(message)}
+    times = {"postedAt": digest.get("postedAt", ""), "deadline": digest["deadline"]}
+    return digests().note(digest["digestId"], facts | times)
 
 
 def remind(digest: Digest, findings: list[Finding], route: Route, slack: Slack, now: datetime) -> None:

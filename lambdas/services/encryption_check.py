@@ -56,7 +56,7 @@ def check(remediation: Remediation, endpoint: Mapping[str, Any], now: datetime) 
     tags = sagemaker().list_tags(config["EndpointConfigArn"])
     records().keep_snapshot(remediation_id, {"config": config, "endpoint": endpoint, "tags": tags}, now)
     facts = planned(endpoint, config, assessed, notes=[exemption.note])
-    decision_facts = _decision_facts(remediation, endpoint_tags, tags)
+    decision_facts = _decision_facts(remediation, endpoint_tags, source, tags)
     # a retry after a lost response finds the same: it is already on the timeline
     again = remediation.get("sourceConfigName") == source
     entry = None if again else happened(now, f"Found {source} unencrypted, and kept a copy of it")
@@ -94,7 +94,10 @@ def seconds_to_settle(remediation: Remediation, status: str, attempt: int, now: 
 
 
 def _decision_facts(
-    remediation: Remediation, endpoint_tags: Mapping[str, str], config_tags: Mapping[str, str]
+    remediation: Remediation,
+    endpoint_tags: Mapping[str, str],
+    source: str,
+    config_tags: Mapping[str, str],
 ) -> DecisionFacts:
     trigger = remediation["trigger"]
     route = rules().choose(trigger["accountId"], trigger["region"], endpoint_tags)
@@ -106,6 +109,6 @@ def _decision_facts(
         "approvalMode": Mode.REQUIRED if must_ask else route.mode,
         "approvalsNeeded": needed,
     }
-    if managed := managed_by(config_tags, endpoint_tags):
+    if managed := managed_by((source, config_tags), (remediation["endpointName"], endpoint_tags)):
         facts["managedBy"] = managed
     return facts

@@ -10,19 +10,15 @@ from datetime import datetime
 from typing import Any
 
 from lambdas.domain.encryption import feasibility
-from lambdas.domain.encryption.key_policy import (
-    KeyAccess,
-    Use,
-    judge_key_policy,
-    judge_simulation,
-    simulation_context,
-)
+from lambdas.domain.encryption.key_policy import KeyAccess, Use, judge_key_policy
 from lambdas.domain.encryption.plan import paths_to_change, surfaces_written, without_changes
+from lambdas.domain.encryption.policy_simulation import Doubt, judge_simulation, simulation_context
 from lambdas.domain.encryption.twin import plan_hash, twin_name
 from lambdas.domain.errors import KeyUnusable, RequestRefused
 from lambdas.domain.record import Remediation, happened
 from lambdas.gateways.iam import iam
 from lambdas.gateways.kms import kms
+from lambdas.gateways.organizations import organization_id
 from lambdas.gateways.records.records import records
 from lambdas.gateways.settings import required, required_list
 from lambdas.services.observability import logger
@@ -34,10 +30,15 @@ def leave_alone_without_access(
     remediation: Remediation,
     config: Mapping[str, Any],
     models: Sequence[Mapping[str, Any]],
-    key_arn: str,
+    key: Mapping[str, Any],
     now: datetime,
 ) -> Remediation:
     """Take what the execution role can't be shown to write with this key out of the plan, with a note.
+
+    Parameters
+    ----------
+    key
+        The `KeyMetadata` of KMS's DescribeKey.
 
     Raises
     ------
@@ -49,11 +50,17 @@ def leave_alone_without_access(
     if not written:
         return remediation
     roles = feasibility.execution_roles(config, models)
-    doubts = [
-        doubt for role in roles if (doubt := _doubt(Use(role, _ROLE_ACTIONS, required("VIA_S3")), key_arn))
-    ]
+    found = [_doubt(role, _ROLE_ACTIONS, required("VIA_S3"), key) for role in roles]
+    doubts = [doubt.why for doubt in found if doubt and doubt.grave]
     if roles and not doubts:
-        return remediation
+        notes = {
+            "Whether the endpoint's execution role may use the key could not be judged in full: "
+            f"{doubt.why}. The key's policy allows it."
+            for doubt in found
+            if doubt
+        } - {*remediation.get("notes", [])}
+        facts = {"notes": [*remediation.get("notes", []), *sorted(notes)]}
+        return records().note(remediation["remediationId"], facts) if notes else remediation
     why = doubts[0] if doubts else "no execution role is named"
     what = ", ".join(sorted(written)).replace("-", " ")
     if written & set(required_list("REQUIRED_SURFACES")):
@@ -66,7 +73,7 @@ def leave_alone_without_access(
         f"execution role may use the key: {why}."
     )
     plan = without_changes(entries, written)
-    paths = paths_to_change(plan)
+    paths, key_arn = paths_to_change(plan), str(key["Arn"])
     facts = {
         "surfaceKeys": plan,
         "planHash": plan_hash(config, key_arn, paths, remediation.get("updateOptions", {})),
@@ -77,31 +84,34 @@ def leave_alone_without_access(
     return records().note(remediation["remediationId"], facts, entry)
 
 
-def doubt_about_own_roles(roles: Sequence[str], key_arn: str) -> str | None:
+def doubt_about_own_roles(roles: Sequence[str], key: Mapping[str, Any]) -> str | None:
     """A note if it can't be shown that our own roles may use the key. AWS would refuse the call loudly."""
     for role in roles:
-        if doubt := _doubt(Use(role, ("kms:CreateGrant",), required("VIA_SAGEMAKER")), key_arn):
+        if doubt := _doubt(role, ("kms:CreateGrant",), required("VIA_SAGEMAKER"), key):
             return (
-                f"It can't be shown that Sealpoint may use the key ({doubt}). If it may not, AWS will refuse."
+                f"It can't be shown that Sealpoint may use the key ({doubt.why}). If it may not, AWS will "
+                "refuse."
             )
     return None
 
 
-def _doubt(use: Use, key_arn: str) -> str | None:
-    """Why it can't be shown that a role may use the key; None if it can."""
-    if use.role_arn.split(":")[4:5] != key_arn.split(":")[4:5]:
-        return "the key is another account's"
+def _doubt(role: str, actions: tuple[str, ...], via_service: str, key: Mapping[str, Any]) -> Doubt | None:
+    """Why it isn't certain that a role may use a key; None if it is."""
+    key_arn = str(key["Arn"])
+    if role.split(":")[4:5] != key_arn.split(":")[4:5]:
+        return Doubt("the key is another account's")
     policy = kms().key_policy(key_arn)
     if policy is None:
-        return "KMS does not show us the key's policy"
+        return Doubt("KMS does not show us the key's policy")
+    use = Use(role, actions, via_service, key, organization_id())
     access, why = judge_key_policy(policy, use)
     if access is KeyAccess.NOT_SHOWN:
-        return why
+        return Doubt(why)
     try:
-        results = iam().simulate(use.role_arn, use.actions, key_arn, simulation_context(use))
+        results = iam().simulate(role, actions, key_arn, simulation_context(use))
     except RequestRefused as error:
-        logger.warning("role_not_simulated", role=use.role_arn, error_message=str(error))
-        return "IAM does not show us what the role may do"
-    if {str(result.get("EvalActionName")) for result in results} != set(use.actions):
-        return "IAM did not evaluate every action"
+        logger.warning("role_not_simulated", role=role, error_message=str(error))
+        return Doubt("IAM does not show us what the role may do")
+    if {str(result.get("EvalActionName")) for result in results} != set(actions):
+        return Doubt("IAM did not evaluate every action")
     return judge_simulation(results, access)

@@ -118,7 +118,7 @@ def _report_in_digest(remediation: Remediation, approval: Approval, now: datetim
     if approval["status"] != ApprovalStatus.APPROVED or digest is None:
         return
     if "ts" not in digest or "channel" not in digest:
-        if now < from_iso(digest["createdAt"]) + _CARD_SURELY_POSTED:
+        if "refusal" not in digest and now < from_iso(digest["createdAt"]) + _CARD_SURELY_POSTED:
             raise SlackUnavailable("The digest's card is not posted yet.")
         report_outcome(remediation, approval, or_post=True)
         return

@@ -6,11 +6,11 @@ from datetime import datetime
 
 from lambdas.domain.approval.decision import new_approval_id
 from lambdas.domain.approval.people import email_of
-from lambdas.domain.approval.question import asked_in_words, new_question
-from lambdas.domain.approval.routes import Route
+from lambdas.domain.approval.question import asked_in_words, is_unseen, new_question
+from lambdas.domain.approval.routes import Mode, Route
 from lambdas.domain.errors import InvalidInput, RemediationError
 from lambdas.domain.messages import card, thread
-from lambdas.domain.record import Approval, Remediation, happened, iso, required_fact
+from lambdas.domain.record import Approval, Digest, Remediation, from_iso, happened, iso, required_fact
 from lambdas.domain.vocabulary import ApprovalStatus
 from lambdas.gateways.records.digests import digests
 from lambdas.gateways.records.records import records
@@ -49,22 +49,49 @@ def with_changer(remediation: Remediation, slack: Slack) -> Remediation:
 
 def open_question(remediation: Remediation, route: Route, task_token: str, now: datetime) -> Approval | None:
     """The question on record, with this task token; None if a newer change claimed the endpoint."""
-    deadline = iso(now + route.deadline)
     if "approvalId" not in remediation:
         # the record learns the id first: a question without a record could never be found again
-        entry = happened(now, asked_in_words(remediation, route, deadline))
-        remediation = records().name_approval(
-            remediation["remediationId"], new_approval_id(), deadline, entry
-        )
+        asks_nobody = remediation.get("approvalMode") == Mode.AUTOMATIC
+        entry = happened(now, asked_in_words(remediation, route, "")) if asks_nobody else None
+        remediation = records().name_approval(remediation["remediationId"], new_approval_id(), entry)
     found = records().approval(required_fact(remediation, "approvalId"))
     if found is not None:
         facts: dict[str, str] = {"taskToken": task_token}
-        posted = "ts" in found or "digestId" in found
-        if not posted and found["status"] == ApprovalStatus.PENDING:
-            facts["deadline"] = deadline  # the time to decide starts when people can see the question
+        if is_unseen(found, digest_of(remediation)):
+            # the time to decide starts when people can see the question
+            facts["deadline"] = iso(now + route.deadline)
         return records().note_approval(found["approvalId"], facts)
     approval = new_question(remediation, route, task_token, now, runbook_url=rules().runbook_url)
     return approval if records().open_approval(approval) else None
+
+
+def digest_of(remediation: Remediation) -> Digest | None:
+    """The digest that asks about a remediation, if there is one."""
+    return digests().find(remediation["digestId"]) if "digestId" in remediation else None
+
+
+def note_asked(remediation: Remediation, approval: Approval, route: Route, now: datetime) -> Remediation:
+    """Record that people can see the question, once; returns the record."""
+    if "askedAt" in remediation or remediation.get("approvalMode") == Mode.AUTOMATIC:
+        return remediation
+    facts = {"askedAt": iso(now), "deadline": approval["deadline"]}
+    entry = happened(now, asked_in_words(remediation, route, approval["deadline"]))
+    if approval["status"] == ApprovalStatus.PENDING:
+        count("ApprovalRequested")
+    return records().note_asked(remediation["remediationId"], facts, entry)
+
+
+def note_asked_in_digest(remediation: Remediation, approval: Approval) -> tuple[Remediation, Approval]:
+    """Record that people can see a question in its digest, once that is posted, and its deadline."""
+    digest = digest_of(remediation)
+    if digest is None or "postedAt" not in digest or "askedAt" in remediation:
+        return remediation, approval
+    deadline = max(approval["deadline"], digest["deadline"])
+    if approval["status"] == ApprovalStatus.PENDING and approval["deadline"] != deadline:
+        approval = records().note_approval(approval["approvalId"], {"deadline": deadline})
+    asked_at = from_iso(max(digest["postedAt"], approval["createdAt"]))
+    route = rules().deciding(remediation.get("route", ""), approval)
+    return note_asked(remediation, approval, route, asked_at), approval
 
 
 def ask_in_digest(remediation: Remediation, approval: Approval) -> None:
@@ -74,31 +101,34 @@ def ask_in_digest(remediation: Remediation, approval: Approval) -> None:
         facts["decision"] = approval["status"]
     digests().follow(remediation, facts)
     logger.info("approval_requested_in_digest", digest_id=approval.get("digestId"))
-    if approval["status"] == ApprovalStatus.PENDING:
-        count("ApprovalRequested")
+    note_asked_in_digest(remediation, approval)
 
 
-def ask_on_card(remediation: Remediation, approval: Approval, route: Route, slack: Slack) -> Approval:
+def ask_on_card(
+    remediation: Remediation, approval: Approval, route: Route, slack: Slack, now: datetime
+) -> Approval:
     """Post the question's card, once, and link the superseded card to it; returns the question."""
     if "ts" not in approval:
-        approval = _post(remediation, approval, route, slack)
+        approval = _post(remediation, approval, route, slack, now)
+    else:  # perhaps by a try that died right after
+        note_asked(remediation, approval, route, now)
     _link_superseded(remediation, _with_permalink(approval, slack), slack)
     return approval
 
 
-def _post(remediation: Remediation, approval: Approval, route: Route, slack: Slack) -> Approval:
+def _post(
+    remediation: Remediation, approval: Approval, route: Route, slack: Slack, now: datetime
+) -> Approval:
     channel, ts = slack.post(route.channel, card.message(remediation, approval))
     # on record before anything else can fail: a card that isn't can never be updated
     before = approval
     approval = records().note_approval(approval["approvalId"], {"channel": channel, "ts": ts})
-    remediation = records().remediation(remediation["remediationId"])
+    remediation = note_asked(records().remediation(remediation["remediationId"]), approval, route, now)
     posted = {"postedEntries": len(remediation.get("timeline", []))}  # the thread starts here
     remediation = records().note(remediation["remediationId"], posted)
     if approval["status"] != before["status"] or "approvals" in approval:
         slack.rewrite(approval, card.message(remediation, approval))  # clicked before we knew its ts
     logger.info("approval_requested", channel=channel, ts=ts, mode=route.mode)
-    if approval["status"] == ApprovalStatus.PENDING:
-        count("ApprovalRequested")
     return approval
 
 

@@ -15,7 +15,13 @@ from lambdas.domain.encryption.assessment import exemption
 from lambdas.domain.errors import EndpointConfigNotFound, RemediationError, Throttled
 from lambdas.domain.record import Finding
 from lambdas.domain.sweep.audit import AuditedConfig, AuditedEndpoint, audit_config, audit_endpoint, config_of
-from lambdas.domain.sweep.coverage import Coverage, is_covered, is_to_be_asked_about
+from lambdas.domain.sweep.coverage import (
+    Coverage,
+    is_announced,
+    is_covered,
+    is_to_be_asked_about,
+    may_be_unannounced,
+)
 from lambdas.domain.sweep.digest import finding_key, remediation_id
 from lambdas.domain.vocabulary import Surface, Verdict
 from lambdas.gateways.rate_limit import RateLimiters
@@ -24,6 +30,7 @@ from lambdas.gateways.records.records import records
 from lambdas.gateways.sagemaker import SageMaker, sagemaker, sagemaker_tried_once
 from lambdas.gateways.settings import required_share, rules
 from lambdas.services.assessments import Assessor, assessor, planned, required_surfaces
+from lambdas.services.claims import is_unseen
 from lambdas.services.observability import count_error, logger
 
 # Stop assessing after this long and save: a single throttled endpoint can take minutes.
@@ -142,12 +149,13 @@ def assess_batch(sweep_id: str, names: list[str], now: datetime) -> Coverage:
         now=now,
         keep_configs=True,
     )
-    coverage = Coverage()
+    coverage, last_completed = Coverage(), digests().last_completed()
     with ThreadPoolExecutor(_THREADS) as pool:
         results = pool.map(partial(_assess, survey, time.monotonic() + _ASSESS_FOR_SECONDS), names)
         for name, result in zip(names, results, strict=True):
             try:
                 _add(coverage, sweep_id, result, now)
+                coverage.unannounced += _is_unannounced(result, last_completed, now)
             except Exception as error:  # noqa: BLE001  # one odd endpoint must not hide the others
                 _add_missed(coverage, name, error)
     return coverage
@@ -186,6 +194,17 @@ def _add(coverage: Coverage, sweep_id: str, result: Assessed | Exception | None,
     coverage.verdicts[verdict] += 1
 
 
+def _is_unannounced(result: Assessed | Exception | None, last_completed: str, now: datetime) -> bool:
+    """Whether an endpoint is newer than the last complete sweep, and no event of it ever came."""
+    if not isinstance(result, Assessed) or not may_be_unannounced(result.endpoint, last_completed, now):
+        return False
+    name = result.audited.name
+    if is_announced(result.endpoint, records().newest(name)):
+        return False
+    logger.warning("creation_unannounced", endpoint_name=name)
+    return True
+
+
 def _add_missed(coverage: Coverage, name: str, error: Exception) -> None:
     word = type(error).__name__
     logger.warning("endpoint_not_assessed", endpoint_name=name, error_word=word, error_message=str(error))
@@ -203,11 +222,13 @@ def _finding(
     route = rules().choose(one.account_id, one.region, tags)
     plan = planned(assessed.endpoint, assessed.config, one.config.surfaces)["planHash"]
     claim = records().holder(one.name)
+    holder = records().find_remediation(claim["remediationId"]) if claim else None
     covered = is_covered(
         plan,
         mode=route.mode,
         claim=claim,
-        holder=records().find_remediation(claim["remediationId"]) if claim else None,
+        holder=holder,
+        unseen=is_unseen(holder),
         denial=records().denial(one.name),
         newest=records().newest(one.name),
         now=now,

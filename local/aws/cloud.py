@@ -87,6 +87,7 @@ class Deployment:
         self._create_all("AWS::SNS::Topic", self._create_topic)
         self._create_all("AWS::StepFunctions::StateMachine", self._create_state_machine)
         self._create_all("AWS::Events::Rule", self._create_rule)
+        self._create_all("AWS::Scheduler::Schedule", self._create_schedule)
 
     def publish_outputs(self, api_url: str) -> None:
         """Let CloudFormation know the stack by its outputs, which is how the command line finds the rest.
@@ -250,6 +251,16 @@ class Deployment:
             )
             events.put_targets(Rule=name, Targets=properties["Targets"])
 
+    def _create_schedule(self, logical_id: str, properties: dict[str, Any]) -> None:
+        """A schedule that can be looked at; moto fires none."""
+        self._client("scheduler").create_schedule(
+            Name=self.template.physical[logical_id]["Ref"],
+            ScheduleExpression=properties["ScheduleExpression"],
+            FlexibleTimeWindow=properties["FlexibleTimeWindow"],
+            State=properties.get("State", "ENABLED"),
+            Target={name: properties["Target"][name] for name in ("Arn", "RoleArn")},
+        )
+
     def _client(self, service: str) -> Any:
         return self._cloud.client(service, self.region)
 
@@ -328,6 +339,11 @@ def _name_rule(template: Template, logical_id: str) -> dict[str, str]:
     return {"Ref": name, "Arn": _arn(template, "events", f"rule/{name}")}
 
 
+def _name_schedule(template: Template, logical_id: str) -> dict[str, str]:
+    name = _named_by(template, logical_id, "Name")[:64]
+    return {"Ref": name, "Arn": _arn(template, "scheduler", f"schedule/default/{name}")}
+
+
 def _name_reference(_template: Template, logical_id: str) -> dict[str, str]:
     return {"Ref": logical_id}
 
@@ -344,6 +360,7 @@ _NAMERS: dict[str, Callable[[Template, str], dict[str, str]]] = {
     "AWS::Logs::LogGroup": _name_log_group,
     "AWS::StepFunctions::StateMachine": _name_state_machine,
     "AWS::Events::Rule": _name_rule,
+    "AWS::Scheduler::Schedule": _name_schedule,
     "AWS::ApiGatewayV2::Api": _name_reference,
     "AWS::ApiGatewayV2::Integration": _name_reference,
 }

@@ -11,13 +11,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from moto.events.models import Rule
+from moto.events.models import EventsBackend, Rule
 
 from local.aws.cloud import Cloud, replace_method
 from local.aws.functions import FunctionError, FunctionRunner, function_named_in
 from local.aws.template import ACCOUNT_ID
 from local.clock import Clock
 
+_MOTO_PUT = EventsBackend.put_events
 _VARIABLE = re.compile(r'("?)<([A-Za-z0-9_-]+)>("?)')
 # How long Lambda waits before it runs an asynchronous event again that failed: twice, then no more.
 # https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-error-handling.html
@@ -46,12 +47,18 @@ class EventBus:
         self._clock = clock
         self.undelivered: list[Undelivered] = []
         self.events: list[dict[str, Any]] = []
+        self.entries: list[dict[str, Any]] = []  # what was put by others than AWS's services
         self._lock = threading.Lock()
         self._in_flight = 0
 
         def send_to_targets(rule: Rule, event: Any, **_: Any) -> None:
             self.deliver(rule, event)
 
+        def put_events(backend: EventsBackend, entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
+            self.entries += [entry for entry in entries if not entry["Source"].startswith("aws.")]
+            return _MOTO_PUT(backend, entries)
+
+        replace_method(EventsBackend, "put_events", put_events)
         # moto delivers to no state machine
         replace_method(Rule, "send_to_targets", send_to_targets)
 

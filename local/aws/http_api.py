@@ -8,6 +8,7 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from botocore.auth import SigV4Auth
@@ -42,6 +43,8 @@ class HttpApi:
     ----------
     principals
         The access keys that may call a route under IAM: each one's secret key and its principal's ARN.
+    now
+        The time here, in Unix seconds.
     """
 
     def __init__(
@@ -49,11 +52,13 @@ class HttpApi:
         routes: Mapping[str, Route],
         invoke: Callable[[str, Any], Any],
         principals: Mapping[str, tuple[str, str]],
+        now: Callable[[], float],
     ) -> None:
+        self._now = now
         self._principals = principals
         self._routes = routes
         self._invoke = invoke
-        self._server = Server(Request.application(self._answer))
+        self._server = Server(Request.application(self._dated))
 
     @property
     def url(self) -> str:
@@ -61,6 +66,12 @@ class HttpApi:
 
     def stop(self) -> None:
         self._server.stop()
+
+    def _dated(self, request: Request) -> Response:
+        """Every answer has the time, by which a caller can tell that its own clock is wrong."""
+        response = self._answer(request)
+        response.date = datetime.fromtimestamp(self._now(), UTC)
+        return response
 
     def _answer(self, request: Request) -> Response:
         route = self._routes.get(f"{request.method} {request.path}")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from local.sagemaker import times
+from local.sagemaker import lifecycle, times
 from local.sagemaker.lifecycle import Endpoint, Status
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ def describe(endpoint: Endpoint, now: float, behaviour: Behaviour) -> Json:
         hides = is_pending_shown and behaviour.shows_no_instances_while_replacing
         description |= _running(endpoint, live, hides_instances=hides)
     if pending and is_pending_shown:
-        description["PendingDeploymentSummary"] = _pending(pending)
+        description["PendingDeploymentSummary"] = _pending(endpoint, pending, now)
     if endpoint.deployment_config:
         description["LastDeploymentConfig"] = endpoint.deployment_config
     if endpoint.reason:
@@ -70,21 +71,24 @@ def _running(endpoint: Endpoint, live: Deployment, *, hides_instances: bool) -> 
     return running
 
 
-def _pending(pending: Deployment) -> Json:
+def _pending(endpoint: Endpoint, pending: Deployment, now: float) -> Json:
     summary: Json = {
         "EndpointConfigName": pending.config_name,
         "StartTime": pending.started,
-        "ProductionVariants": [_pending_variant(variant, pending.started) for variant in pending.variants],
+        "ProductionVariants": [_pending_variant(endpoint, variant, now) for variant in pending.variants],
     }
     if pending.shadows:
         summary["ShadowProductionVariants"] = [
-            _pending_variant(variant, pending.started) for variant in pending.shadows
+            _pending_variant(endpoint, variant, now) for variant in pending.shadows
         ]
     return summary
 
 
-def _pending_variant(variant: Variant, started: int) -> Json:
-    summary = _variant(variant, hides_instances=False) | _variant_status("Creating", started)
+def _pending_variant(endpoint: Endpoint, variant: Variant, now: float) -> Json:
+    fleet = lifecycle.new_fleet(endpoint, variant.desired.instances, now)
+    up = replace(variant.desired, instances=fleet.instances, serverless=variant.current.serverless)
+    summary = _variant(replace(variant, current=up), hides_instances=False)
+    summary |= _variant_status(fleet.status, fleet.since, fleet.message)
     stated = variant.stated
     if stated.get("InstanceType"):
         # 'm5.xlarge' in OneNishitRathod's Canary notebook, update 2
@@ -94,9 +98,10 @@ def _pending_variant(variant: Variant, started: int) -> Json:
     return summary
 
 
-def _variant_status(status: str, since: int) -> Json:
+def _variant_status(status: str, since: int, message: str = "") -> Json:
     """StartTime has whole seconds (OneNishitRathod's Canary notebook, update 2)."""
-    return {"VariantStatus": [{"Status": status, "StartTime": since}]}
+    said = {"StatusMessage": message} if message else {}
+    return {"VariantStatus": [{"Status": status, **said, "StartTime": since}]}
 
 
 def _variant(variant: Variant, *, hides_instances: bool) -> Json:

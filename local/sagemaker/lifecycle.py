@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from enum import Enum, StrEnum, auto
-from math import inf
+from math import inf, isfinite
 from typing import TYPE_CHECKING, Any, Literal
 
 from local.sagemaker import times
@@ -202,6 +202,48 @@ def settle(endpoint: Endpoint, now: float) -> Endpoint | None:
     while endpoint.until <= now:
         endpoint = _enter(endpoint, endpoint.until)
     return None if endpoint.step.arrival is Arrival.VANISH else endpoint
+
+
+@dataclass(frozen=True)
+class NewFleet:
+    """How far the instances of a pending deployment are. `since` is in whole seconds."""
+
+    instances: int
+    status: str
+    since: int
+    message: str = ""
+
+
+_FLEET_IS_UP = 0.74
+"""The share of an update after which all new instances are up."""
+
+
+def new_fleet(endpoint: Endpoint, wanted: int, now: float) -> NewFleet:
+    """The instances of one variant of the pending deployment, at a time.
+
+    Recorded once, in OneNishitRathod's Canary notebook, update 2, which ended after 600 s or so: 444 s into
+    it, three of three instances began `Baking`, with this message. `Creating` and `ActivatingTraffic` are
+    the API reference's words (ProductionVariantStatus). That instances come up one after the other is an
+    inference, as is that a deployment that will fail never has them all.
+    """
+    pending = endpoint.pending
+    if pending is None:
+        raise ValueError("no deployment is pending")
+    began = pending.requested
+    up_at = began + (endpoint.until - began) * _FLEET_IS_UP
+    fails = any(step.arrival is Arrival.ABANDON or step.status is Status.FAILED for step, _ in endpoint.ahead)
+    if now < up_at or fails:
+        share = min(1.0, max(0.0, now - began) / (up_at - began)) if isfinite(up_at) else 0.0
+        most = max(0, wanted - 1) if fails else wanted
+        return NewFleet(min(most, int(wanted * share)), "Creating", pending.started)
+    policy = (endpoint.deployment_config or {}).get("BlueGreenUpdatePolicy") or {}
+    if seconds := policy.get("TerminationWaitInSeconds"):
+        message = (
+            f"Baking for {seconds} seconds (TerminationWaitInSeconds) with traffic enabled on full capacity "
+            f"of {wanted} instance(s)."
+        )
+        return NewFleet(wanted, "Baking", int(up_at), message)
+    return NewFleet(wanted, "ActivatingTraffic", int(up_at))
 
 
 def _duration(step: Step, timings: Timings) -> float:

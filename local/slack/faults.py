@@ -52,6 +52,11 @@ class Faults:
         """Answer `{"ok": false, "error": error}`, nothing done."""
         self._add(_Rule(method, times, error=error))
 
+    def heal(self) -> None:
+        """Forget every fault that was asked for and has not been met."""
+        with self._lock:
+            self._rules.clear()
+
     def rate_limit(self, method: str | None = None, *, retry_after: int = 1, times: int = 1) -> None:
         """HTTP 429 with `Retry-After`, in seconds."""
         self._add(

@@ -65,10 +65,11 @@ class Delivery:
 
 @dataclass(frozen=True)
 class Interaction:
-    """One request to the app: the payload, and what became of it."""
+    """One request to the app: the payload, what became of it, and when (Unix time) it was sent."""
 
     payload: Json
     delivery: Delivery
+    at: float
 
 
 @dataclass(frozen=True)
@@ -277,7 +278,8 @@ class Interactivity:
 
     def _send(self, payload: Json) -> Delivery:
         body = urlencode({"payload": json.dumps(payload, separators=(",", ":"))}).encode()
-        timestamp = str(int(self._now()))
+        sent = self._now()
+        timestamp = str(int(sent))
         headers = {
             "Content-Type": "application/x-www-form-urlencoded",
             "Accept": "application/json,*/*",
@@ -290,7 +292,7 @@ class Interactivity:
             delivery = Delivery(None, "", 0.0, _NOT_CONFIGURED)
         else:
             delivery = _post(url, body, headers, self._answer_within)
-        self.interactions.append(Interaction(payload, delivery))
+        self.interactions.append(Interaction(payload, delivery, sent))
         return delivery
 
     # -- what is done with the answer

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 SHORTCODE = re.compile(r":([a-z0-9_+-]{1,60}):")
@@ -21,6 +21,7 @@ EMOJI = {
 }  # fmt: skip
 """What Sealpoint sends, by shortcode; any other stays as it is written."""
 
+_EMOJI_IMAGE = re.compile(r'<img class="emoji" [^>]*?alt="([^"]*)"[^>]*>')
 _SAFE_LINK = re.compile(r"(https?|mailto|tel|slack):", re.IGNORECASE)
 _PREFORMATTED = re.compile(r"\n?```\n?(.+?)\n?```\n?", re.DOTALL)
 _QUOTE_LINE = re.compile(r"(?:&gt;|>) ?")
@@ -46,13 +47,18 @@ _DATE = re.compile(r"!date\^(\d{1,12})\^([^^|]+)(?:\^([^|]+))?(?:\|(.*))?")
 _BROADCASTS = frozenset({"here", "channel", "everyone"})
 
 
+def _as_written(url: str) -> str:
+    return url
+
+
 @dataclass(frozen=True)
 class Names:
-    """What ids are called, for mentions."""
+    """What ids are called, for mentions, and where links lead."""
 
     users: Mapping[str, str] = field(default_factory=dict[str, str])
     channels: Mapping[str, str] = field(default_factory=dict[str, str])
     user_groups: Mapping[str, str] = field(default_factory=dict[str, str])
+    address: Callable[[str], str] = _as_written
 
 
 def mrkdwn(text: str, names: Names) -> str:
@@ -97,7 +103,14 @@ def date(timestamp: int, template: str, url: str | None, fallback: str) -> str:
 
 
 def emoji_of(name: str) -> str:
-    return EMOJI.get(name, f":{html.escape(name)}:")
+    if name not in EMOJI:
+        return f":{html.escape(name)}:"
+    return f'<img class="emoji" src="/static/emoji/{name}.svg" alt="{EMOJI[name]}" title=":{name}:">'
+
+
+def without_images(rendered: str) -> str:
+    """Rendered text for where no image may stand, as in a menu: emoji are characters again."""
+    return _EMOJI_IMAGE.sub(r"\1", rendered)
 
 
 def _with_emoji(escaped: str) -> str:
@@ -178,5 +191,5 @@ def _token(inside: str, names: Names) -> str:
         name = target[1:]
         return mention(f"@{name}") if name in _BROADCASTS else escape(label or f"<{inside}>")
     if _SAFE_LINK.match(target):
-        return link(target, _with_emoji(escape(label or target.removeprefix("mailto:"))))
+        return link(names.address(target), _with_emoji(escape(label or target.removeprefix("mailto:"))))
     return escape(f"<{inside}>")

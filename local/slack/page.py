@@ -1,7 +1,7 @@
 """The page of the workspace, and the JSON interface that it and scripts use.
 
 `GET /page/api/state` returns what one user sees of one channel. `POST /page/api/click`, `/submit` and
-`/close` do what that user does.
+`/close` do what that user does. `/attend` says that someone used the page, and whether a dialog is open.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, cast
 from werkzeug.exceptions import BadRequest, MethodNotAllowed, NotFound, UnsupportedMediaType
 from werkzeug.wrappers import Request, Response
 
+from local.slack.attention import Attention
 from local.slack.interactivity import Delivery, Interactivity, RefusedError, UnknownError
 from local.slack.mrkdwn import Names
 from local.slack.people import APP_NAME, BOT_USER_ID, TEAM_NAME, User
@@ -30,7 +31,13 @@ _FILES = {
     "/static/page.css": ("static/page.css", "text/css; charset=utf-8"),
     "/static/page.js": ("static/page.js", "text/javascript; charset=utf-8"),
     "/static/icon.svg": ("static/icon.svg", "image/svg+xml"),
+    **{
+        f"/static/emoji/{file.name}": (f"static/emoji/{file.name}", "image/svg+xml")
+        for file in sorted((_HERE / "static/emoji").glob("*.svg"))
+    },
 }
+CONSOLE = "/console/"
+"""What stands in for AWS's console begins with this."""
 _LONG_POLL_SECONDS = 20.0
 # Rendered text can bring no script or frame onto the page, even if the escaping were wrong
 _HEADERS = {
@@ -47,8 +54,12 @@ _HEADERS = {
 class Page:
     """Answers every request that isn't the Web API's."""
 
-    def __init__(self, store: Store, interactivity: Interactivity, now: Callable[[], float]) -> None:
+    def __init__(
+        self, store: Store, interactivity: Interactivity, now: Callable[[], float], attention: Attention
+    ) -> None:
+        self.console: Callable[[str], str | None] = lambda _path: None
         self._store = store
+        self._attention = attention
         self._interactivity = interactivity
         self._now = now
         self._stopped = False
@@ -63,6 +74,10 @@ class Page:
         self._stopped = True
         self._store.touch()
 
+    def link_to(self, address: Callable[[str], str]) -> None:
+        """Have links lead elsewhere."""
+        self._names = dataclasses.replace(self._names, address=address)
+
     def answer(self, request: Request) -> Response:
         path = "/" if request.path.startswith("/archives/") else request.path
         if path in _FILES:
@@ -70,10 +85,13 @@ class Page:
             return Response((_HERE / name).read_bytes(), headers=_HEADERS, content_type=content_type)
         if path == "/page/api/state":
             return self._state(request)
+        if path.startswith(CONSOLE) and (shown := self.console(path.removeprefix(CONSOLE))) is not None:
+            return Response(shown, headers=_HEADERS, content_type="text/html; charset=utf-8")
         actions = {
             "/page/api/click": self._click,
             "/page/api/submit": self._submit,
             "/page/api/close": self._close,
+            "/page/api/attend": self._attend,
         }
         if path not in actions:
             raise NotFound("There is nothing here.")
@@ -82,6 +100,7 @@ class Page:
     # -- what someone sees
 
     def _state(self, request: Request) -> Response:
+        self._attention.see()
         known = request.args.get("after", type=int)
         version = self._store.version
         if known == version and not self._stopped:
@@ -95,6 +114,7 @@ class Page:
             "version": version,
             "now": self._now(),
             "team": TEAM_NAME,
+            "guide": self._store.guide,
             "user": user.id,
             "users": [{"id": other.id, "name": other.name} for other in self._store.users.values()],
             "channel": channel_id,
@@ -173,6 +193,12 @@ class Page:
             return json_response({"error": str(error), "errors": error.errors}, HTTPStatus.CONFLICT)
         answer = {"ok": True} if delivery is None else {**dataclasses.asdict(delivery), "ok": delivery.ok}
         return json_response(answer)
+
+    def _attend(self, body: Json) -> None:
+        at = body.get("at")
+        if not isinstance(at, int):
+            raise BadRequest("at is when it happened, in milliseconds.")
+        self._attention.act(in_dialog=body.get("dialog") is True, at=at)
 
     def _click(self, body: Json) -> Delivery:
         shared: Json = {

@@ -130,7 +130,8 @@ class Renderer:
         placeholder = self._placeholder(element)
         options = "" if several else f'<option value="">{placeholder}</option>'
         options += "".join(
-            _option(option["value"], self.text(option["text"]), chosen) for option in element["options"]
+            _option(option["value"], mrkdwn.without_images(self.text(option["text"])), chosen)
+            for option in element["options"]
         )
         attributes = _attributes(
             id=element.get("_id"),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from werkzeug.wrappers import Request, Response
 
+from local.slack.attention import Attention
 from local.slack.endpoint import ALL_SCOPES, ApiCall, Endpoint
 from local.slack.faults import Faults
 from local.slack.interactivity import Interaction, Interactivity, UnknownError
@@ -86,7 +87,8 @@ class SlackStandIn:
         )
         api = WebApi(self._store, self.faults, clock.now, self._base_url)
         self._endpoint = Endpoint(api, self.faults, clock.now, bot_token=bot_token, scopes=scopes)
-        self._page = Page(self._store, self._interactivity, clock.now)
+        self.attention = Attention()
+        self._page = Page(self._store, self._interactivity, clock.now, self.attention)
 
         # what tests and demos look at and do, each documented where it is defined
         self.messages = self._store.messages
@@ -120,7 +122,29 @@ class SlackStandIn:
         """Have the app's address chosen for each interaction's payload, as if there were several apps."""
         self._interactivity.url_for = url_for
 
+    def show_console(self, page: Callable[[str], str | None], address: Callable[[str], str]) -> None:
+        """Open links to AWS's console here.
+
+        Parameters
+        ----------
+        page
+            The HTML of a path below `/console/`; None where there is nothing.
+        address
+            What the page links in place of an address.
+        """
+        self._page.console = page
+        self._page.link_to(address)
+
+    def guide(self, steps: list[str], at: int, hint: str) -> None:
+        """Say above the messages which step of a demo this is, and what there is to do."""
+        self._store.guide = {"steps": steps, "at": at, "hint": hint}
+
     # -- what happened
+
+    @property
+    def users(self) -> list[User]:
+        """The people of the workspace."""
+        return list(self._store.users.values())
 
     @property
     def calls(self) -> list[ApiCall]:

@@ -138,6 +138,7 @@ class Store:
         self._messages: dict[tuple[str, str], Message] = {}
         self._ephemerals: list[Ephemeral] = []
         self._views: dict[str, list[View]] = {}
+        self._guide: Json | None = None
         self._triggers: dict[str, _Trigger] = {}
 
     # -- time
@@ -147,6 +148,17 @@ class Store:
         """Grows with every change that someone could see."""
         with self._changed:
             return self._version
+
+    @property
+    def guide(self) -> Json | None:
+        """What a demo says above the messages: `steps`, which of them it is `at`, and a `hint`."""
+        return self._guide
+
+    @guide.setter
+    def guide(self, guide: Json | None) -> None:
+        if guide != self._guide:
+            self._guide = guide
+            self.touch()
 
     def wait_for_change(self, version: int, real_seconds: float) -> int:
         """The version once it is no longer `version`, or after `real_seconds`."""

@@ -22,6 +22,7 @@ from lambdas.services.assessments import Assessor
 from lambdas.services.survey import Survey
 from ops.audit.result import Audit, LatestRemediation, Problem
 from ops.deployment import Deployment, NotDeployed
+from ops.errors import explained
 
 # Enough calls to use up the quotas even if each takes half a second. More threads only slow each other down.
 CONCURRENCY = 6
@@ -98,7 +99,7 @@ def _check(deployment: Deployment, plan: Plan, progress: Progress) -> _Region:
     found, name = _Region(), deployment.region
 
     def failed(subject: str, error: RemediationError | NotDeployed) -> None:
-        found.problems.append(Problem(name, subject, str(error)))
+        found.problems.append(Problem(name, subject, explained(error)))
 
     tags = None
     try:

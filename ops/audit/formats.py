@@ -9,16 +9,15 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-from rich.markup import escape
-from rich.table import Table
-
 from lambdas.domain.encryption.assessment import SurfaceAssessment
 from lambdas.domain.record import iso
 from lambdas.domain.sweep.audit import AuditedEndpoint
 from lambdas.domain.vocabulary import Verdict
 from ops.audit.controls import concerned
 from ops.audit.result import Audit
+from ops.listing import Column, Listing
 from ops.spreadsheet import harmless
+from ops.terminal import shown
 
 _STYLES = {Verdict.UNENCRYPTED: "bold red", Verdict.EXEMPT: "yellow", Verdict.ENCRYPTED: "green"}
 # A tag with one of these words in its key may name the endpoint's owner.
@@ -30,25 +29,36 @@ _COLUMNS = (
 )  # fmt: skip
 
 
-def as_table(audit: Audit) -> Table:
-    """Worst first."""
-    table = Table(
-        "Verdict", "Endpoint", "Region", "Surfaces", "Runs on", "Age", "Owner", "Config", "Remediation"
-    )
-    for one in audit.endpoints:
-        others = len(audit.shared.get((one.region, one.config.name), ())) - 1
-        table.add_row(
+def as_table(audit: Audit) -> Listing:
+    """Worst first. The region only if there are several; of a config named after its endpoint, the rest."""
+    columns = (
+        Column("Verdict"), Column("Endpoint"), Column("Region"), Column("Surfaces"), Column("Runs on"),
+        Column("Age", "age"), Column("Owner"), Column("Config", "config"),
+        Column("Remediation", "remediation"), Column("Exemption"),
+    )  # fmt: skip
+    rows = [
+        (
             f"[{_STYLES.get(one.verdict, 'default')}]{one.verdict}[/]",
-            escape(one.name),
-            one.region,
-            escape("\n".join(surface_words(surface) for surface in one.config.surfaces)),
-            escape(", ".join(one.config.instance_types)),
+            f"[bold]{shown(one.name)}[/]",
+            one.region if len(audit.regions) > 1 else "",
+            shown("\n".join(surface_words(surface) for surface in one.config.surfaces)),
+            shown(", ".join(one.config.instance_types)),
             age(one.created_at, audit.made_at),
-            escape("\n".join(f"{key}={value}" for key, value in owners(one).items())),
-            escape(one.config.name) + (f"\n(shared with {others} more)" if others > 0 else ""),
-            escape("\n".join(part for part in (one.exemption, remediation_words(audit, one)) if part)),
+            shown("\n".join(f"{key}={value}" for key, value in owners(one).items())),
+            _config_cell(audit, one),
+            shown(remediation_words(audit, one)),
+            shown(one.exemption),
         )
-    return table
+        for one in audit.endpoints
+    ]
+    return Listing(columns, rows, first=3)
+
+
+def _config_cell(audit: Audit, one: AuditedEndpoint) -> str:
+    others = len(audit.shared.get((one.region, one.config.name), ())) - 1
+    shared = f" (shared with {others} more)" if others > 0 else ""
+    name, ending = one.config.name, one.config.name.removeprefix(one.name)
+    return f"[dim]…{shown(ending)}[/]{shared}" if ending != name else f"{shown(name)}{shared}"
 
 
 def as_json(audit: Audit) -> str:

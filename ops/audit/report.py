@@ -16,7 +16,7 @@ from ops.audit.result import Audit
 
 _TITLE = "Encryption at rest of SageMaker endpoints"
 _ENCRYPTED, _EXEMPT, _OPEN = _KINDS = ("encrypted", "exempt", "open")
-_LEGEND = tuple(zip(_KINDS, ("encrypted", "exempt", "no KMS key, or one that doesn't count"), strict=True))
+_LEGEND = tuple(zip(_KINDS, ("encrypted", "exempt", "open: unencrypted"), strict=True))
 _SHARING_SHOWN = 5
 _BAR_WIDTH = 1000  # in its own units
 
@@ -32,7 +32,7 @@ def as_report(audit: Audit) -> str:
         title=_TITLE,
         where=[
             f"account {audit.account_id}; {', '.join(audit.regions)}",
-            f"made {audit.made_at:%Y-%m-%d %H:%M:%S} UTC; decided by: {required}",
+            f"made {audit.made_at:%Y-%m-%d %H:%M:%S} UTC; required: {required}",
         ],
         problems=[(problem.region, problem.subject, problem.reason) for problem in audit.problems],
         kinds=_KINDS,

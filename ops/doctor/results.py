@@ -10,10 +10,11 @@ from botocore.exceptions import BotoCoreError, ClientError
 from lambdas.domain.errors import RemediationError
 from lambdas.gateways.aws import error_code, error_message
 from ops.deployment import NotDeployed
+from ops.errors import credentials_problem, explained
 
 # CloudFormation compares what it deployed with what exists only on request.
 RESTORE = "`CDK_REVERT_DRIFT=true make deploy`, which restores what was removed or changed by hand."
-_RETRY = "Sign in again if the session has expired, or else fix what AWS names. Then run this again."
+_RETRY = "Fix what is named here, then run this again."
 _UNEXPECTED = "Run this again. If that doesn't help, report it."
 
 _DENIED = ("AccessDenied", "AuthorizationError", "UnauthorizedOperation")
@@ -50,6 +51,8 @@ def not_checked(subject: str, service: str, error: BaseException) -> CheckResult
         The prefix of the service's IAM actions, such as ``events`` for EventBridge.
     """
     refusal = _refusal(error)
+    if refusal and (problem := credentials_problem(refusal)):
+        return CheckResult(subject, f"can't be checked: {problem}", _RETRY)
     code = error_code(refusal) if refusal else ""
     if refusal and code.startswith(_DENIED):
         permission = f"{service}:{refusal.operation_name}"
@@ -62,8 +65,8 @@ def not_checked(subject: str, service: str, error: BaseException) -> CheckResult
         return CheckResult(subject, f"no longer exists: {error_message(refusal)}", RESTORE)
     if isinstance(error, NotDeployed) and not error.__cause__:
         return CheckResult(subject, str(error), "`make deploy`, from this version.")
-    if refusal or isinstance(error, (NotDeployed, RemediationError, BotoCoreError)):
-        return CheckResult(subject, f"can't be checked: {refusal or error}", _RETRY)
+    if isinstance(error, (NotDeployed, RemediationError, BotoCoreError, ClientError)):
+        return CheckResult(subject, f"can't be checked: {explained(error)}", _RETRY)
     # by name alone: Python's message about an invalid header contains the token
     return CheckResult(subject, f"can't be checked: {type(error).__name__}", _UNEXPECTED)
 

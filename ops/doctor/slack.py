@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Iterator
 from http import HTTPStatus
 from typing import Any
@@ -16,11 +15,10 @@ from slack_sdk.signature import SignatureVerifier
 from lambdas.domain.errors import RemediationError, RequestRefused
 from lambdas.gateways.slack_client import SlackClient
 from lambdas.gateways.slack_secret import SlackCredentials, SlackSecret
-from ops import slack_app
+from ops import clock, slack_app
 from ops.deployment import Deployment, NotDeployed
 from ops.doctor.results import CheckResult, guarded, not_checked
 
-now = time.time
 _TIMEOUT_SECONDS = 10
 _RETRY = "Try again once it can be reached."
 
@@ -62,7 +60,7 @@ def _slack(deployment: Deployment, client: SlackClient) -> Iterator[CheckResult]
     )
     yield _scopes(answer)
     for channel in deployment.output("SlackChannels").split(","):
-        yield _channel(client, channel)
+        yield _channel(client, channel, f"@{answer.get('user')}")
     groups = deployment.outputs.get("SlackUserGroups", "")  # absent where the settings name none
     for group in groups.split(",") if groups else ():
         yield _group(client, group)
@@ -83,7 +81,7 @@ def _scopes(answer: Any) -> CheckResult:
     return CheckResult("Slack's scopes", f"the bot has what it needs{more}")
 
 
-def _channel(client: SlackClient, channel: str) -> CheckResult:
+def _channel(client: SlackClient, channel: str, bot: str) -> CheckResult:
     subject = f"Channel {channel}"
     try:
         found: Any = client.conversations_info(channel=channel).get("channel")
@@ -93,7 +91,7 @@ def _channel(client: SlackClient, channel: str) -> CheckResult:
             subject,
             f"Slack says {word}",
             "Put the channel's id (at the bottom of its About tab) into `slackChannel`, and deploy. A "
-            "private channel is found only if the bot is in it: /invite @Sealpoint there.",
+            f"private channel is found only if the bot is in it: /invite {bot} there.",
         )
     except (SlackClientError, OSError) as error:
         return CheckResult(subject, f"Slack can't be reached: {type(error).__name__}", _RETRY)
@@ -103,7 +101,7 @@ def _channel(client: SlackClient, channel: str) -> CheckResult:
             subject, f"{name} is archived", "Unarchive it, or put another channel's id into `slackChannel`."
         )
     if not found.get("is_member"):
-        return CheckResult(subject, f"the bot is not in {name}", f"In {name}: /invite @Sealpoint")
+        return CheckResult(subject, f"the bot is not in {name}", f"In {name}: /invite {bot}")
     return CheckResult(subject, f"the bot is in {name}")
 
 
@@ -127,7 +125,7 @@ def _group(client: SlackClient, group: str) -> CheckResult:
 def _interactivity(deployment: Deployment, credentials: SlackCredentials | None) -> Iterator[CheckResult]:
     url = deployment.output("SlackInteractionsUrl")
     try:
-        unsigned = _post(url, _ping(), {})
+        unsigned, _ = _post(url, _ping(), {})
         if unsigned == HTTPStatus.UNAUTHORIZED:
             yield CheckResult("Interactivity address", f"{url} answers, and rejects unsigned requests")
         else:
@@ -139,7 +137,7 @@ def _interactivity(deployment: Deployment, credentials: SlackCredentials | None)
             )
         if credentials is None:
             return
-        signed = _post(url, _ping(), signature(credentials, _ping()))
+        signed, date = _post(url, _ping(), signature(credentials, _ping()))
     except requests.RequestException as error:
         yield CheckResult(
             "Interactivity address",
@@ -153,6 +151,8 @@ def _interactivity(deployment: Deployment, credentials: SlackCredentials | None)
             "the function accepts requests signed with it. Only the first click shows whether it is the "
             f"app's own: the app's Interactivity must name {url}",
         )
+    elif skew := clock.skew(date):
+        yield CheckResult("Signing secret", "can't be checked: signatures hold for five minutes", skew)
     else:
         yield CheckResult(
             "Signing secret",
@@ -167,13 +167,14 @@ def _ping() -> str:
 
 def signature(credentials: SlackCredentials, body: str) -> dict[str, str]:
     """The headers with which Slack signs a request."""
-    stamp = str(int(now()))
+    stamp = str(int(clock.now().timestamp()))
     verifier = SignatureVerifier(credentials.signing_secret)
     signed = verifier.generate_signature(timestamp=stamp, body=body) or ""
     return {"x-slack-request-timestamp": stamp, "x-slack-signature": signed}
 
 
-def _post(url: str, body: str, headers: dict[str, str]) -> int:
+def _post(url: str, body: str, headers: dict[str, str]) -> tuple[int, str]:
+    """The answer's status, and its Date: AWS's clock."""
     form = {"content-type": "application/x-www-form-urlencoded", **headers}
     response = requests.post(
         url,
@@ -183,7 +184,7 @@ def _post(url: str, body: str, headers: dict[str, str]) -> int:
         allow_redirects=False,
         timeout=_TIMEOUT_SECONDS,
     )
-    return response.status_code
+    return response.status_code, response.headers.get("date", "")
 
 
 def _fill_in(deployment: Deployment) -> str:

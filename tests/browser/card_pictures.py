@@ -14,6 +14,7 @@ from rich.console import Console
 
 from local.clock import Clock
 from local.demo import Demo
+from local.keyboard import Keyboard
 from local.people import Loop
 from local.world import SCIENTIST, World
 from tests.browser import chromium, digest_pictures
@@ -52,7 +53,7 @@ def main() -> None:
 def _readme_picture(browser: Browser) -> None:
     world = World(ROOT / "cdk.out", Clock(speed=0, start=_MONDAY_MORNING))
     try:
-        demo = Demo(world, Console(quiet=True), "approve")
+        demo = Demo(world, Console(quiet=True), "approve", Keyboard(used=False))
         demo.make_endpoint()
         demo.send_event()
         page = browser.new_page(

@@ -8,6 +8,7 @@ import boto3
 import pytest
 
 from lambdas.domain.errors import KeyUnusable, ModelGone, RequestRefused
+from lambdas.gateways.organizations import organization_id
 from lambdas.handlers import check_encryption
 from lambdas.handlers.check_feasibility import handler
 from tests.handlers.conftest import ACCOUNT, Bench
@@ -61,12 +62,23 @@ class FakeIam:
 
     def __init__(self, decision: str) -> None:
         self.decision = decision
+        self.context: dict[str, Any] = {}
         self.asked: list[tuple[str, tuple[str, ...]]] = []
 
-    def simulate(self, role: str, actions: Sequence[str], *_: Any) -> list[Mapping[str, Any]]:
+    def simulate(
+        self, role: str, actions: Sequence[str], _key: str, context: Sequence[Mapping[str, Any]]
+    ) -> list[Mapping[str, Any]]:
+        self.context = {entry["ContextKeyName"]: entry["ContextKeyValues"] for entry in context}
         if self.decision == "refused":
             raise RequestRefused("IAM refused SimulatePrincipalPolicy: AccessDenied")
         self.asked.append((role, tuple(actions)))
+        if self.decision == "organization":
+            # as recorded in github.com/aws-containers/amazon-ecs-exec-checker/issues/70
+            blind = {
+                "EvalDecision": "implicitDeny", "MatchedStatements": [], "MissingContextValues": [],
+                "OrganizationsDecisionDetail": {"AllowedByOrganizations": False},
+            }  # fmt: skip
+            return [{"EvalActionName": action, **blind} for action in actions]
         return [{"EvalActionName": action, "EvalDecision": self.decision} for action in actions]
 
 
@@ -113,6 +125,46 @@ def test_a_role_that_may_use_the_key_fills_all(bench: Bench, monkeypatch: pytest
     assert (role, ("kms:GenerateDataKey", "kms:Decrypt")) in iam.asked
 
 
+_ROLES = [f"arn:aws:iam::{ACCOUNT}:role/{name}" for name in ("Execution", "Update")]
+_NAMING = {"Effect": "Allow", "Principal": {"AWS": _ROLES}, "Action": "kms:*", "Resource": "*"}
+
+
+def test_an_organization_that_could_not_be_judged_is_noted(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The key's policy names the role; the simulator lacks a key that a service control policy asks for."""
+    iam = FakeIam("organization")
+    _users_key(bench, monkeypatch, iam, _delegating(_NAMING))
+    plan = bench.remediation().get("planHash")
+    for _ in range(2):
+        bench.run(handler, remediationId="r-1")
+    assert bench.remediation().get("planHash") == plan
+    about_captures, about_us = bench.remediation().get("notes", [])
+    assert "could not judge the organization's policies on kms:GenerateDataKey" in about_captures
+    assert "Sealpoint may use the key" in about_us
+    assert iam.context["aws:RequestedRegion"] == ["us-east-1"]
+
+
+def test_a_policy_for_the_organization_is_judged_where_it_is_known(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    iam = FakeIam("allowed")
+    ours = boto3.client("organizations").create_organization(FeatureSet="ALL")["Organization"].get("Id", "")
+    perimeter = {
+        "Effect": "Deny", "Principal": "*", "Resource": "*",
+        "Action": ["kms:GenerateDataKey", "kms:Decrypt", "kms:CreateGrant"],  # moto reads no condition
+        "Condition": {"StringNotEqualsIfExists": {"aws:PrincipalOrgID": ours}},
+    }  # fmt: skip
+    organization_id.cache_clear()
+    try:
+        _users_key(bench, monkeypatch, iam, _delegating(perimeter))
+        bench.run(handler, remediationId="r-1")
+    finally:
+        organization_id.cache_clear()
+    assert bench.remediation().get("notes") == []
+    assert iam.context["aws:PrincipalOrgID"] == [ours]
+
+
 _DENY = {"Effect": "Deny", "Principal": "*", "Action": "kms:Decrypt", "Resource": "*"}
 
 
@@ -120,6 +172,7 @@ _DENY = {"Effect": "Deny", "Principal": "*", "Action": "kms:Decrypt", "Resource"
     ("decision", "policy"),
     [
         ("implicitDeny", _delegating()),
+        ("organization", _delegating()),
         ("explicitDeny", _delegating()),
         ("refused", _delegating()),
         ("allowed", _delegating(_DENY)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -85,6 +86,67 @@ def test_a_question_about_an_older_config_covers_nothing(bench: Bench) -> None:
     bench.sagemaker.update_endpoint(EndpointName="fraud", EndpointConfigName="fraud-2")
     bench.pass_time(700)
     assert sweep(bench)["found"] == 1, "its event was lost"
+
+
+def counts(printed: str) -> dict[str, float]:
+    """The metrics that were printed, in CloudWatch's embedded format; the last of each name."""
+    found: dict[str, float] = {}
+    for line in printed.splitlines():
+        if '"CloudWatchMetrics"' in line:
+            record = json.loads(line)
+            [directive] = record["_aws"]["CloudWatchMetrics"]
+            found |= {one["Name"]: record[one["Name"]][0] for one in directive["Metrics"]}
+    return found
+
+
+def test_a_sweep_counts_how_much_is_encrypted(bench: Bench, capsys: pytest.CaptureFixture[str]) -> None:
+    bench.make_endpoint("fraud")
+    bench.make_endpoint("spared", config="spared-config")
+    arn = bench.sagemaker.describe_endpoint(EndpointName="spared")["EndpointArn"]
+    bench.sagemaker.add_tags(ResourceArn=arn, Tags=[{"Key": "sealpoint:exempt-until", "Value": "2999-01-01"}])
+    bench.make_endpoint("safe", KmsKeyId=KEY_ARN)
+    capsys.readouterr()
+    sweep(bench)
+    found = counts(capsys.readouterr().out)
+    assert {name: number for name, number in found.items() if name.startswith(("Endpoints", "Sweep"))} == {
+        "EndpointsListed": 3, "EndpointsEncrypted": 1, "EndpointsExempt": 1, "EndpointsUnencrypted": 1,
+        "EndpointsUnannounced": 0, "SweepComplete": 1, "SweepIncomplete": 0,
+    }  # fmt: skip
+
+
+def test_an_endpoint_that_no_event_announced_is_counted_once(
+    bench: Bench, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Encrypted or not: a trail that is off shows in accounts where all is well, too."""
+    bench.make_endpoint("older", KmsKeyId=KEY_ARN)
+
+    def unannounced(sweep_id: str) -> float:
+        capsys.readouterr()
+        sweep(bench, sweep_id)
+        return counts(capsys.readouterr().out)["EndpointsUnannounced"]
+
+    assert unannounced("s-1") == 0, "it may be older than the deployment"
+    bench.make_endpoint("silent", KmsKeyId=KEY_ARN)
+    bench.make_endpoint("fraud")
+    bench.run(check_encryption.handler, **bench.check_input())
+    assert unannounced("s-2") == 1
+    assert unannounced("s-3") == 0
+    bench.sagemaker.delete_endpoint(EndpointName="fraud")
+    bench.pass_time(700)
+    bench.make_endpoint("fraud", config="fraud-again")
+    assert unannounced("s-4") == 1, "the record is of an earlier endpoint of that name"
+
+
+def test_an_incomplete_sweep_ends_no_alarm(bench: Bench, capsys: pytest.CaptureFixture[str]) -> None:
+    bench.make_endpoint("fraud")
+    bench.pass_time(1800)
+    bench.run(list_endpoints.handler, sweepId=SWEEP)
+    capsys.readouterr()
+    bench.run(close_sweep.handler, sweepId=SWEEP)  # no batch was assessed
+    found = counts(capsys.readouterr().out)
+    assert found["SweepIncomplete"] == 1
+    assert not found.keys() & {"SweepComplete", "EndpointsUnannounced", "EndpointsEncrypted"}
+    assert digests().last_completed() == ""
 
 
 def test_a_denial_covers_while_it_holds(bench: Bench) -> None:

@@ -25,7 +25,7 @@ _NAMES = {
 _BY_SETTING = """\
 With a KMS key of your own (`kmsKeyArns`), keys that are looked at (`encryptedBy`) and more surfaces than the
 volume (`requiredSurfaces`), the roles differ in:"""
-_OPERATORS = {"StringEquals": "is", "ArnEquals": "is"}
+_OPERATORS = {"StringEquals": "is", "ArnEquals": "is", "ForAllValues:StringEquals": "is"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +108,8 @@ def _thing(template: Template, text: str) -> str:
         text = _NAMES.get(named["Type"]) or _called(re.split("[.:]", text)[0])
     else:
         text = f"`{text}`"
-    return text.replace(template.region, "<region>")
+    stack = template.path.name.removesuffix(".template.json")
+    return text.replace(stack, "<stack>").replace(template.region, "<region>")
 
 
 def main() -> None:

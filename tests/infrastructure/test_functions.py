@@ -236,7 +236,7 @@ def test_a_volumes_key_is_used_through_sagemaker_only(elsewhere: Elsewhere, temp
     any_key = "arn:aws-cn:kms:cn-north-1:*:key/*"
     for stack, via, key, users in (
         (template, "sagemaker.us-east-1.amazonaws.com", template.outputs["KmsKeyArn"], set[str]()),
-        (elsewhere.china, "sagemaker.cn-north-1.amazonaws.com.cn", any_key, {"restore_config"}),
+        (elsewhere.china, "sagemaker.cn-north-1.amazonaws.com", any_key, {"restore_config"}),
     ):
         expected = {"create_encrypted_config", "update_endpoint"} | users
         assert {name for name in HANDLERS if "kms:CreateGrant" in granted(stack, name)} == expected

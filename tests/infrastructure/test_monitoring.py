@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from typing import Any
+
+import pytest
 
 from lambdas.domain.vocabulary import Outcome
 from stacks.metrics import NAMESPACE, OUTCOMES
+from stacks.monitoring import runbook_page
+from stacks.sweep_schedule import days_until_overdue
 from tests.infrastructure.conftest import ROOT, Elsewhere
 from tests.infrastructure.template import Template, strings
 
@@ -43,6 +48,9 @@ def test_there_is_an_alarm_for_whatever_would_else_go_unseen(template: Template)
         "SweepStopped": stopped,
         "DigestStopped": stopped,
         "SweepIncomplete": {("Sealpoint", "SweepIncomplete")},
+        "SweepOverdue": {("Sealpoint", "SweepComplete")},
+        "EventsMissing": {("Sealpoint", "EndpointsUnannounced")},
+        "OutcomeEventLost": {("Sealpoint", "OutcomeEventLost")},
         "Undelivered": {("AWS/SQS", "ApproximateNumberOfMessagesVisible")},
         "SlackUnreachable": {("Sealpoint", "SlackUnavailable")},
         "ApprovalAboutToExpire": {("Sealpoint", "ApprovalAboutToExpire")},
@@ -50,12 +58,88 @@ def test_there_is_an_alarm_for_whatever_would_else_go_unseen(template: Template)
         "ClicksFailing": {("AWS/ApiGateway", "5xx")},
         "ClicksSlow": {("AWS/ApiGateway", "Latency")},
     }
+    del found["SweepOverdue"]  # below
     for name, alarm in found.items():
-        assert alarm["AlarmActions"] == [template.outputs["AlarmTopicArn"]]
         limit = 3000 if name == "ClicksSlow" else 0
         assert (alarm["Threshold"], alarm["ComparisonOperator"]) == (limit, "GreaterThanThreshold")
-        assert alarm["TreatMissingData"] == "notBreaching"
+        # between two sweeps, what the last one found stands
+        kept = name in ("SweepIncomplete", "EventsMissing")
+        assert alarm["TreatMissingData"] == ("ignore" if kept else "notBreaching")
         assert alarm["EvaluationPeriods"] == (3 if name == "SlackUnreachable" else 1)
+
+
+_CONDITIONS = {
+    "Undelivered", "SlackUnreachable", "SweepIncomplete", "SweepOverdue", "EventsMissing", "FunctionErrors",
+    "ClicksFailing", "ClicksSlow",
+}  # fmt: skip
+
+
+def test_an_alarm_about_a_condition_reports_its_end_and_one_about_an_occurrence_does_not(
+    template: Template,
+) -> None:
+    topic, found = [template.outputs["AlarmTopicArn"]], alarms(template)
+    assert all(alarm["AlarmActions"] == topic for alarm in found.values())
+    ends = {name: alarm["OKActions"] for name, alarm in found.items() if "OKActions" in alarm}
+    assert ends == dict.fromkeys(_CONDITIONS, topic)
+    index = (RUNBOOK / "README.md").read_text()
+    assert {name for name in found if f"`{name}` *" in index} == _CONDITIONS
+
+
+def test_an_alarm_says_how_urgent_it_is(template: Template) -> None:
+    said = {name: alarm["AlarmDescription"].partition(". ")[0] for name, alarm in alarms(template).items()}
+    assert set(said.values()) == {"Page", "Ticket"}
+    assert {name for name, severity in said.items() if severity == "Page"} == {
+        "RemediationFailed", "BackoutFailed", "RemediationStopped", "BackoutStopped", "Undelivered",
+        "SlackUnreachable", "ClicksFailing",
+    }  # fmt: skip
+
+
+def test_two_days_without_a_completed_sweep_are_an_alarm(template: Template) -> None:
+    alarm = alarms(template)["SweepOverdue"]
+    [metric] = [one["MetricStat"] for one in alarm["Metrics"]]
+    assert (metric["Period"], alarm["EvaluationPeriods"], metric["Stat"]) == (86_400, 2, "Sum")
+    assert (alarm["Threshold"], alarm["ComparisonOperator"]) == (1, "LessThanThreshold")
+    assert alarm["TreatMissingData"] == "breaching"
+    assert alarm["WarmUpConfiguration"] == {"WarmUpPeriodDurationInMinutes": 2880}
+
+
+def test_without_a_schedule_no_sweep_is_overdue(template_with: Callable[..., Template]) -> None:
+    assert "SweepOverdue" not in alarms(template_with(sweepSchedule=""))
+
+
+@pytest.mark.parametrize(
+    ("expression", "days"),
+    [
+        ("rate(1 day)", 2), ("rate(12 hours)", 2), ("rate(60 hours)", 5), ("rate(3 days)", 6),
+        ("rate(4 days)", None), ("cron(0 6 * * ? *)", 2), ("cron(0 6 ? * * *)", 2),
+        ("cron(0 6 ? * MON-FRI *)", 7), ("cron(0 6 ? * MON,THU *)", 7), ("cron(0 6 ? * MON *)", None),
+        ("cron(0 6 1 * ? *)", None), ("cron(0 6 * 1-6 ? *)", None), ("", None),
+    ],
+)  # fmt: skip
+def test_a_sweep_is_overdue_after_twice_its_interval(expression: str, days: int | None) -> None:
+    assert days_until_overdue(expression) == days
+
+
+@pytest.mark.parametrize(
+    ("url", "link"),
+    [
+        ("", "docs/runbook/sweep-overdue.md"),
+        ("https://example.com/runbook/", "https://example.com/runbook/sweep-overdue.md"),
+        ("https://example.com/wiki/42", "https://example.com/wiki/42#sweep-overdue"),
+    ],
+)
+def test_an_alarm_links_the_runbook_of_the_settings(url: str, link: str) -> None:
+    assert runbook_page(url, "sweep-overdue") == link
+
+
+def test_the_settings_runbook_is_in_alarms_and_on_the_dashboard(
+    template_with: Callable[..., Template],
+) -> None:
+    template = template_with(runbookUrl="https://example.com/runbook/")
+    for alarm in alarms(template).values():
+        assert "What to do: https://example.com/runbook/" in alarm["AlarmDescription"]
+    [text] = [w["properties"]["markdown"] for w in dashboard(template)["widgets"] if w["type"] == "text"]
+    assert "[Runbook](https://example.com/runbook/README.md)" in text
 
 
 def test_an_alarm_is_about_this_deployment_alone(template: Template) -> None:
@@ -137,6 +221,45 @@ def test_what_is_watched_is_what_the_functions_count(template: Template) -> None
 
 def test_the_outcomes_shown_are_all_that_there_are() -> None:
     assert set(OUTCOMES) == set(Outcome)
+
+
+def test_the_dashboard_stays_below_what_cloudwatch_bills(template: Template) -> None:
+    """Three dashboards of at most 50 metrics are free. Whatever counts, lines or metrics, it is below."""
+    lines = [
+        metric
+        for widget in dashboard(template)["widgets"]
+        for metric in widget["properties"].get("metrics", [])
+        if isinstance(metric[0], str)
+    ]
+    distinct = {tuple(part for part in line if isinstance(part, str)) for line in lines}
+    assert len(distinct) < 45
+    assert len(lines) <= 50
+    assert "SEARCH(" not in json.dumps(dashboard(template)), "how many metrics it finds isn't known"
+
+
+def test_the_dashboard_begins_with_the_share_of_encrypted_endpoints(template: Template) -> None:
+    first, *others = dashboard(template)["widgets"]
+    assert (first["x"], first["y"], first["properties"]["view"]) == (0, 0, "singleValue")
+    assert first["properties"]["sparkline"] is True, "over time"
+    [expression] = [metric[0]["expression"] for metric in first["properties"]["metrics"] if len(metric) == 1]
+    assert expression == "FLOOR(1000 * encrypted / listed) / 10"
+    titles = " ".join(widget["properties"].get("title", "") for widget in others)
+    assert "hours" in titles
+    assert "within" not in titles
+
+
+def test_the_dashboard_links_every_workflow_in_the_regions_console(
+    template: Template, elsewhere: Elsewhere
+) -> None:
+    consoles = (
+        (template, "https://us-east-1.console.aws.amazon.com/states/home?region=us-east-1#/"),
+        (elsewhere.gov, "https://console.amazonaws-us-gov.com/states/home?region=us-gov-west-1#/"),
+        (elsewhere.china, "https://console.amazonaws.cn/states/home?region=cn-north-1#/"),
+    )
+    for stack, console in consoles:
+        [text] = [w["properties"]["markdown"] for w in dashboard(stack)["widgets"] if w["type"] == "text"]
+        for machine in stack.resources("AWS::StepFunctions::StateMachine"):
+            assert f"({console}statemachines/view/{machine})" in text
 
 
 def test_the_dashboard_is_named_after_the_stack_and_asks_only_about_it(template: Template) -> None:

@@ -1,13 +1,16 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from ops.doctor.aws import RULES
 from stacks.lambda_asset import SETTINGS_FILE
 from stacks.settings_decisions import SAMPLE_APPROVERS
 from tests.infrastructure.conftest import GOV_KEY_ARN, Elsewhere
@@ -20,7 +23,7 @@ def test_the_outputs_are_those_that_others_hold_on_to(template: Template) -> Non
         "RemediationStateMachineArn", "SlackInteractionsUrl", "RecordsTableName", "SlackSecretArn",
         "KmsKeyArn", "AlarmTopicArn", "BackoutStateMachineArn", "DecisionsUrl",
         "SlackChannels", "RetirementStateMachineArn", "EventRuleNames", "UndeliveredQueueUrl",
-        "RestoreConfigRoleArn", "SweepStateMachineArn",
+        "RestoreConfigRoleArn", "SweepStateMachineArn", "DigestStateMachineArn", "SweepScheduleName",
     }  # fmt: skip
     (api_id,) = template.resources("AWS::ApiGatewayV2::Api")
     assert outputs["SlackInteractionsUrl"] == (
@@ -29,9 +32,12 @@ def test_the_outputs_are_those_that_others_hold_on_to(template: Template) -> Non
     assert [outputs["RecordsTableName"]] == list(template.resources("AWS::DynamoDB::Table"))
     assert [outputs["SlackSecretArn"]] == list(template.resources("AWS::SecretsManager::Secret"))
     assert [outputs["UndeliveredQueueUrl"]] == list(template.resources("AWS::SQS::Queue"))
-    assert set(outputs["EventRuleNames"].split(",")) == set(template.resources("AWS::Events::Rule"))
+    rules = dict(rule.split("=") for rule in outputs["EventRuleNames"].split(","))
+    assert set(rules.values()) == set(template.resources("AWS::Events::Rule"))
+    assert rules.keys() == RULES.keys(), "doctor says what each is for"
+    assert [outputs["SweepScheduleName"]] == list(template.resources("AWS::Scheduler::Schedule"))
     machines = template.resources("AWS::StepFunctions::StateMachine")
-    for part in ("Remediation", "Backout", "Retirement", "Sweep"):
+    for part in ("Remediation", "Backout", "Retirement", "Sweep", "Digest"):
         name = machines[outputs[f"{part}StateMachineArn"]]["Properties"]["StateMachineName"]
         assert name == f"Sealpoint-us-east-1-{part.lower()}"
 
@@ -96,8 +102,9 @@ def test_our_own_key_lets_execution_roles_in_through_s3_and_sagemaker_of_this_ac
     template: Template, elsewhere: Elsewhere, region: str
 ) -> None:
     stack = template if region == "us-east-1" else elsewhere.china
-    suffix = f"{region}.amazonaws.com" + (".cn" if region == "cn-north-1" else "")
-    account, results, grants = own_key(stack)["Properties"]["KeyPolicy"]["Statement"]
+    # in all partitions: https://docs.aws.amazon.com/kms/latest/developerguide/conditions-kms.html
+    suffix = f"{region}.amazonaws.com"
+    account, results, grants, by_roles = own_key(stack)["Properties"]["KeyPolicy"]["Statement"]
     assert account["Principal"] == {"AWS": f"arn:{stack.partition}:iam::123456789012:root"}
     assert set(results["Action"]) == {"kms:GenerateDataKey", "kms:Decrypt", "kms:DescribeKey"}
     assert results["Condition"] == {
@@ -111,6 +118,38 @@ def test_our_own_key_lets_execution_roles_in_through_s3_and_sagemaker_of_this_ac
     assert grants["Condition"]["StringEquals"]["kms:ViaService"] in (
         f"sagemaker.{suffix}", [f"sagemaker.{suffix}"],
     )  # fmt: skip
+    assert by_roles["Action"] == "kms:CreateGrant"
+    assert by_roles["Condition"] == {
+        "StringEquals": {"kms:CallerAccount": "123456789012"},
+        "Null": {"kms:ViaService": "true"},
+        "Bool": {"kms:GrantIsForAWSResource": "true"},
+    }
+
+
+@pytest.mark.parametrize("partition", ["aws", "aws-us-gov", "aws-cn"])
+def test_via_service_has_one_suffix_in_every_partition(
+    template: Template, elsewhere: Elsewhere, partition: str
+) -> None:
+    stack = {"aws": template, "aws-us-gov": elsewhere.gov, "aws-cn": elsewhere.china}[partition]
+    values = {
+        value
+        for kind in ("AWS::KMS::Key", "AWS::IAM::Policy")
+        for resource in stack.resources(kind).values()
+        for value in via_services(resource)
+    }
+    assert values >= {f"{one}.{stack.region}.amazonaws.com" for one in ("sagemaker", "secretsmanager")}
+    assert all(re.fullmatch(rf"[a-z0-9]+\.{stack.region}\.amazonaws\.com", one) for one in values), values
+
+
+def via_services(value: Any) -> Iterator[str]:
+    """Every value that a statement's conditions compare `kms:ViaService` with."""
+    if isinstance(value, list):
+        yield from (found for member in value for found in via_services(member))
+    elif isinstance(value, dict):
+        for operator, member in value.items():
+            if operator.startswith("String") and "kms:ViaService" in member:
+                yield from strings(member["kms:ViaService"])
+            yield from via_services(member)
 
 
 def test_a_users_key_is_taken_as_it_is(elsewhere: Elsewhere) -> None:

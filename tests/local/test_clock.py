@@ -81,3 +81,21 @@ def test_a_wait_without_an_end_is_no_moment_to_jump_to(clock: Clock) -> None:
     assert not clock.advance_to_next_timer()
     event.set()
     thread.join(20)
+
+
+def test_a_clock_that_stood_still_can_be_set_going() -> None:
+    clock, passed = Clock(speed=0, start=1000.0), threading.Event()
+
+    def sleep() -> None:
+        clock.sleep(3600)
+        passed.set()
+
+    sleeper = threading.Thread(target=sleep, daemon=True)
+    sleeper.start()
+    while not clock.timers():
+        pass
+    assert not passed.is_set()
+    clock.run(1_000_000)
+
+    assert passed.wait(10)
+    assert clock.now() >= 4600

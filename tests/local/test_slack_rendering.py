@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import re
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -18,15 +19,19 @@ from local.slack.render import Renderer
 ROOT = Path(__file__).resolve().parents[2]
 NAMES = Names(users={"U1": "Ada <b>"}, channels={"C1": "general"}, user_groups={"S1": "sre"})
 _TAGS = {
-    "a", "blockquote", "br", "button", "code", "del", "div", "em", "h3", "hr", "input", "label", "option",
-    "p", "pre", "select", "span", "strong", "textarea", "time",
+    "a", "blockquote", "br", "button", "code", "del", "div", "em", "h3", "hr", "img", "input", "label",
+    "option", "p", "pre", "select", "span", "strong", "textarea", "time",
 }  # fmt: skip
 _ATTRIBUTES = {
-    "aria-label", "autofocus", "class", "data-action-id", "data-block", "data-block-id", "data-confirm",
-    "data-kind", "data-sends", "data-template", "data-timestamp", "data-url", "for", "href", "id",
-    "maxlength", "minlength", "multiple", "placeholder", "rel", "selected", "target", "type", "value", "rows",
+    "alt", "aria-label", "autofocus", "class", "data-action-id", "data-block", "data-block-id",
+    "data-confirm", "data-kind", "data-sends", "data-template", "data-timestamp", "data-url", "for", "href",
+    "id", "maxlength", "minlength", "multiple", "placeholder", "rel", "rows", "selected", "src",
+    "target", "title", "type", "value",
 }  # fmt: skip
-_VOID = {"br", "hr", "input"}
+_VOID = {"br", "hr", "img", "input"}
+
+
+LOCK = '<img class="emoji" src="/static/emoji/lock.svg" alt="🔒" title=":lock:">'
 
 
 class Reader(HTMLParser):
@@ -57,6 +62,9 @@ class Reader(HTMLParser):
             self._open.append(tag)
         if tag == "br":
             self.text += "\n"
+        if tag == "img":
+            assert re.fullmatch(r"/static/emoji/[a-z_]+\.svg", values["src"] or "")
+            self.text += values["alt"] or ""
 
     def handle_endtag(self, tag: str) -> None:
         assert self._open.pop() == tag
@@ -112,7 +120,7 @@ def blank_link(url: str, label: str) -> str:
                 "https://example.com", '<time data-timestamp="1700000000" data-template="{date}">then</time>'
             ),
         ),
-        (":lock: :warning: :no_such_emoji: 10:30:45", "🔒 ⚠️ :no_such_emoji: 10:30:45"),
+        (":lock: :no_such_emoji: 10:30:45", f"{LOCK} :no_such_emoji: 10:30:45"),
         ("> quoted *a*\n&gt; more\nafter", "<blockquote>quoted <strong>a</strong><br>more</blockquote>after"),
         ("a\n>>> all\nthe rest", "a<blockquote>all<br>the rest</blockquote>"),
         ("a\n```\n<b>*x*\n  y```\nb", "a<pre>&lt;b&gt;*x*\n  y</pre>b".replace("&lt;b&gt;", "&lt;b&gt;")),
@@ -125,7 +133,7 @@ def test_mrkdwn(text: str, rendered: str) -> None:
 
 def test_plain_text_has_emoji_and_nothing_else() -> None:
     text = "*a* <@U1> :lock:\n<b> &amp;"
-    assert plain_text(text) == "*a* &lt;@U1&gt; 🔒<br>&lt;b&gt; &amp;"
+    assert plain_text(text) == f"*a* &lt;@U1&gt; {LOCK}<br>&lt;b&gt; &amp;"
     assert plain_text(":lock:", emoji=False) == ":lock:"
 
 
@@ -137,6 +145,19 @@ def test_every_emoji_that_is_sent_is_known() -> None:
     assert len(sent) > 10
     assert sent <= EMOJI.keys()
     assert EMOJI["leftwards_arrow_with_hook"] == "↩️"
+
+
+def test_every_emoji_has_its_picture_and_no_other_is_kept() -> None:
+    pictures = {file.stem for file in (ROOT / "local/slack/static/emoji").glob("*.svg")}
+    assert pictures == EMOJI.keys()
+
+
+def test_in_a_menu_an_emoji_is_a_character() -> None:
+    option = {"text": {"type": "plain_text", "text": ":lock: Encrypt"}, "value": "e"}
+    element = {"type": "static_select", "action_id": "a", "options": [option]}
+    rendered = Renderer(NAMES, "p").blocks([{"type": "actions", "block_id": "b", "elements": [element]}])
+    assert "🔒 Encrypt</option>" in rendered
+    assert "<img" not in rendered
 
 
 _MARKUP = st.text(

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import boto3
 import pytest
-from botocore.exceptions import EndpointConnectionError
+from botocore.exceptions import ClientError, EndpointConnectionError
 from botocore.stub import Stubber
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ops import clock
 from ops.deployment import Deployment, NotDeployed
 from ops.doctor import aws, trails
+from ops.doctor import sweep as sweeps
 from ops.doctor.results import CheckResult, guarded, not_checked
 from ops.doctor.trails import logs_endpoint_changes
+from tests.handlers.conftest import REGION
+from tests.ops.conftest import Keep
 
 SAGEMAKER = "sagemaker.amazonaws.com"
 MANAGEMENT: dict[str, Any] = {"Field": "eventCategory", "Equals": ["Management"]}
@@ -281,16 +286,17 @@ def test_alarms_that_nobody_has_confirmed_are_not_heard() -> None:
     deleted = {"SubscriptionArn": "Deleted", "Protocol": "email", "Endpoint": "bob@example.com"}
     confirmed = {"SubscriptionArn": f"{topic}:1", "Protocol": "email", "Endpoint": "eve@example.com"}
     for subscriptions, detail in (
-        ([waiting, deleted], "nobody receives them: ana@example.com has not confirmed the subscription"),
-        ([deleted], "nobody receives them: their topic has no subscription"),
-        ([waiting, confirmed], "1 confirmed subscription(s) to their topic"),
+        ([waiting, deleted], f"nobody receives alarms; not confirmed in {HERE}: ana@example.com"),
+        ([deleted], f"nobody receives alarms: their topic in {HERE} has no subscription"),
+        ([waiting, confirmed], f"1 confirmed in {HERE}; not confirmed in {HERE}: ana@example.com"),
+        ([confirmed], f"1 confirmed in {HERE}"),
     ):
         pages = [{"Subscriptions": [one]} for one in subscriptions]
         for page, following in zip(pages, [*pages[1:], None], strict=True):
             token = {"NextToken": "more"} if page is not pages[0] else {}
             more = {"NextToken": "more"} if following else {}
             account.answers("sns", "list_subscriptions_by_topic", {**page, **more}, TopicArn=topic, **token)
-        found = {result.subject: result for result in aws.parts(account)}["Alarms"]
+        found = {result.subject: result for result in aws.parts(account)}["Alarm subscribers"]
         assert found.detail == detail
         assert found.ok is detail.startswith("1")
 
@@ -300,12 +306,112 @@ def test_alarms_that_nobody_has_confirmed_are_not_heard() -> None:
     [("ENABLED", True), ("ENABLED_WITH_ALL_CLOUDTRAIL_MANAGEMENT_EVENTS", True), ("DISABLED", False)],
 )
 def test_a_rule_is_on_in_two_ways(state: str, *, ok: bool) -> None:
-    account = Account({"EventRuleNames": "changed"})
+    account = Account({"EventRuleNames": "SweepEndedUnclosed=changed"})
     account.answers("events", "describe_rule", {"Name": "changed", "State": state}, Name="changed")
     target = {"Id": "1", "Arn": "arn:aws:states:eu-west-1:111122223333:stateMachine:x"}
     account.answers("events", "list_targets_by_rule", {"Targets": [target]}, Rule="changed")
     found = {result.subject: result for result in aws.parts(account)}
-    assert found["Rule changed"].ok is ok
+    result = found["Rule for stopped sweeps"]
+    assert result.ok is ok
+    if not ok:
+        assert result.detail == (
+            "DISABLED, so nobody is notified of a stopped sweep, and no other begins for two days"
+        )
+        assert "enable-rule --region eu-west-1 --name changed" in result.fix
+
+
+def test_alarms_in_alarm_are_named_with_what_to_do() -> None:
+    account = Account()
+    asked: Any = {"AlarmNamePrefix": "Sealpoint-test-", "AlarmTypes": ["MetricAlarm"], "StateValue": "ALARM"}
+    words = "A remediation ended as FAILED. What to do: docs/runbook/remediation-failed.md"
+    alarm = {
+        "AlarmName": "Sealpoint-test-RemediationFailed",
+        "AlarmDescription": words,
+        "StateValue": "ALARM",
+    }
+    for found, detail in (([], "none is in ALARM"), ([alarm], "in ALARM: RemediationFailed")):
+        account.answers("cloudwatch", "describe_alarms", {"MetricAlarms": found}, **asked)
+        result = {one.subject: one for one in aws.parts(account)}["Alarms"]
+        assert result.detail == detail
+        assert result.fix == (f"{words}." if found else "")
+
+
+SWEEP = f"arn:aws:states:{HERE}:111122223333:stateMachine:sweep"
+MONDAY = datetime(2026, 11, 23, 9, tzinfo=UTC)
+
+
+def _swept(
+    monkeypatch: pytest.MonkeyPatch, *, status: str = "", hours: float = 0, rate: str = "rate(1 day)",
+    state: str = "ENABLED",
+) -> CheckResult:  # fmt: skip
+    """What is found of a sweep that began so long ago, or, without a status, of a schedule as old as that."""
+    monkeypatch.setattr(clock, "now", lambda: MONDAY)
+    began = MONDAY - timedelta(hours=hours)
+    account = Account({"SweepStateMachineArn": SWEEP, "SweepScheduleName": "sweep"})
+    sweep = {
+        "executionArn": SWEEP.replace("stateMachine", "execution") + ":1", "stateMachineArn": SWEEP,
+        "name": "1", "status": status, "startDate": began,
+    }  # fmt: skip
+    asked: Any = {"stateMachineArn": SWEEP, "maxResults": 1}
+    account.answers("stepfunctions", "list_executions", {"executions": [sweep] if status else []}, **asked)
+    schedule = {"Name": "sweep", "State": state, "ScheduleExpression": rate, "CreationDate": began}
+    account.answers("scheduler", "get_schedule", schedule, Name="sweep")
+    return only(list(sweeps.latest(account)))
+
+
+@pytest.mark.parametrize(
+    ("status", "hours", "rate", "detail", "ok"),
+    [
+        ("SUCCEEDED", 5, "rate(1 day)", "completed, begun 5 h ago", True),
+        ("RUNNING", 5, "rate(1 day)", "in progress, begun 5 h ago", True),
+        ("FAILED", 5, "rate(1 day)", "FAILED, begun 5 h ago", False),
+        ("ABORTED", 5, "rate(1 day)", "ABORTED, begun 5 h ago", False),
+        ("SUCCEEDED", 53, "rate(1 day)", "completed, begun 2 d ago", True),
+        ("SUCCEEDED", 55, "rate(1 day)", "begun 2 d ago, which is too long ago", False),
+        ("SUCCEEDED", 55, "rate(7 days)", "completed, begun 2 d ago", True),
+        ("SUCCEEDED", 20, "rate(6 hours)", "begun 20 h ago, which is too long ago", False),
+        ("SUCCEEDED", 900, "cron(0 6 1 * ? *)", "completed, begun 37 d ago", True),  # it tells no interval
+        ("", 5, "rate(1 day)", "there was none yet", True),
+        ("", 55, "rate(1 day)", "there was none, although the schedule is old enough", False),
+    ],
+)
+def test_a_sweep_is_as_it_should_be(
+    status: str, hours: float, rate: str, detail: str, *, ok: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = _swept(monkeypatch, status=status, hours=hours, rate=rate)
+    assert (found.detail, found.ok) == (detail, ok)
+    assert ok or f"start-execution --region {HERE} --state-machine-arn {SWEEP}" in found.fix
+
+
+def test_a_paused_schedule_is_reported_by_itself_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert _swept(monkeypatch, status="SUCCEEDED", hours=900, state="DISABLED").ok
+
+
+@pytest.mark.parametrize(("state", "ok"), [("ENABLED", True), ("DISABLED", False)])
+def test_a_schedule_may_be_paused(state: str, *, ok: bool) -> None:
+    account = Account({"SweepScheduleName": "sweep"})
+    answer = {"Name": "sweep", "State": state, "ScheduleExpression": "rate(1 day)"}
+    account.answers("scheduler", "get_schedule", answer, Name="sweep")
+    found = only(list(sweeps.schedule(account)))
+    assert found.ok is ok
+    assert ("rate(1 day)" in found.detail) is ok
+
+
+def test_without_a_schedule_that_is_said() -> None:
+    found = only(list(sweeps.schedule(Account())))
+    assert found.detail == "off, as `sweepSchedule` is empty: only events find endpoints"
+
+
+def test_questions_that_are_overdue_or_that_nobody_can_see_are_named(keep: Keep) -> None:
+    account = Deployment(REGION)
+    for facts, subject in (
+        ({"deadline": "2026-11-22T09:00:00Z", "ts": "1.1"}, "1 open past the deadline: late"),
+        ({"createdAt": "2026-11-22T09:00:00Z", "deadline": "2999-01-01T00:00:00Z"}, "1 that nobody can see"),
+    ):
+        keep(1 if "ts" in facts else 2, "late" if "ts" in facts else "unseen", approval=facts)
+        found = [one for one in aws.parts(account) if one.subject == "Open questions"]
+        assert any(subject in one.detail for one in found)
+        assert not any(one.ok for one in found)
 
 
 def test_a_state_machine_on_its_way_out_is_not_fine() -> None:
@@ -339,8 +445,10 @@ def test_each_reason_comes_with_what_to_do() -> None:
     unreachable = NotDeployed("AWS could not be asked")
     unreachable.__cause__ = EndpointConnectionError(endpoint_url="https://x")
     found = not_checked("Stack", "cloudformation", unreachable)
-    assert found.detail == "can't be checked: AWS could not be asked"
-    assert found.fix.startswith("Sign in again")
+    assert found.detail.startswith("can't be checked: AWS could not be reached: ")
+    assert found.fix.startswith("Fix what is named here")
+    expired = ClientError({"Error": {"Code": "ExpiredToken", "Message": "x"}}, "DescribeRule")
+    assert "The AWS session has expired. Sign in" in not_checked("Rules", "events", expired).detail
     old = not_checked("Rules", "events", NotDeployed("The stack has no output EventRuleNames"))
     assert old.detail == "The stack has no output EventRuleNames"
     assert old.fix.startswith("`make deploy`")

@@ -9,7 +9,12 @@ import pytest
 
 from tests.security.conftest import ROOT, run
 
-LOCKS = ("requirements.lock", "lambdas/requirements.lock", "tests/security/requirements.lock")
+LOCKS = (
+    "requirements.lock",
+    "lambdas/requirements.lock",
+    "local/installer/requirements.lock",
+    "tests/security/requirements.lock",
+)
 
 
 @pytest.mark.parametrize("lock", LOCKS)

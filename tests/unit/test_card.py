@@ -201,7 +201,7 @@ def _messages(endpoint: str, who: str, reason: str, person: str) -> list[Message
     facts: dict[str, Any] = {
         "endpointName": endpoint, "reason": reason, "notes": [reason], "progress": reason,
         "sourceConfigName": endpoint, "plannedTwinName": endpoint, "supersededByLink": "https://x.slack.com/a",
-        "managedBy": {"tool": "CDK", "stack": reason}, "changedBySlackUser": "U1", "sourceKept": reason,
+        "managedBy": {"tool": "Pulumi", "stack": reason}, "changedBySlackUser": "U1", "sourceKept": reason,
         "variants": [{"name": reason, "instanceType": who, "instanceCount": 3}] * 10,
         "endpointArn": "arn:aws:sagemaker:us-east-1:1:endpoint/x", "endpointStatus": who,
     }  # fmt: skip
@@ -288,13 +288,20 @@ def test_a_route_outside_slack_shows_the_command_instead_ofbuttons() -> None:
 
 @pytest.mark.parametrize(
     ("tool", "says"),
-    [("CloudFormation", "KmsKeyId: arn:"), ("CDK", 'kmsKeyId: "arn:'), ("Terraform", 'kms_key_arn = "arn:')],
+    [
+        ("CloudFormation", "KmsKeyId: arn:"),
+        ("Terraform", 'kms_key_arn = "arn:'),
+        ("Pulumi", "kmsKeyArn: arn:"),
+        ("ACK", "kmsKeyID: arn:"),
+    ],
 )
 def test_who_manages_the_endpoint_by_code_is_told_the_line_to_change(tool: str, says: str) -> None:
     record = samples.remediation(managedBy={"tool": tool, "stack": "risk"})
     shown = "\n".join(texts(card.question(record, samples.approval())["blocks"]))
     assert f"*Managed by {tool}*" in shown
     assert says in shown
+    # github.com/aws-controllers-k8s/community/issues/1355: drift is undone without a deployment
+    assert ("controller" in shown) is (tool == "ACK") is ("Its next deployment will undo this" not in shown)
 
 
 def test_the_first_of_two_approvals_is_shown_and_the_buttons_stay() -> None:

@@ -10,7 +10,7 @@ from lambdas.domain.encryption.feasibility import (
     require_models,
     require_usable_key,
 )
-from lambdas.domain.errors import KeyUnusable, ModelGone
+from lambdas.domain.errors import KeyUnusable, ModelGone, ServiceUnavailable
 from tests.unit import samples
 
 _GOOD: dict[str, Any] = {
@@ -23,6 +23,19 @@ _GOOD: dict[str, Any] = {
 
 def test_an_enabled_symmetric_key_of_the_region_is_usable() -> None:
     require_usable_key(_GOOD, samples.KEY_ARN, "us-east-1")
+
+
+def test_a_key_whose_primary_region_changes_works_meanwhile() -> None:
+    """https://docs.aws.amazon.com/kms/latest/developerguide/key-state.html"""
+    require_usable_key({**_GOOD, "KeyState": "Updating"}, samples.KEY_ARN, "us-east-1")
+
+
+def test_a_key_that_is_being_created_is_waited_for() -> None:
+    creating = {**_GOOD, "KeyState": "Creating"}
+    with pytest.raises(ServiceUnavailable, match="still creating"):
+        require_usable_key(creating, samples.KEY_ARN, "us-east-1")
+    with pytest.raises(KeyUnusable, match="is creating and is not a symmetric key"):
+        require_usable_key({**creating, "KeySpec": "RSA_2048"}, samples.KEY_ARN, "us-east-1")
 
 
 @pytest.mark.parametrize(

@@ -6,13 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lambdas.domain.encryption.key_policy import (
-    KeyAccess,
-    Use,
-    judge_key_policy,
-    judge_simulation,
-    simulation_context,
-)
+from lambdas.domain.encryption.key_policy import KeyAccess, Use, judge_key_policy
 from tests.unit.strategies import json_values
 
 ACCOUNT = "123456789012"
@@ -21,7 +15,12 @@ ROLE = f"arn:aws:iam::{ACCOUNT}:role/service-role/Exec"
 ROOT = f"arn:aws:iam::{ACCOUNT}:root"
 S3 = "s3.us-east-1.amazonaws.com"
 SAGEMAKER = "sagemaker.us-east-1.amazonaws.com"
-USE = Use(ROLE, ("kms:GenerateDataKey", "kms:Decrypt"), S3)
+KEY_ARN = f"arn:aws:kms:us-east-1:{ACCOUNT}:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+KEY = {
+    "Arn": KEY_ARN, "KeySpec": "SYMMETRIC_DEFAULT", "KeyUsage": "ENCRYPT_DECRYPT", "Origin": "AWS_KMS",
+    "MultiRegion": False,
+}  # fmt: skip
+USE = Use(ROLE, ("kms:GenerateDataKey", "kms:Decrypt"), S3, KEY)
 DIRECT, DELEGATED, NOT_SHOWN = KeyAccess.DIRECT, KeyAccess.DELEGATED, KeyAccess.NOT_SHOWN
 
 PINNED = {"StringEquals": {"kms:CallerAccount": ACCOUNT, "kms:ViaService": [S3, SAGEMAKER]}}
@@ -54,8 +53,9 @@ def _access(*statements: Any, use: Use = USE) -> KeyAccess:
         ([ROOT, ROLE], DIRECT),
         (ROOT, DELEGATED),
         (ACCOUNT, DELEGATED),
-        ("*", NOT_SHOWN),  # nobody's account is pinned
-        (["*"], NOT_SHOWN),
+        # https://docs.aws.amazon.com/kms/latest/developerguide/key-policy-overview.html: every identity
+        ("*", DIRECT),
+        (["*"], DIRECT),
         (f"arn:aws:iam::{ACCOUNT}:role/Exec", NOT_SHOWN),  # the ARN without its path is another's
         (f"arn:aws:iam::{ACCOUNT}:role/service-role/*", NOT_SHOWN),
         (f"arn:aws-cn:iam::{ACCOUNT}:root", NOT_SHOWN),
@@ -76,14 +76,16 @@ def test_the_principal_tells_who_decides(principal: Any, access: KeyAccess) -> N
         (PINNED, DIRECT),
         ({"StringEquals": {"KMS:callerAccount": [OTHER_ACCOUNT, ACCOUNT]}}, DIRECT),
         ({"StringLike": {"kms:CallerAccount": ACCOUNT}}, DIRECT),
-        ({"StringEquals": {"aws:PrincipalAccount": ACCOUNT}}, NOT_SHOWN),
+        ({"StringEquals": {"aws:PrincipalAccount": ACCOUNT}}, DIRECT),
         ({"StringEquals": {"kms:CallerAccount": OTHER_ACCOUNT}}, NOT_SHOWN),
-        ({"StringLike": {"kms:CallerAccount": "*"}}, NOT_SHOWN),
+        ({"StringLike": {"kms:CallerAccount": "*"}}, DIRECT),
         ({"StringNotEquals": {"kms:CallerAccount": ACCOUNT}}, NOT_SHOWN),
-        ({"StringEquals": {"kms:ViaService": S3}}, NOT_SHOWN),
+        ({"StringEquals": {"kms:ViaService": S3}}, DIRECT),
+        ({"StringLike": {"aws:PrincipalArn": [ROLE]}}, DIRECT),
+        ({"ArnLike": {"aws:PrincipalArn": f"arn:aws:iam::{ACCOUNT}:role/Other*"}}, NOT_SHOWN),
     ],
 )
-def test_everyone_counts_only_within_the_account(
+def test_everyone_counts_within_the_conditions(
     principal: Any, condition: dict[str, Any], access: KeyAccess
 ) -> None:
     assert _access(_allow(principal, Condition=condition)) is access
@@ -157,9 +159,23 @@ def test_each_action_may_be_allowed_by_a_statement_of_its_own() -> None:
         ({"ArnLike": {"aws:PrincipalArn": "arn:*:role/service-role/Exec"}}, False),
         ({"ArnLike": {"aws:PrincipalArn": "arn:aws:iam::*:user/*"}}, False),
         ({"ArnLike": {"kms:ViaService": S3}}, False),
-        ({"ForAnyValue:StringEquals": {"kms:ViaService": S3}}, False),
-        ({"ForAllValues:StringEquals": {"kms:ViaService": S3}}, False),
-        ({"StringNotEquals": {"kms:ViaService": SAGEMAKER}}, False),
+        ({"ForAnyValue:StringEquals": {"kms:ViaService": S3}}, True),
+        ({"ForAllValues:StringEquals": {"kms:ViaService": S3}}, True),
+        ({"ForAllValues:StringEquals": {"aws:SourceOrgPaths": "o-1/r-1/"}}, True),  # absent
+        ({"ForAnyValue:StringLike": {"aws:PrincipalOrgPaths": "o-1/*"}}, False),
+        ({"StringNotEquals": {"kms:ViaService": SAGEMAKER}}, True),
+        ({"StringEqualsIgnoreCase": {"kms:ViaService": S3.upper()}}, True),
+        ({"StringEquals": {"aws:PrincipalOrgID": "o-1"}}, False),  # not known here
+        ({"StringEqualsIfExists": {"aws:SourceAccount": OTHER_ACCOUNT}}, True),
+        ({"Bool": {"aws:ViaAWSService": True}}, True),
+        ({"Bool": {"aws:PrincipalIsAWSService": "true"}}, False),
+        ({"Null": {"aws:SourceArn": "true", "kms:ViaService": False}}, True),
+        ({"Null": {"kms:EncryptionContextKeys": "false"}}, False),
+        ({"StringEquals": {"kms:KeySpec": "SYMMETRIC_DEFAULT", "kms:KeyOrigin": "AWS_KMS"}}, True),
+        ({"NumericLessThan": {"aws:MultiFactorAuthAge": "3600"}}, False),
+        ({"ArnLike": {"aws:PrincipalArn": "arn:aws:iam::${aws:PrincipalAccount}:role/*"}}, True),
+        ({"StringEquals": {"kms:ViaService": "s3.${aws:RequestedRegion}.amazonaws.com"}}, True),
+        ({"StringEquals": {"kms:ViaService": "${aws:PrincipalTag/via, 'x'}"}}, False),
         ({"Bool": {"kms:GrantIsForAWSResource": "true"}}, False),
         (PINNED | {"Bool": {"aws:SecureTransport": "true"}}, False),
         ({"StringEquals": {"kms:ViaService": S3, "kms:EncryptionContext:a": "b"}}, False),
@@ -214,7 +230,9 @@ def test_a_deny_blocks_if_its_principal_may_be_the_role(principal: Any, blocks: 
         ({"Action": ["kms:Describe*", "kms:Gen*"]}, True),
         ({"Action": 7}, True),
         ({"Action": ["kms:ScheduleKeyDeletion", "kms:Put*"]}, False),
-        ({"Resource": "arn:aws:kms:us-east-1:123456789012:key/other"}, True),
+        ({"Resource": "arn:aws:kms:us-east-1:123456789012:key/other"}, False),
+        ({"Resource": KEY_ARN}, True),
+        ({"Resource": "arn:aws:kms:*"}, True),
         ({"Effect": "deny"}, True),
         ({"Effect": []}, True),
     ],
@@ -258,9 +276,16 @@ def test_a_deny_of_all_but_some_actions_blocks_unless_they_are_the_needed_ones(
         ({"StringNotLike": {"aws:PrincipalAccount": "1234*"}}, False),
         ({"StringLike": {"aws:PrincipalAccount": "1234*"}}, True),
         ({"StringNotEquals": {"aws:PrincipalOrgID": "o-1"}}, True),
-        ({"StringNotEqualsIfExists": {"kms:ViaService": S3}}, True),  # not among what is understood
-        ({"ForAllValues:StringNotEquals": {"kms:ViaService": S3}}, True),
-        ({"ArnNotLike": {"aws:PrincipalArn": ROLE}}, True),
+        ({"StringNotEqualsIfExists": {"kms:ViaService": S3}}, False),
+        ({"ForAllValues:StringNotEquals": {"kms:ViaService": S3}}, False),
+        ({"ForAnyValue:StringNotEquals": {"kms:ViaService": SAGEMAKER}}, True),
+        ({"ArnNotLike": {"aws:PrincipalArn": ROLE}}, False),
+        ({"BoolIfExists": {"aws:PrincipalIsAWSService": "false"}}, True),
+        ({"BoolIfExists": {"aws:ViaAWSService": "false"}}, False),
+        ({"BoolIfExists": {"aws:MultiFactorAuthPresent": "false"}}, True),
+        ({"StringNotEquals": {"aws:SourceAccount": ACCOUNT}}, True),  # an absent key is not equal
+        ({"NotIpAddress": {"aws:SourceIp": "10.0.0.0/8"}}, True),
+        ({"ForAnyValue:StringEquals": {"aws:SourceOrgPaths": "o-1/r-1/"}}, False),
         ({"StringEquals": {"kms:ViaService": []}}, True),
         ({"StringEquals": {"kms:ViaService": 7}}, True),
         ({"Bool": {"aws:SecureTransport": "false"}}, False),
@@ -269,7 +294,8 @@ def test_a_deny_of_all_but_some_actions_blocks_unless_they_are_the_needed_ones(
         ({"Bool": {"aws:SecureTransport": "true"}}, True),
         ({"Bool": {"aws:SecureTransport": []}}, True),
         ({"BoolIfExists": {"aws:SecureTransport": "false"}}, True),
-        ({"Null": {"kms:ViaService": "true"}}, True),
+        ({"Null": {"kms:ViaService": "true"}}, False),
+        ({"Null": {"kms:ViaService": ["true", "false"]}}, True),
         ({"Null": {"aws:SourceVpc": "true"}, "StringEquals": {"kms:ViaService": SAGEMAKER}}, False),
         ({}, True),
         (None, True),
@@ -282,7 +308,7 @@ def test_a_deny_blocks_unless_a_condition_rules_the_use_out(condition: Any, bloc
 
 
 def test_sealpoints_own_key_lets_sagemaker_make_grants() -> None:
-    use = Use(f"arn:aws:iam::{ACCOUNT}:role/Sealpoint", ("kms:CreateGrant",), SAGEMAKER)
+    use = Use(f"arn:aws:iam::{ACCOUNT}:role/Sealpoint", ("kms:CreateGrant",), SAGEMAKER, KEY)
     through_both = _allow("*", Action=["kms:GenerateDataKey", "kms:Decrypt"], Condition=PINNED)
     through_one = {"StringEquals": {"kms:CallerAccount": ACCOUNT, "kms:ViaService": SAGEMAKER}}
     grants = _allow("*", Action="kms:CreateGrant", Condition=through_one)
@@ -297,8 +323,7 @@ def test_sealpoints_own_key_lets_sagemaker_make_grants() -> None:
     [
         ([], "does not mention the role or the account"),
         ([_allow(OTHER_ACCOUNT)], "does not mention the role or the account"),
-        ([_allow(ROLE), _deny()], "has a Deny that may apply"),
-        ([_allow(ROOT, Action="kms:Decrypt")], f"does not plainly allow kms:GenerateDataKey through {S3}"),
+        ([_allow(ROOT, Action="kms:Decrypt")], f"does not allow kms:GenerateDataKey through {S3}"),
         ([_allow(ROLE), "Allow"], "can't be read"),
         (None, "can't be read"),
     ],
@@ -309,6 +334,96 @@ def test_what_is_not_shown_is_told_with_the_reason(statements: Any, says: str) -
     assert why == f"its key policy {says}"
 
 
+_BY_TAG = {"StringEquals": {"aws:PrincipalTag/team": "risk"}}
+_UNKNOWN = "kms:GenerateDataKey, which depends on aws:principaltag/team"
+
+
+@pytest.mark.parametrize(
+    ("statements", "says"),
+    [
+        ([_allow(ROLE), _deny(Sid="Nobody")], "“Nobody” of its key policy denies kms:GenerateDataKey"),
+        ([_allow(ROLE), _deny(Action="kms:Decrypt")], "2 of its key policy denies kms:Decrypt"),
+        ([_deny(Condition=_BY_TAG), _allow(ROLE)], f"1 of its key policy may deny {_UNKNOWN}"),
+        ([_allow(ROLE, Condition=_BY_TAG)], f"1 of its key policy may or may not allow {_UNKNOWN}"),
+    ],
+)
+def test_the_statement_that_decides_is_named(statements: Any, says: str) -> None:
+    assert judge_key_policy({"Statement": statements}, USE) == (NOT_SHOWN, f"statement {says}")
+
+
+def test_variables_are_plain_text_to_older_versions() -> None:
+    """docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_version.html"""
+    condition = {"ArnLike": {"aws:PrincipalArn": "arn:aws:iam::${aws:PrincipalAccount}:role/*"}}
+    policy = {"Version": "2012-10-17", "Statement": _allow(ROLE, Condition=condition)}
+    assert judge_key_policy(policy, USE)[0] is DIRECT
+    for older in ({**policy, "Version": "2008-10-17"}, _without(policy, "Version")):
+        assert judge_key_policy(older, USE)[0] is NOT_SHOWN
+
+
+@pytest.mark.parametrize(
+    ("members", "drop", "access"),
+    [
+        ({"Resource": KEY_ARN}, (), DIRECT),
+        ({"Resource": f"arn:aws:kms:us-east-1:{ACCOUNT}:key/*"}, (), DIRECT),
+        ({"Resource": f"arn:aws:kms:us-east-1:{ACCOUNT}:alias/mine"}, (), NOT_SHOWN),
+        ({"Resource": "arn:aws:kms:*"}, (), NOT_SHOWN),  # how far a wildcard reaches is not relied upon
+        ({"NotAction": "kms:ScheduleKeyDeletion"}, ("Action",), DIRECT),
+        ({"NotAction": "kms:Dec*"}, ("Action",), NOT_SHOWN),
+        ({"NotResource": f"{KEY_ARN}0"}, ("Resource",), DIRECT),
+        ({"NotResource": "*"}, ("Resource",), NOT_SHOWN),
+    ],
+)
+def test_an_allow_names_the_key_or_all_but_others(
+    members: dict[str, Any], drop: tuple[str, ...], access: KeyAccess
+) -> None:
+    assert _access(_without(_allow(ROLE, **members), *drop)) is access
+
+
+_MODULE = {"StringNotLike": {"aws:PrincipalArn": [ROLE]}}
+_PERIMETER = {
+    "StringNotEqualsIfExists": {"aws:PrincipalOrgID": "o-mine", "aws:PrincipalAccount": OTHER_ACCOUNT},
+    "BoolIfExists": {"aws:PrincipalIsAWSService": "false"},
+}
+
+
+@pytest.mark.parametrize(
+    ("statements", "access"),
+    [
+        ([_allow(ROOT), _deny(Condition=_MODULE)], DELEGATED),  # P1
+        ([_allow(ROOT), _deny(Condition={"StringNotLike": {"aws:PrincipalArn": [ROOT]}})], NOT_SHOWN),  # P1b
+        ([_allow("*", Condition={"StringLike": {"aws:PrincipalArn": [ROLE]}})], DIRECT),  # P2
+        ([_allow(ROOT), _deny(Condition={"ArnNotEquals": {"aws:PrincipalArn": ROLE}})], DELEGATED),  # P4
+        ([_allow(ROOT), _deny(Condition=_PERIMETER)], NOT_SHOWN),  # P6, without the organization's id
+        ([_allow(ROOT), _deny(Condition={"StringNotEquals": {"aws:PrincipalTag/a": "b"}})], NOT_SHOWN),  # P17
+        ([_allow("AROAEXAMPLE")], NOT_SHOWN),  # P20
+    ],
+)
+def test_policies_found_in_the_field(statements: list[Any], access: KeyAccess) -> None:
+    """The shapes of public KMS modules' and of AWS's data perimeter policies.
+
+    P1, P2 are modules' with a list of roles; P4, P6 github.com/aws-samples/data-perimeter-policy-examples's.
+    """
+    assert _access(*statements) is access
+
+
+@pytest.mark.parametrize(("organization", "access"), [("o-mine", DELEGATED), ("o-other", NOT_SHOWN)])
+def test_the_identity_perimeter_is_judged_where_the_organization_is_known(
+    organization: str, access: KeyAccess
+) -> None:
+    use = Use(ROLE, USE.actions, S3, KEY, organization)
+    assert _access(_allow(ROOT), _deny(Condition=_PERIMETER), use=use) is access
+
+
+def test_grants_for_aws_are_only_about_grants() -> None:
+    """https://docs.aws.amazon.com/kms/latest/developerguide/conditions-kms.html"""
+    for_aws = {"Bool": {"kms:GrantIsForAWSResource": "true"}}
+    use = Use(ROLE, ("kms:CreateGrant",), SAGEMAKER, KEY)
+    assert _access(_allow(ROLE, Condition=for_aws), use=use) is DIRECT
+    assert _access(_allow(ROLE, Condition=for_aws)) is NOT_SHOWN
+    deny = _deny(Action="kms:*", Condition={"Bool": {"kms:GrantIsForAWSResource": "false"}})
+    assert _access(_allow(ROLE), deny, use=use) is DIRECT
+
+
 def test_a_single_statement_needs_no_list() -> None:
     assert judge_key_policy({"Statement": _allow(ROLE)}, USE) == (DIRECT, "")
 
@@ -316,10 +431,10 @@ def test_a_single_statement_needs_no_list() -> None:
 @pytest.mark.parametrize(
     "use",
     [
-        Use(ROLE, (), S3),
-        Use("", USE.actions, S3),
-        Use(f"arn:aws:iam::{ACCOUNT}:user/Exec", USE.actions, S3),
-        Use(f"arn:aws:iam::{ACCOUNT}:role/*", USE.actions, S3),
+        Use(ROLE, (), S3, KEY),
+        Use("", USE.actions, S3, KEY),
+        Use(f"arn:aws:iam::{ACCOUNT}:user/Exec", USE.actions, S3, KEY),
+        Use(f"arn:aws:iam::{ACCOUNT}:role/*", USE.actions, S3, KEY),
     ],
 )
 def test_a_use_that_is_not_clear_is_not_shown(use: Use) -> None:
@@ -370,55 +485,3 @@ def test_no_policy_is_too_odd_to_be_judged(policy: Any, odd: list[Any]) -> None:
     assert judge_key_policy(policy, USE)[0] is NOT_SHOWN
     assert judge_key_policy({"Statement": policy}, USE)[0] is NOT_SHOWN
     _access(*odd)
-
-
-def _result(decision: Any, **members: Any) -> dict[str, Any]:
-    return {"EvalActionName": "kms:Decrypt", "EvalDecision": decision, **members}
-
-
-_BOUNDARY = {"PermissionsBoundaryDecisionDetail": {"AllowedByPermissionsBoundary": False}}
-_ORGANIZATION = {"OrganizationsDecisionDetail": {"AllowedByOrganizations": False}}
-_ALL_FINE = {
-    "PermissionsBoundaryDecisionDetail": {"AllowedByPermissionsBoundary": True},
-    "OrganizationsDecisionDetail": {"AllowedByOrganizations": True},
-}
-
-
-@pytest.mark.parametrize(
-    ("result", "direct", "delegated"),
-    [
-        (_result("allowed"), None, None),
-        (_result("allowed", **_ALL_FINE), None, None),
-        (_result("implicitDeny"), None, "IAM policies do not allow kms:Decrypt"),
-        (_result("implicitDeny", **_ALL_FINE), None, "do not allow"),
-        (_result("implicitDeny", PermissionsBoundaryDecisionDetail=None), None, "do not allow"),
-        (_result("explicitDeny"), "IAM policies deny kms:Decrypt", "IAM policies deny kms:Decrypt"),
-        (_result("implicitDeny", **_BOUNDARY), "permissions boundary", "do not allow"),
-        (_result("implicitDeny", **_ORGANIZATION), "organization", "do not allow"),
-        (_result("implicitDeny", OrganizationsDecisionDetail=[]), "organization", "do not allow"),
-        (_result(None), "do not allow", "do not allow"),
-        (_result("Allowed"), "do not allow", "do not allow"),
-        ({}, "do not allow it", "do not allow it"),
-        ("allowed", "could not be evaluated", "could not be evaluated"),
-    ],
-)
-def test_the_roles_own_policies_must_allow_what_they_decide_and_deny_nothing(
-    result: Any, direct: str | None, delegated: str | None
-) -> None:
-    for access, says in ((DIRECT, direct), (DELEGATED, delegated)):
-        for results in ([result], [_result("allowed"), result]):
-            why = judge_simulation(results, access)
-            assert why is None if says is None else says in (why or "")
-        assert judge_simulation([result], NOT_SHOWN)
-
-
-@pytest.mark.parametrize("access", list(KeyAccess))
-def test_a_simulation_without_results_shows_nothing(access: KeyAccess) -> None:
-    assert judge_simulation([], access)
-
-
-def test_the_simulation_knows_the_service_and_the_account() -> None:
-    assert simulation_context(USE) == [
-        {"ContextKeyName": "kms:ViaService", "ContextKeyValues": [S3], "ContextKeyType": "string"},
-        {"ContextKeyName": "kms:CallerAccount", "ContextKeyValues": [ACCOUNT], "ContextKeyType": "string"},
-    ]

@@ -36,13 +36,14 @@ _FLOORS = (
     {"record"},
     {"claims"},
     {"encryption", "approval"},
-    {"backout", "closing", "sweep"},
+    {"backout", "closing", "outcome_event", "sweep"},
     {"messages"},
 )
 _FLOOR = {room: floor for floor, rooms in enumerate(_FLOORS) for room in rooms}
 # What gateways know of the domain: words, errors and the records' shapes, and these plain data types beside.
 _GATEWAYS_KNOW = frozenset({"vocabulary", "errors", "record"})
 _DATA_TYPES: Mapping[str, str] = {
+    "lambdas.gateways.event_bus": "lambdas.domain.outcome_event",  # OutcomeEvent
     "lambdas.gateways.settings": "lambdas.domain.approval.routes",  # Rules
     "lambdas.gateways.sagemaker": "lambdas.domain.encryption.twin",  # ConfigRequest
     "lambdas.gateways.slack": "lambdas.domain.messages",  # Message

@@ -16,6 +16,7 @@ from local.aws.template import ACCOUNT_ID
 from local.people import Loop
 from local.world import World
 from tests.conftest import SPECIAL_SETTINGS, synthesized
+from tests.unit.test_own_key_page import documented_policy
 from tests.workflow import stories, sweeps
 from tests.workflow.fixtures import Ops, Worlds
 
@@ -248,6 +249,12 @@ def test_without_a_permission_it_fails_and_people_are_told_which(
 # -- a user's key, and what else the settings may allow
 
 
+_CAPTURE = {
+    "InitialSamplingPercentage": 20, "DestinationS3Uri": "s3://captures",
+    "CaptureOptions": [{"CaptureMode": "Input"}], "EnableCapture": True,
+}  # fmt: skip
+
+
 def _create_key(world: World) -> str:
     # as AWS has it where nothing is said; moto leaves the usage out
     key = world.client("kms").create_key(KeyUsage="ENCRYPT_DECRYPT", KeySpec="SYMMETRIC_DEFAULT")
@@ -288,11 +295,7 @@ def test_what_the_settings_allow_besides_is_used_too(usual: Permissions, users_k
     """An endpoint whose volume has a key of its own, and whose captures have none."""
     world, loop = users_key_world, Loop(users_key_world)
     theirs = _create_key(world)
-    capture = {
-        "InitialSamplingPercentage": 20, "DestinationS3Uri": "s3://captures",
-        "CaptureOptions": [{"CaptureMode": "Input"}], "EnableCapture": True,
-    }  # fmt: skip
-    loop.make_endpoint(KmsKeyId=theirs, DataCaptureConfig=capture)
+    loop.make_endpoint(KmsKeyId=theirs, DataCaptureConfig=_CAPTURE)
     loop.click("approve")
     assert loop.outcome() == "ENCRYPTED"
     twin = loop.people.describe_endpoint_config(EndpointConfigName=loop.status()[1])
@@ -309,7 +312,40 @@ def test_what_the_settings_allow_besides_is_used_too(usual: Permissions, users_k
         ("assess_endpoints", "kms:DescribeKey"),
         ("check_feasibility", "kms:GetKeyPolicy"),
         ("check_feasibility", "iam:SimulatePrincipalPolicy"),
+        ("check_feasibility", "organizations:DescribeOrganization"),
         ("restore_config", "kms:CreateGrant"),
         ("restore_config", "kms:DescribeKey"),
     }
     assert _unused(added, _used(world)) == set()
+
+
+def test_the_documented_key_policy_is_enough_where_the_organization_locks_regions(
+    users_key_world: World,
+) -> None:
+    """It delegates nothing, and the role's own policies say nothing of the key.
+
+    The simulator has no value for the organization's condition, and says "denied".
+    """
+    world, loop = users_key_world, Loop(users_key_world)
+
+    def role(name: str) -> str:
+        found = {one.name.lower(): one.caller.role_arn for one in world.runner.functions}
+        return next((arn for key, arn in found.items() if name.lower() in key), _EXECUTION_ROLE)
+
+    world.client("kms").put_key_policy(
+        KeyId=_KEY, PolicyName="default", Policy=json.dumps(documented_policy(role))
+    )
+    world.roles[_EXECUTION_ROLE] = []
+    known = {
+        "Effect": "Allow",
+        "Action": "*",
+        "Resource": "*",
+        "Condition": {"Null": {"aws:SourceVpc": "false"}},
+    }
+    world.service_control_policies.append({"Statement": known})
+    loop.make_endpoint(DataCaptureConfig=_CAPTURE, ExecutionRoleArn=_EXECUTION_ROLE)
+    assert "could not judge the organization's policies" in json.dumps(loop.card().blocks)
+    loop.click("approve")
+    assert loop.outcome() == "ENCRYPTED"
+    twin = loop.people.describe_endpoint_config(EndpointConfigName=loop.status()[1])
+    assert (twin["KmsKeyId"], twin["DataCaptureConfig"]["KmsKeyId"]) == (_KEY, _KEY)

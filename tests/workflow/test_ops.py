@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 from collections.abc import Callable
 from types import SimpleNamespace
@@ -13,6 +14,7 @@ from rich.console import Console
 
 from lambdas.domain.errors import ServiceUnavailable, Throttled
 from local.people import Loop
+from local.world import OUTSIDER
 from ops import cli, follow
 from tests.unit import samples
 
@@ -105,6 +107,43 @@ def test_remediate_is_followed_to_its_end(loop: Loop, run: Run, monkeypatch: pyt
     assert "✓ ENCRYPTED" in said
     assert loop.record(started)["trigger"]["principalArn"].startswith("arn:")
     assert "*Requested by*" in json.dumps(loop.cards()[-1].blocks)
+
+
+@pytest.fixture
+def run_as_ada(run: Run, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Run a command as someone who may decide."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAADA")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "ada-secret")
+    return run
+
+
+def test_what_is_open_is_listed_and_decided_and_said_back(loop: Loop, run_as_ada: Run) -> None:
+    run = run_as_ada
+    execution = loop.make_endpoint(tags={"team": "of-this-test"})
+    loop.click("approve", user=OUTSIDER.id)
+    _, listed, _ = run("open")
+    assert re.search(
+        rf"^{execution.name} +{loop.name} .*/archives/{loop.world.channel_id}/", listed, re.MULTILINE
+    )
+    code, said, _ = run("deny", "--tag", "team=of-this-test", "--yes", "--reason", "retired `soon`")
+    assert (code, said) == (0, f"{loop.name}: denied. It stays as it is. Sealpoint asks again in 30 days.\n")
+    assert loop.outcome(execution) == "DENIED"
+    code, said, _ = run("deny", execution.name, "--reason", "again")
+    assert (code, said) == (0, f"{loop.name}: Your decision is recorded.\n")
+    code, _, complaint = run("approve", execution.name)
+    assert code == 2
+    assert (
+        "This was already denied by arn:aws:sts::123456789012:assumed-role/Oncall/ada@example.com"
+        in complaint
+    )
+    assert "`" not in complaint
+    code, table, _ = run("history", loop.name)
+    assert "“retired `soon`”" in table
+    assert "ada@example.com" in table
+    assert execution.name not in run("open")[1]
+    [read] = json.loads(run("history", loop.name, "--format", "json")[1])["remediations"]
+    assert OUTSIDER.id in [attempt["by"] for attempt in read["approval"]["attempts"]]
+    assert "taskToken" not in json.dumps(read)
 
 
 def test_remediate_says_what_else_became_of_it(loop: Loop, run: Run) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from lambdas.domain.encryption.assessment import variants_of
-from lambdas.domain.errors import KeyUnusable, ModelGone
+from lambdas.domain.errors import KeyUnusable, ModelGone, ServiceUnavailable
 
 # With local NVMe storage, which AWS encrypts in hardware with keys of its own (docs/facts.md).
 LOCAL_NVME_FAMILIES = frozenset(
@@ -17,13 +17,30 @@ LOCAL_NVME_FAMILIES = frozenset(
 )  # fmt: skip
 
 
-def require_usable_key(key: Mapping[str, Any] | None, key_arn: str, region: str) -> None:
-    """Raise `KeyUnusable` unless SageMaker can encrypt with the key."""
-    if objection := key_objection(key, region):
+# `Updating` lasts seconds, while a multi-Region key's primary Region changes; the key works meanwhile.
+# https://docs.aws.amazon.com/kms/latest/developerguide/key-state.html
+_USABLE_STATES = frozenset({"Enabled", "Updating"})
+
+
+def require_usable_key(key: Mapping[str, Any] | None, key_arn: str, region: str) -> Mapping[str, Any]:
+    """The metadata of a key that SageMaker can encrypt with.
+
+    Raises
+    ------
+    KeyUnusable
+        It can't.
+    ServiceUnavailable
+        KMS is still creating the key: a replica of a multi-Region key takes a moment.
+    """
+    objection = key_objection(key, region)
+    if key is None or objection:
+        if objection == "is creating":
+            raise ServiceUnavailable(f"KMS is still creating the key {key_arn}.")
         raise KeyUnusable(
             f"The KMS key {key_arn} {objection}, so SageMaker can't encrypt with it. Nothing was asked or "
             "changed."
         )
+    return key
 
 
 def key_objection(key: Mapping[str, Any] | None, region: str) -> str | None:
@@ -39,7 +56,7 @@ def key_objection(key: Mapping[str, Any] | None, region: str) -> str | None:
     problems = [
         problem
         for problem, applies in {
-            f"is {_spaced(key.get('KeyState'))}": key.get("KeyState") != "Enabled",
+            f"is {_spaced(key.get('KeyState'))}": key.get("KeyState") not in _USABLE_STATES,
             "is not a symmetric key": key.get("KeySpec") != "SYMMETRIC_DEFAULT",
             "is not for encryption and decryption": key.get("KeyUsage") != "ENCRYPT_DECRYPT",
             f"is not a key of {region}": str(key.get("Arn", "")).split(":")[3:4] != [region],

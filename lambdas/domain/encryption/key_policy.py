@@ -1,14 +1,15 @@
 """Whether a role of the account may use a KMS key, as far as that can be shown before a person is asked.
 
-IAM's policy simulator takes no key policy for a role, so the key's policy is judged here and the role's own
-policies by the simulator. What can't be shown counts as not allowed: an Allow counts only if all of it is
-understood, and a Deny unless something in it rules this use out.
+This judges the key's own policy; IAM's simulator judges the role's (policy_simulation.py). A statement
+applies, does not, or can't be judged: True, False, None. What can't be shown counts as not allowed: an Allow
+counts only if it certainly applies, a Deny unless it certainly doesn't.
+https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements.html
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from fnmatch import fnmatchcase
@@ -17,15 +18,20 @@ from typing import Any
 _ROLE_ARN = re.compile(r"arn:([^:*?]+):iam::([0-9]{12}):role/(?:[^*?]+/)?([^/*?]+)")
 _ACCOUNT = re.compile(r"[0-9]{12}")
 _PRINCIPAL_ARN = re.compile(r"arn:[^:*?]+:(?:iam|sts)::([0-9]{12}):([^*?]+)")
-
-# Condition keys are compared in lower case: IAM doesn't tell the cases apart.
-_VIA_SERVICE = "kms:viaservice"
-_CALLER_ACCOUNT = "kms:calleraccount"
-_ACCOUNT_KEYS = (_CALLER_ACCOUNT, "aws:principalaccount")
-_PRINCIPAL_ARN_KEY = "aws:principalarn"
-_SECURE_TRANSPORT = "aws:securetransport"
+_VARIABLE = re.compile(r"\$\{([^}]*)\}")
+_ARN_COLONS = 5
+_SID_SHOWN = 60
 
 _Statement = Mapping[str, Any]
+# The values that a condition key may have in the request; None stands for an absent key. What isn't listed is
+# not known. Keys are in lower case, as IAM doesn't tell the cases apart.
+_Context = Mapping[str, tuple[str | None, ...]]
+
+# Absent where a service calls in a role's name: they belong to services' own calls, and to IAM users.
+_ABSENT = (
+    "aws:sourceaccount", "aws:sourcearn", "aws:sourceorgid", "aws:sourceorgpaths", "aws:principalservicename",
+    "aws:principalservicenameslist", "aws:username",
+)  # fmt: skip
 
 
 class KeyAccess(StrEnum):
@@ -46,11 +52,17 @@ class Use:
         A role of the key's own account: across accounts, a key policy alone allows nothing.
     via_service
         The value of `kms:ViaService`: ``s3.us-east-1.amazonaws.com``.
+    key
+        The `KeyMetadata` of KMS's DescribeKey.
+    organization
+        The id of the account's organization; empty if it isn't known, or there is none.
     """
 
     role_arn: str
     actions: tuple[str, ...]
     via_service: str
+    key: Mapping[str, Any]
+    organization: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +71,15 @@ class _Role:
     partition: str
     account: str
     name: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    action: str
+    key_arn: str
+    role: _Role
+    context: _Context
+    variables: bool  # whether the policy's version knows policy variables
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,68 +99,112 @@ def judge_key_policy(policy: Mapping[str, Any], use: Use) -> tuple[KeyAccess, st
     statements = _statements(policy)
     if statements is None:
         return KeyAccess.NOT_SHOWN, "its key policy can't be read"
-    if any(item["Effect"] == "Deny" and _may_deny(item, use, role) for item in statements):
-        return KeyAccess.NOT_SHOWN, "its key policy has a Deny that may apply"
+    arn, variables = str(use.key.get("Arn")), policy.get("Version") == "2012-10-17"
+    judged = [
+        _judge_action(statements, _Request(action, arn, role, _context(use, role, action), variables))
+        for action in use.actions
+    ]
+    weakest_first = (KeyAccess.NOT_SHOWN, KeyAccess.DELEGATED, KeyAccess.DIRECT)
+    access, why = min(judged, key=lambda one: weakest_first.index(one[0]))
+    return access, why
+
+
+def _context(use: Use, role: _Role, action: str) -> _Context:
+    """What is known of a call that a service makes in the role's name.
+
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html
+    https://docs.aws.amazon.com/kms/latest/developerguide/conditions-kms.html
+    """
+    multi_region = use.key.get("MultiRegion")
+    known = {
+        "kms:viaservice": use.via_service,
+        "kms:calleraccount": role.account,
+        "kms:keyspec": use.key.get("KeySpec"),
+        "kms:keyusage": use.key.get("KeyUsage"),
+        "kms:keyorigin": use.key.get("Origin"),
+        "kms:multiregion": None if multi_region is None else str(multi_region).lower(),
+        "aws:principalaccount": role.account,
+        "aws:principalarn": role.arn,
+        "aws:principalorgid": use.organization,
+        "aws:principaltype": "AssumedRole",
+        "aws:principalisawsservice": "false",
+        "aws:requestedregion": _region(use.key),
+        "aws:resourceaccount": role.account,
+        "aws:resourceorgid": use.organization,
+        "aws:viaawsservice": "true",
+    }
+    return {
+        **{key: (str(value),) for key, value in known.items() if value},
+        **dict.fromkeys(_ABSENT, (None,)),
+        # Services call KMS over TLS, but may pass nothing on about it; nobody has an MFA device for a role.
+        "aws:securetransport": ("true", None),
+        "aws:multifactorauthpresent": ("false", None),
+        # set for CreateGrant and other calls about grants only
+        "kms:grantisforawsresource": ("true",) if action == "kms:CreateGrant" else (None,),
+    }
+
+
+def _judge_action(statements: Sequence[_Statement], request: _Request) -> tuple[KeyAccess, str]:
+    role, given, why = request.role, set[KeyAccess](), ""
+    for number, statement in enumerate(statements, 1):
+        applies, unknown = _applies(statement, request)
+        access = _given_to(statement, role)
+        sid = str(statement.get("Sid", ""))[:_SID_SHOWN]
+        name = f"statement {f'“{sid}”' if sid else number} of its key policy"
+        on_what = f", which depends on {' and '.join(unknown)}" if unknown and applies is None else ""
+        if statement["Effect"] == "Deny":
+            if applies is not False and _may_concern_role(statement, role):
+                denies = "denies" if applies else "may deny"
+                return KeyAccess.NOT_SHOWN, f"{name} {denies} {request.action}{on_what}"
+        elif applies:
+            given.add(access)
+        elif applies is None and access is not KeyAccess.NOT_SHOWN:
+            why = f"{name} may or may not allow {request.action}{on_what}"
+    for access in (KeyAccess.DIRECT, KeyAccess.DELEGATED):
+        if access in given:
+            return access, ""
     allows = [item for item in statements if item["Effect"] == "Allow"]
     if all(_given_to(item, role) is KeyAccess.NOT_SHOWN for item in allows):
         return KeyAccess.NOT_SHOWN, "its key policy does not mention the role or the account"
-    return _judge_actions(allows, use, role)
+    return KeyAccess.NOT_SHOWN, why or f"its key policy does not allow {request.action} {_through(request)}"
 
 
-def judge_simulation(results: Sequence[Mapping[str, Any]], access: KeyAccess) -> str | None:
-    """Why the role's own policies don't let it use the key, as a clause for a card; None if they do.
-
-    Parameters
-    ----------
-    results
-        The `EvaluationResults` of IAM's SimulatePrincipalPolicy, of all its pages and for all the actions.
-    """
-    if access is KeyAccess.NOT_SHOWN:
-        return "its key policy does not allow it"
-    if not results:
-        return "the role's IAM policies could not be evaluated"
-    objections = (_objection(result, access) for result in results)
-    return next((objection for objection in objections if objection), None)
+def _through(request: _Request) -> str:
+    return f"through {request.context['kms:viaservice'][0]}"
 
 
-def simulation_context(use: Use) -> list[dict[str, Any]]:
-    """The `ContextEntries` of SimulatePrincipalPolicy: what KMS would know of the call."""
-    role = _role(use.role_arn)
-    known = {"kms:ViaService": use.via_service, "kms:CallerAccount": role.account if role else ""}
-    return [
-        {"ContextKeyName": key, "ContextKeyValues": [value], "ContextKeyType": "string"}
-        for key, value in known.items()
+def _applies(statement: _Statement, request: _Request) -> tuple[bool | None, list[str]]:
+    """Whether a statement applies to a request, principals aside, and the unknown keys that it depends on."""
+
+    def on_action(pattern: str) -> bool:
+        return _like(pattern.lower(), request.action.lower())
+
+    def on_resource(pattern: str) -> bool | None:
+        filled = _filled_in(pattern, request)
+        if pattern == "*" or filled is None:
+            return True if pattern == "*" else None
+        # How far a wildcard reaches over an ARN's colons matters to nobody who names a key.
+        return _arn_like(filled, request.key_arn) or (None if _like(filled, request.key_arn) else False)
+
+    # KMS takes a statement without a Resource, but it has no effect (API reference, PutKeyPolicy).
+    elements = [_listed(statement, "Action", on_action), _listed(statement, "Resource", on_resource)]
+    tests = _tests(statement)
+    if tests is None:
+        return _all([*elements, None]), []
+    held = [_holds(test, request) for test in tests]
+    return _all([*elements, *held]), [
+        test.key for test, holds in zip(tests, held, strict=True) if holds is None
     ]
 
 
-def _judge_actions(allows: Sequence[_Statement], use: Use, role: _Role) -> tuple[KeyAccess, str]:
-    given = {action: _access(allows, action, use, role) for action in use.actions}
-    missing = [action for action, access in given.items() if access is KeyAccess.NOT_SHOWN]
-    if missing:
-        clause = f"its key policy does not plainly allow {', '.join(missing)} through {use.via_service}"
-        return KeyAccess.NOT_SHOWN, clause
-    delegated = KeyAccess.DELEGATED in given.values()
-    return (KeyAccess.DELEGATED if delegated else KeyAccess.DIRECT), ""
-
-
-def _access(allows: Sequence[_Statement], action: str, use: Use, role: _Role) -> KeyAccess:
-    """The best that any statement gives for an action."""
-    given = {_given_to(item, role) for item in allows if _allows(item, action, use, role)}
-    ranked = (KeyAccess.DIRECT, KeyAccess.DELEGATED)
-    return next((access for access in ranked if access in given), KeyAccess.NOT_SHOWN)
-
-
-def _allows(statement: _Statement, action: str, use: Use, role: _Role) -> bool:
-    tests = _tests(statement)
-    return (
-        "NotAction" not in statement
-        and "NotResource" not in statement
-        and _lists(_strings(statement.get("Action")) or [], action)
-        # KMS takes a statement without a Resource, but it has no effect (API reference, PutKeyPolicy).
-        and "*" in (_strings(statement.get("Resource")) or [])
-        and tests is not None
-        and all(_holds(test, use, role) for test in tests)
-    )
+def _listed(statement: _Statement, element: str, matches: Callable[[str], bool | None]) -> bool | None:
+    """Whether an element names what is asked for, or its `Not` form leaves it in."""
+    inverted = f"Not{element}"
+    if (element in statement) == (inverted in statement):
+        return None
+    names = _strings(statement.get(element, statement.get(inverted)))
+    found = None if names is None else _any(map(matches, names))
+    return found if element in statement or found is None else not found
 
 
 def _given_to(statement: _Statement, role: _Role) -> KeyAccess:
@@ -149,55 +214,16 @@ def _given_to(statement: _Statement, role: _Role) -> KeyAccess:
     named = ["*"] if principal == "*" else _strings(of_aws) or []
     if "NotPrincipal" in statement:
         return KeyAccess.NOT_SHOWN
-    if role.arn in named or ("*" in named and _pins_account(statement, role)):
+    if role.arn in named or "*" in named:
         return KeyAccess.DIRECT
     if f"arn:{role.partition}:iam::{role.account}:root" in named or role.account in named:
         return KeyAccess.DELEGATED
     return KeyAccess.NOT_SHOWN
 
 
-def _pins_account(statement: _Statement, role: _Role) -> bool:
-    return any(test.key == _CALLER_ACCOUNT and _is_account(test, role) for test in _tests(statement) or ())
-
-
-def _holds(test: _Test, use: Use, role: _Role) -> bool:
-    """Whether a condition is understood and met."""
-    if test.key in _ACCOUNT_KEYS:
-        return _is_account(test, role)
-    # What KMS always knows of a call through a service is there, so `IfExists` makes no difference.
-    operator = test.operator.removesuffix("IfExists")
-    values = _strings(test.value) or []
-    if test.key == _VIA_SERVICE and operator in _STRING_MATCHES:
-        return any(_STRING_MATCHES[operator](value, use.via_service) for value in values)
-    if test.key == _PRINCIPAL_ARN_KEY and operator in _ARN_MATCHES:
-        return any(_ARN_MATCHES[operator](value, role.arn) for value in values)
-    return False
-
-
-def _is_account(test: _Test, role: _Role) -> bool:
-    operator = test.operator.removesuffix("IfExists")
-    return operator in _STRING_MATCHES and role.account in (_strings(test.value) or [])
-
-
-def _may_deny(statement: _Statement, use: Use, role: _Role) -> bool:
-    tests = _tests(statement)
-    return (
-        _may_concern_actions(statement, use.actions)
-        and _may_concern_role(statement, role)
-        and (tests is None or not any(_never_holds(test, use, role) for test in tests))
-    )
-
-
-def _may_concern_actions(statement: _Statement, actions: Sequence[str]) -> bool:
-    listed = _strings(statement.get("Action"))
-    spared = _strings(statement.get("NotAction"))
-    if "NotAction" in statement:
-        return "Action" in statement or not all(_lists(spared or [], action) for action in actions)
-    return listed is None or any(_lists(listed, action) for action in actions)
-
-
 def _may_concern_role(statement: _Statement, role: _Role) -> bool:
     principal = statement.get("Principal")
+    # To spare a role, NotPrincipal has to name its sessions, of which only the caller knows the name.
     if "NotPrincipal" in statement or not isinstance(principal, Mapping) or not principal:
         return True
     return not all(_are_others(kind, _strings(names), role) for kind, names in principal.items())
@@ -227,51 +253,60 @@ def _is_other(principal: str, role: _Role) -> bool:
     return bool(name) and name[0].lower() != role.name.lower()
 
 
-def _never_holds(test: _Test, use: Use, role: _Role) -> bool:
-    """Whether a condition certainly isn't met, so that its statement doesn't apply."""
-    if test.key == _SECURE_TRANSPORT:
-        # Services call KMS over TLS. Not `BoolIfExists`: it is met if they pass nothing on about it.
-        return test.operator == "Bool" and _is_false(test.value)
-    actual = {_VIA_SERVICE: use.via_service} | dict.fromkeys(_ACCOUNT_KEYS, role.account)
-    values = _strings(test.value)
-    matches = _STRING_MATCHES.get(test.operator.replace("StringNot", "String", 1))
-    if test.key not in actual or values is None or matches is None:
-        return False
-    if any(matches(value, actual[test.key]) for value in values):
-        return test.operator.startswith("StringNot")
-    # A policy variable may stand for the very value.
-    return not test.operator.startswith("StringNot") and not any("${" in value for value in values)
+def _holds(test: _Test, request: _Request) -> bool | None:
+    """Whether a condition is met, by every value that its key may have.
+
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html
+    """
+    quantifier, _, name = test.operator.rpartition(":")
+    wanted = _texts(test.value)
+    if test.key not in request.context or not wanted or quantifier not in ("", "ForAllValues", "ForAnyValue"):
+        return None
+    met = {_met(quantifier, name, wanted, actual, request) for actual in request.context[test.key]}
+    return met.pop() if len(met) == 1 else None
 
 
-def _is_false(value: Any) -> bool:
-    values = value if isinstance(value, list) else [value]
-    return bool(values) and all(str(item).lower() == "false" for item in values)
+def _met(
+    quantifier: str, name: str, wanted: Sequence[str], actual: str | None, request: _Request
+) -> bool | None:
+    """Whether an operator finds what it wants in a key's value; every known key has a single one, or none."""
+    if name == "Null":
+        asks = {text.lower() for text in wanted}
+        return None if quantifier or not asks < {"true", "false"} else asks == {str(actual is None).lower()}
+    base = name.removesuffix("IfExists")
+    compare, negated = _COMPARISONS.get(base.replace("Not", "", 1)), "Not" in base
+    if compare is None:
+        return None
+    if actual is None:
+        # what IfExists means to ForAnyValue is not documented
+        absent = {"ForAllValues": True, "ForAnyValue": None if name != base else False}
+        return absent.get(quantifier, negated or name != base)
+    filled = [_filled_in(text, request) for text in wanted]
+    found = _any(None if text is None else compare(text, actual) for text in filled)
+    return None if found is None else found != negated
 
 
-def _objection(result: Any, access: KeyAccess) -> str | None:
-    if not isinstance(result, Mapping):
-        return "the role's IAM policies could not be evaluated"
-    action, decision = result.get("EvalActionName") or "it", result.get("EvalDecision")
-    if decision == "explicitDeny":
-        return f"the role's IAM policies deny {action}"
-    if decision != "allowed" and (access is KeyAccess.DELEGATED or decision != "implicitDeny"):
-        return f"the role's IAM policies do not allow {action}"
-    if _refused(result.get("PermissionsBoundaryDecisionDetail"), "AllowedByPermissionsBoundary"):
-        return f"the role's permissions boundary does not allow {action}"
-    if _refused(result.get("OrganizationsDecisionDetail"), "AllowedByOrganizations"):
-        return f"the organization's policies do not allow {action}"
-    return None
-
-
-def _refused(detail: Any, flag: str) -> bool:
-    if detail is None:
-        return False
-    return not isinstance(detail, Mapping) or detail.get(flag, True) is not True
+def _filled_in(text: str, request: _Request) -> str | None:
+    """A text with the values of its policy variables; None if any isn't known for certain."""
+    names = _VARIABLE.findall(text)
+    if text.count("${") != len(names) or (names and not request.variables):
+        return None
+    for name in names:
+        match request.context.get(name.lower()):
+            case (str() as value,):
+                text = text.replace(f"${{{name}}}", value)
+            case _:
+                return None
+    return text
 
 
 def _role(arn: str) -> _Role | None:
     found = _ROLE_ARN.fullmatch(arn)
     return _Role(arn, *found.groups()) if found else None
+
+
+def _region(key: Mapping[str, Any]) -> str:
+    return "".join(str(key.get("Arn")).split(":")[3:4])
 
 
 def _statements(policy: Any) -> list[_Statement] | None:
@@ -308,12 +343,28 @@ def _strings(value: Any) -> list[str] | None:
     return values if values and all(isinstance(item, str) for item in values) else None
 
 
-def _lists(patterns: Sequence[str], action: str) -> bool:
-    return any(_like(pattern.lower(), action.lower()) for pattern in patterns)
+def _texts(value: Any) -> list[str] | None:
+    """As `_strings`; true and false are texts to conditions."""
+    values: list[Any] = value if isinstance(value, list) else [value]
+    return _strings([str(one).lower() if isinstance(one, bool) else one for one in values])
+
+
+def _all(judged: Iterable[bool | None]) -> bool | None:
+    found = list(judged)
+    return False if False in found else None if None in found else True
+
+
+def _any(judged: Iterable[bool | None]) -> bool | None:
+    found = list(judged)
+    return True if True in found else None if None in found else False
 
 
 def _equal(expected: str, actual: str) -> bool:
     return expected == actual
+
+
+def _equal_in_any_case(expected: str, actual: str) -> bool:
+    return expected.lower() == actual.lower()
 
 
 def _like(pattern: str, text: str) -> bool:
@@ -323,9 +374,25 @@ def _like(pattern: str, text: str) -> bool:
 
 def _arn_like(pattern: str, arn: str) -> bool:
     """As `_like`, but part by part: a wildcard doesn't reach over the first five colons."""
-    patterns, parts = pattern.split(":", 5), arn.split(":", 5)
+    patterns, parts = pattern.split(":", _ARN_COLONS), arn.split(":", _ARN_COLONS)
     return len(patterns) == len(parts) and all(map(_like, patterns, parts))
 
 
-_STRING_MATCHES: dict[str, Callable[[str, str], bool]] = {"StringEquals": _equal, "StringLike": _like}
-_ARN_MATCHES = _STRING_MATCHES | {"ArnEquals": _arn_like, "ArnLike": _arn_like}
+def _arn_matches(pattern: str, actual: str) -> bool | None:
+    """What is no ARN can't be compared as one."""
+    comparable = min(pattern.count(":"), actual.count(":")) >= _ARN_COLONS
+    return _arn_like(pattern, actual) if comparable else None
+
+
+def _bool_matches(expected: str, actual: str) -> bool | None:
+    return expected.lower() == actual if {expected.lower(), actual} <= {"true", "false"} else None
+
+
+_COMPARISONS: dict[str, Callable[[str, str], bool | None]] = {
+    "StringEquals": _equal,
+    "StringEqualsIgnoreCase": _equal_in_any_case,
+    "StringLike": _like,
+    "ArnEquals": _arn_matches,
+    "ArnLike": _arn_matches,
+    "Bool": _bool_matches,
+}

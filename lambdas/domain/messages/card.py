@@ -11,7 +11,7 @@ from lambdas.domain.approval.decision import RulingKind, people_in
 from lambdas.domain.approval.routes import DecideIn, Mode, mentions
 from lambdas.domain.backout import ACTION_ID as BACKOUT
 from lambdas.domain.backout import judge_state
-from lambdas.domain.encryption.provenance import lines_to_change
+from lambdas.domain.encryption.provenance import CONTROLLERS, lines_to_change
 from lambdas.domain.encryption.update_options import in_words
 from lambdas.domain.messages import links
 from lambdas.domain.messages.blocks import (
@@ -56,7 +56,8 @@ _OUTCOME_WORDS = {
         "Rolled back: the endpoint is in service on its old config.",
     ),
     Outcome.FAILED: (":rotating_light:", "Failed."),
-    Outcome.OBSERVED: (":eyes:", "Observed only: its route asks nobody and changes nothing."),
+    Outcome.NOT_ASKED: (":speech_balloon:", "Not asked about: Slack is not set up yet."),
+    Outcome.OBSERVED: (":eyes:", "Observe mode: nothing was changed and nobody was asked."),
     Outcome.BACKED_OUT: (
         ":leftwards_arrow_with_hook:",
         "Backed out: the endpoint is in service on its earlier config.",
@@ -239,11 +240,18 @@ def _warning(remediation: Remediation) -> list[dict[str, Any]]:
     ]
     lines, where = lines_to_change(managed["tool"], remediation.get("keyArn", ""), changing)
     says = " and ".join(code(line) for line in lines)
-    stack = f" (stack {code(managed['stack'])})" if managed["stack"] else ""
+    stack = f" ({code(managed['stack'])})" if managed["stack"] else ""
+    tool = f"*Managed by {escape(managed['tool'])}*{stack}"
+    if managed["tool"] in CONTROLLERS:
+        return [
+            section(
+                f":rotating_light: {tool}, a controller that restores the old config *within minutes or "
+                f"hours*, whatever you decide here. Change its {code(where)} first, to say {says}"
+            )
+        ]
     return [
         section(
-            f":construction: *Managed by {escape(managed['tool'])}*{stack}. Its next deployment will "
-            f"undo this, unless its {code(where)} says {says}"
+            f":construction: {tool}. Its next deployment will undo this, unless its {code(where)} says {says}"
         )
     ]
 

@@ -14,7 +14,9 @@ def incomplete(result: SweepResult, *, region: str, sweep_id: str) -> Message:
     coverage = result.coverage
     missed = f"{coverage.missed} of {result.listed} endpoints could not be checked"
     what = "the sweep could not be completed" if result.error else missed
-    problems: Sequence[str] = ([result.error] if result.error else []) + coverage.problems
+    if result.unasked and not coverage.missed and not result.error:
+        what = f"nobody could be asked about {result.unasked.total()} endpoints"
+    problems: Sequence[str] = [*([result.reason] if result.reason else []), *coverage.problems]
     shown = [f"• {escape(' '.join(problem.split()))}" for problem in problems[:_PROBLEMS_SHOWN]]
     if len(problems) > _PROBLEMS_SHOWN:
         shown.append("• and more, which the logs show")

@@ -11,7 +11,7 @@ from typing import Any
 from lambdas.domain.approval.decision import still_denied
 from lambdas.domain.approval.routes import Mode
 from lambdas.domain.claims import is_at_work
-from lambdas.domain.encryption.progress import deployed_at, is_settling
+from lambdas.domain.encryption.progress import deployed_at, is_settling, moment
 from lambdas.domain.record import Claim, Denial, Remediation, iso
 from lambdas.domain.vocabulary import Outcome
 
@@ -19,6 +19,10 @@ PROBLEMS_KEPT = 5  # of a batch; the logs have all of them
 _PROBLEM_LIMIT = 300  # characters of a service's message
 # An event arrives within minutes and says who made the change, so it asks better than a sweep does.
 _LEFT_TO_ITS_EVENT = timedelta(minutes=30)
+# A card is retried for an hour and a half while Slack is down, and AWS may be throttling before that.
+_LONGEST_TO_ASK = timedelta(hours=3)
+_FIRST_LOOK, _LONGEST_LOOK = timedelta(seconds=15), timedelta(minutes=5)
+_CLOCK_SKEW = timedelta(seconds=10)  # between SageMaker's time of a creation and ours of its record
 # SageMaker accepts no update in these statuses, so there is nothing to ask.
 _NOT_UPDATABLE = frozenset({"Failed", "Deleting", "UpdateRollbackFailed"})
 
@@ -35,12 +39,15 @@ class Coverage:
         The number of unencrypted endpoints that someone has to be asked about, by route.
     covered
         The number of unencrypted endpoints with an open question, a denial or a final outcome.
+    unannounced
+        The number of endpoints created since the sweep before, of whose creation no event is on record.
     """
 
     assessed: int = 0
     verdicts: Counter[str] = field(default_factory=Counter[str])
     found: Counter[str] = field(default_factory=Counter[str])
     covered: int = 0
+    unannounced: int = 0
     missed: int = 0
     problems: list[str] = field(default_factory=list[str])
 
@@ -57,6 +64,7 @@ class Coverage:
             "verdicts": dict(self.verdicts),
             "found": dict(self.found),
             "covered": self.covered,
+            "unannounced": self.unannounced,
             "missed": self.missed,
             "problems": self.problems,
         }
@@ -64,18 +72,33 @@ class Coverage:
 
 @dataclass(frozen=True, slots=True)
 class SweepResult:
-    """A sweep, added up."""
+    """A sweep, added up.
+
+    Attributes
+    ----------
+    unasked
+        How many of the found endpoints nobody could be asked about, by the reason.
+    """
 
     listed: int
     coverage: Coverage
     error: str = ""
+    unasked: Counter[str] = field(default_factory=Counter[str])
 
     @property
     def is_complete(self) -> bool:
-        return not self.error and not self.coverage.missed
+        return not self.error and not self.coverage.missed and not self.unasked
+
+    @property
+    def reason(self) -> str:
+        """Why it isn't complete, in words; empty if the batches say it."""
+        asked = [f"{_endpoints(number)}: {why}" for why, number in self.unasked.items()]
+        return " ".join([self.error, *asked]).strip()
 
 
-def add_up(batches: Iterable[Mapping[str, Any]], error: str = "") -> SweepResult:
+def add_up(
+    batches: Iterable[Mapping[str, Any]], error: str = "", unasked: Counter[str] | None = None
+) -> SweepResult:
     """All batches of a sweep. Batches that were listed but never assessed are reported as missed."""
     listed, total = 0, Coverage()
     for batch in batches:
@@ -88,9 +111,21 @@ def add_up(batches: Iterable[Mapping[str, Any]], error: str = "") -> SweepResult
         total.verdicts.update(batch["verdicts"])
         total.found.update(batch["found"])
         total.covered += batch["covered"]
+        total.unannounced += batch["unannounced"]
         total.missed += batch["missed"]
         total.problems += batch["problems"]
-    return SweepResult(listed, total, error)
+    return SweepResult(listed, total, error, unasked or Counter())
+
+
+def _endpoints(number: int) -> str:
+    return "1 endpoint" if number == 1 else f"{number} endpoints"
+
+
+def seconds_until_asked(since: datetime, now: datetime) -> int | None:
+    """How long to wait until what was found is asked about; None if that has taken too long."""
+    if now - since >= _LONGEST_TO_ASK:
+        return None
+    return int(min(max(_FIRST_LOOK, (now - since) / 4), _LONGEST_LOOK).total_seconds())
 
 
 def is_to_be_asked_about(endpoint: Mapping[str, Any], config: Mapping[str, Any], now: datetime) -> bool:
@@ -106,12 +141,33 @@ def is_to_be_asked_about(endpoint: Mapping[str, Any], config: Mapping[str, Any],
     return now - deployed_at(endpoint, config) >= _LEFT_TO_ITS_EVENT
 
 
+def may_be_unannounced(endpoint: Mapping[str, Any], since: str, now: datetime) -> bool:
+    """Whether an endpoint's creation has to be on record by now, from its event.
+
+    Only creations count: a body shows no time that a person's update alone sets. Those in the half hour
+    before a sweep's end don't count, since their events may still have been on their way.
+
+    Parameters
+    ----------
+    since
+        When the last complete sweep ended: Sealpoint and its rules were deployed by then. Empty if none did.
+    """
+    created = moment(endpoint["CreationTime"])
+    return bool(since) and since < iso(created) and now - created >= _LEFT_TO_ITS_EVENT
+
+
+def is_announced(endpoint: Mapping[str, Any], newest: Remediation | None) -> bool:
+    """Whether an endpoint has a record from after its creation, and not one of an earlier namesake."""
+    return newest is not None and newest["startedAt"] >= iso(moment(endpoint["CreationTime"]) - _CLOCK_SKEW)
+
+
 def is_covered(
     plan: str,
     *,
     mode: Mode,
     claim: Claim | None,
     holder: Remediation | None,
+    unseen: bool,
     denial: Denial | None,
     newest: Remediation | None,
     now: datetime,
@@ -125,10 +181,12 @@ def is_covered(
         asking.
     claim, holder
         The claim on the endpoint, and the record of the remediation that holds it.
+    unseen
+        Whether that remediation has a question that nobody can see.
     newest
         The endpoint's newest record.
     """
-    if claim and claim["leaseUntil"] > iso(now) and is_at_work(claim, holder, plan):
+    if claim and claim["leaseUntil"] > iso(now) and is_at_work(claim, holder, plan, unseen=unseen):
         return True
     if still_denied(denial, plan, now):
         return True

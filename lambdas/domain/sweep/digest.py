@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from lambdas.domain.approval.question import LONGEST_UNSEEN
 from lambdas.domain.approval.routes import Route
 from lambdas.domain.record import Digest, Finding, Remediation, from_iso, iso
 from lambdas.domain.vocabulary import ApprovalStatus, Outcome
@@ -19,9 +20,12 @@ LARGEST = 1000  # findings in one digest: its list has to be read while Slack wa
 _NAMESPACE = uuid.UUID("5ea1b01a-7d1e-4e57-9d1e-5ea1b01a7d1e")
 _REFRESH_IN_PROGRESS = timedelta(minutes=1)
 _REFRESH_AT_REST = timedelta(minutes=15)
-_NOT_WORTH_A_CARD = frozenset({Outcome.SUPERSEDED, Outcome.GONE, Outcome.ALREADY_ENCRYPTED, Outcome.EXEMPT})
+_NOT_WORTH_A_CARD = frozenset(
+    {Outcome.SUPERSEDED, Outcome.GONE, Outcome.ALREADY_ENCRYPTED, Outcome.EXEMPT, Outcome.NOT_ASKED}
+)
 _LONGEST_REFRESH = timedelta(hours=1)
 _SECONDS_BEFORE_POSTED = 15
+_LONGEST_BETWEEN_TRIES = timedelta(minutes=15)
 # Enough for a thousand findings at the smallest share of AWS's quotas.
 _LONGEST_TO_FILL = timedelta(hours=3)
 _LONGEST_UNPOSTED = timedelta(hours=1)
@@ -94,6 +98,11 @@ def is_to_be_posted(digest: Digest, findings: Sequence[Finding], now: datetime, 
     return checked or now >= from_iso(digest["createdAt"]) + _LONGEST_UNPOSTED
 
 
+def is_given_up(digest: Digest, now: datetime) -> bool:
+    """Whether a card that could not be posted so far is tried no longer."""
+    return now >= from_iso(digest["createdAt"]) + LONGEST_UNSEEN
+
+
 def new_digest(
     sweep_id: str,
     route: Route,
@@ -128,7 +137,8 @@ def asked_in(remediation: Remediation) -> tuple[str, str] | None:
 def reminder_is_due(digest: Digest, counted: Counter[Stage], reminder: timedelta, now: datetime) -> bool:
     if not reminder or not counted[Stage.WAITING] or now >= from_iso(digest["deadline"]):
         return False
-    return now >= from_iso(digest.get("remindedAt", digest["createdAt"])) + reminder
+    since = digest.get("remindedAt") or digest.get("postedAt") or digest["createdAt"]
+    return now >= from_iso(since) + reminder
 
 
 def seconds_to_next_refresh(digest: Digest, counted: Counter[Stage], now: datetime) -> int:
@@ -136,9 +146,11 @@ def seconds_to_next_refresh(digest: Digest, counted: Counter[Stage], now: dateti
 
     Less and less often: a refresh costs nine of an execution's 25,000 history events.
     """
+    age = now - from_iso(digest["createdAt"])
+    if "ts" not in digest and "refusal" in digest:
+        return int(min(max(_REFRESH_IN_PROGRESS, age / 10), _LONGEST_BETWEEN_TRIES).total_seconds())
     if "ts" not in digest:
         return _SECONDS_BEFORE_POSTED
     moving = counted[Stage.CHECKING] or counted[Stage.APPROVED]
     wait = _REFRESH_IN_PROGRESS if moving else _REFRESH_AT_REST
-    age = now - from_iso(digest["createdAt"])
     return int(min(max(wait, age / 50), _LONGEST_REFRESH).total_seconds())

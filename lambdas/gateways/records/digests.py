@@ -4,6 +4,7 @@
 pk                           sk                      what
 ===========================  ======================  ====================================================
 ``sweep``                    ``lock``                the sweep that is under way, as a lease
+``sweep``                    ``completed``           when the last complete sweep ended
 ``sweep#<id>``               ``batch#<number>``      endpoints that were listed, and their assessments
 ``sweep#<id>``               ``found#<route>#<key>`` an unencrypted endpoint, worst first in the keys' order
 ``sweep#<id>``               ``reported``            marks that an incomplete sweep was reported
@@ -26,6 +27,7 @@ from lambdas.gateways.records.table import Table
 from lambdas.gateways.settings import required, required_days
 
 _LOCK = {"pk": "sweep", "sk": "lock"}
+_COMPLETED = {"pk": "sweep", "sk": "completed"}
 # Longer than 100,000 endpoints take at the default share of AWS's quotas.
 _LOCK_LEASE = timedelta(days=2)
 _BATCHES_KEPT = timedelta(days=30)
@@ -53,6 +55,13 @@ class Digests:
 
     def end_sweep(self, sweep_id: str) -> None:
         self._table.delete(_LOCK, "sweepId = :me", {":me": sweep_id})
+
+    def note_completed(self, sweep_id: str, now: datetime) -> None:
+        self._table.put(_COMPLETED, {"sweepId": sweep_id, "completedAt": iso(now)})
+
+    def last_completed(self) -> str:
+        """When the last complete sweep ended; empty if none has."""
+        return str((self._table.get(_COMPLETED) or {}).get("completedAt", ""))
 
     def keep_batch(self, sweep_id: str, number: str, batch: Mapping[str, Any], now: datetime) -> None:
         """Store a batch. An assessed batch is never overwritten by a listing."""

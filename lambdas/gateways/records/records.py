@@ -131,16 +131,22 @@ class Records:
         return cast("Remediation", noted)
 
     def name_approval(
-        self, remediation_id: str, approval_id: str, deadline: str, entry: TimelineEntry
+        self, remediation_id: str, approval_id: str, entry: TimelineEntry | None = None
     ) -> Remediation:
         """Record the approval's id, once: of two concurrent attempts, one sets it."""
         named = self._noted(
             remediation_id,
-            {"approvalId": approval_id, "deadline": deadline},
+            {"approvalId": approval_id},
             "attribute_exists(pk) AND attribute_not_exists(approvalId)",
             entry=entry,
         )
         return cast("Remediation", named) if named else self.remediation(remediation_id)
+
+    def note_asked(self, remediation_id: str, facts: Mapping[str, Any], entry: TimelineEntry) -> Remediation:
+        """Record that the question is posted, once; returns the record."""
+        condition = "attribute_exists(pk) AND attribute_not_exists(askedAt)"
+        asked = self._noted(remediation_id, facts, condition, entry=entry)
+        return cast("Remediation", asked) if asked else self.remediation(remediation_id)
 
     def note_decision(
         self, remediation_id: str, facts: Mapping[str, Any], entry: TimelineEntry

@@ -16,7 +16,13 @@ Parameters = Mapping[str, Any]
 # What a request's context may hold here. A policy that asks about another key can't be judged: that the key
 # is absent from a request would be this file's doing, not AWS's.
 CONDITION_KEYS = frozenset(
-    {"sagemaker:volumekmskey", "iam:passedtoservice", "kms:viaservice", "aws:principalarn"}
+    {
+        "sagemaker:volumekmskey",
+        "iam:passedtoservice",
+        "kms:viaservice",
+        "aws:principalarn",
+        "events:source",
+    }
 )
 
 
@@ -185,6 +191,13 @@ def _transact_write_items(given: Parameters, caller: Caller) -> Iterator[Request
             yield Request(f"dynamodb:{_IN_TRANSACTION[kind]}", _table(asked, caller))
 
 
+def _put_events(given: Parameters, caller: Caller) -> Iterator[Request]:
+    """AWS lets no client put what claims to come from one of its services: that isn't for IAM to allow."""
+    for entry in given["Entries"]:
+        bus = caller.arn("events", f"event-bus/{entry.get('EventBusName', 'default')}")
+        yield Request("events:PutEvents", bus, {"events:source": [entry["Source"]]})
+
+
 _NEEDS: dict[str, _Needs] = {
     "sagemaker.DescribeEndpoint": _sagemaker("DescribeEndpoint", "endpoint", "EndpointName"),
     "sagemaker.DescribeEndpointConfig": _sagemaker(
@@ -212,7 +225,9 @@ _NEEDS: dict[str, _Needs] = {
     "iam.SimulatePrincipalPolicy": _on(
         "iam:SimulatePrincipalPolicy", lambda given, _: given["PolicySourceArn"]
     ),
+    "organizations.DescribeOrganization": _on("organizations:DescribeOrganization", lambda _, __: "*"),
     "secrets-manager.GetSecretValue": _get_secret_value,
     "sfn.StartExecution": _on("states:StartExecution", lambda given, _: given["stateMachineArn"]),
+    "eventbridge.PutEvents": _put_events,
     "sfn.SendTaskSuccess": _on("states:SendTaskSuccess", lambda _, caller: caller.asks),
 }

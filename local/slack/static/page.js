@@ -4,6 +4,8 @@
 const $ = (id) => document.getElementById(id);
 const RETRY_MS = 1000;
 const TOAST_MS = 8000;
+const ATTEND_MS = 1000;
+const START_GAP = 8; // pixels above the first line of a new message
 const WARNING =
   '<svg viewBox="0 0 20 20" width="16" height="16" aria-hidden="true">' +
   '<path d="M10 2.6 18.4 17H1.6z" fill="none" stroke="currentColor" stroke-width="1.6" stroke-linejoin="round"/>' +
@@ -24,6 +26,9 @@ const shown = {
 };
 let scrollTarget = permalink ? `${permalink[2]}.${permalink[3]}` : null;
 let listening = new AbortController();
+
+// What was used last in a message: a modal that closes gives the focus back to it.
+let opener = null;
 
 // What was used and not answered yet (true), or answered badly (the text to show).
 const attempts = new Map();
@@ -57,6 +62,17 @@ async function listen() {
       await new Promise((resume) => setTimeout(resume, RETRY_MS));
     }
   }
+}
+
+// That someone is at the page, and whether a dialog is open: a demo that clicks for people waits meanwhile.
+const attend = () =>
+  send("attend", { dialog: $("confirm").open || $("modal").open, at: Date.now() }).catch(() => {});
+let attended = 0;
+
+function noticed() {
+  if (Date.now() - attended < ATTEND_MS) return;
+  attended = Date.now();
+  attend();
 }
 
 function look(changes) {
@@ -119,9 +135,23 @@ function draw(state) {
   options($("user-picker"), state.users, state.user, "");
   options($("channel-picker"), state.channels, state.channel, "# ");
   $("channel-label").hidden = state.channels.length === 1;
+  drawGuide(state.guide);
   drawChannels(state);
   drawMessages(state.messages);
   drawModal(state.view);
+}
+
+function drawGuide(guide) {
+  $("guide").hidden = !guide;
+  if (!guide) return;
+  $("guide-steps").replaceChildren(
+    ...guide.steps.map((step, index) => {
+      const item = element("li", index < guide.at ? "done" : "", step);
+      if (index === guide.at) item.setAttribute("aria-current", "step");
+      return item;
+    }),
+  );
+  if ($("guide-hint").textContent !== guide.hint) $("guide-hint").textContent = guide.hint;
 }
 
 function options(select, entries, chosen, prefix) {
@@ -177,7 +207,9 @@ function drawMessages(messages) {
     target.scrollIntoView({ block: "center" });
     scrollTarget = null;
   } else if (atEnd && wanted.length !== before) {
-    list.scrollTop = list.scrollHeight;
+    // as Slack does: the end of the list, but never past the start of what is new
+    const start = wanted.at(-1).getBoundingClientRect().top - list.getBoundingClientRect().top;
+    list.scrollTop = Math.min(list.scrollHeight, list.scrollTop + start - START_GAP);
   }
 }
 
@@ -320,6 +352,7 @@ function stateOf(root) {
 async function use(control) {
   const root = control.closest("[data-ts], [data-view]");
   const { blockId, actionId, url } = control.dataset;
+  if (root.dataset.ts) opener = { place: placeOf(root), blockId, actionId };
   const chosen = chosenIn(control);
   if (control.dataset.confirm && !(await confirmed(JSON.parse(control.dataset.confirm)))) {
     if (control.dataset.kind === "overflow") control.value = "";
@@ -361,8 +394,13 @@ function confirmed(parts) {
   dialog.returnValue = "";
   dialog.showModal();
   $("confirm-confirm").focus();
+  attend();
   return new Promise((resolve) => {
-    dialog.addEventListener("close", () => resolve(dialog.returnValue === "confirm"), { once: true });
+    const closed = () => {
+      attend();
+      resolve(dialog.returnValue === "confirm");
+    };
+    dialog.addEventListener("close", closed, { once: true });
   });
 }
 
@@ -374,7 +412,11 @@ function drawModal(view) {
   if (!view) {
     delete blocks.dataset.view;
     delete blocks.dataset.hash;
-    if (dialog.open) dialog.close();
+    if (dialog.open) {
+      dialog.close();
+      attend();
+      focusOpener();
+    }
     return;
   }
   if (blocks.dataset.hash !== view.hash || blocks.dataset.view !== view.id) {
@@ -394,8 +436,19 @@ function drawModal(view) {
   showAttempts(blocks);
   if (!dialog.open) {
     dialog.showModal();
+    attend();
     (blocks.querySelector("[autofocus]") ?? blocks.querySelector("input, select, textarea"))?.focus();
   }
+}
+
+// The button was busy when the modal opened, so that the browser has nothing to give the focus back to.
+function focusOpener() {
+  if (!opener) return;
+  const { place, blockId, actionId } = opener;
+  const same = ({ dataset }) => dataset.blockId === blockId && dataset.actionId === actionId;
+  const root = [...document.querySelectorAll("[data-ts]")].find((node) => placeOf(node) === place);
+  const control = root && [...root.querySelectorAll("[data-sends]")].find(same);
+  (control ?? root)?.focus();
 }
 
 // As Slack does: what was typed or chosen stays in the inputs that an updated modal still has, by their ids.
@@ -442,6 +495,9 @@ function closeModal() {
 }
 
 // -- wiring
+
+for (const kind of ["pointerdown", "keydown", "wheel", "touchmove"])
+  document.addEventListener(kind, noticed, { passive: true });
 
 document.addEventListener("click", (event) => {
   const button = event.target.closest("button[data-sends]");

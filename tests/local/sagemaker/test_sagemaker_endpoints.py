@@ -220,6 +220,43 @@ def test_instance_pools(account: Account) -> None:
 # -- update
 
 
+def _new_instances(account: Account, seconds: float) -> list[tuple[int, str]]:
+    """What a pending deployment shows of its first variant, every minute."""
+    shown: list[tuple[int, str]] = []
+    for _ in range(int(seconds // 60)):
+        account.clock.advance(60)
+        pending = describe(account).get("PendingDeploymentSummary")
+        if pending and describe(account)["EndpointStatus"] == "Updating":
+            (new,) = pending["ProductionVariants"]
+            shown.append((new["CurrentInstanceCount"], new["VariantStatus"][0]["Status"]))
+    return shown
+
+
+def test_the_instances_of_an_update_come_up_one_after_the_other(account: Account) -> None:
+    account.create_config("plain")
+    account.create_config("twin", [variant(count=6)])
+    account.create_endpoint()
+    update(account, "twin")
+
+    shown = _new_instances(account, 600)
+
+    counts = [count for count, _ in shown]
+    assert counts == sorted(counts)
+    assert set(counts) == {1, 2, 3, 4, 5, 6}
+    assert {status for count, status in shown if count < 6} == {"Creating"}
+    assert shown[-1] == (6, "ActivatingTraffic")
+
+
+def test_an_update_that_will_be_rolled_back_never_has_all_its_instances(account: Account) -> None:
+    account.create_config("plain")
+    account.create_config("twin", [variant(count=6)])
+    account.create_endpoint()
+    account.hosting.faults.roll_back_next_update("CapacityError")
+    update(account, "twin")
+
+    assert max(_new_instances(account, 540)) == (5, "Creating")
+
+
 def test_an_update_shows_the_old_config_until_it_is_done(account: Account) -> None:
     account.create_config("plain")
     account.create_config("twin", [variant(count=3, InstanceType="ml.c5.large")], DataCaptureConfig=CAPTURE)
@@ -238,9 +275,9 @@ def test_an_update_shows_the_old_config_until_it_is_done(account: Account) -> No
     assert pending["EndpointConfigName"] == "twin"
     assert pending["StartTime"].timestamp() == START + 603
     (blue,) = pending["ProductionVariants"]
-    assert (blue["CurrentInstanceCount"], blue["DesiredInstanceCount"]) == (0, 3)
+    assert (blue["CurrentInstanceCount"], blue["DesiredInstanceCount"]) == (3, 3)
     assert blue["InstanceType"] == "c5.large"
-    assert blue["VariantStatus"][0]["Status"] == "Creating"
+    assert blue["VariantStatus"][0]["Status"] == "ActivatingTraffic"
     assert after["EndpointStatus"] == "InService"
     assert after["EndpointConfigName"] == "twin"
     assert "PendingDeploymentSummary" not in after

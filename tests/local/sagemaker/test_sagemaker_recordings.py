@@ -322,6 +322,31 @@ def test_well_into_an_update(shop: Account) -> None:
     assert shop.hosting.serving_instances(REGION) == {"shop": 2}
 
 
+def test_the_new_fleet_is_up_before_it_bakes(shop: Account) -> None:
+    """The Canary notebook, update 2: Baking since 444 s into it, with all instances and this message."""
+    policy = {
+        "TrafficRoutingConfiguration": {
+            "Type": "CANARY",
+            "WaitIntervalInSeconds": 300,
+            "CanarySize": {"Type": "INSTANCE_COUNT", "Value": 1},
+        },
+        "TerminationWaitInSeconds": 120,
+    }
+    update(shop, "twin", DeploymentConfig={"BlueGreenUpdatePolicy": policy})
+    shop.clock.advance(529)
+
+    (new,) = describe(shop)["PendingDeploymentSummary"]["ProductionVariants"]
+
+    assert (new["CurrentInstanceCount"], new["DesiredInstanceCount"]) == (3, 3)
+    assert (new["CurrentWeight"], new["DesiredWeight"]) == (1.0, 1.0)
+    (status,) = new["VariantStatus"]
+    assert status["Status"] == "Baking"
+    assert status["StatusMessage"] == (
+        "Baking for 120 seconds (TerminationWaitInSeconds) with traffic enabled on full capacity of "
+        "3 instance(s)."
+    )
+
+
 def test_the_fleet_that_serves_may_show_during_an_update(shop: Account) -> None:
     """The other answer to what the Canary notebook shows once."""
     shop.hosting.faults.shows_no_instances_while_replacing = False
