@@ -56,7 +56,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,  # they show local variables, and a token may be in one
     result_callback=_exit,
 )
-app.command("init")(init.command)
+app.command("init", epilog=init.EPILOG)(init.command)
 app.command("settings", epilog=settings.EPILOG)(settings.command)
 app.command("history", epilog=history.EPILOG)(history.command)
 app.command("open", epilog=waiting.EPILOG)(waiting.command)
@@ -68,7 +68,7 @@ app.command("deny", epilog=decide.DENY_EPILOG)(decide.deny)
 app.command("backout", epilog=backout.EPILOG)(backout.command)
 app.command("guardrail", epilog=guardrail.EPILOG)(guardrail.command)
 app.command("manifest", epilog=manifest.EPILOG)(manifest.command)
-app.command("outputs")(outputs.command)
+app.command("outputs", epilog=outputs.EPILOG)(outputs.command)
 
 
 def _print_version(wanted: bool) -> None:

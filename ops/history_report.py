@@ -24,6 +24,7 @@ LEGEND: Mapping[str, str] = {
     Outcome.OBSERVED: "its route changes nothing",
     Outcome.DENIED: "an approver left it as it is, now or earlier, and it is too soon to ask again",
     Outcome.EXPIRED: "nobody decided in time",
+    Outcome.NOT_ASKED: "nobody could be asked yet, since Slack is not set up; the next sweep asks",
     Outcome.SUPERSEDED: "the endpoint was changed in the meantime",
     Outcome.GONE: "the endpoint was deleted",
     Outcome.UNSUPPORTED: "AWS refuses a key for it",

@@ -14,6 +14,7 @@ import typer
 
 from ops import terminal
 from ops.errors import CommandFailed
+from ops.options import epilog
 from stacks.settings import Settings
 from stacks.settings_file import EXAMPLE, NAME
 from stacks.strict_yaml import parse
@@ -31,6 +32,13 @@ _QUESTIONS: Mapping[str, tuple[str, str]] = {
     ),
     "alarmEmails": ("Who hears the alarms: email addresses, or Enter for nobody", "--alarm-email"),
 }
+EPILOG = epilog(
+    examples=(
+        ("init", "asks for what it needs"),
+        ("init --region us-east-1 --channel C0123456789 --approver S0CLINICAL", "asks nothing"),
+    ),
+    exit_codes="0 when the file is made; 2 if it exists already, or a value is not allowed",
+)
 _OPTIONAL = "alarmEmails"
 _TEXT = "slackChannel"
 

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from ops import terminal
 from ops.deployment import deployments
-from ops.options import Profile, Regions, Stack
+from ops.options import Profile, Regions, Stack, epilog
+
+EPILOG = epilog(
+    examples=(("outputs --region us-east-1", "the secret, the table, the URL for Slack and others"),),
+    exit_codes="0 when done; 2 if a stack could not be read",
+    permissions=("cloudformation:DescribeStacks",),
+)
 
 
 def command(regions: Regions = None, stack: Stack = None, profile: Profile = None) -> int:

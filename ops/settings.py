@@ -6,12 +6,14 @@ import sys
 from pathlib import Path
 
 from ops import terminal
+from ops.options import epilog
 from stacks.settings import SettingsError
 from stacks.settings_file import NAME, read
 from stacks.settings_warnings import warnings
 
-EPILOG = (
-    "Exit code: 0 if `make deploy` takes the settings, with or without warnings, and 1 if it refuses them."
+EPILOG = epilog(
+    examples=(("settings", "can they be deployed?"),),
+    exit_codes="0 if `make deploy` takes the settings, with or without warnings; 1 if it refuses them",
 )
 _REFUSED = 1
 

@@ -260,6 +260,16 @@ def from_iso(text: str) -> datetime:
     return datetime.fromisoformat(text)
 
 
+def utc_words(moment: str) -> str:
+    """A moment in plain text, such as ``Sat 28 Nov, 23:12 UTC``.
+
+    Notifications on phones show a message's `text`, and no date format of Slack's is documented for them:
+    https://docs.slack.dev/changelog/2026/07/13/notification-changes
+    """
+    when = from_iso(moment).astimezone(UTC)
+    return f"{when:%a} {when.day} {when:%b}, {when:%H:%M} UTC"
+
+
 def happened(now: datetime, what: str, by: str = "") -> TimelineEntry:
     entry: TimelineEntry = {"at": iso(now), "what": what}
     if by:

@@ -29,7 +29,6 @@ SELECTING = {"--digest", "--tag", "--limit", "--yes"}
 OPTIONS = {
     "init": {"--region", "--channel", "--approver", "--alarm-email"},
     "settings": set[str](),
-    "outputs": set[str](),
     "history": {"--format", "--open", "--since", "--until"},
     "open": set[str](),
     "audit": {"--format", "--fail-on", "--share", "--all-regions"},
@@ -40,6 +39,7 @@ OPTIONS = {
     "backout": {"--yes"},
     "guardrail": {"--except", "--key", "--allow-local-nvme"},
     "manifest": set[str](),
+    "outputs": set[str](),
 }
 # One valid use of each.
 USES = {
@@ -188,7 +188,7 @@ def test_every_command_has_an_example() -> None:
     assert {example.split()[0] for example in _examples()} == set(OPTIONS)
 
 
-@pytest.mark.parametrize("example", _examples())
+@pytest.mark.parametrize("example", [one for one in _examples() if one.split()[0] not in WITHOUT_AWS])
 def test_each_example_is_understood(example: str, monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
     """It comes as far as the deployment, so that its arguments were fine."""
 

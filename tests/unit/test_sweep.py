@@ -115,6 +115,7 @@ DENIAL: Denial = {
         ({"claim": claim("older plan"), "holder": record()}, False),
         ({"claim": claim(), "holder": record(outcome="FAILED")}, False),
         ({"claim": claim(until=NOW - timedelta(hours=1)), "holder": record()}, False),
+        ({"claim": claim(), "holder": record(), "unseen": True}, False),
         ({"claim": claim()}, False),
         ({"denial": DENIAL}, True),
         ({"denial": {**DENIAL, "planHash": "older plan"}}, False),
@@ -128,7 +129,7 @@ DENIAL: Denial = {
     ],
 )
 def test_what_covers_a_plan(known: dict[str, Any], covered: bool) -> None:
-    nobody: dict[str, Any] = {"claim": None, "holder": None, "denial": None, "newest": None}
+    nobody: dict[str, Any] = {"claim": None, "holder": None, "unseen": False, "denial": None, "newest": None}
     nobody["mode"] = Mode.REQUIRED
     assert is_covered("plan", **{**nobody, **known}, now=NOW) is covered
 

@@ -516,14 +516,13 @@ def test_the_manifest_names_the_deployed_address_and_the_region_if_there_are_sev
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    settings = {"regions": [REGION, "eu-west-1"]}
-    (tmp_path / "cdk.json").write_text(json.dumps({"context": {"sealpoint": settings}}))
+    (tmp_path / "sealpoint.yaml").write_text(f"regions: [{REGION}, eu-west-1]\n")
     _, printed = run("manifest", "--region", REGION)
     named = json.loads(printed)
     assert named["display_information"]["name"] == "Sealpoint us-east-1"
     assert named["features"]["bot_user"]["display_name"] == "Sealpoint-us-east-1"
     assert run("manifest", "--region", "eu-west-1")[0] == 2
-    (tmp_path / "cdk.json").unlink()
+    (tmp_path / "sealpoint.yaml").unlink()
     code, printed = run("manifest")
     manifest = json.loads(printed)
     assert code == 0

@@ -5,8 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from lambdas.domain.approval.routes import Mode, Route
-from lambdas.domain.messages.blocks import utc_words
-from lambdas.domain.record import Approval, Digest, Remediation, from_iso, iso, required_fact
+from lambdas.domain.record import Approval, Digest, Remediation, from_iso, iso, required_fact, utc_words
 from lambdas.domain.vocabulary import ApprovalStatus
 
 

@@ -5,7 +5,6 @@ https://docs.slack.dev/messaging/formatting-message-text and https://docs.slack.
 
 from __future__ import annotations
 
-from datetime import UTC
 from typing import Any, TypedDict
 
 from lambdas.domain.approval.people import is_slack_user, session_name
@@ -83,16 +82,6 @@ def date_token(moment: str) -> str:
     when = from_iso(moment)
     fallback = when.strftime("%Y-%m-%d %H:%M UTC")
     return f"<!date^{int(when.timestamp())}^{{date_short_pretty}} at {{time}}|{fallback}>"
-
-
-def utc_words(moment: str) -> str:
-    """A moment in plain text, such as ``Sat 28 Nov, 23:12 UTC``.
-
-    Notifications on phones show a message's `text`, and no date format of Slack's is documented for them:
-    https://docs.slack.dev/changelog/2026/07/13/notification-changes
-    """
-    when = from_iso(moment).astimezone(UTC)
-    return f"{when:%a} {when.day} {when:%b}, {when:%H:%M} UTC"
 
 
 def is_moment(text: str) -> bool:

@@ -32,7 +32,7 @@ from lambdas.domain.messages.blocks import (
     quoted,
     section,
 )
-from lambdas.domain.record import Approval, Remediation, SurfaceEntry
+from lambdas.domain.record import Approval, Remediation, SurfaceEntry, utc_words
 from lambdas.domain.vocabulary import SURFACE_WORDS, ApprovalStatus, Outcome, Surface
 
 _VARIANTS_SHOWN = 6
@@ -82,7 +82,7 @@ def question(remediation: Remediation, approval: Approval) -> Message:
     deadline = approval["deadline"]
     ask = (
         f"Endpoint {remediation['endpointName']} ({_place(remediation)}) names no KMS key. "
-        f"Encrypt it? Decide by {deadline}."
+        f"Encrypt it? Decide by {utc_words(deadline)}."
     )
     may_decide = mentions(approval.get("mayDecide", []))
     needed, given = approval.get("approvalsNeeded", 1), approval.get("approvals", [])

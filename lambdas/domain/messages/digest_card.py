@@ -27,7 +27,7 @@ from lambdas.domain.messages.blocks import (
     plain,
     section,
 )
-from lambdas.domain.record import Digest, Finding
+from lambdas.domain.record import Digest, Finding, utc_words
 from lambdas.domain.sweep.digest import ACTION_ID, Stage, stage, stages
 from lambdas.domain.vocabulary import SURFACE_WORDS, Outcome, Surface
 
@@ -82,7 +82,7 @@ def reminder(digest: Digest, findings: Sequence[Finding], approvers: Sequence[st
     """A reminder that some are not decided yet; the last one mentions those who may decide."""
     deadline, waiting = digest["deadline"], stages(findings)[Stage.WAITING]
     open_ones = f"{waiting:,} of {_endpoints(len(findings))}"
-    text = f"Still awaiting a decision on {open_ones} ({_place(digest)}), until {deadline}."
+    text = f"Still awaiting a decision on {open_ones} ({_place(digest)}), until {utc_words(deadline)}."
     words = f":bell: Still awaiting a decision on {open_ones}, until {date_token(deadline)}."
     if last:
         are = "is" if waiting == 1 else "are"
@@ -242,7 +242,7 @@ def _fallback(digest: Digest, findings: Sequence[Finding], waiting: int) -> str:
     text = f"{_endpoints(len(findings))} without a KMS key ({_place(digest)}): {names}{more}."
     if waiting:
         ask = "Decide on the command line" if by_command_line(digest) else "Encrypt them? Decide"
-        text += f" {ask} by {digest['deadline']}."
+        text += f" {ask} by {utc_words(digest['deadline'])}."
     return clip(escape(f"{text} {in_numbers(findings)}."), TEXT_LIMIT)
 
 

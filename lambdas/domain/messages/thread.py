@@ -16,7 +16,7 @@ from lambdas.domain.messages.blocks import (
     quoted,
     section,
 )
-from lambdas.domain.record import Approval, Remediation, TimelineEntry
+from lambdas.domain.record import Approval, Remediation, TimelineEntry, utc_words
 
 _LINES_LIMIT = 2900  # characters of the lines that fit into one section
 
@@ -36,7 +36,8 @@ def reminder(
 ) -> Message:
     """A reminder that nobody has decided yet; the last one mentions those who may."""
     deadline = approval["deadline"]
-    text = f"Still awaiting a decision on the endpoint {remediation['endpointName']}, until {deadline}."
+    name = remediation["endpointName"]
+    text = f"Still awaiting a decision on the endpoint {name}, until {utc_words(deadline)}."
     words = f":bell: Still awaiting a decision, until {date_token(deadline)}."
     if last:
         words = f":bell: *Last reminder:* {summons(approvers)}, this is open until {date_token(deadline)}."
