@@ -516,7 +516,7 @@ def test_the_manifest_names_the_deployed_address_and_the_region_if_there_are_sev
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "sealpoint.yaml").write_text(f"regions: [{REGION}, eu-west-1]\n")
+    write_settings(tmp_path, regions=[REGION, "eu-west-1"])
     _, printed = run("manifest", "--region", REGION)
     named = json.loads(printed)
     assert named["display_information"]["name"] == "Sealpoint us-east-1"
