@@ -26,8 +26,15 @@ node_modules/.ready: package.json package-lock.json .npmrc
 	@$(PYTHON) -m local.patiently "Installing the Node packages (once)" npm ci --no-progress --loglevel=error
 	@touch $@
 
-demo: cdk.out/manifest.json ## the whole loop on this machine; DEMO_DECISION=approve|deny|expire|rollback, DEMO_JSON=path, OPEN=1
-	@$(BIN)/python -m local.demo
+# The demo plays with the example's people, whom settings of one's own needn't have.
+DEMO := $(if $(wildcard sealpoint.yaml),build/demo,cdk.out)
+
+demo: $(DEMO)/manifest.json ## the whole loop on this machine; DEMO_DECISION=approve|deny|expire|rollback, DEMO_JSON=path, OPEN=1
+	@$(BIN)/python -m local.demo $(DEMO)
+
+build/demo/manifest.json: $(SOURCES) | setup
+	@rm -rf build/demo
+	@$(BIN)/python -m local.patiently "Synthesizing the template" $(BIN)/python -m local.synthesize build/demo '{}'
 
 synth: setup ## the cloud assembly, into cdk.out/
 	@rm -rf build/cdk.out
