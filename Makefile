@@ -45,8 +45,13 @@ synth: setup ## the cloud assembly, into cdk.out/
 # what the assembly is made of: when one of these is newer, it is made again
 SOURCES := app.py cdk.json sealpoint.example.yaml $(wildcard sealpoint.yaml) $(shell find stacks lambdas -name '*.py' -o -name '*.mjs' -o -name '*.yaml') lambdas/requirements.lock package-lock.json
 
-cdk.out/manifest.json: $(SOURCES) | setup
+cdk.out/manifest.json: $(SOURCES) build/settings-from | setup
 	@$(MAKE) --no-print-directory synth
+
+# changes when sealpoint.yaml comes or goes, too
+.PHONY: always
+build/settings-from: always
+	@mkdir -p build && echo $(wildcard sealpoint.yaml) | cmp -s - $@ || echo $(wildcard sealpoint.yaml) > $@
 
 demo-fleet: build/fleet/manifest.json ## three regions swept, one of them unreachable; many endpoints on one card
 	@$(BIN)/python -m local.fleet
