@@ -26,8 +26,15 @@ node_modules/.ready: package.json package-lock.json .npmrc
 	@$(PYTHON) -m local.patiently "Installing the Node packages (once)" npm ci --no-progress --loglevel=error
 	@touch $@
 
-demo: cdk.out/manifest.json ## the whole loop on this machine; DEMO_DECISION=approve|deny|expire|rollback, DEMO_JSON=path, OPEN=1
-	@$(BIN)/python -m local.demo
+# The demo plays with the example's people, whom settings of one's own needn't have.
+DEMO := $(if $(wildcard sealpoint.yaml),build/demo,cdk.out)
+
+demo: $(DEMO)/manifest.json ## the whole loop on this machine; DEMO_DECISION=approve|deny|expire|rollback, DEMO_JSON=path, OPEN=1
+	@$(BIN)/python -m local.demo $(DEMO)
+
+build/demo/manifest.json: $(SOURCES) | setup
+	@rm -rf build/demo
+	@$(BIN)/python -m local.patiently "Synthesizing the template" $(BIN)/python -m local.synthesize build/demo '{}'
 
 synth: setup ## the cloud assembly, into cdk.out/
 	@rm -rf build/cdk.out
@@ -38,8 +45,13 @@ synth: setup ## the cloud assembly, into cdk.out/
 # what the assembly is made of: when one of these is newer, it is made again
 SOURCES := app.py cdk.json sealpoint.example.yaml $(wildcard sealpoint.yaml) $(shell find stacks lambdas -name '*.py' -o -name '*.mjs' -o -name '*.yaml') lambdas/requirements.lock package-lock.json
 
-cdk.out/manifest.json: $(SOURCES) | setup
+cdk.out/manifest.json: $(SOURCES) build/settings-from | setup
 	@$(MAKE) --no-print-directory synth
+
+# changes when sealpoint.yaml comes or goes, too
+.PHONY: always
+build/settings-from: always
+	@mkdir -p build && echo $(wildcard sealpoint.yaml) | cmp -s - $@ || echo $(wildcard sealpoint.yaml) > $@
 
 demo-fleet: build/fleet/manifest.json ## three regions swept, one of them unreachable; many endpoints on one card
 	@$(BIN)/python -m local.fleet
@@ -58,12 +70,12 @@ build/playground/manifest.json: $(SOURCES) | setup
 		'{"regions": ["us-east-1", "eu-west-1"]}'
 
 settings: setup ## check sealpoint.yaml, which `sealpoint init` makes
-	@$(BIN)/sealpoint settings
+	@$(BIN)/python -m ops.settings
 
 # What an account is asked about, or changed by, needs settings of its own. The app repeats their warnings.
 .PHONY: configured
 configured: setup
-	@$(BIN)/sealpoint settings > /dev/null
+	@$(BIN)/python -m ops.settings > /dev/null
 
 CDK := node_modules/.bin/cdk --context deploying=true
 
