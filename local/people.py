@@ -17,11 +17,11 @@ from local.world import World
 class Loop:
     """One endpoint in the world, with its people and its messages."""
 
-    def __init__(self, world: World, name: str = "") -> None:
+    def __init__(self, world: World, name: str = "", region: str | None = None) -> None:
         self.world = world
         self.name = name or f"endpoint-{uuid.uuid4().hex[:8]}"
         self.config = f"{self.name}-config"
-        self.people = world.client("sagemaker")
+        self.people = world.client("sagemaker", region)
 
     # -- what people do
 

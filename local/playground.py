@@ -142,7 +142,7 @@ class Playground:
         rolled_back.click("approve")
         rolled_back.outcome()
         for region in REGIONS[1:]:
-            self._create("triage-eu", region)
+            _begin(Loop(self._world, "triage-eu", region))
         self._world.clock.advance(700)
         self._world.settle()
         for name in ("fraud-score", "patient-risk"):
@@ -152,21 +152,6 @@ class Playground:
         self._world.sagemaker.faults.roll_back_next_update(endpoint=moving.name)
         moving.click("approve")
         self._world.settle()
-
-    def _create(self, name: str, region: str) -> None:
-        people = self._world.client("sagemaker", region)
-        model, config = f"{name}-model", f"{name}-config"
-        people.create_model(
-            ModelName=model,
-            PrimaryContainer={"Image": f"123456789012.dkr.ecr.{region}.amazonaws.com/m:1"},
-            ExecutionRoleArn="arn:aws:iam::123456789012:role/Execution",
-        )
-        variant = {
-            "VariantName": "a", "ModelName": model, "InstanceType": "ml.m5.large",
-            "InitialInstanceCount": 2, "InitialVariantWeight": 1.0,
-        }  # fmt: skip
-        people.create_endpoint_config(EndpointConfigName=config, ProductionVariants=[variant])
-        people.create_endpoint(EndpointName=name, EndpointConfigName=config)
 
     # -- the prompt
 
@@ -219,7 +204,7 @@ class Playground:
         self._console.print(escape(text), style=style, soft_wrap=True)
 
     def _new(self, words: list[str]) -> None:
-        self._create(_only(words), self._world.region)
+        _begin(Loop(self._world, _only(words)))
         self._say(f"Ana is creating {words[0]}. Its card comes in a moment.")
 
     def _sweep(self, words: list[str]) -> None:
@@ -319,6 +304,11 @@ class Playground:
 
     def _now(self) -> str:
         return datetime.fromtimestamp(self._world.clock.now(), UTC).strftime("%a %d %b, %H:%M UTC")
+
+
+def _begin(endpoint: Loop) -> None:
+    """Create an endpoint without waiting for it."""
+    endpoint.people.create_endpoint(EndpointName=endpoint.name, EndpointConfigName=endpoint.make_config())
 
 
 def _only(words: list[str]) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 
 from lambdas.domain.approval.decision import GRACE_PERIOD
 from lambdas.domain.approval.people import session_name
+from lambdas.domain.approval.question import is_unseen
 from lambdas.domain.record import Approval, Digest, Remediation, from_iso
 from lambdas.domain.vocabulary import ApprovalStatus
 from ops.deployment import Deployment
@@ -62,7 +63,7 @@ class Question:
     @property
     def is_seen(self) -> bool:
         """Whether its card, or its digest's, is posted."""
-        return "ts" in self.approval or "ts" in (self.digest or {})
+        return not is_unseen(self.approval, self.digest)
 
     def is_lost(self, now: datetime) -> bool:
         """Whether its card should have been posted by now. A digest's is posted once it is filled."""

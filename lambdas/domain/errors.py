@@ -4,8 +4,9 @@ Catch see, so whoever renames one renames it in the workflows' definitions, too.
     RemediationError                outcome if nothing retries it away: FAILED unless another is given
     ├─ final
     │  ├─ InvalidInput, EndpointNotServing, KeyUnusable, ModelGone, TwinMismatch, NotApproved
-    │  ├─ DeadlinePassed, RequestRefused, MessageGone, ModalChanged, NoSuchUser, NobodyAsked
-   │  │  └─ SlackNotSetUp          NOT_ASKED (a RequestRefused)
+    │  ├─ DeadlinePassed, MessageGone, ModalChanged, NoSuchUser, NobodyAsked
+    │  ├─ RequestRefused
+    │  │  └─ SlackNotSetUp          NOT_ASKED
     │  ├─ EndpointGone              GONE
     │  ├─ EndpointChanged           SUPERSEDED
     │  └─ EncryptionUnsupported     UNSUPPORTED

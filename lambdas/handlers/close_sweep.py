@@ -4,6 +4,7 @@ what could not be assessed or asked about.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -23,9 +24,8 @@ from lambdas.services.observability import count, gauge, logger, step
 @step
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     now, sweep_id = datetime.now(UTC), str(event["sweepId"])
-    batches = digests().batches(sweep_id)
-    error = str(event.get("reason") or error_in_words(event))
-    routes = {*add_up(batches).coverage.found} | {route.name for route in rules().routes}
+    result = add_up(digests().batches(sweep_id), str(event.get("reason") or error_in_words(event)))
+    routes = {*result.coverage.found} | {route.name for route in rules().routes}
     questions = sweep_questions.of_sweep(sweep_id, routes)
     since = from_iso(event["since"]) if event.get("since") else now
     wait = seconds_until_asked(since, now)
@@ -34,7 +34,7 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
         return {"waitSeconds": wait, "since": iso(since), **given}
     if questions.pending:
         questions.unasked["Its question was not posted in time."] += questions.pending
-    result = add_up(batches, error, questions.unasked)
+    result = replace(result, unasked=questions.unasked)
     digests().end_sweep(sweep_id)
     _report(sweep_id, result, now)
     coverage = result.coverage

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
+from lambdas.domain.encryption.assessment import variants_of
 from lambdas.domain.encryption.progress import moment
 
 # SageMaker stamps all its times by one clock, to the millisecond, within a second of each other.
@@ -93,8 +94,7 @@ def settled_by(events: Events, found: Serving, config: _Body) -> Serving:
 
 def _resolution_times(endpoint: _Body) -> Iterator[datetime]:
     """When the images of the deployment in service were resolved; SageMaker gives none for some endpoints."""
-    for variants in ("ProductionVariants", "ShadowProductionVariants"):
-        for variant in endpoint.get(variants) or ():
-            for image in variant.get("DeployedImages") or ():
-                if resolved := image.get("ResolutionTime"):
-                    yield moment(resolved)
+    for _, variant in variants_of(endpoint):
+        for image in variant.get("DeployedImages") or ():
+            if resolved := image.get("ResolutionTime"):
+                yield moment(resolved)

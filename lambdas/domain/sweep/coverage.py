@@ -96,9 +96,7 @@ class SweepResult:
         return " ".join([self.error, *asked]).strip()
 
 
-def add_up(
-    batches: Iterable[Mapping[str, Any]], error: str = "", unasked: Counter[str] | None = None
-) -> SweepResult:
+def add_up(batches: Iterable[Mapping[str, Any]], error: str = "") -> SweepResult:
     """All batches of a sweep. Batches that were listed but never assessed are reported as missed."""
     listed, total = 0, Coverage()
     for batch in batches:
@@ -114,7 +112,7 @@ def add_up(
         total.unannounced += batch["unannounced"]
         total.missed += batch["missed"]
         total.problems += batch["problems"]
-    return SweepResult(listed, total, error, unasked or Counter())
+    return SweepResult(listed, total, error)
 
 
 def _endpoints(number: int) -> str:
