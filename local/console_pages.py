@@ -6,7 +6,7 @@ import html
 import json
 import re
 from collections.abc import Iterable
-from typing import Any
+from datetime import datetime
 from urllib.parse import unquote
 
 import boto3
@@ -79,7 +79,7 @@ def _execution(world: World, _region: str, arn: str) -> str | None:
     status = execution.exec_status.value if execution.exec_status else "RUNNING"
     facts = {"Status": status, "State machine": execution.state_machine.name}
     events = world.history(execution)
-    began = events[0]["timestamp"] if events else None
+    began = events[0]["timestamp"] if events else ""
     rows = "".join(
         f"<tr><td>{duration(_seconds(event['timestamp'], began))}</td>"
         f"<td>{html.escape(event['stateEnteredEventDetails']['name'])}</td></tr>"
@@ -92,9 +92,8 @@ def _execution(world: World, _region: str, arn: str) -> str | None:
     return _page(f"Execution {execution.name}", facts.items(), table + tail)
 
 
-def _seconds(moment: Any, began: Any) -> float:
-    difference = moment - began
-    return float(difference) if isinstance(difference, int | float) else difference.total_seconds()
+def _seconds(moment: str, began: str) -> float:
+    return (datetime.fromisoformat(moment) - datetime.fromisoformat(began)).total_seconds()
 
 
 def _page(title: str, facts: Iterable[tuple[str, str]], rest: str) -> str:

@@ -17,7 +17,7 @@ EMOJI = {
     "eyes": "👀", "hourglass": "⌛", "hourglass_flowing_sand": "⏳", "information_source": "\u2139\ufe0f",
     "leftwards_arrow_with_hook": "↩️", "lock": "🔒", "mag": "🔍", "no_entry": "⛔", "point_right": "👉",
     "receipt": "🧾", "robot_face": "🤖", "rotating_light": "🚨", "unlock": "🔓", "warning": "⚠️",
-    "speech_balloon": "💬", "wastebasket": "🗑️", "white_check_mark": "✅",
+    "wastebasket": "🗑️", "white_check_mark": "✅",
 }  # fmt: skip
 """What Sealpoint sends, by shortcode; any other stays as it is written."""
 

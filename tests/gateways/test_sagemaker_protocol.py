@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import boto3
 import pytest
-from botocore.model import ServiceModel
 
 from lambdas.gateways.sagemaker import SageMaker
 
@@ -13,6 +12,6 @@ def test_a_protocol_that_is_not_known_is_refused_at_once(monkeypatch: pytest.Mon
     """Services that list another first already exist; botocore chooses, and the runtime's is AWS's."""
     client = boto3.client("sagemaker", region_name="us-east-1")
     assert SageMaker(client)
-    monkeypatch.setattr(ServiceModel, "resolved_protocol", "smithy-rpc-v2-cbor")
+    monkeypatch.setattr(client.meta.service_model, "resolved_protocol", "smithy-rpc-v2-cbor")
     with pytest.raises(RuntimeError, match="speaks smithy-rpc-v2-cbor"):
         SageMaker(client)

@@ -37,7 +37,7 @@ def sweep(bench: Bench, sweep_id: str = SWEEP) -> dict[str, Any]:
     for batch in listed["batches"]:
         bench.run(assess_endpoints.handler, sweepId=sweep_id, batch=batch)
     # that people were asked about what was found is what tests/workflow/test_unasked.py is about
-    with patch.object(sweep_questions, "of_sweep", lambda *_: sweep_questions.Questions()):
+    with patch.object(sweep_questions, "of_sweep", return_value=sweep_questions.Questions()):
         return bench.run(close_sweep.handler, sweepId=sweep_id)
 
 

@@ -34,7 +34,7 @@ def test_the_question_offers_both_decisions_under_an_id_that_is_no_secret() -> N
 
 def test_the_fallback_text_carries_what_a_notification_must() -> None:
     text = card.question(samples.remediation(), samples.approval())["text"]
-    for part in ("fraud", "123456789012", "us-east-1", "Encrypt it?", "2026-11-24T09:00:06Z"):
+    for part in ("fraud", "123456789012", "us-east-1", "Encrypt it?", "Tue 24 Nov, 09:00 UTC"):
         assert part in text
 
 

@@ -60,7 +60,7 @@ def test_it_shows_the_worst_and_counts_the_rest() -> None:
 
 def test_the_fallback_text_carries_what_a_notification_must() -> None:
     text = digest_card.message(samples.digest(), _some_of_each())["text"]
-    for part in ("500 endpoints", "fraud-0", "123456789012", "us-east-1", "Encrypt them?", "2026-11-24T06:"):
+    for part in ("500 endpoints", "fraud-0", "123456789012", "us-east-1", "Encrypt them?", "Tue 24 Nov, 06:"):
         assert part in text
 
 

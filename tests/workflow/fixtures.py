@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from local.clock import Clock
 from local.people import Loop
 from local.world import World
-from ops import cli
+from ops import cli, clock
 
 Ops = Callable[..., int]
 
@@ -77,6 +78,7 @@ def operate(loop: Loop, monkeypatch: pytest.MonkeyPatch) -> Ops:
             "AWS_SECRET_ACCESS_KEY": f"{who}-secret",
         }.items():
             monkeypatch.setenv(name, value)
+        monkeypatch.setattr(clock, "now", lambda: datetime.fromtimestamp(loop.world.clock.now(), UTC))
         return cli.main(arguments)
 
     return operate

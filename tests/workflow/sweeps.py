@@ -70,6 +70,6 @@ def card_after(world: World, posted: Message) -> Message:
 
 
 def watch(world: World) -> Execution:
-    """What keeps the open digest's card up to date."""
-    running = [one for one in world.executions.values() if one.output is None]
-    return next(one for one in running if one.state_machine.arn.endswith("-digest"))
+    """What keeps the newest digest's card up to date; an earlier one that failed has no output, either."""
+    digests = [one for one in world.executions.values() if one.state_machine.arn.endswith("-digest")]
+    return next(one for one in reversed(digests) if one.output is None)

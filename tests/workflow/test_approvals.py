@@ -201,7 +201,7 @@ def test_an_automatic_route_posts_a_notice_and_encrypts(loop: Loop) -> None:
 def test_an_observing_route_posts_a_notice_and_leaves_it(loop: Loop) -> None:
     execution = loop.make_endpoint(tags={"route": "observe"})
     assert loop.outcome(execution) == "OBSERVED"
-    assert "Observed only" in _shown(loop)
+    assert "Observe mode" in _shown(loop)
     assert loop.status() == ("InService", loop.config)
 
 
@@ -236,7 +236,7 @@ def test_ops_decides_while_slack_is_down(loop: Loop, operate: Ops) -> None:
 def test_ops_denies_with_a_reason(loop: Loop, operate: Ops, capsys: pytest.CaptureFixture[str]) -> None:
     execution = loop.make_endpoint()
     assert operate("deny", execution.name, "--reason", "wait for May", "--ask-again", "90") == 0
-    assert "Denied" in capsys.readouterr().out
+    assert f"{loop.name}: denied" in capsys.readouterr().out
     assert loop.outcome(execution) == "DENIED"
     assert "“wait for May”" in _shown(loop)
 

@@ -25,7 +25,8 @@ from ops.doctor import slack
 from ops.doctor.run import PERMISSIONS
 from tests.conftest import ROOT
 
-pytestmark = pytest.mark.xdist_group("approvals")
+# a world of its own: the age of its schedule and of its sweeps is examined
+pytestmark = [pytest.mark.xdist_group("approvals"), pytest.mark.usefixtures("alone")]
 
 Run = Callable[..., tuple[int, str]]
 CHECKS = 27
