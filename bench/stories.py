@@ -83,9 +83,9 @@ def _reminded(loop: Loop) -> None:
 
 
 def _retired(loop: Loop) -> None:
-    loop.encrypt()
-    [retirement] = loop.world.executions_of(loop.name, "RetirementStateMachineArn")
-    loop.world.run(retirement)
+    execution = loop.encrypt()
+    loop.world.drive(lambda: "sourceRetiredAt" in loop.record(execution))
+    loop.world.settle()
 
 
 def _backed_out(loop: Loop) -> None:

@@ -253,9 +253,7 @@ class FleetDemo:
         running = [
             execution
             for execution in list(self._world.executions.values())
-            # retirements wait for two weeks
-            if not execution.state_machine.name.endswith("-retirement")
-            and (execution.exec_status is None or execution.exec_status.value == "RUNNING")
+            if execution.exec_status is None or execution.exec_status.value == "RUNNING"
         ]
         return all(found) and not running
 

@@ -34,6 +34,7 @@ from local.aws.functions import FunctionRunner, access_key_of
 from local.aws.http_api import HttpApi
 from local.aws.iam import simulator
 from local.aws.iam.policy import Policy
+from local.aws.schedules import Schedules
 from local.aws.template import ACCOUNT_ID, load_assembly
 from local.clock import Clock
 from local.sagemaker import ApiCall, SageMakerHosting
@@ -154,6 +155,7 @@ class World:
             self._subscribe_to_alarms(deployment)
         answer_someone = partial(self.runner.invoke, someone_waits=True)
         self.bus = EventBus(self.cloud, self.runner, clock)
+        self.schedules = Schedules(self.cloud, clock, self.roles, self.bus.undelivered.append)
         self.apis = [
             HttpApi(deployment.routes(), answer_someone, OPERATORS, clock.now)
             for deployment in self.deployments
@@ -396,6 +398,7 @@ class World:
     def stop(self) -> None:
         self._reports.put(None)
         self._reporter.join()
+        self.schedules.stop()
         for api in self.apis:
             api.stop()
         self._slack_server.stop()
@@ -410,6 +413,7 @@ class World:
         return (
             self.runner.in_flight == 0
             and self.bus.in_flight == 0
+            and self.schedules.in_flight == 0
             and self._reports_pending == 0
             and self._waiting.count >= len(self._running)
             and not self.clock.is_anyone_waking()

@@ -17,6 +17,7 @@ from stacks.log_groups import LogGroups
 from stacks.metrics import NAMESPACE
 from stacks.names import workflow_arn
 from stacks.permissions import Permissions
+from stacks.retirements import Retirements
 from stacks.settings import Settings
 from stacks.slack_secret import SlackSecret
 
@@ -55,13 +56,24 @@ class _Environment:
     """The variables that functions get, by what they are for. The asset's settings.json has the rest."""
 
     def __init__(
-        self, scope: Construct, settings: Settings, encryption: EncryptionKey, slack_secret: SlackSecret
+        self,
+        scope: Construct,
+        settings: Settings,
+        encryption: EncryptionKey,
+        slack_secret: SlackSecret,
+        retirements: Retirements,
     ) -> None:
         self.key = {"KMS_KEY_ARN": encryption.key.key_arn}
         self.slack = {"SLACK_SECRET_ARN": slack_secret.secret.secret_arn}
         self.surfaces = {"REQUIRED_SURFACES": ",".join(settings.required_surfaces)}
         self.update_deadline = {"UPDATE_DEADLINE_SECONDS": str(int(_UPDATE_DEADLINE.to_seconds()))}
         self.quota_share = {"QUOTA_SHARE": str(settings.sweep_quota_share)}
+        self.retirements = {
+            "RETIREMENT_WORKFLOW_ARN": workflow_arn(scope, "retirement"),
+            "SCHEDULE_GROUP": retirements.group_name,
+            "SCHEDULE_ROLE_ARN": retirements.role.role_arn,
+            "UNDELIVERED_QUEUE_ARN": retirements.undelivered.queue_arn,
+        }
         # by which an endpoint is judged, beside what the asset's settings.json says
         self.assessment = self.key | self.surfaces
         # the services through which a user's key is used; KEY_USERS joins them once those roles exist
@@ -90,13 +102,19 @@ class Functions(Construct):
         records: dynamodb.Table,
         encryption: EncryptionKey,
         slack_secret: SlackSecret,
+        retirements: Retirements,
         log_groups: LogGroups,
     ) -> None:
         super().__init__(scope, construct_id)
         may = Permissions(
-            self, settings=settings, records=records, encryption=encryption, slack_secret=slack_secret
+            self,
+            settings=settings,
+            records=records,
+            encryption=encryption,
+            slack_secret=slack_secret,
+            retirements=retirements,
         )
-        given = _Environment(self, settings, encryption, slack_secret)
+        given = _Environment(self, settings, encryption, slack_secret, retirements)
         rows = [
             *self._assessing(may, given),
             *self._deciding(may, given),
@@ -267,16 +285,13 @@ class Functions(Construct):
             _Row(
                 "CloseRemediation",
                 "Records the outcome, releases the endpoint and updates the card",
-                environment=given.slack
-                | {
-                    "BACKOUT_DAYS": str(settings.backout_days),
-                    "RETIREMENT_WORKFLOW_ARN": workflow_arn(self, "retirement"),
-                },
+                environment=given.slack | given.retirements | {"BACKOUT_DAYS": str(settings.backout_days)},
                 timeout=_SLACK,
                 may=[
                     may.on_records("GetItem", "PutItem", "UpdateItem", "DeleteItem"),
                     *may.read_slack_secret(),
                     may.start("retirement"),
+                    *may.schedule_retirements(),
                     may.put_outcome_events(),
                 ],
             ),
@@ -367,11 +382,12 @@ class Functions(Construct):
                     "DIGEST_ABOVE": str(settings.digest_above),
                     "REMEDIATION_WORKFLOW_ARN": workflow_arn(self, "remediation"),
                     "DIGEST_WORKFLOW_ARN": workflow_arn(self, "digest"),
+                    "RETIREMENT_WORKFLOW_ARN": workflow_arn(self, "retirement"),
                 },
                 timeout=_SLACK,
                 may=[
                     may.on_records("Query", "GetItem", "PutItem", "UpdateItem"),
-                    may.start("remediation", "digest"),
+                    may.start("remediation", "digest", "retirement"),
                 ],
             ),
             _Row(

@@ -13,6 +13,7 @@ from constructs import Construct
 from stacks.encryption_key import EncryptionKey, via_service
 from stacks.names import workflow_arn
 from stacks.records import HISTORY_INDEX
+from stacks.retirements import Retirements
 from stacks.settings import ANY_KEY, VOLUME, Settings
 from stacks.slack_secret import SlackSecret
 
@@ -36,8 +37,10 @@ class Permissions:
         records: dynamodb.Table,
         encryption: EncryptionKey,
         slack_secret: SlackSecret,
+        retirements: Retirements,
     ) -> None:
         self._scope = scope
+        self._retirements = retirements
         self._records = records
         self._encryption = encryption
         self._slack_secret = slack_secret
@@ -59,6 +62,7 @@ class Permissions:
             self._roles: "The endpoint's config or models name the execution role; conditions say what for.",
             self._alarms: "The alarms are named by the endpoint's own deployment policy.",
             self._any_key: "A config may name a key of another account.",
+            retirements.schedules_arn: "A schedule is named after its remediation; the group is ours.",
         }
 
     # -- what Sealpoint keeps
@@ -82,6 +86,14 @@ class Permissions:
 
     def start(self, *workflows: str) -> iam.PolicyStatement:
         return _allow(["states:StartExecution"], [workflow_arn(self._scope, one) for one in workflows])
+
+    def schedule_retirements(self) -> Statements:
+        """Create schedules of our group, under the one role that can do no more than start retirements."""
+        to_scheduler = {"StringEquals": {"iam:PassedToService": "scheduler.amazonaws.com"}}
+        return [
+            _allow(["scheduler:CreateSchedule"], self._retirements.schedules_arn),
+            _allow(["iam:PassRole"], self._retirements.role.role_arn, to_scheduler),
+        ]
 
     def put_outcome_events(self) -> iam.PolicyStatement:
         """Put events on the account's default bus, as Sealpoint only.

@@ -16,6 +16,7 @@ from stacks.log_groups import LogGroups
 from stacks.monitoring import Monitoring
 from stacks.operations_key import OperationsKey
 from stacks.records import Records
+from stacks.retirements import Retirements
 from stacks.settings import Settings
 from stacks.slack_secret import SlackSecret
 from stacks.sweep_schedule import SweepSchedule
@@ -46,6 +47,7 @@ class RemediationStack(cdk.Stack):
         users_key_arn = settings.kms_key_arns.get(self.region)
         encryption = EncryptionKey(self, "Encryption", existing_key_arn=users_key_arn)
         undelivered = Undelivered(self, "Undelivered").queue
+        retirements = Retirements(self, "Retirements", undelivered=undelivered)
         log_groups = LogGroups(settings.log_retention_days, operations.key)
 
         # what does the work, and in which order
@@ -56,6 +58,7 @@ class RemediationStack(cdk.Stack):
             records=records.table,
             encryption=encryption,
             slack_secret=slack,
+            retirements=retirements,
             log_groups=log_groups,
         ).by_name
         machines = {
@@ -136,6 +139,7 @@ class RemediationStack(cdk.Stack):
             SweepStateMachineArn=machines["sweep"].state_machine_arn,
             DigestStateMachineArn=machines["digest"].state_machine_arn,
             SweepScheduleName=schedule,
+            RetirementScheduleGroupName=retirements.group_name,
             # each rule's id here, with which `sealpoint doctor` says what stops working without it
             EventRuleNames=",".join(f"{name}={rule.rule_name}" for name, rule in rules.items()),
             UndeliveredQueueUrl=undelivered.queue_url,

@@ -12,9 +12,8 @@ from lambdas.domain.vocabulary import Outcome
 from lambdas.gateways.records.digests import digests
 from lambdas.gateways.records.records import records
 from lambdas.gateways.records.update_slots import update_slots
-from lambdas.gateways.settings import required, required_days
-from lambdas.gateways.step_functions import step_functions
-from lambdas.services import outcome_events
+from lambdas.gateways.settings import required_days
+from lambdas.services import outcome_events, retirements
 from lambdas.services.decisions import close_question
 from lambdas.services.notifications import report_closed
 from lambdas.services.observability import count, logger, measure, step
@@ -55,10 +54,7 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
         _count(remediation, now)
     outcome_events.report(outcome_event.closed(remediation))
     if remediation.get("outcome") == Outcome.ENCRYPTED:
-        # the old config is retired after the time to back out
-        seconds = int(days.total_seconds())
-        wait = {"endpointName": name, "remediationId": remediation_id, "waitSeconds": seconds}
-        step_functions().start(required("RETIREMENT_WORKFLOW_ARN"), remediation_id, wait)
+        retirements.plan(remediation, now)
     report_closed(remediation, approval, now)
     return {name: value for name in _OUTPUT if (value := remediation.get(name))}
 

@@ -16,7 +16,7 @@ from lambdas.domain.record import Remediation, from_iso, happened, iso, required
 from lambdas.gateways.records.records import records
 from lambdas.gateways.sagemaker import sagemaker
 from lambdas.gateways.slack import patient_slack
-from lambdas.services import outcome_events
+from lambdas.services import outcome_events, retirements
 from lambdas.services.configs import reason_to_keep, user_of
 from lambdas.services.observability import count, logger, step
 
@@ -61,4 +61,5 @@ def _record(remediation: Remediation, facts: dict[str, str], what: str, now: dat
     approval = records().approval(remediation.get("approvalId", ""))
     if approval:
         patient_slack().rewrite(approval, card.closed(remediation, approval))
+    retirements.end(remediation)
     return {}

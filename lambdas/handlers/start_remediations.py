@@ -1,6 +1,7 @@
 """StartRemediations: start the ordinary workflow for what a sweep found, no faster than Slack allows.
 
-Few findings on a route get a card each; many are asked about in a digest, very many in several.
+Few findings on a route get a card each; many are asked about in a digest, very many in several. At last,
+retirements are started that no schedule started.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from lambdas.gateways.settings import required
-from lambdas.services import remediations
+from lambdas.services import remediations, retirements
 from lambdas.services.observability import step
 
 
@@ -23,4 +24,5 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     if more := remediations.start_next(str(event["sweepId"]), place, above, now):
         next_place, pause = more
         return {"waitSeconds": pause, "place": asdict(next_place), **error}
+    retirements.start_overdue(now)
     return error

@@ -124,5 +124,5 @@ def _aws_call(event_name: str) -> str:
 
 _SERVICES = {
     "sagemaker": "SageMaker", "dynamodb": "DynamoDB", "sfn": "StepFunctions", "kms": "KMS",
-    "secrets-manager": "SecretsManager", "eventbridge": "EventBridge",
+    "secrets-manager": "SecretsManager", "eventbridge": "EventBridge", "scheduler": "Scheduler",
 }  # fmt: skip

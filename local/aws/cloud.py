@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache, partial
 from pathlib import Path
 from types import ModuleType
@@ -87,6 +87,7 @@ class Deployment:
         self._create_all("AWS::SNS::Topic", self._create_topic)
         self._create_all("AWS::StepFunctions::StateMachine", self._create_state_machine)
         self._create_all("AWS::Events::Rule", self._create_rule)
+        self._create_all("AWS::Scheduler::ScheduleGroup", self._create_schedule_group)
         self._create_all("AWS::Scheduler::Schedule", self._create_schedule)
 
     def publish_outputs(self, api_url: str) -> None:
@@ -143,7 +144,7 @@ class Deployment:
         return found
 
     def roles(self) -> dict[str, list[Policy]]:
-        """The policies of the functions' roles, by the roles' ARNs.
+        """The policies of the roles that functions and Scheduler assume, by the roles' ARNs.
 
         Raises
         ------
@@ -151,6 +152,7 @@ class Deployment:
             A policy says what can't be enforced here.
         """
         found: dict[str, list[Policy]] = {one.caller.role_arn: [] for one in self.functions()}
+        found |= {arn: [] for arn in self._schedulers_roles()}
         for logical_id in self.template.of_type("AWS::IAM::Policy"):
             policy = self.template.properties(logical_id)
             arns = {_role_arn(self.template, name) for name in policy["Roles"]} & found.keys()
@@ -163,6 +165,15 @@ class Deployment:
             for arn in arns:
                 found[arn].append(policy["PolicyDocument"])
         return found
+
+    def _schedulers_roles(self) -> Iterator[str]:
+        """The roles that Scheduler may assume."""
+        for logical_id in self.template.of_type("AWS::IAM::Role"):
+            trust = self.template.properties(logical_id)["AssumeRolePolicyDocument"]
+            if any(
+                one["Principal"].get("Service") == "scheduler.amazonaws.com" for one in trust["Statement"]
+            ):
+                yield self.template.physical[logical_id]["Arn"]
 
     def routes(self) -> dict[str, Route]:
         """The HTTP API's routes, ``{"POST /path": …}``."""
@@ -251,8 +262,11 @@ class Deployment:
             )
             events.put_targets(Rule=name, Targets=properties["Targets"])
 
+    def _create_schedule_group(self, logical_id: str, _properties: dict[str, Any]) -> None:
+        self._client("scheduler").create_schedule_group(Name=self.template.physical[logical_id]["Ref"])
+
     def _create_schedule(self, logical_id: str, properties: dict[str, Any]) -> None:
-        """A schedule that can be looked at; moto fires none."""
+        """A recurring schedule, which can be looked at: nothing here fires one."""
         self._client("scheduler").create_schedule(
             Name=self.template.physical[logical_id]["Ref"],
             ScheduleExpression=properties["ScheduleExpression"],
@@ -344,6 +358,11 @@ def _name_schedule(template: Template, logical_id: str) -> dict[str, str]:
     return {"Ref": name, "Arn": _arn(template, "scheduler", f"schedule/default/{name}")}
 
 
+def _name_schedule_group(template: Template, logical_id: str) -> dict[str, str]:
+    name = _name(template, logical_id)[:64]
+    return {"Ref": name, "Arn": _arn(template, "scheduler", f"schedule-group/{name}")}
+
+
 def _name_reference(_template: Template, logical_id: str) -> dict[str, str]:
     return {"Ref": logical_id}
 
@@ -361,6 +380,7 @@ _NAMERS: dict[str, Callable[[Template, str], dict[str, str]]] = {
     "AWS::StepFunctions::StateMachine": _name_state_machine,
     "AWS::Events::Rule": _name_rule,
     "AWS::Scheduler::Schedule": _name_schedule,
+    "AWS::Scheduler::ScheduleGroup": _name_schedule_group,
     "AWS::ApiGatewayV2::Api": _name_reference,
     "AWS::ApiGatewayV2::Integration": _name_reference,
 }

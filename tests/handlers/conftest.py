@@ -152,6 +152,12 @@ class Bench:
         assert found is not None
         return found
 
+    def schedules(self) -> list[Any]:
+        """What is left to be fired, which nothing here does."""
+        client = boto3.client("scheduler")
+        names = [one["Name"] for one in client.list_schedules()["Schedules"]]
+        return [client.get_schedule(GroupName="retirements", Name=name) for name in names]
+
     def messages(self) -> list[Any]:
         return [
             message for message in self.slack.messages(CHANNEL) if not getattr(message, "thread_ts", None)
@@ -206,6 +212,9 @@ def bench(monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
             "RETIRE_OLD_CONFIG": "true",
             "BACKOUT_WORKFLOW_ARN": "arn:aws:states:us-east-1:123456789012:stateMachine:backout",
             "RETIREMENT_WORKFLOW_ARN": "arn:aws:states:us-east-1:123456789012:stateMachine:retirement",
+            "SCHEDULE_GROUP": "retirements",
+            "SCHEDULE_ROLE_ARN": "arn:aws:iam::123456789012:role/Retirements",
+            "UNDELIVERED_QUEUE_ARN": "arn:aws:sqs:us-east-1:123456789012:undelivered",
             "UPDATE_DEADLINE_SECONDS": "14400",
         }.items():
             monkeypatch.setenv(name, value)
@@ -240,6 +249,7 @@ def bench(monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
         secret = json.dumps({"bot_token": "xoxb-test-token", "signing_secret": SIGNING_SECRET})
         arn = boto3.client("secretsmanager").create_secret(Name="slack", SecretString=secret)["ARN"]
         monkeypatch.setenv("SLACK_SECRET_ARN", arn)
+        boto3.client("scheduler").create_schedule_group(Name="retirements")
         workflow = FakeStepFunctions()
         monkeypatch.setattr("lambdas.gateways.step_functions.StepFunctions", lambda: workflow)
         with time_machine.travel(clock.now(), tick=False) as traveller:

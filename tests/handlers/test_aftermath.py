@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import boto3
 import pytest
 
 from lambdas.domain.errors import (
@@ -27,6 +28,7 @@ from lambdas.handlers import (
     request_approval,
     restore_config,
     retire_old_config,
+    start_remediations,
     update_endpoint,
 )
 from tests.handlers.conftest import ADA, Bench
@@ -96,16 +98,63 @@ def card(bench: Bench) -> str:
 # -- after success
 
 
-def test_success_starts_the_wait_for_the_old_configs_retirement_once(encrypted: Bench) -> None:
+def test_success_schedules_the_old_configs_retirement_once(encrypted: Bench) -> None:
     encrypted.run(close_remediation.handler, remediationId="r-1", outcome="ENCRYPTED")
-    first, again = encrypted.workflow.started
-    assert first == again
-    assert first == (
-        "retirement",
-        "r-1",
-        {"endpointName": "fraud", "remediationId": "r-1", "waitSeconds": 14 * 86_400},
-    )
+    assert encrypted.workflow.started == []
+    [schedule] = encrypted.schedules()
+    until = encrypted.remediation().get("backoutUntil", "")
+    assert schedule["Name"] == "r-1"
+    assert schedule["ScheduleExpression"] == f"at({until.removesuffix('Z')})"
+    assert schedule["ScheduleExpressionTimezone"] == "UTC"
+    assert schedule["FlexibleTimeWindow"] == {"Mode": "OFF"}
+    assert schedule["ActionAfterCompletion"] == "DELETE"
+    target = schedule["Target"]
+    assert target["Arn"] == "arn:aws:scheduler:::aws-sdk:sfn:startExecution"
+    assert target["RoleArn"].endswith(":role/Retirements")
+    assert target["DeadLetterConfig"]["Arn"].endswith(":undelivered")
+    call = json.loads(target["Input"])
+    assert call.pop("StateMachineArn").endswith(":retirement")
+    assert call == {"Name": "r-1", "Input": '{"endpointName": "fraud", "remediationId": "r-1"}'}
     assert '"backout"' in card(encrypted)
+
+
+def test_what_is_closed_again_after_its_time_is_retired_at_once(encrypted: Bench) -> None:
+    boto3.client("scheduler").delete_schedule(
+        GroupName="retirements", Name="r-1"
+    )  # as it does after it fired
+    encrypted.pass_time(15 * 86_400)
+    encrypted.run(close_remediation.handler, remediationId="r-1", outcome="ENCRYPTED")
+    assert encrypted.schedules() == []
+    assert [(machine, name) for machine, name, _ in encrypted.workflow.started] == [("retirement", "r-1")]
+
+
+def test_a_sweep_starts_what_no_schedule_retired_within_a_day(encrypted: Bench) -> None:
+    encrypted.pass_time(14 * 86_400 + 3600)
+    sweep(encrypted)
+    assert encrypted.workflow.started == [], "its schedule may still be tried"
+    encrypted.pass_time(86_400)
+    sweep(encrypted)
+    sweep(encrypted)
+    first, again = encrypted.workflow.started
+    assert first == again, "one a day"
+    machine, name, given = first
+    assert (machine, given) == ("retirement", {"endpointName": "fraud", "remediationId": "r-1"})
+    assert name == f"r-1-{encrypted.clock_now():%Y%m%d}"
+    encrypted.pass_time(86_400)
+    sweep(encrypted)
+    assert encrypted.workflow.started[-1][1] != name, "it may have failed"
+
+
+def test_a_sweep_starts_no_retirement_that_is_over(encrypted: Bench) -> None:
+    encrypted.pass_time(14 * 86_400)
+    retire(encrypted)
+    encrypted.pass_time(2 * 86_400)
+    sweep(encrypted)
+    assert encrypted.workflow.started == []
+
+
+def sweep(bench: Bench) -> None:
+    bench.run(start_remediations.handler, sweepId="s-1")
 
 
 def test_without_time_for_it_no_way_back_is_offered(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -115,7 +164,8 @@ def test_without_time_for_it_no_way_back_is_offered(bench: Bench, monkeypatch: p
     bench.run(request_approval.handler, remediationId="r-1", taskToken="token-1")
     bench.run(close_remediation.handler, remediationId="r-1", outcome="ENCRYPTED")
     assert '"backout"' not in card(bench)
-    assert bench.workflow.started[-1][2]["waitSeconds"] == 0
+    [(machine, name, _)] = bench.workflow.started
+    assert (machine, name) == ("retirement", "r-1")
 
 
 # -- the way back

@@ -382,7 +382,7 @@ def test_a_card_in_an_archived_channel_is_closed_by_a_notice(found: Bench) -> No
     ask(found)
     found.slack.faults.fail("chat.update", "is_archived")
     close(found, outcome="ENCRYPTED")
-    assert [name for name, *_ in found.workflow.started] == ["retirement"]
+    assert [schedule["Name"] for schedule in found.schedules()] == ["r-1"]
     _, notice = found.messages()
     assert "encrypted twin" in notice.text
 
@@ -392,7 +392,7 @@ def test_an_ending_that_slack_takes_nowhere_stands(found: Bench, capsys: pytest.
     found.slack.faults.fail("chat.update", "is_archived")
     found.slack.faults.fail("chat.postMessage", "is_archived")
     assert close(found, outcome="ENCRYPTED")["outcome"] == "ENCRYPTED"
-    assert [name for name, *_ in found.workflow.started] == ["retirement"]
+    assert [schedule["Name"] for schedule in found.schedules()] == ["r-1"]
     assert "UnexpectedError" in capsys.readouterr().out, "an alarm says it instead"
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from local.people import Loop
 from local.world import OUTSIDER
+from tests.workflow import sweeps
 
 pytestmark = pytest.mark.xdist_group("world")
 
@@ -152,3 +153,42 @@ def test_a_backout_that_went_through_unseen_is_finished_by_another_click(loop: L
     assert loop.world.run(loop.backout())["outcome"] == "BACKED_OUT"
     assert loop.buttons() == []
     assert "sealpoint:exempt-until" in loop.tags()
+
+
+def _retirements(loop: Loop) -> int:
+    return len(loop.world.executions_of(loop.name, "RetirementStateMachineArn"))
+
+
+def test_a_schedule_that_is_fired_twice_retires_once(loop: Loop) -> None:
+    execution = loop.encrypt()
+    assert _retirements(loop) == 0, "nothing sleeps for days"
+    loop.world.schedules.twice = True
+    try:
+        loop.world.drive(lambda: "sourceRetiredAt" in loop.record(execution))
+        loop.world.settle()
+    finally:
+        loop.world.schedules.twice = False
+    assert _retirements(loop) == 1
+    assert loop.world.client("scheduler").list_schedules()["Schedules"][:-1] == [], "only the sweep's is left"
+    late = [one.why for one in loop.world.bus.undelivered]
+    assert all("ExecutionAlreadyExists" in why for why in late), "the second came when the first had ended"
+    loop.world.bus.undelivered.clear()
+
+
+def test_what_no_schedule_could_start_is_told_and_started_by_a_sweep(loop: Loop) -> None:
+    execution, world = loop.encrypt(), loop.world
+    [role] = {arn for arn in world.roles if "Retirements" in arn}
+    policies, world.roles[role] = world.roles[role], []
+    try:
+        world.clock.advance(14 * 86_400)
+        world.settle()
+    finally:
+        world.roles[role] = policies
+    [lost] = world.bus.undelivered
+    assert "AccessDenied" in lost.why
+    world.bus.undelivered.clear()
+    assert _retirements(loop) == 0
+    world.clock.advance(86_400)
+    assert sweeps.sweep(world)["complete"]
+    world.drive(lambda: "sourceRetiredAt" in loop.record(execution))
+    assert world.items("retirements") == []

@@ -198,6 +198,15 @@ def _put_events(given: Parameters, caller: Caller) -> Iterator[Request]:
         yield Request("events:PutEvents", bus, {"events:source": [entry["Source"]]})
 
 
+def _create_schedule(given: Parameters, caller: Caller) -> Iterator[Request]:
+    yield Request(
+        "scheduler:CreateSchedule", caller.arn("scheduler", f"schedule/{given['GroupName']}/{given['Name']}")
+    )
+    yield Request(
+        "iam:PassRole", given["Target"]["RoleArn"], {"iam:PassedToService": "scheduler.amazonaws.com"}
+    )
+
+
 _NEEDS: dict[str, _Needs] = {
     "sagemaker.DescribeEndpoint": _sagemaker("DescribeEndpoint", "endpoint", "EndpointName"),
     "sagemaker.DescribeEndpointConfig": _sagemaker(
@@ -228,6 +237,7 @@ _NEEDS: dict[str, _Needs] = {
     "organizations.DescribeOrganization": _on("organizations:DescribeOrganization", lambda _, __: "*"),
     "secrets-manager.GetSecretValue": _get_secret_value,
     "sfn.StartExecution": _on("states:StartExecution", lambda given, _: given["stateMachineArn"]),
+    "scheduler.CreateSchedule": _create_schedule,
     "eventbridge.PutEvents": _put_events,
     "sfn.SendTaskSuccess": _on("states:SendTaskSuccess", lambda _, caller: caller.asks),
 }

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from local.aws.call_faults import answered
 from local.aws.iam.calls import Caller, UnknownCallError, requests_of
@@ -82,7 +82,11 @@ def _is_query(request: Any) -> bool:
 def _parameters(request: Any) -> dict[str, Any]:
     """What is really sent: a gateway may have put a body of its own into the call."""
     body = request.body.decode() if isinstance(request.body, bytes) else request.body or ""
-    return dict(parse_qsl(body)) if _is_query(request) else json.loads(body or "{}")
+    if _is_query(request):
+        return dict(parse_qsl(body))
+    # of the protocols that are used here, only Scheduler's has a name in the path
+    name = unquote(urlsplit(request.url).path.rpartition("/")[2])
+    return json.loads(body or "{}") | ({"Name": name} if name else {})
 
 
 def _access_denied(request: Any, message: str) -> Any:
