@@ -29,6 +29,7 @@ LEGEND: Mapping[str, str] = {
     Outcome.GONE: "the endpoint was deleted",
     Outcome.UNSUPPORTED: "AWS refuses a key for it",
     Outcome.ROLLED_BACK: "SageMaker rolled the update back to the old config",
+    Outcome.CALLED_OFF: "Sealpoint was removed meanwhile; a new deployment asks again",
     Outcome.FAILED: "a person has to look",
     Outcome.BACKED_OUT: "of a backout: the endpoint is on its earlier config again",
     _OPEN: "it has not ended yet",

@@ -291,6 +291,7 @@ class Functions(Construct):
                     may.on_records("GetItem", "PutItem", "UpdateItem", "DeleteItem"),
                     *may.read_slack_secret(),
                     may.start("retirement"),
+                    may.read_history_of("remediation"),
                     *may.schedule_retirements(),
                     may.put_outcome_events(),
                 ],
@@ -331,6 +332,7 @@ class Functions(Construct):
                 may=[
                     may.on_records("GetItem", "PutItem", "UpdateItem", "DeleteItem"),
                     may.on_endpoints("DescribeEndpoint", "AddTags", "DeleteTags"),
+                    may.read_history_of("backout"),
                     may.put_outcome_events(),
                     *may.read_slack_secret(),
                 ],
@@ -395,7 +397,11 @@ class Functions(Construct):
                 "Adds up what a sweep found, and reports what could not be checked",
                 environment=given.slack,
                 timeout=_SLACK,
-                may=[may.on_records("Query", "GetItem", "PutItem", "DeleteItem"), *may.read_slack_secret()],
+                may=[
+                    may.on_records("Query", "GetItem", "PutItem", "DeleteItem"),
+                    may.read_history_of("sweep"),
+                    *may.read_slack_secret(),
+                ],
             ),
             _Row(
                 "ShowDigest",

@@ -11,7 +11,7 @@ NAMESPACE = "Sealpoint"
 # The members of `lambdas.domain.vocabulary.Outcome`; a test compares the two.
 OUTCOMES = (
     "ENCRYPTED", "ALREADY_ENCRYPTED", "EXEMPT", "OBSERVED", "NOT_ASKED", "DENIED", "EXPIRED", "SUPERSEDED",
-    "GONE", "UNSUPPORTED", "ROLLED_BACK", "FAILED", "BACKED_OUT",
+    "GONE", "UNSUPPORTED", "ROLLED_BACK", "CALLED_OFF", "FAILED", "BACKED_OUT",
 )  # fmt: skip
 
 

@@ -11,7 +11,7 @@ from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from stacks.encryption_key import EncryptionKey, via_service
-from stacks.names import workflow_arn
+from stacks.names import execution_arn, workflow_arn
 from stacks.records import HISTORY_INDEX
 from stacks.retirements import Retirements
 from stacks.settings import ANY_KEY, VOLUME, Settings
@@ -62,6 +62,10 @@ class Permissions:
             self._roles: "The endpoint's config or models name the execution role; conditions say what for.",
             self._alarms: "The alarms are named by the endpoint's own deployment policy.",
             self._any_key: "A config may name a key of another account.",
+            **{
+                f"{execution_arn(scope, workflow)}:*": "An execution is named by whoever starts it."
+                for workflow in ("remediation", "backout", "sweep")
+            },
             retirements.schedules_arn: "A schedule is named after its remediation; the group is ours.",
         }
 
@@ -86,6 +90,10 @@ class Permissions:
 
     def start(self, *workflows: str) -> iam.PolicyStatement:
         return _allow(["states:StartExecution"], [workflow_arn(self._scope, one) for one in workflows])
+
+    def read_history_of(self, workflow: str) -> iam.PolicyStatement:
+        """Read why an execution was stopped."""
+        return _allow(["states:GetExecutionHistory"], f"{execution_arn(self._scope, workflow)}:*")
 
     def schedule_retirements(self) -> Statements:
         """Create schedules of our group, under the one role that can do no more than start retirements."""

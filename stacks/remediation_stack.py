@@ -109,6 +109,7 @@ class RemediationStack(cdk.Stack):
                 ("TwinLeftBehind", "remediation", "DeleteUnusedTwin", "remediationId"),
                 ("BackoutEndedUnclosed", "backout", "CloseBackout", "remediationId"),
                 ("SweepEndedUnclosed", "sweep", "CloseSweep", "sweepId"),
+                ("DigestEndedUnclosed", "digest", "ShowDigest", "digestId"),
             )
         ]
 
@@ -149,6 +150,7 @@ class RemediationStack(cdk.Stack):
             SlackUserGroups=",".join(settings.decisions.groups),
             SlackSecretArn=slack.secret.secret_arn,
             RecordsTableName=records.table.table_name,
+            OperationsKeyArn=operations.key.key_arn,
             KmsKeyArn=encryption.key.key_arn,
             # the one role that may write a config without a key, which a guardrail has to let through
             RestoreConfigRoleArn=functions["RestoreConfig"].role.role_arn,

@@ -47,6 +47,7 @@ class Unfinished(Construct):
         ending = {
             name_as: events.EventField.from_path("$.detail.name"),
             "executionArn": events.EventField.from_path("$.detail.executionArn"),
+            "status": status,
             "outcome": "FAILED",
             "reason": f"the execution ended as {status}",
         }

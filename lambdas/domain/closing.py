@@ -58,7 +58,8 @@ def _cause(word: str, cause: str) -> str:
     try:
         details = json.loads(cause)
     except ValueError:
-        return f"{word}: {cause}" if cause else word
+        said = cause if is_ours(word) else f"{word}: {cause}"
+        return said if cause else word
     if not isinstance(details, dict) or "errorMessage" not in details:
         return word
     message = str(details["errorMessage"])

@@ -9,7 +9,8 @@ Catch see, so whoever renames one renames it in the workflows' definitions, too.
     │  │  └─ SlackNotSetUp          NOT_ASKED
     │  ├─ EndpointGone              GONE
     │  ├─ EndpointChanged           SUPERSEDED
-    │  └─ EncryptionUnsupported     UNSUPPORTED
+    │  ├─ EncryptionUnsupported     UNSUPPORTED
+    │  └─ SealpointRemoved          CALLED_OFF
     └─ passing, retried with a backoff
        ├─ Throttled, ServiceUnavailable, SlackUnavailable
        └─ EndpointBusy, EndpointConfigNotFound, NotYetConsistent
@@ -54,6 +55,12 @@ class EncryptionUnsupported(RemediationError):
     """AWS refuses a KMS key for this endpoint."""
 
     outcome = Outcome.UNSUPPORTED
+
+
+class SealpointRemoved(RemediationError):
+    """Sealpoint is being removed: the error with which `sealpoint uninstall` stops what runs."""
+
+    outcome = Outcome.CALLED_OFF
 
 
 class KeyUnusable(RemediationError):

@@ -40,6 +40,7 @@ class ApprovalStatus(StrEnum):
     DENIED = "DENIED"
     EXPIRED = "EXPIRED"
     SUPERSEDED = "SUPERSEDED"
+    CALLED_OFF = "CALLED_OFF"
 
 
 class Outcome(StrEnum):
@@ -55,6 +56,7 @@ class Outcome(StrEnum):
     UNSUPPORTED = "UNSUPPORTED"
     ROLLED_BACK = "ROLLED_BACK"
     FAILED = "FAILED"
+    CALLED_OFF = "CALLED_OFF"  # Sealpoint was removed meanwhile
     NOT_ASKED = "NOT_ASKED"  # Slack is not set up yet: the next sweep asks
     OBSERVED = "OBSERVED"  # its route only observes: found, reported, left as it is
     BACKED_OUT = "BACKED_OUT"  # of a backout: the endpoint is on its earlier config again

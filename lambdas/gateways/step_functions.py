@@ -38,6 +38,20 @@ class StepFunctions:
                 raise
         return True
 
+    def stopped_with(self, execution_arn: str) -> dict[str, str]:
+        """The error and the cause with which someone stopped an execution, as a state's Catch has them.
+
+        Empty members if it was stopped without. Only the history is documented to have them:
+        https://docs.aws.amazon.com/step-functions/latest/apireference/API_ExecutionAbortedEventDetails.html
+        """
+        with translated("Step Functions"):
+            found = self._client.get_execution_history(
+                executionArn=execution_arn, reverseOrder=True, maxResults=1
+            )
+        details = (event.get("executionAbortedEventDetails") for event in found["events"])
+        why = next(filter(None, details), {})
+        return {"Error": why.get("error", ""), "Cause": why.get("cause", "")}
+
     def start(self, machine_arn: str, name: str, machine_input: Mapping[str, Any]) -> None:
         """Start an execution, once. An execution of that name may be running or have ended."""
         with translated("Step Functions"):

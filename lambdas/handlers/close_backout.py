@@ -10,7 +10,7 @@ from lambdas.domain.closing import final_outcome
 from lambdas.domain.record import happened, iso, salvaged_record
 from lambdas.domain.vocabulary import Outcome
 from lambdas.gateways.records.records import records
-from lambdas.services import backouts, outcome_events
+from lambdas.services import backouts, outcome_events, stops
 from lambdas.services.observability import count, logger, step
 
 _OUTPUT = ("outcome", "endpointName", "remediationId", "backsOut", "reason", "restoredConfigName")
@@ -23,7 +23,7 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     if record is None:
         record = records().start(salvaged_record(event, now))  # it failed before its record was started
     already_closed = "outcome" in record
-    outcome, reason = final_outcome(event, record)
+    outcome, reason = final_outcome(stops.with_cause(event), record)
     facts = {"outcome": outcome, "reason": reason, "closedAt": iso(now)}
     entry = happened(now, f"Ended {outcome}. {reason}".strip())
     record = records().close(record["remediationId"], facts, entry)

@@ -13,7 +13,7 @@ from lambdas.gateways.records.digests import digests
 from lambdas.gateways.records.records import records
 from lambdas.gateways.records.update_slots import update_slots
 from lambdas.gateways.settings import required_days
-from lambdas.services import outcome_events, retirements
+from lambdas.services import outcome_events, retirements, stops
 from lambdas.services.decisions import close_question
 from lambdas.services.notifications import report_closed
 from lambdas.services.observability import count, logger, measure, step
@@ -31,14 +31,14 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     remediation = records().find_remediation(event["remediationId"])
     if remediation is None:
         remediation = records().start(salvaged_record(event, now))  # it failed before its record was started
-    outcome, reason = final_outcome(event, remediation)
+    outcome, reason = final_outcome(stops.with_cause(event), remediation)
 
     # The evidence comes first, then the endpoint's release, then what follows from the outcome, then the
     # notification. Each part is safe to repeat if the next one fails.
     already_closed = "outcome" in remediation
     if asked := records().approval(remediation.get("approvalId", "")):
         remediation, _ = note_asked_in_digest(remediation, asked)
-    approval = close_question(remediation, now)
+    approval = close_question(remediation, outcome, now)
     facts = {"outcome": outcome, "reason": reason, "closedAt": iso(now)}
     days = required_days("BACKOUT_DAYS")
     if outcome is Outcome.ENCRYPTED and days:

@@ -17,14 +17,15 @@ from lambdas.domain.vocabulary import Verdict
 from lambdas.gateways.records.digests import digests
 from lambdas.gateways.settings import required, rules
 from lambdas.gateways.slack import patient_slack
-from lambdas.services import sweep_questions
+from lambdas.services import stops, sweep_questions
 from lambdas.services.observability import count, gauge, logger, step
 
 
 @step
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     now, sweep_id = datetime.now(UTC), str(event["sweepId"])
-    result = add_up(digests().batches(sweep_id), str(event.get("reason") or error_in_words(event)))
+    why = error_in_words(stops.with_cause(event)) or str(event.get("reason") or "")
+    result = add_up(digests().batches(sweep_id), why)
     routes = {*result.coverage.found} | {route.name for route in rules().routes}
     questions = sweep_questions.of_sweep(sweep_id, routes)
     since = from_iso(event["since"]) if event.get("since") else now

@@ -26,7 +26,7 @@ from lambdas.domain.approval.decision import (
 from lambdas.domain.approval.routes import Route
 from lambdas.domain.errors import RemediationError
 from lambdas.domain.record import Approval, Remediation, Vote, from_iso, iso
-from lambdas.domain.vocabulary import ApprovalStatus
+from lambdas.domain.vocabulary import ApprovalStatus, Outcome
 from lambdas.gateways.records.digests import digests
 from lambdas.gateways.records.records import records
 from lambdas.gateways.settings import rules
@@ -217,12 +217,13 @@ def _update_digest(remediation: Remediation, facts: Mapping[str, Any]) -> None:
         logger.warning("digest_not_updated", error_word=type(error).__name__, error_message=str(error))
 
 
-def close_question(remediation: Remediation, now: datetime) -> Approval | None:
+def close_question(remediation: Remediation, outcome: Outcome, now: datetime) -> Approval | None:
     """Close a remediation's question to further clicks; its decision is copied into the record."""
+    closed = ApprovalStatus.CALLED_OFF if outcome is Outcome.CALLED_OFF else ApprovalStatus.EXPIRED
     approval_id = remediation.get("approvalId")
     if not approval_id:
         return None
-    approval = records().settle(approval_id, ApprovalStatus.EXPIRED, {"decidedAt": iso(now)})
+    approval = records().settle(approval_id, closed, {"decidedAt": iso(now)})
     if approval and (approval["status"] != ApprovalStatus.EXPIRED or "askedAt" in remediation):
         note_decision(approval, now)
         if approval["status"] == ApprovalStatus.DENIED:

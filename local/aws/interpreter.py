@@ -19,7 +19,7 @@ from http import HTTPStatus
 from io import BytesIO
 from types import SimpleNamespace
 from typing import Any
-from weakref import WeakKeyDictionary, WeakSet
+from weakref import WeakKeyDictionary
 
 from jsonata.jsonata import Jsonata
 from jsonata.utils import Utils
@@ -43,6 +43,7 @@ _Stops = MutableMapping[Any, set[ClockEvent]]  # what wakes an execution's Wait 
 _start: Callable[..., None] = Execution.start
 _stop: Callable[..., None] = ExecutionWorker.stop
 _terminated: Callable[..., None] = BaseExecutionWorkerCommunication.terminated
+_history: Callable[..., Any] = Execution.to_history_output
 _parse: Callable[[str], tuple[Any, Any]] = AmazonStateLanguageParser.parse
 _programs: dict[str, tuple[bytes, Any]] = {}
 _parsing = threading.Lock()
@@ -245,12 +246,13 @@ def _starts(on_execution_start: Callable[[Execution], None]) -> _Replacements:
 
 def _endings(on_execution_end: Callable[[Execution], None], stops: _Stops) -> _Replacements:
     """The ends of executions: reported, and a stopped one really stopped."""
-    stopped: WeakSet[Any] = WeakSet()
+    stopped: MutableMapping[Any, dict[str, Any]] = WeakKeyDictionary()
 
     def stop(self: ExecutionWorker, **why: Any) -> None:
         _stop(self, **why)
         if self.env is not None:
-            stopped.add(self.env)
+            given = {name: why[name] for name in ("error", "cause") if why.get(name)}
+            stopped.setdefault(self.env, given)
             for env, events in list(stops.items()):
                 if not env.is_running():  # it, and what runs within it
                     for event in events:
@@ -266,7 +268,21 @@ def _endings(on_execution_end: Callable[[Execution], None], stops: _Stops) -> _R
             execution.exec_status, execution.error, execution.cause = ExecutionStatus.ABORTED, None, None
         on_execution_end(execution)
 
+    def history(self: Execution) -> dict[str, Any]:
+        """The last event says who stopped it; moto's is that of the step that stopping it broke.
+
+        https://docs.aws.amazon.com/step-functions/latest/apireference/API_ExecutionAbortedEventDetails.html
+        """
+        events = [dict(event) for event in _history(self)["events"]]
+        env = self.exec_worker.env if self.exec_worker else None
+        if env in stopped and self.exec_status is ExecutionStatus.ABORTED:
+            last = {name: events[-1][name] for name in ("id", "timestamp", "previousEventId")}
+            details = {"executionAbortedEventDetails": stopped[env]}
+            events[-1] = {**last, "type": "ExecutionAborted", **details}
+        return {"events": events}
+
     return [
+        (Execution, "to_history_output", history),
         (BaseExecutionWorkerCommunication, "terminated", terminated),
         (ExecutionWorker, "stop", stop),
     ]

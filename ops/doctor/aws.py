@@ -31,6 +31,7 @@ RULES = {
     "SweepEndedUnclosed": (
         "stopped sweeps", "nobody is notified of a stopped sweep, and no other begins for two days"
     ),
+    "DigestEndedUnclosed": ("stopped digests", "the card of a stopped digest stays as it is"),
 }  # fmt: skip
 
 

@@ -220,6 +220,7 @@ def settled(approval: Approval) -> str:
         ApprovalStatus.APPROVED: f"This was already approved{by}, so nothing was changed.",
         ApprovalStatus.DENIED: f"This was already denied{by}, so nothing was changed.",
         ApprovalStatus.EXPIRED: "This question is closed: the endpoint stays as it is.",
+        ApprovalStatus.CALLED_OFF: "This question was called off: the endpoint stays as it is.",
         ApprovalStatus.SUPERSEDED: (
             "The endpoint has changed since this request was posted, so it can no longer be approved."
         ),

@@ -238,6 +238,7 @@ _NEEDS: dict[str, _Needs] = {
     "secrets-manager.GetSecretValue": _get_secret_value,
     "sfn.StartExecution": _on("states:StartExecution", lambda given, _: given["stateMachineArn"]),
     "scheduler.CreateSchedule": _create_schedule,
+    "sfn.GetExecutionHistory": _on("states:GetExecutionHistory", lambda given, _: given["executionArn"]),
     "eventbridge.PutEvents": _put_events,
     "sfn.SendTaskSuccess": _on("states:SendTaskSuccess", lambda _, caller: caller.asks),
 }
