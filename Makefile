@@ -91,8 +91,8 @@ deploy: configured ## into your AWS account, every region of sealpoint.yaml; ARG
 outputs: configured ## what the stacks name: the secret, the table, the URL for Slack, ...
 	@$(BIN)/sealpoint outputs $(ARGS)
 
-destroy: configured ## take it all away again, but for the records, the keys and Slack's secret
-	@$(CDK) destroy $(or $(ARGS),--all)
+destroy: configured ## end what runs and remove the stacks; the records, the keys and Slack's credentials stay
+	@$(BIN)/sealpoint uninstall $(ARGS)
 
 test: check browser scanners ## everything: format, lint, types, then every test
 	@$(BIN)/python -m pytest -n auto --dist loadgroup

@@ -24,11 +24,12 @@ import boto3
 import requests
 from boto3.dynamodb.types import TypeDeserializer
 from botocore.config import Config
+from moto.cloudformation.models import CloudFormationBackend
 from moto.stepfunctions.parser.backend.execution import Execution
 from slack_sdk.signature import SignatureVerifier
 
 from local.aws import interpreter, resource_tags
-from local.aws.cloud import Cloud, Deployment
+from local.aws.cloud import Cloud, Deployment, replace_method
 from local.aws.events import EventBus, assumed_role, cloudtrail_event, execution_ended_event
 from local.aws.functions import FunctionRunner, access_key_of
 from local.aws.http_api import HttpApi
@@ -60,6 +61,7 @@ _APPROVER_NAMES = ("Ada", "Grace", "Katherine", "Dorothy", "Mary")
 _REPORTED_CALLS = frozenset({"CreateEndpoint", "UpdateEndpoint"})
 _STOPPED = frozenset({"FAILED", "ABORTED", "TIMED_OUT"})
 _deserialize = TypeDeserializer().deserialize
+_DELETE_STACK = CloudFormationBackend.delete_stack
 _POLL_SECONDS = 0.005
 _NO_LIMIT = "1000000"
 _STEADY_POLLS = 3  # polls in a row that find nothing moving, before the world counts as settled
@@ -145,26 +147,14 @@ class World:
             self.roles,
         )
         self._principals: dict[str, dict[str, Any]] = {}
-        for deployment in self.deployments:
-            self.roles |= deployment.roles()
-            for function in deployment.functions():
-                self.runner.add(function)
-                identity = assumed_role(function.caller.role_arn, function.name)
-                self._principals[access_key_of(function.name)] = identity
-            self.fill_secret(deployment)
-            self._subscribe_to_alarms(deployment)
-        answer_someone = partial(self.runner.invoke, someone_waits=True)
         self.bus = EventBus(self.cloud, self.runner, clock)
         self.schedules = Schedules(self.cloud, clock, self.roles, self.bus.undelivered.append)
-        self.apis = [
-            HttpApi(deployment.routes(), answer_someone, OPERATORS, clock.now)
-            for deployment in self.deployments
-        ]
-        for deployment, api in zip(self.deployments, self.apis, strict=True):
-            deployment.publish_outputs(api.url)
-        self.slack.interactivity_url = f"{self.apis[0].url}/slack/interactions"
-        if len(self.apis) > 1:
-            self.slack.route_interactivity(self._app_acted_on)
+        self.apis: dict[str, HttpApi] = {}  # by region
+        for deployment in self.deployments:
+            self._open(deployment)
+        replace_method(
+            CloudFormationBackend, "delete_stack", lambda backend, name: self._delete_stack(backend, name)
+        )
         self._reporter = threading.Thread(target=self._deliver_reports, daemon=True)
         self._reporter.start()
 
@@ -274,10 +264,10 @@ class World:
         if len(self.deployments) == 1:
             return self.slack.interactivity_url
         acted_on = json.dumps([payload.get("actions"), (payload.get("view") or {}).get("private_metadata")])
-        for deployment, api in zip(self.deployments, self.apis, strict=True):
+        for deployment in self.deployments:
             questions = [*self.items("approval", deployment), *self.items("digest", deployment)]
             if any(item["pk"].partition("#")[2] in acted_on for item in questions):
-                return f"{api.url}/slack/interactions"
+                return f"{self.apis[deployment.region].url}/slack/interactions"
         return self.slack.interactivity_url
 
     # -- making it happen
@@ -302,6 +292,14 @@ class World:
         """CloudTrail delivers late: what is done meanwhile is reported afterwards."""
         with self._delivering:
             yield
+
+    def deploy(self, cloud_assembly: Path) -> None:
+        """Deploy into the same account once more, after a removal."""
+        for template in load_assembly(cloud_assembly):
+            deployment = Deployment(template, self.cloud)
+            self.deployments.append(deployment)
+            self.home = self.deployments[0]
+            self._open(deployment)
 
     def start(self, endpoint_name: str, *, kind: str = "manual", event_id: str = "") -> Execution:
         """Start a remediation by hand."""
@@ -399,7 +397,7 @@ class World:
         self._reports.put(None)
         self._reporter.join()
         self.schedules.stop()
-        for api in self.apis:
+        for api in self.apis.values():
             api.stop()
         self._slack_server.stop()
         self._sagemaker_server.stop()
@@ -408,6 +406,41 @@ class World:
         self.runner.stop()
 
     # -- inside
+
+    def _open(self, deployment: Deployment) -> None:
+        """What is left to do once a stack's resources are there: by AWS, and by people."""
+        self.roles |= deployment.roles()
+        for function in deployment.functions():
+            self.runner.add(function)
+            identity = assumed_role(function.caller.role_arn, function.name)
+            self._principals[access_key_of(function.name)] = identity
+        self.fill_secret(deployment)
+        self._subscribe_to_alarms(deployment)
+        answer_someone = partial(self.runner.invoke, someone_waits=True)
+        api = HttpApi(deployment.routes(), answer_someone, OPERATORS, self.clock.now)
+        self.apis[deployment.region] = api
+        deployment.publish_outputs(api.url)
+        if deployment is self.home:
+            self.slack.interactivity_url = f"{api.url}/slack/interactions"
+        if len(self.deployments) > 1:
+            self.slack.route_interactivity(self._app_acted_on)
+
+    def _delete_stack(self, backend: CloudFormationBackend, name_or_stack_id: str) -> None:
+        """CloudFormation's DeleteStack. Without a stop, it would wait for executions until it gives up.
+
+        https://repost.aws/knowledge-center/step-functions-stuck-deleting-status
+        """
+        found = [one for one in self.deployments if one.template.stack_name == name_or_stack_id]
+        for deployment in found:
+            if deployment.machines & {self.executions[arn].state_machine.arn for arn in self._running}:
+                backend.get_stack(name_or_stack_id).status = "DELETE_FAILED"
+                return
+            for function in deployment.functions():
+                self.runner.remove(function.name)
+            deployment.remove()
+            self.apis.pop(deployment.region).stop()
+            self.deployments.remove(deployment)
+        _DELETE_STACK(backend, name_or_stack_id)
 
     def _is_still(self) -> bool:
         return (

@@ -22,6 +22,7 @@ from ops import (
     remediate,
     settings,
     terminal,
+    uninstall,
     waiting,
 )
 from ops.audit import run as audit
@@ -69,6 +70,7 @@ app.command("backout", epilog=backout.EPILOG)(backout.command)
 app.command("guardrail", epilog=guardrail.EPILOG)(guardrail.command)
 app.command("manifest", epilog=manifest.EPILOG)(manifest.command)
 app.command("outputs", epilog=outputs.EPILOG)(outputs.command)
+app.command("uninstall", epilog=uninstall.EPILOG)(uninstall.command)
 
 
 def _print_version(wanted: bool) -> None:

@@ -112,15 +112,15 @@ def _show(deployment: Deployment, what: Running, console: Console) -> None:
     if what.updating:
         console.print(
             f"  {counted(len(what.updating), 'endpoint')} being updated at this moment: "
-            f"{terminal.shown(', '.join(what.updating))}. SageMaker completes the update or rolls it back, and "
-            "nobody watches it. Wait for it to end if you want to keep the way back.",
+            f"{terminal.shown(', '.join(what.updating))}. SageMaker completes the update or rolls it back, "
+            "and nobody watches it. Wait for it to end if you want to keep the way back.",
             style="yellow",
             soft_wrap=True,
         )
     if what.planned:
         console.print(
-            f"  {counted(len(what.planned), 'old config')} would have been deleted later. They stay, unless a "
-            "new deployment adopts the records.",
+            f"  {counted(len(what.planned), 'old config')} would have been deleted later. They stay, unless "
+            "a new deployment adopts the records.",
             soft_wrap=True,
         )
 
@@ -260,8 +260,8 @@ def _wait(left: Callable[[], list[str]], said: str) -> None:
         if time.monotonic() > give_up:
             raise NotRemoved(
                 f"{said.format(', '.join(names))} come by EventBridge and CloseRemediation, CloseBackout or "
-                "ShowDigest: see their logs and the queue of undelivered events. The stack is not removed. Run "
-                "this again, or remove it without them: docs/uninstall.md."
+                "ShowDigest: see their logs and the queue of undelivered events. The stack is not removed. "
+                "Run this again, or remove it without them: docs/uninstall.md."
             )
         sleep(_LOOK_EVERY_SECONDS)
 

@@ -36,7 +36,7 @@ class EncryptionKey(Construct):
             alias=f"alias/{stack.stack_name.lower()}-endpoints",
             enable_key_rotation=True,
             # endpoints, captures and answers encrypted with it outlive the stack
-            removal_policy=cdk.RemovalPolicy.RETAIN,
+            removal_policy=cdk.RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,  # not if its creation fails
         )
         # There are many execution roles; they belong to other people, and come and go. So the policy allows
         # their use by its way, as that of AWS's own aws/s3 key does: what S3 and SageMaker do for this

@@ -99,7 +99,7 @@ class Functions(Construct):
         construct_id: str,
         *,
         settings: Settings,
-        records: dynamodb.Table,
+        records: dynamodb.ITable,
         encryption: EncryptionKey,
         slack_secret: SlackSecret,
         retirements: Retirements,

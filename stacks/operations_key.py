@@ -12,16 +12,20 @@ from constructs import Construct
 
 
 class OperationsKey(Construct):
-    def __init__(self, scope: Construct, construct_id: str) -> None:
+    def __init__(self, scope: Construct, construct_id: str, *, adopted: str) -> None:
+        """`adopted` is the ARN of an earlier deployment's key, which has the same policy, or empty."""
         super().__init__(scope, construct_id)
+        self.key = kms.Key.from_key_arn(self, "Adopted", adopted) if adopted else self._create()
+
+    def _create(self) -> kms.Key:
         stack = cdk.Stack.of(self)
-        self.key = kms.Key(
+        key = kms.Key(
             self,
             "Key",
             description=f"The logs, alarm notifications and Slack credentials of {stack.stack_name}",
             enable_key_rotation=True,
             # Slack's credentials outlive the stack, and can't be read without it
-            removal_policy=cdk.RemovalPolicy.RETAIN,
+            removal_policy=cdk.RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,  # not if its creation fails
         )
         log_groups = stack.format_arn(
             service="logs",
@@ -30,29 +34,33 @@ class OperationsKey(Construct):
             arn_format=cdk.ArnFormat.COLON_RESOURCE_NAME,
         )
         # https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/encrypt-log-data-kms.html
-        self._allow(
+        _allow(
+            key,
             "LogsAreWrittenAndRead",
             f"logs.{stack.region}.{stack.url_suffix}",
             ["kms:Encrypt", "kms:Decrypt", "kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:DescribeKey"],
             {"ArnLike": {"kms:EncryptionContext:aws:logs:arn": log_groups}},
         )
         # CloudWatch can't publish to a topic under the AWS-managed key
-        self._allow(
+        _allow(
+            key,
             "AlarmsAreSent",
             "cloudwatch.amazonaws.com",
             ["kms:Decrypt", "kms:GenerateDataKey*"],
             {"StringEquals": {"aws:SourceAccount": cdk.Aws.ACCOUNT_ID}},
         )
+        return key
 
-    def _allow(
-        self, sid: str, service: str, actions: list[str], conditions: dict[str, dict[str, str]]
-    ) -> None:
-        self.key.add_to_resource_policy(
-            iam.PolicyStatement(
-                sid=sid,
-                principals=[iam.ServicePrincipal(service)],
-                actions=actions,
-                resources=["*"],  # in a key policy: this key
-                conditions=conditions,
-            )
+
+def _allow(
+    key: kms.Key, sid: str, service: str, actions: list[str], conditions: dict[str, dict[str, str]]
+) -> None:
+    key.add_to_resource_policy(
+        iam.PolicyStatement(
+            sid=sid,
+            principals=[iam.ServicePrincipal(service)],
+            actions=actions,
+            resources=["*"],  # in a key policy: this key
+            conditions=conditions,
         )
+    )

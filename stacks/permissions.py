@@ -34,7 +34,7 @@ class Permissions:
         scope: Construct,
         *,
         settings: Settings,
-        records: dynamodb.Table,
+        records: dynamodb.ITable,
         encryption: EncryptionKey,
         slack_secret: SlackSecret,
         retirements: Retirements,

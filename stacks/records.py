@@ -12,15 +12,21 @@ HISTORY_INDEX = "byEndpoint"
 
 
 class Records(Construct):
-    """The table outlives the stack: it is what an auditor asks for later.
+    """The table outlives the stack: it is what an auditor asks for later. A new stack may adopt it.
 
     It is encrypted with the account's `aws/dynamodb`, whose use CloudTrail records as that of any KMS key.
     Nobody can disable that key or schedule its deletion, which would make the evidence unreadable.
     """
 
-    def __init__(self, scope: Construct, construct_id: str) -> None:
+    def __init__(self, scope: Construct, construct_id: str, *, adopted: str) -> None:
+        """`adopted` is the name of an earlier deployment's table, or empty."""
         super().__init__(scope, construct_id)
-        self.table = dynamodb.Table(
+        self.table: dynamodb.ITable = (
+            dynamodb.Table.from_table_name(self, "Adopted", adopted) if adopted else self._create()
+        )
+
+    def _create(self) -> dynamodb.Table:
+        table = dynamodb.Table(
             self,
             "Table",
             partition_key=dynamodb.Attribute(name="pk", type=dynamodb.AttributeType.STRING),
@@ -35,19 +41,20 @@ class Records(Construct):
             removal_policy=cdk.RemovalPolicy.RETAIN,
         )
         acknowledge(
-            self.table,
+            table,
             "DynamoDBInBackupPlan",
             reason="It can be restored to any second of the last 35 days; an organization's backup plan "
             "finds it by the settings' tags.",
         )
         acknowledge(
-            self.table,
+            table,
             "CKV_AWS_119",
             reason="Nobody can disable the account's aws/dynamodb key and so make the evidence unreadable.",
         )
         # only records have both attributes: the history of an endpoint, and of all of them
-        self.table.add_global_secondary_index(
+        table.add_global_secondary_index(
             index_name=HISTORY_INDEX,
             partition_key=dynamodb.Attribute(name="endpointName", type=dynamodb.AttributeType.STRING),
             sort_key=dynamodb.Attribute(name="startedAt", type=dynamodb.AttributeType.STRING),
         )
+        return table

@@ -41,9 +41,10 @@ class RemediationStack(cdk.Stack):
         self._govern(settings)
 
         # what holds something
-        records = Records(self, "Records")
-        operations = OperationsKey(self, "Operations")
-        slack = SlackSecret(self, "Slack", operations_key=operations.key)
+        adopted = settings.adopted(self.region)
+        records = Records(self, "Records", adopted=adopted.records_table)
+        operations = OperationsKey(self, "Operations", adopted=adopted.operations_key)
+        slack = SlackSecret(self, "Slack", operations_key=operations.key, adopted=adopted.slack_secret)
         users_key_arn = settings.kms_key_arns.get(self.region)
         encryption = EncryptionKey(self, "Encryption", existing_key_arn=users_key_arn)
         undelivered = Undelivered(self, "Undelivered").queue

@@ -19,6 +19,7 @@ from pydantic import AfterValidator, BaseModel, Field, ValidationError, Validati
 from pydantic import field_validator as validates
 from pydantic.json_schema import GenerateJsonSchema
 
+from stacks.adoption import Adopted, Adoption, arns_of
 from stacks.deployment_config import deployment_config_problem
 from stacks.settings_decisions import (
     DEFAULT_ROUTE,
@@ -152,6 +153,12 @@ class Settings(BaseModel):
             "an object of region to KMS key ARN, such as {} or {'us-east-1': 'arn:aws:kms:…:key/…'}",
             additionalProperties={"type": "string", "pattern": "^arn:aws[a-z-]*:kms:"},
         ),
+    )
+    adopt: Adoption = Field(
+        {},
+        description="What [an earlier deployment left](uninstall.md) in a region, for the stack to go on "
+        "with: its records, Slack's credentials, and the key that those are under. `sealpoint uninstall` "
+        "prints it.",
     )
     required_surfaces: Annotated[
         tuple[Surface, ...],
@@ -308,6 +315,10 @@ class Settings(BaseModel):
         )
         return Decisions((*(route.over(default) for route in self.routes), default))
 
+    def adopted(self, region: str) -> Adopted:
+        """What an earlier deployment left in a region, for this one to go on with."""
+        return self.adopt.get(region, Adopted())
+
     def keys_that_count(self, region: str) -> tuple[str, ...]:
         return keys_that_count(self.encrypted_by, region)
 
@@ -347,6 +358,25 @@ class Settings(BaseModel):
         if isinstance(given, dict):
             refuse(*_unfit_keys(given, info.data.get("regions", ())))
         return given
+
+    @validates("adopt")
+    @classmethod
+    def _adopted_is_of_its_region(cls, adopt: dict[str, Adopted], info: ValidationInfo) -> dict[str, Adopted]:
+        regions = info.data.get("regions", ())
+        refuse(
+            *(
+                Unfit(region, f"a region that is also in 'regions' ({list(regions)!r})", region)
+                for region in adopt
+                if regions and region not in regions
+            ),
+            *(
+                Unfit(arn, f"{member} of {region}", region)
+                for region, adopted in adopt.items()
+                for member, arn in arns_of(adopted).items()
+                if arn and f":{region}:" not in arn
+            ),
+        )
+        return adopt
 
     @validates("encrypted_by")
     @classmethod

@@ -17,21 +17,32 @@ class SlackSecret(Construct):
     once. Deploying again keeps what a person entered, as long as this value here stays the same.
     """
 
-    def __init__(self, scope: Construct, construct_id: str, *, operations_key: kms.IKey) -> None:
+    def __init__(
+        self, scope: Construct, construct_id: str, *, operations_key: kms.IKey, adopted: str
+    ) -> None:
+        """`adopted` is the ARN of an earlier deployment's secret, under the same key, or empty."""
         super().__init__(scope, construct_id)
         self.key = operations_key
+        self.secret: secretsmanager.Secret | secretsmanager.ISecret = (
+            secretsmanager.Secret.from_secret_complete_arn(self, "Adopted", adopted)
+            if adopted
+            else self._create()
+        )
+
+    def _create(self) -> secretsmanager.Secret:
         empty = cdk.SecretValue.unsafe_plain_text("")
-        self.secret = secretsmanager.Secret(
+        secret = secretsmanager.Secret(
             self,
             "Secret",
-            encryption_key=operations_key,
+            encryption_key=self.key,
             description="Slack's bot token and signing secret for Sealpoint",
             secret_object_value={"bot_token": empty, "signing_secret": empty},
-            removal_policy=cdk.RemovalPolicy.RETAIN,
+            removal_policy=cdk.RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,  # not if its creation fails
         )
         acknowledge(
-            self.secret,
+            secret,
             "AwsSolutions-SMG4",
             "SecretsManagerRotationEnabled",
             reason="A person rotates them in Slack, and the functions pick up what is then entered here.",
         )
+        return secret

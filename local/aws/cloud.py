@@ -109,6 +109,44 @@ class Deployment:
             StackName=self.template.stack_name, TemplateBody=json.dumps(template)
         )
 
+    @property
+    def machines(self) -> set[str]:
+        """The state machines' ARNs."""
+        machines = self.template.of_type("AWS::StepFunctions::StateMachine")
+        return {self.template.physical[logical_id]["Arn"] for logical_id in machines}
+
+    def remove(self) -> None:
+        """What CloudFormation does when it deletes the stack: what is to be retained stays."""
+        physical = self.template.physical
+        self._remove_all("AWS::Events::Rule", lambda name: self._remove_rule(physical[name]["Ref"]))
+        scheduler = self._client("scheduler")
+        self._remove_all(
+            "AWS::Scheduler::Schedule", lambda name: scheduler.delete_schedule(Name=physical[name]["Ref"])
+        )
+        self._remove_all(
+            "AWS::Scheduler::ScheduleGroup",
+            lambda name: scheduler.delete_schedule_group(Name=physical[name]["Ref"]),
+        )
+        for arn in self.machines:
+            self._client("stepfunctions").delete_state_machine(stateMachineArn=arn)
+        self._remove_all(
+            "AWS::SQS::Queue", lambda name: self._client("sqs").delete_queue(QueueUrl=physical[name]["Ref"])
+        )
+        self._remove_all(
+            "AWS::SNS::Topic", lambda name: self._client("sns").delete_topic(TopicArn=physical[name]["Ref"])
+        )
+
+    def _remove_all(self, resource_type: str, remove: Callable[[str], object]) -> None:
+        for logical_id, resource in self.template.of_type(resource_type).items():
+            if resource.get("DeletionPolicy") not in ("Retain", "RetainExceptOnCreate"):
+                remove(logical_id)
+
+    def _remove_rule(self, name: str) -> None:
+        events = self._client("events")
+        targets = [target["Id"] for target in events.list_targets_by_rule(Rule=name)["Targets"]]
+        events.remove_targets(Rule=name, Ids=targets)
+        events.delete_rule(Name=name)
+
     def output(self, name: str) -> str:
         """A stack output's value."""
         return str(self.template.resolve(self.template.outputs[name]["Value"]))
@@ -116,8 +154,7 @@ class Deployment:
     def functions(self) -> list[Function]:
         """The stack's Lambda functions, as the runner takes them."""
         asks = self._machine_that_asks()
-        (secret,) = self.template.of_type("AWS::SecretsManager::Secret")
-        secrets_key = str(self.template.properties(secret)["KmsKeyId"])
+        secrets_key = self.output("OperationsKeyArn")
         found: list[Function] = []
         for logical_id in self.template.of_type("AWS::Lambda::Function"):
             properties = self.template.properties(logical_id)

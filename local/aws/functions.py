@@ -113,6 +113,10 @@ class FunctionRunner:
     def add(self, function: Function) -> None:
         self._pools[function.name] = _Pool(function)
 
+    def remove(self, name: str) -> None:
+        for worker in self._pools.pop(name).started:
+            worker.stop()
+
     def function(self, name: str) -> Function:
         return self._pools[name].function
 

@@ -39,6 +39,7 @@ from local.clock import Clock, ClockEvent
 
 _Replacements = list[tuple[object, str, object]]
 _Stops = MutableMapping[Any, set[ClockEvent]]  # what wakes an execution's Wait state when it is stopped
+_Stopped = MutableMapping[Any, dict[str, Any]]  # by an execution's environment: with which error and cause
 
 _start: Callable[..., None] = Execution.start
 _stop: Callable[..., None] = ExecutionWorker.stop
@@ -244,9 +245,27 @@ def _starts(on_execution_start: Callable[[Execution], None]) -> _Replacements:
     return [(Execution, "start", start)]
 
 
+def _history_of(stopped: _Stopped) -> Callable[[Execution], dict[str, Any]]:
+    """An execution's history, whose last event says who stopped it: moto's is of the step that this broke.
+
+    https://docs.aws.amazon.com/step-functions/latest/apireference/API_ExecutionAbortedEventDetails.html
+    """
+
+    def history(self: Execution) -> dict[str, Any]:
+        events = [dict(event) for event in _history(self)["events"]]
+        env = self.exec_worker.env if self.exec_worker else None
+        if env in stopped and self.exec_status is ExecutionStatus.ABORTED:
+            last = {name: events[-1][name] for name in ("id", "timestamp", "previousEventId")}
+            details = {"executionAbortedEventDetails": stopped[env]}
+            events[-1] = {**last, "type": "ExecutionAborted", **details}
+        return {"events": events}
+
+    return history
+
+
 def _endings(on_execution_end: Callable[[Execution], None], stops: _Stops) -> _Replacements:
     """The ends of executions: reported, and a stopped one really stopped."""
-    stopped: MutableMapping[Any, dict[str, Any]] = WeakKeyDictionary()
+    stopped: _Stopped = WeakKeyDictionary()
 
     def stop(self: ExecutionWorker, **why: Any) -> None:
         _stop(self, **why)
@@ -268,21 +287,8 @@ def _endings(on_execution_end: Callable[[Execution], None], stops: _Stops) -> _R
             execution.exec_status, execution.error, execution.cause = ExecutionStatus.ABORTED, None, None
         on_execution_end(execution)
 
-    def history(self: Execution) -> dict[str, Any]:
-        """The last event says who stopped it; moto's is that of the step that stopping it broke.
-
-        https://docs.aws.amazon.com/step-functions/latest/apireference/API_ExecutionAbortedEventDetails.html
-        """
-        events = [dict(event) for event in _history(self)["events"]]
-        env = self.exec_worker.env if self.exec_worker else None
-        if env in stopped and self.exec_status is ExecutionStatus.ABORTED:
-            last = {name: events[-1][name] for name in ("id", "timestamp", "previousEventId")}
-            details = {"executionAbortedEventDetails": stopped[env]}
-            events[-1] = {**last, "type": "ExecutionAborted", **details}
-        return {"events": events}
-
     return [
-        (Execution, "to_history_output", history),
+        (Execution, "to_history_output", _history_of(stopped)),
         (BaseExecutionWorkerCommunication, "terminated", terminated),
         (ExecutionWorker, "stop", stop),
     ]
