@@ -152,9 +152,7 @@ class World:
         self.apis: dict[str, HttpApi] = {}  # by region
         for deployment in self.deployments:
             self._open(deployment)
-        replace_method(
-            CloudFormationBackend, "delete_stack", lambda backend, name: self._delete_stack(backend, name)
-        )
+        replace_method(CloudFormationBackend, "delete_stack", self._delete_stack())
         self._reporter = threading.Thread(target=self._deliver_reports, daemon=True)
         self._reporter.start()
 
@@ -425,22 +423,28 @@ class World:
         if len(self.deployments) > 1:
             self.slack.route_interactivity(self._app_acted_on)
 
-    def _delete_stack(self, backend: CloudFormationBackend, name_or_stack_id: str) -> None:
-        """CloudFormation's DeleteStack. Without a stop, it would wait for executions until it gives up.
+    def _delete_stack(self) -> Callable[[CloudFormationBackend, str], None]:
+        """CloudFormation's DeleteStack. With executions running, it would wait until it gives up.
 
         https://repost.aws/knowledge-center/step-functions-stuck-deleting-status
         """
-        found = [one for one in self.deployments if one.template.stack_name == name_or_stack_id]
-        for deployment in found:
-            if deployment.machines & {self.executions[arn].state_machine.arn for arn in self._running}:
-                backend.get_stack(name_or_stack_id).status = "DELETE_FAILED"
-                return
-            for function in deployment.functions():
-                self.runner.remove(function.name)
-            deployment.remove()
-            self.apis.pop(deployment.region).stop()
-            self.deployments.remove(deployment)
-        _DELETE_STACK(backend, name_or_stack_id)
+
+        def delete_stack(backend: CloudFormationBackend, name: str) -> None:
+            for deployment in [one for one in self.deployments if one.template.stack_name == name]:
+                if deployment.machines & {self.executions[arn].state_machine.arn for arn in self._running}:
+                    backend.get_stack(name).status = "DELETE_FAILED"
+                    return
+                self._close(deployment)
+            _DELETE_STACK(backend, name)
+
+        return delete_stack
+
+    def _close(self, deployment: Deployment) -> None:
+        for function in deployment.functions():
+            self.runner.remove(function.name)
+        deployment.remove()
+        self.apis.pop(deployment.region).stop()
+        self.deployments.remove(deployment)
 
     def _is_still(self) -> bool:
         return (

@@ -19,7 +19,7 @@ from http import HTTPStatus
 from io import BytesIO
 from types import SimpleNamespace
 from typing import Any
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, WeakSet
 
 from jsonata.jsonata import Jsonata
 from jsonata.utils import Utils
@@ -33,18 +33,20 @@ from moto.stepfunctions.parser.asl.jsonata import jsonata as moto_jsonata
 from moto.stepfunctions.parser.asl.parse.asl_parser import AmazonStateLanguageParser
 from moto.stepfunctions.parser.backend.execution import BaseExecutionWorkerCommunication, Execution
 from moto.stepfunctions.parser.backend.execution_worker import ExecutionWorker
+from moto.stepfunctions.responses import StepFunctionResponse
 
 from local.aws.functions import FunctionError, function_named_in
 from local.clock import Clock, ClockEvent
 
 _Replacements = list[tuple[object, str, object]]
 _Stops = MutableMapping[Any, set[ClockEvent]]  # what wakes an execution's Wait state when it is stopped
-_Stopped = MutableMapping[Any, dict[str, Any]]  # by an execution's environment: with which error and cause
+_Reasons = dict[str, dict[str, str]]  # by an execution's ARN: why it was stopped
 
 _start: Callable[..., None] = Execution.start
 _stop: Callable[..., None] = ExecutionWorker.stop
 _terminated: Callable[..., None] = BaseExecutionWorkerCommunication.terminated
 _history: Callable[..., Any] = Execution.to_history_output
+_stop_execution: Callable[..., Any] = StepFunctionResponse.stop_execution
 _parse: Callable[[str], tuple[Any, Any]] = AmazonStateLanguageParser.parse
 _programs: dict[str, tuple[bytes, Any]] = {}
 _parsing = threading.Lock()
@@ -245,7 +247,7 @@ def _starts(on_execution_start: Callable[[Execution], None]) -> _Replacements:
     return [(Execution, "start", start)]
 
 
-def _history_of(stopped: _Stopped) -> Callable[[Execution], dict[str, Any]]:
+def _history_of(reasons: _Reasons) -> Callable[[Execution], dict[str, Any]]:
     """An execution's history, whose last event says who stopped it: moto's is of the step that this broke.
 
     https://docs.aws.amazon.com/step-functions/latest/apireference/API_ExecutionAbortedEventDetails.html
@@ -253,10 +255,9 @@ def _history_of(stopped: _Stopped) -> Callable[[Execution], dict[str, Any]]:
 
     def history(self: Execution) -> dict[str, Any]:
         events = [dict(event) for event in _history(self)["events"]]
-        env = self.exec_worker.env if self.exec_worker else None
-        if env in stopped and self.exec_status is ExecutionStatus.ABORTED:
+        if self.exec_status is ExecutionStatus.ABORTED:
             last = {name: events[-1][name] for name in ("id", "timestamp", "previousEventId")}
-            details = {"executionAbortedEventDetails": stopped[env]}
+            details = {"executionAbortedEventDetails": reasons.get(self.exec_arn, {})}
             events[-1] = {**last, "type": "ExecutionAborted", **details}
         return {"events": events}
 
@@ -265,13 +266,19 @@ def _history_of(stopped: _Stopped) -> Callable[[Execution], dict[str, Any]]:
 
 def _endings(on_execution_end: Callable[[Execution], None], stops: _Stops) -> _Replacements:
     """The ends of executions: reported, and a stopped one really stopped."""
-    stopped: _Stopped = WeakKeyDictionary()
+    stopped: WeakSet[Any] = WeakSet()
+    reasons: _Reasons = {}
+
+    def stop_execution(self: StepFunctionResponse) -> Any:
+        """What moto's own doesn't hand on is kept."""
+        given = {name: json.loads(self.body).get(name) for name in ("executionArn", "error", "cause")}
+        reasons[given.pop("executionArn")] = {name: value for name, value in given.items() if value}
+        return _stop_execution(self)
 
     def stop(self: ExecutionWorker, **why: Any) -> None:
         _stop(self, **why)
         if self.env is not None:
-            given = {name: why[name] for name in ("error", "cause") if why.get(name)}
-            stopped.setdefault(self.env, given)
+            stopped.add(self.env)
             for env, events in list(stops.items()):
                 if not env.is_running():  # it, and what runs within it
                     for event in events:
@@ -288,7 +295,8 @@ def _endings(on_execution_end: Callable[[Execution], None], stops: _Stops) -> _R
         on_execution_end(execution)
 
     return [
-        (Execution, "to_history_output", _history_of(stopped)),
+        (Execution, "to_history_output", _history_of(reasons)),
+        (StepFunctionResponse, "stop_execution", stop_execution),
         (BaseExecutionWorkerCommunication, "terminated", terminated),
         (ExecutionWorker, "stop", stop),
     ]

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
 import yaml
 
-from local.clock import Clock
 from local.people import Loop
 from local.world import World
 from ops import uninstall
@@ -29,8 +26,7 @@ def world(worlds: Worlds, routed_assembly: Path, monkeypatch: pytest.MonkeyPatch
     worlds.stop()
     world = worlds.of(routed_assembly)
     monkeypatch.setattr(uninstall, "sleep", lambda _: world.settle())
-    # CloudFormation's waiter asks every 30 s, by a clock that nobody drives
-    monkeypatch.setattr("botocore.waiter.time.sleep", lambda _: world.settle())
+    monkeypatch.setattr(uninstall, "_CLOSE_WITHIN_SECONDS", 60)
     return world
 
 
