@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ import yaml
 
 from local.people import Loop
 from local.world import World
-from ops import uninstall
+from ops import follow, uninstall
 from tests.conftest import SPECIAL_SETTINGS, synthesized
 from tests.workflow import sweeps
 from tests.workflow.fixtures import Ops, Worlds
@@ -34,6 +35,11 @@ def automatic(loop: Loop) -> None:
     """Encrypted without a click, which a busy machine may be too slow for."""
     execution = loop.make_endpoint(tags={"route": "automatic"})
     assert loop.outcome(execution) == "ENCRYPTED"
+
+
+def live_on(world: World) -> None:
+    world.settle()
+    world.clock.advance(60)
 
 
 def shown(loop: Loop) -> str:
@@ -117,7 +123,7 @@ def test_what_cannot_be_closed_keeps_the_stack(
     loop: Loop, operate: Ops, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     loop.make_endpoint()
-    monkeypatch.setattr(uninstall, "_CLOSE_WITHIN_SECONDS", 0)
+    monkeypatch.setattr(uninstall, "_CLOSE_WITHIN_SECONDS", 15)
     runner = loop.world.runner
     close = next(one.name for one in runner.functions if one.handler.startswith("lambdas.handlers.close_rem"))
     runner.inject(close, "DynamoDB.UpdateItem", "failing for good")
@@ -131,7 +137,11 @@ def test_what_cannot_be_closed_keeps_the_stack(
 
 
 def test_a_new_deployment_adopts_what_stayed(
-    loop: Loop, operate: Ops, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    loop: Loop,
+    operate: Ops,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """From destroy to deploy to history, a question, the old config's retirement, and the way back."""
     world, other = loop.world, Loop(loop.world)
@@ -148,6 +158,7 @@ def test_a_new_deployment_adopts_what_stayed(
     assert operate("history", loop.name) == 0
     assert re.search(r"ENCRYPTED", capsys.readouterr().out)
 
+    monkeypatch.setattr(follow, "time", SimpleNamespace(sleep=lambda _: live_on(world)))
     assert operate("backout", loop.name, "--yes") == 0
     assert loop.status() == ("InService", loop.config)
     assert loop.status()[1] != encrypted
