@@ -15,7 +15,6 @@ import time
 import uuid
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -35,6 +34,7 @@ from local.aws.functions import FunctionRunner, access_key_of
 from local.aws.http_api import HttpApi
 from local.aws.iam import simulator
 from local.aws.iam.policy import Policy
+from local.aws.logs import Logs
 from local.aws.schedules import Schedules
 from local.aws.template import ACCOUNT_ID, load_assembly
 from local.clock import Clock
@@ -149,6 +149,7 @@ class World:
         self._principals: dict[str, dict[str, Any]] = {}
         self.bus = EventBus(self.cloud, self.runner, clock)
         self.schedules = Schedules(self.cloud, clock, self.roles, self.bus.undelivered.append)
+        self.logs = Logs(clock.now)
         self.apis: dict[str, HttpApi] = {}  # by region
         for deployment in self.deployments:
             self._open(deployment)
@@ -410,18 +411,24 @@ class World:
         self.roles |= deployment.roles()
         for function in deployment.functions():
             self.runner.add(function)
+            self.logs.create(function.log_group)
             identity = assumed_role(function.caller.role_arn, function.name)
             self._principals[access_key_of(function.name)] = identity
         self.fill_secret(deployment)
         self._subscribe_to_alarms(deployment)
-        answer_someone = partial(self.runner.invoke, someone_waits=True)
-        api = HttpApi(deployment.routes(), answer_someone, OPERATORS, self.clock.now)
+        api = HttpApi(deployment.routes(), self._answer_someone, OPERATORS, self.clock.now)
         self.apis[deployment.region] = api
         deployment.publish_outputs(api.url)
         if deployment is self.home:
             self.slack.interactivity_url = f"{api.url}/slack/interactions"
         if len(self.deployments) > 1:
             self.slack.route_interactivity(self._app_acted_on)
+
+    def _answer_someone(self, name: str, event: Any) -> Any:
+        try:
+            return self.runner.invoke(name, event, someone_waits=True)
+        finally:
+            self.logs.note_invocation(self.runner.function(name).log_group)
 
     def _delete_stack(self) -> Callable[[CloudFormationBackend, str], None]:
         """CloudFormation's DeleteStack. With executions running, it would wait until it gives up.

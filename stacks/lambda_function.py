@@ -42,7 +42,7 @@ class LambdaFunction(Construct):
         super().__init__(scope, name)
         self.name = name
         self.timeout = timeout
-        log_group = log_groups.create(self, "Logs")
+        self.log_group = log_group = log_groups.create(self, "Logs")
         self.role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
         self.function = lambda_.Function(
             self,

@@ -10,6 +10,11 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from constructs import Construct
 
+from stacks.acknowledgements import acknowledge
+from stacks.encryption_key import via_service
+
+_LOGS_ACTIONS = ["kms:Encrypt", "kms:Decrypt", "kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:DescribeKey"]
+
 
 class OperationsKey(Construct):
     def __init__(self, scope: Construct, construct_id: str, *, adopted: str) -> None:
@@ -33,13 +38,37 @@ class OperationsKey(Construct):
             resource_name="*",
             arn_format=cdk.ArnFormat.COLON_RESOURCE_NAME,
         )
+        of_log_groups = {"ArnLike": {"kms:EncryptionContext:aws:logs:arn": log_groups}}
         # https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/encrypt-log-data-kms.html
         _allow(
             key,
             "LogsAreWrittenAndRead",
             f"logs.{stack.region}.{stack.url_suffix}",
-            ["kms:Encrypt", "kms:Decrypt", "kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:DescribeKey"],
-            {"ArnLike": {"kms:EncryptionContext:aws:logs:arn": log_groups}},
+            _LOGS_ACTIONS,
+            of_log_groups,
+        )
+        # Logs may ask the same of whoever writes or reads, in their name: the functions, API Gateway's and
+        # Step Functions' deliveries, people. The same page says so, under "Set permissions on the calling
+        # IAM principal". Their own policies allow no key, so this one allows their way.
+        key.add_to_resource_policy(
+            iam.PolicyStatement(
+                sid="AccountWritesAndReadsLogs",
+                principals=[iam.AnyPrincipal()],
+                actions=_LOGS_ACTIONS,
+                resources=["*"],
+                conditions={
+                    "StringEquals": {
+                        "kms:CallerAccount": cdk.Aws.ACCOUNT_ID,
+                        "kms:ViaService": via_service(self, "logs"),
+                    },
+                    **of_log_groups,
+                },
+            )
+        )
+        acknowledge(
+            key,
+            "CKV_AWS_33",
+            reason="Its conditions allow this account alone, through CloudWatch Logs, for its log groups.",
         )
         # CloudWatch can't publish to a topic under the AWS-managed key
         _allow(

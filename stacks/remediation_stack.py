@@ -147,6 +147,8 @@ class RemediationStack(cdk.Stack):
             UndeliveredQueueUrl=undelivered.queue_url,
             SlackInteractionsUrl=api.interactions_url,
             DecisionsUrl=api.decisions_url,
+            # of the function that answers Slack: `sealpoint doctor` makes it write a line, and looks for that
+            InteractionsLogGroupName=functions["SlackInteractions"].log_group.log_group_name,
             SlackChannels=",".join(settings.decisions.channels),
             SlackUserGroups=",".join(settings.decisions.groups),
             SlackSecretArn=slack.secret.secret_arn,

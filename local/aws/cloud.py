@@ -169,6 +169,7 @@ class Deployment:
                     environment=properties.get("Environment", {}).get("Variables", {}),
                     timeout_seconds=float(properties.get("Timeout", 3)),
                     memory_mb=int(properties.get("MemorySize", 128)),
+                    log_group=properties["LoggingConfig"]["LogGroup"],
                     caller=Caller(
                         properties["Role"],
                         session=name,

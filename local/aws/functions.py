@@ -49,6 +49,7 @@ class Function:
     environment: Mapping[str, str]
     timeout_seconds: float
     memory_mb: int
+    log_group: str
     caller: Caller
 
     @property

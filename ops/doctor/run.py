@@ -8,7 +8,7 @@ from rich.console import Console
 
 from ops import terminal
 from ops.deployment import Deployment, deployments
-from ops.doctor import aws, slack, trails
+from ops.doctor import aws, logs, slack, trails
 from ops.doctor.results import CheckResult, guarded
 from ops.options import Profile, Regions, Stack, epilog
 from ops.text import counted
@@ -26,6 +26,7 @@ PERMISSIONS = (
     "events:DescribeRule",
     "events:ListTargetsByRule",
     "kms:DescribeKey",
+    "logs:FilterLogEvents",
     "scheduler:GetSchedule",
     "secretsmanager:GetSecretValue",
     "sns:ListSubscriptionsByTopic",
@@ -73,6 +74,7 @@ def _checks(deployment: Deployment, *, is_deployed: bool) -> Iterator[CheckResul
     if is_deployed:
         yield from aws.parts(deployment)
         yield from slack.examine(deployment)
+        yield from guarded("Logs", "logs", logs.arrive(deployment))
 
 
 def _show(result: CheckResult, console: Console, where: str = "") -> None:

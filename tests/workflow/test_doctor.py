@@ -21,7 +21,7 @@ from local.people import Loop
 from local.world import TRAIL
 from ops import cli, clock, slack_app
 from ops.deployment import Deployment
-from ops.doctor import slack
+from ops.doctor import logs, slack
 from ops.doctor.run import PERMISSIONS
 from tests.conftest import ROOT
 
@@ -29,7 +29,7 @@ from tests.conftest import ROOT
 pytestmark = [pytest.mark.xdist_group("approvals"), pytest.mark.usefixtures("alone")]
 
 Run = Callable[..., tuple[int, str]]
-CHECKS = 27
+CHECKS = 29
 REGION = "us-east-1"
 # What a service calls a refusal, where it isn't AccessDeniedException
 IAM_NAMES = {"monitoring": "cloudwatch"}  # where IAM's is not the name that signatures have
@@ -536,3 +536,16 @@ def test_the_manifest_asks_for_the_scopes_of_the_methods_in_use_and_no_other() -
     called = {name for source in sources for name in re.findall(r"client\.([a-z]+_\w+)\(", source)}
     assert {name.replace("_", ".") for name in called} == set(slack_app.SCOPES_OF_METHODS)
     assert slack_app.scopes() == frozenset().union(*slack_app.SCOPES_OF_METHODS.values())
+
+
+def test_logs_that_do_not_arrive_are_told(loop: Loop, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(logs, "sleep", lambda _: None)
+    loop.world.logs.arrive = False
+    try:
+        code, said = run("doctor")
+    finally:
+        loop.world.logs.arrive = True
+    assert code == 1
+    (problem,) = problems(said)
+    assert "without logs there are no metrics, and no alarm rings" in problem
+    assert loop.world.home.output("OperationsKeyArn") in problem
