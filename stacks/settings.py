@@ -21,6 +21,7 @@ from pydantic.json_schema import GenerateJsonSchema
 
 from stacks.adoption import Adopted, Adoption, arns_of
 from stacks.deployment_config import deployment_config_problem
+from stacks.schedule_expression import schedule_problem
 from stacks.settings_decisions import (
     DEFAULT_ROUTE,
     STRICT,
@@ -52,19 +53,19 @@ RetentionDays = Literal[
 
 # https://docs.aws.amazon.com/general/latest/gr/aws_tagging.html
 _TAG_NAME = re.compile(r"(?!aws:)[\w .:/=+@-]{1,128}", re.IGNORECASE)
-_TAG_VALUE = re.compile(r"[\w .:/=+@-]{0,256}")
+# SageMaker and IAM take an empty value; some types of CloudFormation's don't.
+_TAG_VALUE = re.compile(r"[\w .:/=+@-]{1,256}")
 _MOST_TAGS = 45  # of 50: CloudFormation and CDK add some
+# Each of a hundred resources has them all, in a template of at most 1 MB.
+# https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html
+_MOST_TAG_CHARACTERS = 2000
 _KEY_ID = r"([0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|mrk-[0-9a-f]{32})"
 _KEY_ARN = re.compile(r"arn:(?P<partition>aws[a-z-]*):kms:(?P<region>[a-z0-9-]+):\d{12}:key/" + _KEY_ID)
 # What KMS takes for a key: its id, its ARN, an alias's name, an alias's ARN.
 _KEY_NAME = (
     rf"^(arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{{12}}:)?(alias/[a-zA-Z0-9/_-]+|key/[a-z0-9-]+|{_KEY_ID})$"
 )
-# At least an hour apart. https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html
-_SCHEDULE = (
-    r"^(rate\((([2-9]|[1-9][0-9]+) (hours|days)|1 (hour|day))\)|"
-    r"cron\([0-9,*/?LW#A-Z-]+( [0-9,*/?LW#A-Z-]+){5}\))?$"
-)
+_SCHEDULES = "'rate(1 day)' (hours or days), 'cron(0 6 * * ? *)' (in UTC), or '' for no sweep"
 # https://docs.aws.amazon.com/IAM/latest/APIReference/API_Policy.html
 _POLICY = (
     r"^((arn:aws[a-z-]*:iam::([0-9]{12}|aws):policy/)?([A-Za-z0-9_+=,.@-]+/)*[A-Za-z0-9_+=,.@-]{1,128})?$"
@@ -200,11 +201,8 @@ class Settings(BaseModel):
     )
     sweep_schedule: str = Field(
         "rate(1 day)",
-        pattern=_SCHEDULE,
         description="When all endpoints of a region are checked, in EventBridge Scheduler's syntax.",
-        json_schema_extra=words(
-            "'rate(1 day)' (hours or days), 'cron(0 6 * * ? *)' (in UTC), or '' for no sweep"
-        ),
+        json_schema_extra=words(_SCHEDULES, pattern=r"^((rate|cron)\(.+\))?$"),
     )
     sweep_quota_share: int = Field(
         50,
@@ -401,6 +399,13 @@ class Settings(BaseModel):
             refuse(Unfit(value, f"{allowed}: {problem}"))
         return value
 
+    @validates("sweep_schedule")
+    @classmethod
+    def _scheduler_takes_it(cls, expression: str) -> str:
+        if problem := schedule_problem(expression):
+            refuse(Unfit(expression, f"{_SCHEDULES}: {problem}"))
+        return expression
+
     @validates("log_retention_days", mode="before")
     @classmethod
     def _true_is_no_number(cls, days: Any) -> Any:
@@ -425,7 +430,9 @@ class Settings(BaseModel):
     @validates("tags")
     @classmethod
     def _aws_takes_the_tags(cls, tags: dict[str, str]) -> dict[str, str]:
-        allowed = "letters, digits, spaces and . : / = + @ - _, 128 in a name, 256 in a value, no aws: first"
+        allowed = (
+            "letters, digits, spaces and . : / = + @ - _, 128 in a name, 1 to 256 in a value, no aws: first"
+        )
         unfit = [
             Unfit(value, allowed, name)
             for name, value in tags.items()
@@ -433,6 +440,9 @@ class Settings(BaseModel):
         ]
         if len(tags) > _MOST_TAGS:
             unfit.append(Unfit(f"{len(tags)} tags", f"at most {_MOST_TAGS}"))
+        if (length := sum(len(name) + len(value) for name, value in tags.items())) > _MOST_TAG_CHARACTERS:
+            most = f"at most {_MOST_TAG_CHARACTERS} in all names and values: every resource has them"
+            unfit.append(Unfit(f"{length} characters", most))
         refuse(*unfit)
         return tags
 

@@ -34,6 +34,7 @@ GOOD: dict[str, Any] = {
     "routes": [],
     "runbookUrl": "",
     "kmsKeyArns": {"us-east-1": KEY_ARN},
+    "adopt": {"us-east-1": {"recordsTable": "Sealpoint-Records-1ABC", "operationsKey": KEY_ARN}},
     "requiredSurfaces": ["instance-volume", "data-capture"],
     "encryptedBy": ["alias/phi", KEY_ARN],
     "deploymentConfig": {
@@ -81,6 +82,8 @@ def test_good_settings_are_read_as_they_are() -> None:
     assert settings.decisions.default.approvers == ("U0123456789", "W0123456789")
     assert settings.decisions.default.deadline_hours == 48
     assert settings.kms_key_arns == {"us-east-1": KEY_ARN}
+    assert settings.adopted("us-east-1").records_table == "Sealpoint-Records-1ABC"
+    assert settings.adopted("eu-central-1").operations_key == ""
     assert settings.required_surfaces == ("instance-volume", "data-capture")
     assert settings.encrypted_by == ("alias/phi", KEY_ARN)
     assert settings.deployment_config == GOOD["deploymentConfig"]
@@ -136,7 +139,7 @@ def test_one_sample_approver_among_real_ones_is_refused_too() -> None:
         ("tags", ["team"], "an object of tag names and values"),
         ("tags", {"aws:team": "x"}, "no aws: first"),
         ("tags", {"team": "a" * 257}, "256 in a value"),
-        ("tags", {f"t{i}": "" for i in range(46)}, "at most 45"),
+        ("tags", {f"t{i}": "x" for i in range(46)}, "at most 45"),
         ("slackChannel", "#sagemaker", "the Slack channel's id"),
         ("slackChannel", "", "the Slack channel's id"),
         ("slackChannel", 7, ": 7 is not"),
@@ -209,6 +212,18 @@ def test_one_sample_approver_among_real_ones_is_refused_too() -> None:
         ("sweepSchedule", "rate(5 minutes)", "'rate(1 day)' (hours or days)"),
         ("sweepSchedule", "rate(1 days)", "'rate(1 day)' (hours or days)"),
         ("sweepSchedule", "cron(0 6 * *)", "'cron(0 6 * * ? *)' (in UTC)"),
+        ("sweepSchedule", "cron(0 6 * * MON-FRI *)", "one of day of month and day of week has to be '?'"),
+        ("sweepSchedule", "cron(0 25 * * ? *)", "'25' is nothing that the hours can be"),
+        ("tags", {"owner": ""}, "tags.owner: '' is not allowed"),
+        ("tags", {f"t{n}": "x" * 250 for n in range(9)}, "at most 2000 in all names and values"),
+        ("adopt", {"us-east-1": {"recordsTable": "T"}}, "adopt.us-east-1.recordsTable: 'T'"),
+        ("adopt", {"us-west-1": {"recordsTable": "Records"}}, "a region that is also in 'regions'"),
+        ("adopt", {"eu-central-1": {"operationsKey": KEY_ARN}}, "operationsKey of eu-central-1"),
+        (
+            "adopt",
+            {"us-east-1": {"slackSecret": "arn:aws:secretsmanager:us-east-1:111122223333:secret:s-a1B2c3"}},
+            "operationsKey as well",
+        ),
         ("sweepQuotaShare", 4, "a whole number from 5 to 100"),
         ("digestAbove", 0, "a whole number from 1 to 100"),
         ("retireOldConfig", "yes", "true or false"),

@@ -13,6 +13,7 @@ import pytest
 from ops.doctor.aws import RULES
 from stacks.lambda_asset import SETTINGS_FILE
 from stacks.settings_decisions import SAMPLE_APPROVERS
+from tests.assemblies import synthesized
 from tests.infrastructure.conftest import GOV_KEY_ARN, Elsewhere
 from tests.infrastructure.template import Template, strings
 
@@ -22,7 +23,8 @@ def test_the_outputs_are_those_that_others_hold_on_to(template: Template) -> Non
     assert set(outputs) == {
         "RemediationStateMachineArn", "SlackInteractionsUrl", "RecordsTableName", "SlackSecretArn",
         "KmsKeyArn", "AlarmTopicArn", "BackoutStateMachineArn", "DecisionsUrl",
-        "SlackChannels", "RetirementStateMachineArn", "EventRuleNames", "UndeliveredQueueUrl",
+        "SlackChannels", "RetirementStateMachineArn", "RetirementScheduleGroupName", "OperationsKeyArn",
+        "InteractionsLogGroupName", "EventRuleNames", "UndeliveredQueueUrl",
         "RestoreConfigRoleArn", "SweepStateMachineArn", "DigestStateMachineArn", "SweepScheduleName",
     }  # fmt: skip
     (api_id,) = template.resources("AWS::ApiGatewayV2::Api")
@@ -42,9 +44,54 @@ def test_the_outputs_are_those_that_others_hold_on_to(template: Template) -> Non
         assert name == f"Sealpoint-us-east-1-{part.lower()}"
 
 
-def test_cfn_lint_finds_nothing(assembly: Path, elsewhere: Elsewhere) -> None:
-    templates = [*assembly.glob("*.template.json"), *elsewhere.folder.glob("*.template.json")]
-    assert len(templates) == 3
+# As far as each setting goes, all at once: whatever `make synth` accepts, CloudFormation accepts.
+_LEFT = "arn:aws:kms:us-east-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+EXTREME: dict[str, Any] = {
+    "namePrefix": "S" + "-p" * 19 + "1",
+    "tags": {"t" * 128: "v" * 256, **{f"tag-number-{number:02d}": "v" * 20 for number in range(44)}},
+    "alarmEmails": [f"{'a' * 60}{number}@example.com" for number in range(20)],
+    "runbookUrl": f"https://example.com/{'r' * 200}/",
+    "permissionsBoundary": f"arn:aws:iam::123456789012:policy/teams/{'b' * 128}",
+    "adopt": {
+        "us-east-1": {
+            "recordsTable": "T" * 255,
+            "slackSecret": "arn:aws:secretsmanager:us-east-1:123456789012:secret:slack/sealpoint-a1B2c3",
+            "operationsKey": _LEFT,
+        }
+    },
+    "kmsKeyArns": {"us-east-1": _LEFT},
+    "encryptedBy": [f"alias/{'k' * 240}{number:02d}" for number in range(50)],
+    "requiredSurfaces": ["instance-volume", "core-dump", "data-capture", "async-output"],
+    "sweepSchedule": "cron(0-59/10 0-23/2 ? JAN-DEC SUN,3#2,6L 1970-2199)",
+    "backoutDays": 90, "exemptDaysAfterBackout": 365, "recordRetentionYears": 30, "logRetentionDays": 3653,
+    "functionMemoryMb": 10240, "functionArchitecture": "x86_64", "approvalDeadlineHours": 720,
+    "reminderHours": 720, "concurrentUpdates": 50, "sweepQuotaShare": 5, "digestAbove": 100,
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def extreme(tmp_path_factory: pytest.TempPathFactory) -> Template:
+    folder = synthesized(tmp_path_factory.mktemp("extreme"), **EXTREME)
+    return Template(folder / f"{EXTREME['namePrefix']}-us-east-1.template.json", "us-east-1")
+
+
+def test_what_is_adopted_is_not_made_again(extreme: Template, template: Template) -> None:
+    for kind in ("AWS::DynamoDB::Table", "AWS::SecretsManager::Secret", "AWS::KMS::Key"):
+        assert template.resources(kind)
+        assert not extreme.resources(kind)
+    left = EXTREME["adopt"]["us-east-1"]
+    assert extreme.outputs["RecordsTableName"] == left["recordsTable"]
+    assert extreme.outputs["SlackSecretArn"] == left["slackSecret"]
+    assert extreme.outputs["OperationsKeyArn"] == left["operationsKey"]
+    groups = extreme.resources("AWS::Logs::LogGroup").values()
+    assert {group["Properties"]["KmsKeyId"] for group in groups} == {left["operationsKey"]}
+
+
+def test_cfn_lint_finds_nothing(assembly: Path, elsewhere: Elsewhere, extreme: Template) -> None:
+    templates = [
+        *assembly.glob("*.template.json"), *elsewhere.folder.glob("*.template.json"), extreme.path
+    ]  # fmt: skip
+    assert len(templates) == 4
     finished = subprocess.run(  # noqa: S603  # a pinned tool of this repository, on its own templates
         # W3005: CDK says in DependsOn what a reference says already
         [Path(sys.executable).with_name("cfn-lint"), "--ignore-checks", "W3005", "--", *map(str, templates)],
@@ -124,6 +171,60 @@ def test_our_own_key_lets_execution_roles_in_through_s3_and_sagemaker_of_this_ac
         "Null": {"kms:ViaService": "true"},
         "Bool": {"kms:GrantIsForAWSResource": "true"},
     }
+
+
+@pytest.mark.parametrize("region", ["us-east-1", "cn-north-1"])
+def test_whoever_writes_or_reads_logs_may_use_their_key(
+    template: Template, elsewhere: Elsewhere, region: str
+) -> None:
+    stack = template if region == "us-east-1" else elsewhere.china
+    statements = stack.resources("AWS::KMS::Key")["OperationsKeyD0717C64"]["Properties"]["KeyPolicy"][
+        "Statement"
+    ]
+    by_service, by_account = (
+        next(one for one in statements if one.get("Sid") == sid)
+        for sid in ("LogsAreWrittenAndRead", "AccountWritesAndReadsLogs")
+    )
+    assert by_account["Principal"] == {"AWS": "*"}
+    assert by_account["Action"] == by_service["Action"]
+    groups = f"arn:{stack.partition}:logs:{region}:123456789012:log-group:*"
+    assert by_account["Condition"] == {
+        "StringEquals": {
+            "kms:CallerAccount": "123456789012",
+            "kms:ViaService": f"logs.{region}.amazonaws.com",
+        },
+        "ArnLike": {"kms:EncryptionContext:aws:logs:arn": groups},
+    }
+
+
+def test_a_first_create_that_fails_leaves_no_key_and_no_secret(template: Template) -> None:
+    """https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-attribute-deletionpolicy.html
+
+    The table stays: its deletion protection would let the rollback fail.
+    """
+    policies = {
+        kind: {resource["DeletionPolicy"] for resource in template.resources(kind).values()}
+        for kind in ("AWS::KMS::Key", "AWS::SecretsManager::Secret", "AWS::DynamoDB::Table")
+    }
+    assert policies == {
+        "AWS::KMS::Key": {"RetainExceptOnCreate"},
+        "AWS::SecretsManager::Secret": {"RetainExceptOnCreate"},
+        "AWS::DynamoDB::Table": {"Retain"},
+    }
+
+
+def test_schedules_may_only_start_retirements_and_only_in_their_group(template: Template) -> None:
+    [(name, role)] = (
+        (name, role)
+        for name, role in template.resources("AWS::IAM::Role").items()
+        if name.startswith("Retirements")
+    )
+    [trust] = role["Properties"]["AssumeRolePolicyDocument"]["Statement"]
+    assert trust["Principal"] == {"Service": "scheduler.amazonaws.com"}
+    assert trust["Condition"]["StringEquals"]["aws:SourceArn"].startswith("RetirementsGroup")
+    assert [statement["Action"] for statement in template.statements_of(name)] == [
+        ["states:StartExecution"], ["sqs:SendMessage"],
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("partition", ["aws", "aws-us-gov", "aws-cn"])

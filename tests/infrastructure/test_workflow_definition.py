@@ -511,10 +511,10 @@ def test_a_backout_that_cannot_be_closed_fails_loudly(backout: dict[str, Any]) -
 def test_retirement_checks_every_page_and_then_ends(template: Template) -> None:
     states = template.definition("retirement")["States"]
     more = {"nextToken": "two", "scanFrom": "2026-11-23T10:00:00Z"}
-    waiting = {"waitSeconds": 1209600, "remediationId": "run-1"}
-    entered, payloads = walk(states, {"RetireOldConfig": [more, {}]}, "WaitForBackout", waiting)
+    given = {"endpointName": "fraud", "remediationId": "run-1"}
+    entered, payloads = walk(states, {"RetireOldConfig": [more, {}]}, "RetireOldConfig", given)
     assert entered == [
-        "WaitForBackout", "RetireOldConfig", "MoreEndpoints?", "RetireOldConfig", "MoreEndpoints?", "Retired",
+        "RetireOldConfig", "MoreEndpoints?", "RetireOldConfig", "MoreEndpoints?", "Retired",
     ]  # fmt: skip
     assert "nextToken" not in payloads[0]
     assert more.items() <= payloads[1].items()
