@@ -215,6 +215,7 @@ class Dashboard(Construct):
         return [
             counted(self, "RemediationClosed", label=outcome, outcome=outcome).with_(period=_DAY)
             for outcome in OUTCOMES
+            if outcome != "CALLED_OFF"  # by a removal, which takes the dashboard, too
         ]
 
     def _time(self, title: str, name: str) -> cloudwatch.GraphWidget:

@@ -93,7 +93,8 @@ class Monitoring(Construct):
         self._alarm(
             "Undelivered",
             "undelivered-events",
-            "Events could not be delivered: their endpoints were not checked, or are still claimed",
+            "Events could not be delivered: endpoints were not checked or are still claimed, or old configs "
+            "were not retired",
             undelivered.metric_approximate_number_of_messages_visible(),
             Severity.PAGE,
             reports_its_end=True,

@@ -12,7 +12,6 @@ from botocore.exceptions import ClientError
 
 from lambdas.gateways import aws
 from lambdas.gateways.aws import error_code, translated
-from lambdas.gateways.settings import required
 
 _EXISTS = "ConflictException"
 
@@ -63,7 +62,5 @@ class Scheduler:
 
 
 @cache
-def scheduler() -> Scheduler:
-    return Scheduler(
-        required("SCHEDULE_GROUP"), required("SCHEDULE_ROLE_ARN"), required("UNDELIVERED_QUEUE_ARN")
-    )
+def scheduler(group: str, role_arn: str, undelivered_arn: str) -> Scheduler:
+    return Scheduler(group, role_arn, undelivered_arn)

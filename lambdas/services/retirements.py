@@ -24,7 +24,10 @@ def plan(remediation: Remediation, now: datetime) -> None:
     if is_due(due, now):
         step_functions().start(machine, one.remediation_id, _machine_input(one))
         return
-    scheduler().start_at(
+    schedules = scheduler(
+        required("SCHEDULE_GROUP"), required("SCHEDULE_ROLE_ARN"), required("UNDELIVERED_QUEUE_ARN")
+    )
+    schedules.start_at(
         due, schedule_name(one.remediation_id), machine, one.remediation_id, _machine_input(one)
     )
 

@@ -184,7 +184,7 @@ def _undelivered(deployment: Deployment) -> Iterator[CheckResult]:
     where = f"--region {deployment.region} --queue-url {url}"
     yield CheckResult(
         "Undelivered events",
-        f"{count} in the queue: their endpoints were not checked, or are still claimed",
+        f"{count} in the queue: endpoints were not checked or are still claimed, or old configs not retired",
         f"Read them: aws sqs receive-message {where} --max-number-of-messages 10. Take care of the endpoints "
         f"that they name, then empty the queue: aws sqs purge-queue {where}",
     )

@@ -101,6 +101,8 @@ def _thing(template: Template, text: str) -> str:
     """A resource, or what a condition compares with, as one would call it, the region left open."""
     if text == template.outputs["KmsKeyArn"]:
         return "the endpoints' KMS key"
+    for group in template.resources("AWS::Scheduler::ScheduleGroup"):
+        text = text.replace(group, "<retirements>")
     if arn := re.fullmatch(r"arn:[^:]+:([^:]+):[^:]*:([^:]*):(.+)", text):
         service, account, resource = arn.groups()
         text = f"{service} `{resource}`" + (" of any account" if account == "*" else "")

@@ -13,7 +13,9 @@ from stacks import (
     approvals_api,
     encryption_key,
     lambda_function,
+    operations_key,
     records,
+    retirements,
     slack_secret,
     sweep_schedule,
     trigger,
@@ -24,8 +26,10 @@ from stacks.settings import Settings
 from tests.infrastructure.conftest import Elsewhere
 from tests.infrastructure.template import Template
 
-_SPEAKING = (approvals_api, encryption_key, lambda_function, records, slack_secret, undelivered)
-_SPEAKING_OF_POLICIES = (lambda_function, sweep_schedule, trigger, workflow)
+_SPEAKING = (
+    approvals_api, encryption_key, lambda_function, operations_key, records, slack_secret, undelivered,
+)  # fmt: skip
+_SPEAKING_OF_POLICIES = (lambda_function, retirements, sweep_schedule, trigger, workflow)
 
 
 def _say_nothing(*_: object, **__: object) -> None: ...
@@ -100,7 +104,7 @@ def test_a_log_service_may_use_the_key_for_this_accounts_log_groups(
         key = stack.resources("AWS::KMS::Key")[
             stack.only("AWS::SNS::Topic")["KmsMasterKeyId"].removesuffix(".Arn")
         ]
-        assert key["DeletionPolicy"] == "Retain"
+        assert key["DeletionPolicy"] == "RetainExceptOnCreate"
         assert key["Properties"]["EnableKeyRotation"] is True
         (statement,) = [
             s for s in key["Properties"]["KeyPolicy"]["Statement"] if s.get("Sid") == "LogsAreWrittenAndRead"
@@ -141,7 +145,7 @@ def test_names_begin_with_the_prefix_so_that_two_deployments_fit_one_account(
     template: Template, elsewhere: Elsewhere
 ) -> None:
     for stack, prefix in ((template, "Sealpoint-us-east-1"), (elsewhere.china, "Clinical-cn-north-1")):
-        for resource in stack.body["Resources"].values():
+        for resource in (one for one in stack.body["Resources"].values() if "Properties" in one):
             for given in ("StateMachineName", "DashboardName", "AlarmName", "LogGroupName"):
                 if name := resource["Properties"].get(given):
                     assert prefix in name

@@ -163,7 +163,7 @@ def test_the_words_in_the_settings_are_those_of_the_code() -> None:
 
 def test_no_role_has_a_managed_policy(template: Template) -> None:
     roles = template.resources("AWS::IAM::Role")
-    assert len(roles) == len(HANDLERS) + 7  # the five state machines', EventBridge's, the schedule's
+    assert len(roles) == len(HANDLERS) + 8  # the five state machines', EventBridge's, the schedules'
     assert [name for name, role in roles.items() if "ManagedPolicyArns" in role["Properties"]] == []
 
 
@@ -256,7 +256,7 @@ def test_other_resources_are_this_stacks_own(template: Template) -> None:
     machine = "arn:aws:states:us-east-1:123456789012:stateMachine:Sealpoint-us-east-1-"
     started = {
         "slack_interactions": {"backout"}, "close_remediation": {"retirement"},
-        "start_remediations": {"remediation", "digest"},
+        "start_remediations": {"remediation", "digest", "retirement"},
     }  # fmt: skip
     for handler in HANDLERS:
         log_group = template.functions()[handler]["LoggingConfig"]["LogGroup"]
@@ -267,6 +267,12 @@ def test_other_resources_are_this_stacks_own(template: Template) -> None:
                 assert resources == {f"{log_group}.Arn"}
             elif action == "states:StartExecution":
                 assert resources == {machine + name for name in started[handler]}
+            elif action == "states:GetExecutionHistory":
+                [arn] = resources
+                assert arn.startswith("arn:aws:states:us-east-1:123456789012:execution:Sealpoint-us-east-1-")
+            elif action == "scheduler:CreateSchedule":
+                [group] = template.resources("AWS::Scheduler::ScheduleGroup")
+                assert resources == {f"arn:aws:scheduler:us-east-1:123456789012:schedule/{group}/*"}
             elif action == "states:SendTaskSuccess":
                 assert resources == {machine + "remediation"}
             elif (handler, action) == ("assess_endpoints", "dynamodb:Query"):

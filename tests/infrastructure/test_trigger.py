@@ -162,7 +162,12 @@ def test_only_the_updating_functions_role_is_left_out(template: Template) -> Non
 # by so many rules: a remediation's own twin may be left behind, too
 @pytest.mark.parametrize(
     ("part", "called", "by"),
-    [("Remediation", "remediationId", 2), ("Backout", "remediationId", 1), ("Sweep", "sweepId", 1)],
+    [
+        ("Remediation", "remediationId", 2),
+        ("Backout", "remediationId", 1),
+        ("Sweep", "sweepId", 1),
+        ("Digest", "digestId", 1),
+    ],
 )
 @pytest.mark.parametrize(
     ("status", "closed"),
@@ -188,6 +193,7 @@ def test_an_execution_that_ended_unclosed_is_closed(  # noqa: PLR0917  # the tab
         assert delivered(rule, happened) == {
             called: "run-1",
             "executionArn": "arn:execution",
+            "status": status,
             "outcome": "FAILED",
             "reason": f"the execution ended as {status}",
         }
@@ -200,7 +206,7 @@ def test_targets_retry_for_a_day_and_then_keep_the_event(template: Template) -> 
     assert not more
     assert queue["Properties"]["MessageRetentionPeriod"] == 14 * 24 * 3600
     assert queue["Properties"]["SqsManagedSseEnabled"] is True
-    assert len(template.rules()) == 6
+    assert len(template.rules()) == 7
     for rule in template.rules():
         (target,) = rule["Targets"]
         assert target["DeadLetterConfig"]["Arn"] == f"{queue_id}.Arn"
@@ -217,7 +223,7 @@ def test_the_queue_takes_messages_over_tls_only_and_from_each_rule(template: Tem
 
 def test_a_close_that_keeps_failing_is_kept_as_well(template: Template) -> None:
     invokes = template.resources("AWS::Lambda::EventInvokeConfig").values()
-    assert len(invokes) == 4  # of remediations and their twins, of backouts, and of sweeps
+    assert len(invokes) == 5  # of remediations and their twins, of backouts, of sweeps and of digests
     (queue_id,) = template.resources("AWS::SQS::Queue")
     for invoke in invokes:
         assert invoke["Properties"]["DestinationConfig"]["OnFailure"]["Destination"] == f"{queue_id}.Arn"

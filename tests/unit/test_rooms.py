@@ -36,7 +36,7 @@ _FLOORS = (
     {"record"},
     {"claims"},
     {"encryption", "approval"},
-    {"backout", "closing", "outcome_event", "sweep"},
+    {"backout", "closing", "outcome_event", "retirement", "sweep"},
     {"messages"},
 )
 _FLOOR = {room: floor for floor, rooms in enumerate(_FLOORS) for room in rooms}
