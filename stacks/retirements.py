@@ -21,13 +21,12 @@ class Retirements(Construct):
     def __init__(self, scope: Construct, construct_id: str, *, undelivered: sqs.IQueue) -> None:
         super().__init__(scope, construct_id)
         # Named by CloudFormation: a deleted group stays for a while, and the next deployment makes its own.
-        group = scheduler.CfnScheduleGroup(self, "Group")
-        self.group_name = group.ref
+        self.group_name = scheduler.CfnScheduleGroup(self, "Group").ref
         self.undelivered = undelivered
         # https://docs.aws.amazon.com/scheduler/latest/UserGuide/cross-service-confused-deputy-prevention.html
         ours = {
             "aws:SourceAccount": cdk.Aws.ACCOUNT_ID,
-            "aws:SourceArn": group.attr_arn,
+            "aws:SourceArn": self._arn("schedule-group", self.group_name),
         }
         principal = iam.ServicePrincipal("scheduler.amazonaws.com", conditions={"StringEquals": ours})
         self.role = iam.Role(self, "Role", assumed_by=principal)
@@ -41,6 +40,7 @@ class Retirements(Construct):
     @property
     def schedules_arn(self) -> str:
         """What the ARNs of the group's schedules match."""
-        return cdk.Stack.of(self).format_arn(
-            service="scheduler", resource="schedule", resource_name=f"{self.group_name}/*"
-        )
+        return self._arn("schedule", f"{self.group_name}/*")
+
+    def _arn(self, resource: str, name: str) -> str:
+        return cdk.Stack.of(self).format_arn(service="scheduler", resource=resource, resource_name=name)

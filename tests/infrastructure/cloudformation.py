@@ -19,7 +19,8 @@ UNKNOWN_TO_MOTO = {
     "AWS::ApiGatewayV2::Api", "AWS::ApiGatewayV2::Integration", "AWS::ApiGatewayV2::Route",
     "AWS::ApiGatewayV2::Stage", "AWS::CloudWatch::Alarm", "AWS::Lambda::Alias",
     "AWS::Lambda::EventInvokeConfig", "AWS::SNS::Subscription", "AWS::SNS::TopicPolicy",
-    "AWS::SQS::QueuePolicy", "AWS::Scheduler::Schedule", "AWS::SecretsManager::Secret",
+    "AWS::SQS::QueuePolicy", "AWS::Scheduler::Schedule",
+    "AWS::Scheduler::ScheduleGroup", "AWS::SecretsManager::Secret",
 }  # fmt: skip
 
 
@@ -91,6 +92,8 @@ class DeployedStack:
             after = resource.get("DependsOn", [])
             listed: list[str] = [after] if isinstance(after, str) else after
             resource["DependsOn"] = [name for name in listed if name not in left_out]
+            if resource.get("DeletionPolicy") == "RetainExceptOnCreate":  # no creation fails here
+                resource["DeletionPolicy"] = "Retain"
             if resource["Type"] == "AWS::KMS::Key":
                 resource["Properties"].pop("Tags", None)  # moto expects KMS's own form of tags there
         return json.dumps(self._stood_in({**body, "Resources": resources}, left_out))

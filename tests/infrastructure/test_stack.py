@@ -221,7 +221,8 @@ def test_schedules_may_only_start_retirements_and_only_in_their_group(template: 
     )
     [trust] = role["Properties"]["AssumeRolePolicyDocument"]["Statement"]
     assert trust["Principal"] == {"Service": "scheduler.amazonaws.com"}
-    assert trust["Condition"]["StringEquals"]["aws:SourceArn"].startswith("RetirementsGroup")
+    [group] = template.resources("AWS::Scheduler::ScheduleGroup")
+    assert trust["Condition"]["StringEquals"]["aws:SourceArn"].endswith(f":schedule-group/{group}")
     assert [statement["Action"] for statement in template.statements_of(name)] == [
         ["states:StartExecution"], ["sqs:SendMessage"],
     ]  # fmt: skip
