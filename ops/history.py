@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from lambdas.domain.record import Remediation, from_iso, iso
+from lambdas.domain.record import Run, from_iso, iso, run_id
 from ops import clock, terminal
 from ops.deployment import Deployment
 from ops.evidence import Evidence, decider, evidence, is_backout, is_open, records, voters
@@ -103,7 +103,7 @@ def command(
         for record in records(deployment, endpoint)
         if (not only_open or is_open(record)) and is_within(record["startedAt"], since, until)
     ]
-    listed = evidence(deployment, found, snapshots=wanted in ("json", "report"))
+    listed = evidence(deployment, found, kept=wanted in ("json", "report"))
     match wanted:
         case "json":
             sys.stdout.write(as_json(listed) + "\n")
@@ -160,7 +160,7 @@ def as_table(history: Sequence[Evidence]) -> Listing:
         )
         rows.append(
             (
-                terminal.shown(record["remediationId"]),
+                terminal.shown(run_id(record)),
                 f"[bold]{terminal.shown(record['endpointName'])}[/]",
                 f"[{_STYLES.get(outcome, 'default')}]{terminal.shown(outcome)}[/]",
                 *map(terminal.shown, cells),
@@ -169,15 +169,15 @@ def as_table(history: Sequence[Evidence]) -> Listing:
     return Listing(columns, rows, first=3)
 
 
-def why(record: Remediation) -> str:
+def why(record: Run) -> str:
     """The reason that a person gave, or else why it ended so."""
-    given = " ".join(record.get("decisionReason", "").split())
+    given = " ".join(str(record.get("decisionReason") or record.get("requestedReason") or "").split())
     return f"“{given}”" if given else from_slack(record.get("reason", ""))
 
 
 def as_json(history: Iterable[Evidence]) -> str:
     """Everything on record, unchanged."""
-    listed = [{"record": one.record, "snapshot": one.snapshot, "approval": one.approval} for one in history]
+    listed = [{"record": one.record, "approval": one.approval, "evidence": one.kept} for one in history]
     return json.dumps({"remediations": listed}, indent=2)
 
 
@@ -190,6 +190,7 @@ def as_csv(history: Iterable[Evidence]) -> str:
         record, trigger = one.record, one.record["trigger"]
         row: dict[str, Any] = {
             **record,
+            "remediationId": run_id(record),
             "kind": _kind(record),
             "accountId": trigger["accountId"],
             "region": trigger["region"],
@@ -197,7 +198,7 @@ def as_csv(history: Iterable[Evidence]) -> str:
             "eventName": trigger["eventName"],
             "eventTime": trigger["eventTime"],
             "decidedByName": decider(record),
-            "approvals": "; ".join(voters((one.approval or {}).get("approvals", ()))),
+            "approvals": "; ".join(voters(one.approval.get("approvals", []) if one.approval else [])),
             "refusedAttempts": "; ".join(_attempts(one)),
         }
         writer.writerow({column: harmless(str(row.get(column, ""))) for column in _COLUMNS})
@@ -206,14 +207,14 @@ def as_csv(history: Iterable[Evidence]) -> str:
 
 def _attempts(evidence: Evidence) -> Iterator[str]:
     """The attempts to decide that were refused: when, who and why."""
-    attempts = (evidence.approval or {}).get("attempts", ())
+    attempts = evidence.approval.get("attempts", []) if evidence.approval else []
     for attempt, who in zip(attempts, voters(attempts), strict=True):
         yield f"{attempt['at']} {who}: {from_slack(attempt.get('what', ''))}"
 
 
-def _outcome(record: Remediation) -> str:
+def _outcome(record: Run) -> str:
     return record.get("outcome") or "open"
 
 
-def _kind(record: Remediation) -> str:
+def _kind(record: Run) -> str:
     return "backout" if is_backout(record) else "remediation"
