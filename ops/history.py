@@ -13,10 +13,10 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from lambdas.domain.record import Run, from_iso, iso, run_id
+from lambdas.domain.record import Approval, Run, from_iso, iso, run_id
 from ops import clock, terminal
 from ops.deployment import Deployment
-from ops.evidence import Evidence, decider, evidence, is_backout, is_open, records, voters
+from ops.evidence import Evidence, decider, evidence, is_backout, is_open, person, records, voters
 from ops.history_report import as_report, moment
 from ops.listing import Column, Listing
 from ops.options import Profile, Region, Stack, epilog
@@ -36,8 +36,8 @@ PERMISSIONS = (
 _COLUMNS = (
     "remediationId", "kind", "endpointName", "accountId", "region", "startedAt", "triggeredBy", "eventName",
     "eventTime", "sourceConfigName", "keyArn", "decision", "decidedBy", "decidedByName", "decidedAt",
-    "decisionReason", "approvals", "refusedAttempts", "twinConfigName", "updateRequestedAt", "outcome",
-    "reason", "closedAt",
+    "decisionReason", "approvals", "breakGlass", "refusedAttempts", "twinConfigName", "updateRequestedAt",
+    "outcome", "reason", "closedAt",
 )  # fmt: skip
 _STYLES = {"ENCRYPTED": "green", "ALREADY_ENCRYPTED": "green", "FAILED": "red", "ROLLED_BACK": "yellow"}
 
@@ -146,16 +146,18 @@ def as_table(history: Sequence[Evidence]) -> Listing:
     several = len({one.record["trigger"]["region"] for one in history}) > 1
     columns = (
         Column("Id"), Column("Endpoint"), Column("Outcome"), Column("Region"), Column("Kind"),
-        Column("Started (UTC)", "started"), Column("Decided by", "decided by"), Column("Reason"),
+        Column("Started (UTC)", "started"), Column("Decided by", "decided by"), Column("Votes and attempts"),
+        Column("Reason"),
     )  # fmt: skip
     rows: list[tuple[str, ...]] = []
-    for record in (one.record for one in history):
-        outcome = _outcome(record)
+    for one in history:
+        record, outcome = one.record, _outcome(one.record)
         cells = (
             record["trigger"]["region"] if several else "",
             "backout" if is_backout(record) else "",
             moment(record["startedAt"]),
             decider(record),
+            "; ".join(voted(one.approval)),
             why(record),
         )
         rows.append(
@@ -167,6 +169,18 @@ def as_table(history: Sequence[Evidence]) -> Listing:
             )
         )
     return Listing(columns, rows, first=3)
+
+
+def voted(approval: Approval | None) -> Iterator[str]:
+    """Votes before the one that decided, break-glass, and refused attempts, in few words."""
+    if approval is None:
+        return
+    if others := [vote for vote in approval.get("approvals", []) if vote["by"] != approval.get("decidedBy")]:
+        yield f"approved by {', '.join(voters(others))}"
+    if by := approval.get("breakGlassBy"):
+        yield f"break-glass by {person(by)}"
+    if attempts := approval.get("attempts"):
+        yield f"refused: {', '.join(dict.fromkeys(voters(attempts)))}"
 
 
 def why(record: Run) -> str:
@@ -199,10 +213,16 @@ def as_csv(history: Iterable[Evidence]) -> str:
             "eventTime": trigger["eventTime"],
             "decidedByName": decider(record),
             "approvals": "; ".join(voters(one.approval.get("approvals", []) if one.approval else [])),
+            "breakGlass": _break_glass(one.approval),
             "refusedAttempts": "; ".join(_attempts(one)),
         }
         writer.writerow({column: harmless(str(row.get(column, ""))) for column in _COLUMNS})
     return text.getvalue()
+
+
+def _break_glass(approval: Approval | None) -> str:
+    by = approval.get("breakGlassBy", "") if approval else ""
+    return f"{person(by)}: {approval.get('breakGlassReason', '')}" if approval and by else ""
 
 
 def _attempts(evidence: Evidence) -> Iterator[str]:

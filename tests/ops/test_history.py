@@ -263,7 +263,8 @@ def test_every_outcome_and_none_can_be_shown(outcome: Outcome | None) -> None:
 def test_refused_attempts_votes_and_break_glass_are_shown_and_the_task_token_is_not() -> None:
     approval = samples.approval(
         attempts=[{"by": "U9", "at": "2026-11-23T09:30:00Z", "what": "APPROVED: not on the list"}],
-        approvals=[{"by": "U1", "at": "2026-11-23T10:00:00Z"}], breakGlassBy="U1",
+        approvals=[{"by": "U1", "at": "2026-11-23T10:00:00Z"}, {"by": "U5", "at": "2026-11-23T10:01:00Z"}],
+        breakGlassBy="U1", decidedBy="U5",
         breakGlassReason="patients wait", backout=samples.backout_request("U2", reason="too slow"),
     )  # fmt: skip
     evidence = Evidence(samples.remediation(**_DONE), approval, _KEPT)
@@ -271,8 +272,11 @@ def test_refused_attempts_votes_and_break_glass_are_shown_and_the_task_token_is_
     assert read["approval"]["attempts"][0]["by"] == "U9"
     assert read["approval"]["approvals"][0]["by"] == "U1"
     page = _report(evidence)
-    for said in ("APPROVED: not on the list", "U9", "patients wait", "too slow"):
+    for said in ("APPROVED: not on the list", "U9", "patients wait", "too slow", "U1, U5"):
         assert said in page
+    assert "approved by U1; break-glass by U1; refused: U9" in _printed(evidence)
+    [row] = csv.DictReader(io.StringIO(as_csv([evidence])))
+    assert row["breakGlass"] == "U1: patients wait"
     assert "oken" not in as_json([evidence])
 
 
