@@ -78,7 +78,7 @@ def judge_request(
 
 def judge_state(remediation: Remediation, approval: Approval | None, latest: Backout | None) -> Ruling:
     """Whether a remediation can be backed out of, whoever asks and whenever."""
-    if remediation.get("outcome") != Outcome.ENCRYPTED or approval is None:
+    if not can_return(remediation) or approval is None:
         return Ruling(
             RulingKind.REFUSE,
             "This remediation did not encrypt the endpoint, so there is nothing to back out.",
@@ -95,6 +95,11 @@ def judge_state(remediation: Remediation, approval: Approval | None, latest: Bac
     if outcome == Outcome.BACKED_OUT:
         return Ruling(RulingKind.REFUSE, f"The endpoint was already returned to its old config, by {by}.")
     return Ruling(RulingKind.DECIDE)  # the earlier backout failed, and the endpoint is still on its twin
+
+
+def can_return(remediation: Remediation) -> bool:
+    """Whether it moved its endpoint away from the config on record: to its twin, or to what took its name."""
+    return remediation.get("outcome") == Outcome.ENCRYPTED or "targetReplaced" in remediation
 
 
 def new_request(by: str, reason: str, now: datetime) -> BackoutRequest:
@@ -116,7 +121,7 @@ def start_record(
     InvalidInput
         Nobody requested this backout, or there is no config on record to return to.
     """
-    if original is None or original.get("outcome") != Outcome.ENCRYPTED:
+    if original is None or not can_return(original):
         raise InvalidInput(
             f"No remediation {event.get('backsOut')} that encrypted its endpoint is on record."
         )

@@ -66,6 +66,14 @@ class Vote(TypedDict):
     what: NotRequired[str]
 
 
+class ConfigIdentity(TypedDict):
+    """Which config of a name is meant: that name may be deleted and given to another config."""
+
+    name: str
+    createdAt: str  # to the millisecond
+    sha256: str  # of the request that would create it again
+
+
 class _Run(TypedDict):
     """What a remediation and a backout have in common: each moves one endpoint from one config to another."""
 
@@ -77,6 +85,8 @@ class _Run(TypedDict):
     timeline: NotRequired[list[TimelineEntry]]
     sourceConfigName: NotRequired[str]  # the config that the endpoint had before it was encrypted
     twinConfigName: NotRequired[str]
+    targetIdentity: NotRequired[ConfigIdentity]  # of the config to move to, as it was compared
+    targetReplaced: NotRequired[str]  # in words, if the endpoint arrived on another config of that name
     updateOptions: NotRequired[dict[str, Any]]  # of UpdateEndpoint
     waitingSince: NotRequired[str]
     progress: NotRequired[str]  # of the wait or the update, in words, as last polled
@@ -287,6 +297,11 @@ def iso(moment: datetime) -> str:
 
 def from_iso(text: str) -> datetime:
     return datetime.fromisoformat(text)
+
+
+def moment(epoch_seconds: Any) -> datetime:
+    """A time in one of SageMaker's bodies, which give Unix seconds."""
+    return datetime.fromtimestamp(float(epoch_seconds), UTC)
 
 
 def utc_words(moment: str) -> str:

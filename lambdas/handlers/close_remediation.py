@@ -50,7 +50,7 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     already_closed = "outcome" in remediation
     facts = {"outcome": outcome, "reason": reason, "closedAt": iso(now)}
     days = required_days("BACKOUT_DAYS")
-    if outcome is Outcome.ENCRYPTED and days:
+    if (outcome is Outcome.ENCRYPTED or "targetReplaced" in remediation) and days:
         facts["backoutUntil"] = iso(now + days)
     entry = happened(now, f"Ended {outcome}. {reason}".strip())
     remediation = records().close(event["remediationId"], facts, entry)

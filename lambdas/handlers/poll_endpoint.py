@@ -7,7 +7,6 @@ from typing import Any
 
 from lambdas.domain.encryption.progress import Wait, judge_update, move_of
 from lambdas.domain.record import happened
-from lambdas.domain.vocabulary import Outcome
 from lambdas.gateways.records.records import records
 from lambdas.gateways.sagemaker import sagemaker
 from lambdas.gateways.settings import required_seconds
@@ -21,9 +20,10 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     run = records().run_of(event)
     attempt = int(event.get("attempt", 0))
     endpoint = sagemaker().describe_endpoint(run["endpointName"])
+    move = move_of(run)
     judged = judge_update(
         endpoint,
-        move_of(run),
+        move,
         attempt=attempt,
         now=now,
         deadline=timedelta(seconds=required_seconds("UPDATE_DEADLINE_SECONDS")),
@@ -33,8 +33,8 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
         logger.info("endpoint_updating", wait_seconds=judged.seconds, attempt=attempt)
         return {"waitSeconds": judged.seconds, "attempt": attempt + 1}
     facts: dict[str, Any] = {}
-    if "backoutId" not in run and judged.outcome is Outcome.ENCRYPTED and endpoint:
-        judged, facts = updates.verify(run, endpoint)
+    if judged.outcome is move.success and endpoint:
+        judged, facts = updates.verify(run, move, endpoint)
     outcome, reason = judged.outcome, judged.reason
     # recorded at once: if the workflow fails to close, this is what happened
     facts |= {"updateOutcome": outcome, "updateReason": reason}

@@ -35,7 +35,7 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     added = configs.require_same(body, found, than="the one on record")
     same = f"Compared {target} with the record: it is the same"
     entry = happened(now, same + twin.in_addition(added))
-    facts = {"restoredConfigName": target, "restoredAdditions": added}
+    facts = {"restoredConfigName": target, "restoredAdditions": added, "targetIdentity": twin.identity(found)}
     records().note_backout(record["backoutId"], facts, entry)
     logger.info("config_restored", config=target, recreated=live is None)
     return {}

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import secrets
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from lambdas.domain.encryption import twin
+from lambdas.domain.encryption.assessment import Path
 from lambdas.domain.encryption.plan import paths_to_change
-from lambdas.domain.encryption.progress import uses
+from lambdas.domain.encryption.progress import Move, uses
 from lambdas.domain.encryption.twin import ConfigRequest, as_request, compare
 from lambdas.domain.errors import EndpointConfigNotFound, InvalidInput, NotYetConsistent, TwinMismatch
 from lambdas.domain.record import Approval, Remediation, required_fact
 from lambdas.domain.vocabulary import Outcome
 from lambdas.gateways.records.records import records
-from lambdas.gateways.sagemaker import sagemaker
+from lambdas.gateways.sagemaker import sagemaker, sagemaker_tried_once
 from lambdas.gateways.settings import required
 
 
@@ -40,8 +42,9 @@ def recorded_source(remediation: Remediation) -> tuple[dict[str, Any], dict[str,
     config, tags = evidence.bodies["config"], evidence.bodies["tags"]
     name = required_fact(remediation, "twinConfigName")
     paths = paths_to_change(remediation.get("surfaceKeys", []))
-    copy = twin.write_twin(config, required_fact(remediation, "keyArn"), paths, remediation["endpointName"])
-    copy["EndpointConfigName"] = name
+    if "targetReplaced" in remediation:  # what the endpoint is on was never ours to copy from
+        return config, tags
+    copy = twin.write_twin(config, required_fact(remediation, "keyArn"), paths, name)
     live = sagemaker().require_config(name)
     require_same(copy, live, than=f"{source} with the key")
     origin = twin.write_tags(tags, source, "").get(twin.SOURCE_CONFIG_TAG)  # None: there was no room for it
@@ -50,8 +53,19 @@ def recorded_source(remediation: Remediation) -> tuple[dict[str, Any], dict[str,
     return config, tags
 
 
-def require_same_twin(body: ConfigRequest, tags: Mapping[str, str]) -> list[str]:
-    """Read the twin back and compare it, field by field, with what was sent; returns what AWS added.
+def name_for_twin(remediation: Remediation, source: Mapping[str, Any], paths: Sequence[Path]) -> str:
+    """The name that an earlier try recorded, the planned one, or, if that is taken, one that nobody knew."""
+    if "twinRequestedAt" in remediation:
+        return required_fact(remediation, "twinConfigName")
+    key_arn, remediation_id = required("KMS_KEY_ARN"), remediation["remediationId"]
+    planned = twin.twin_name(source, key_arn, paths, remediation_id)
+    if sagemaker().describe_config(planned) is None:
+        return planned
+    return twin.twin_name(source, key_arn, paths, remediation_id, secrets.token_hex())
+
+
+def require_same_twin(body: ConfigRequest, tags: Mapping[str, str]) -> tuple[dict[str, Any], list[str]]:
+    """Read the twin back and compare it, field by field, with what was sent; also returns what AWS added.
 
     Raises
     ------
@@ -69,7 +83,13 @@ def require_same_twin(body: ConfigRequest, tags: Mapping[str, str]) -> list[str]
             f"The config {name} lacks tags of its source, so the endpoint was left alone: "
             f"{'; '.join(missing)}."
         )
-    return added
+    return created, added
+
+
+def require_compared(move: Move) -> None:
+    """Raise `TwinMismatch` unless the config to move to is still the one that was compared."""
+    if replaced := twin.replaced_words(move.identity, sagemaker_tried_once().require_config(move.target)):
+        raise TwinMismatch(f"{replaced} The endpoint was left alone.")
 
 
 def require_same(body: ConfigRequest, described: Mapping[str, Any], *, than: str) -> list[str]:

@@ -59,7 +59,7 @@ def check(remediation: Remediation, endpoint: Mapping[str, Any], now: datetime) 
 
     tags = sagemaker().list_tags(config["EndpointConfigArn"])
     evidence = _kept(remediation_id, {"config": config, "endpoint": endpoint, "tags": tags}, now)
-    facts = planned(endpoint, config, assessed, notes=[exemption.note])
+    facts = planned(endpoint, config, assessed, notes=[exemption.note], remediation_id=remediation_id)
     decision_facts = _decision_facts(remediation, endpoint_tags, source, tags)
     # a retry after a lost response finds the same: it is already on the timeline
     again = remediation.get("sourceConfigName") == source

@@ -79,7 +79,7 @@ def leave_alone_without_access(
         "planHash": plan_hash(
             endpoint_of(remediation), config, key_arn, paths, remediation.get("updateOptions", {})
         ),
-        "plannedTwinName": twin_name(config, key_arn, paths, remediation["endpointName"]),
+        "plannedTwinName": twin_name(config, key_arn, paths, remediation["remediationId"]),
         "notes": [*remediation.get("notes", []), note],
     }
     entry = happened(now, f"Left {what} as it is: {why}")

@@ -15,7 +15,7 @@ from lambdas.domain.encryption.progress import (
     progress_words,
     queue_seconds,
 )
-from lambdas.domain.encryption.twin import keys_missing
+from lambdas.domain.encryption.twin import keys_missing, replaced_words
 from lambdas.domain.errors import DeadlinePassed
 from lambdas.domain.record import Remediation, Run, endpoint_of, from_iso, happened, iso, required_fact
 from lambdas.domain.vocabulary import Outcome, Surface
@@ -24,6 +24,7 @@ from lambdas.gateways.records.update_slots import UpdateSlots, update_slots
 from lambdas.gateways.sagemaker import sagemaker, sagemaker_tried_once
 from lambdas.gateways.settings import required, required_list
 from lambdas.services import notifications
+from lambdas.services.configs import require_compared
 from lambdas.services.observability import logger
 
 # An update that is still in progress after this has lost its execution: the next one doesn't wait for it.
@@ -90,21 +91,37 @@ def show_progress(run: Run, endpoint: Mapping[str, Any] | None, now: datetime) -
 
 
 def request(run: Run, move: Move, options: Mapping[str, Any], now: datetime) -> None:
-    """Call UpdateEndpoint, once. May raise what `SageMaker.update_endpoint` does."""
+    """Call UpdateEndpoint, once, if the config is the one that was compared.
+
+    May raise what `configs.require_compared` and `SageMaker.update_endpoint` do. The moment between the two
+    calls remains: `verify` looks again once the endpoint has arrived.
+    """
     if "backoutId" not in run:
+        require_compared(move)
         sagemaker_tried_once().update_endpoint(run["endpointName"], move.target, options)
         return
     # the old config's retirement may be about to delete it
     with records().config_locked(run, move.target, now):
-        sagemaker_tried_once().require_config(move.target)
+        require_compared(move)
         sagemaker_tried_once().update_endpoint(run["endpointName"], move.target, options)
 
 
-def verify(record: Remediation, endpoint: Mapping[str, Any]) -> tuple[UpdateResult, dict[str, Any]]:
-    """Check that the key is where the plan put it, on the twin and on the live capture; also what to note."""
+def verify(run: Run, move: Move, endpoint: Mapping[str, Any]) -> tuple[UpdateResult, dict[str, Any]]:
+    """Check what the endpoint has arrived on; also returns what to note."""
+    config = sagemaker().require_config(move.target)
+    if replaced := replaced_words(move.identity, config):
+        reason = f"{replaced} The endpoint is in service on that one."
+        return UpdateResult(Outcome.FAILED, reason), {"targetReplaced": replaced}
+    return (UpdateResult(move.success), {}) if "backoutId" in run else _verify_keys(run, config, endpoint)
+
+
+def _verify_keys(
+    record: Remediation, config: Mapping[str, Any], endpoint: Mapping[str, Any]
+) -> tuple[UpdateResult, dict[str, Any]]:
+    """Check that the key is where the plan put it, on the twin and on the live capture."""
     twin, key_arn = required_fact(record, "twinConfigName"), required("KMS_KEY_ARN")
     paths = paths_to_change(record.get("surfaceKeys", []))
-    if missing := keys_missing(sagemaker().require_config(twin), key_arn, paths):
+    if missing := keys_missing(config, key_arn, paths):
         reason = f"The endpoint is on {twin}, but the key is missing there: {', '.join(missing)}."
         return UpdateResult(Outcome.FAILED, reason), {}
     problem = live_capture_problem(endpoint, key_arn) if _CAPTURE_KEY in paths else None

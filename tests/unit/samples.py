@@ -8,7 +8,7 @@ from typing import Any
 
 from lambdas.domain.approval.routes import DecideIn, Mode, Route, Rules
 from lambdas.domain.encryption.assessment import SurfaceAssessment
-from lambdas.domain.record import Approval, Backout, BackoutRequest, Digest, Finding, Remediation
+from lambdas.domain.record import Approval, Backout, BackoutRequest, ConfigIdentity, Digest, Finding, Remediation
 from lambdas.domain.sweep.audit import AuditedConfig, AuditedEndpoint, sharing, worst_first
 from lambdas.domain.vocabulary import ApprovalStatus, Surface, Verdict
 from ops.audit.result import Audit
@@ -16,6 +16,7 @@ from ops.audit.result import Audit
 KEY_ARN = "arn:aws:kms:us-east-1:123456789012:key/1111aaaa-2222-bbbb-3333-cccc4444dddd"
 SOURCE = "fraud-config"
 TWIN = "fraud-config-kms-0123456789"
+IDENTITY: ConfigIdentity = {"name": TWIN, "createdAt": "2026-03-01T12:00:00.250+00:00", "sha256": "5c0de"}
 
 
 def config(**members: Any) -> dict[str, Any]:

@@ -40,7 +40,7 @@ from lambdas.domain.vocabulary import Outcome
 from tests.unit import samples
 from tests.unit.samples import SOURCE, TWIN, endpoint
 
-MOVE = Move(SOURCE, TWIN, Outcome.ENCRYPTED)
+MOVE = Move(SOURCE, TWIN, Outcome.ENCRYPTED, samples.IDENTITY)
 _REQUESTED = datetime(2026, 11, 23, 10, tzinfo=UTC)
 _LATER = _REQUESTED + timedelta(minutes=10)
 _AFTER = _REQUESTED.timestamp() + 30
@@ -276,10 +276,10 @@ def test_the_config_on_its_way_in_counts_as_the_one_in_charge() -> None:
 
 
 def test_a_backout_goes_the_other_way() -> None:
-    remediation = samples.remediation(twinConfigName=TWIN)
+    remediation = samples.remediation(twinConfigName=TWIN, targetIdentity=samples.IDENTITY)
     assert move_of(remediation) == MOVE
-    backout = samples.backout(twinConfigName=TWIN, restoredConfigName="fraud-config-was-1")
-    assert move_of(backout) == Move(TWIN, "fraud-config-was-1", Outcome.BACKED_OUT)
+    backout = samples.backout(twinConfigName=TWIN, restoredConfigName="fraud-config-was-1", targetIdentity=samples.IDENTITY)
+    assert move_of(backout) == Move(TWIN, "fraud-config-was-1", Outcome.BACKED_OUT, samples.IDENTITY)
 
 
 @pytest.mark.parametrize(

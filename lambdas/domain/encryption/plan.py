@@ -47,6 +47,7 @@ def facts_of(
     changes: Collection[SurfaceAssessment],
     update_options: Mapping[str, Any],
     notes: Sequence[str],
+    remediation_id: str = "",
 ) -> Facts:
     """The facts for the record and the card, from the bodies of DescribeEndpoint(Config)."""
     paths = [change.path for change in changes]
@@ -62,7 +63,7 @@ def facts_of(
         "updateOptions": dict(update_options),
         "planHash": plan,
         "foundPlanHash": plan,
-        "plannedTwinName": twin_name(config, key_arn, paths, str(endpoint["EndpointName"])),
+        "plannedTwinName": twin_name(config, key_arn, paths, remediation_id),
         "notes": list(notes),
     }
 

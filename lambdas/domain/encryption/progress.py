@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -14,8 +14,9 @@ from lambdas.domain.errors import (
     EndpointChanged,
     EndpointGone,
     EndpointNotServing,
+    InvalidInput,
 )
-from lambdas.domain.record import Run, from_iso, required_fact
+from lambdas.domain.record import ConfigIdentity, Run, from_iso, holder_of, moment, required_fact
 from lambdas.domain.vocabulary import Outcome
 
 # With doubling capped at four minutes, an update of 5 to 25 minutes takes about seven polls, and its end is
@@ -61,11 +62,14 @@ class Move:
     reason_before
         The FailureReason that the endpoint showed before that, if any: an old one stays, and says nothing
         about this update.
+    identity
+        Of the target, as it was compared: its name alone doesn't say what would be deployed.
     """
 
     source: str
     target: str
     success: Outcome
+    identity: ConfigIdentity
     requested_at: str = ""
     reason_before: str = ""
 
@@ -96,9 +100,23 @@ def move_of(run: Run) -> Move:
         start_of(run),
         required_fact(run, target),
         success,
+        target_of(run),
         run.get("updateRequestedAt", ""),
         run.get("failureReasonBefore", ""),
     )
+
+
+def target_of(run: Run) -> ConfigIdentity:
+    """The config that was compared, and to which alone the endpoint may be moved.
+
+    Raises
+    ------
+    InvalidInput
+        None was compared yet: the steps did not run in the workflow's order.
+    """
+    if "targetIdentity" not in run:
+        raise InvalidInput(f"The record {holder_of(run)} has no config yet that was compared.")
+    return run["targetIdentity"]
 
 
 def start_of(run: Run) -> str:
@@ -342,8 +360,3 @@ def _require_config(endpoint: Endpoint, *acceptable: str) -> None:
         raise EndpointChanged(
             f"The endpoint is now on the config {live}, no longer on {acceptable[0]} as when this was asked."
         )
-
-
-def moment(epoch_seconds: Any) -> datetime:
-    """A time in one of SageMaker's bodies, which give Unix seconds."""
-    return datetime.fromtimestamp(float(epoch_seconds), UTC)

@@ -14,7 +14,7 @@ from enum import StrEnum
 from typing import Any
 
 from lambdas.domain.encryption.assessment import variants_of
-from lambdas.domain.encryption.progress import moment
+from lambdas.domain.record import moment
 
 # SageMaker stamps all its times by one clock, to the millisecond, within a second of each other.
 _ONE_CLOCK = timedelta(seconds=1)

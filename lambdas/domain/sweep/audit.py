@@ -8,7 +8,8 @@ from datetime import datetime
 from typing import Any
 
 from lambdas.domain.encryption.assessment import SurfaceAssessment, exemption, variants_of, verdict
-from lambdas.domain.encryption.progress import config_in_charge, moment
+from lambdas.domain.encryption.progress import config_in_charge
+from lambdas.domain.record import moment
 from lambdas.domain.vocabulary import Surface, Verdict
 
 _WORST_FIRST = (Verdict.UNENCRYPTED, Verdict.UNSUPPORTED, Verdict.EXEMPT, Verdict.ENCRYPTED, Verdict.GONE)

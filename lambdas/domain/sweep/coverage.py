@@ -11,8 +11,8 @@ from typing import Any
 from lambdas.domain.approval.decision import still_denied
 from lambdas.domain.approval.routes import Mode
 from lambdas.domain.claims import is_at_work
-from lambdas.domain.encryption.progress import deployed_at, is_settling, moment
-from lambdas.domain.record import Claim, Denial, Remediation, Run, iso
+from lambdas.domain.encryption.progress import deployed_at, is_settling
+from lambdas.domain.record import Claim, Denial, Remediation, Run, iso, moment
 from lambdas.domain.vocabulary import Outcome
 
 PROBLEMS_KEPT = 5  # of a batch; the logs have all of them
