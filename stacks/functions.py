@@ -151,6 +151,7 @@ class Functions(Construct):
                     # the tags, for an exemption and for the record
                     may.on_endpoints("DescribeEndpoint", "ListTags"),
                     may.on_configs("DescribeEndpointConfig", "ListTags"),
+                    may.look_up_events(),
                     *may.look_up_keys(),
                     may.resume_remediations(),  # whose question this change supersedes
                 ],
@@ -443,6 +444,7 @@ class Functions(Construct):
                     may.query_history(),
                     may.on_endpoints("DescribeEndpoint", "ListTags"),
                     may.on_configs("DescribeEndpointConfig"),
+                    may.look_up_events(),
                     *may.look_up_keys(),
                 ],
             ),

@@ -54,7 +54,7 @@ class Permissions:
         self._any_key = self._arn("kms", "key", account="*")
         self._alarms = self._arn("cloudwatch", "alarm", arn_format=cdk.ArnFormat.COLON_RESOURCE_NAME)
         self.wildcards = {
-            "*": "X-Ray, ListEndpoints and DescribeOrganization know no narrower resource.",
+            "*": "X-Ray, ListEndpoints, LookupEvents and DescribeOrganization know no narrower resource.",
             self._endpoints: "Any endpoint of the account and region may be the one that changed.",
             self._configs: "Configs are named by the people who made them; twins are named after those.",
             self._twins: "Only what is named like a twin.",
@@ -195,6 +195,10 @@ class Permissions:
     def look_up_keys(self) -> Statements:
         """Look up the keys that configs name, where not every key counts as encryption."""
         return [] if self._any_key_counts else [_allow(["kms:DescribeKey"], self._any_key)]
+
+    def look_up_events(self) -> iam.PolicyStatement:
+        """Ask CloudTrail when a config was deployed or deleted, where SageMaker's times don't tell."""
+        return _allow(["cloudtrail:LookupEvents"], "*")
 
     def check_key(self) -> Statements:
         """Check that the key can be used; a user's own key has a policy of its own, which ours needn't."""

@@ -45,6 +45,8 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
         wait = encryption_check.seconds_to_settle(remediation, status, attempt, now)
         return {"waitSeconds": wait, "attempt": attempt + 1}
     found = encryption_check.check(remediation, endpoint, now)
+    if found.wait_seconds:
+        return {"waitSeconds": found.wait_seconds, "attempt": int(event.get("attempt", 0))}
     return _ended(remediation_id, found) if found.outcome else {"ask": True}
 
 

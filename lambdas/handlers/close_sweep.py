@@ -44,6 +44,7 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
         "listed": result.listed,
         "assessed": coverage.assessed,
         "unencrypted": coverage.verdicts[Verdict.UNENCRYPTED],
+        "unknown": coverage.verdicts[Verdict.UNKNOWN],
         "found": coverage.found.total(),
         "covered": coverage.covered,
         "unasked": result.unasked.total(),
@@ -61,7 +62,8 @@ def _report(sweep_id: str, result: SweepResult, now: datetime) -> None:
         gauge("EndpointsListed", result.listed)
         gauge("EndpointsEncrypted", coverage.verdicts[Verdict.ENCRYPTED])
         gauge("EndpointsExempt", coverage.verdicts[Verdict.EXEMPT])
-        gauge("EndpointsUnencrypted", coverage.verdicts[Verdict.UNENCRYPTED])
+        open_ones = (Verdict.UNENCRYPTED, Verdict.UNKNOWN)  # what can't be told counts as the worse
+        gauge("EndpointsUnencrypted", sum(coverage.verdicts[verdict] for verdict in open_ones))
         count("SweepComplete")
         digests().note_completed(sweep_id, now)
         return

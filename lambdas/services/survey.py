@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,11 +12,20 @@ from functools import partial
 from typing import Any
 
 from lambdas.domain.claims import remediation_of
+from lambdas.domain.encryption import serving
 from lambdas.domain.encryption.assessment import exemption
+from lambdas.domain.encryption.serving import Serving
 from lambdas.domain.endpoint_id import EndpointId
-from lambdas.domain.errors import EndpointConfigNotFound, RemediationError, Throttled
+from lambdas.domain.errors import RemediationError, Throttled
 from lambdas.domain.record import Finding
-from lambdas.domain.sweep.audit import AuditedConfig, AuditedEndpoint, audit_config, audit_endpoint, config_of
+from lambdas.domain.sweep.audit import (
+    AuditedConfig,
+    AuditedEndpoint,
+    audit_config,
+    audit_endpoint,
+    config_of,
+    missing_config,
+)
 from lambdas.domain.sweep.coverage import (
     Coverage,
     is_announced,
@@ -26,6 +35,7 @@ from lambdas.domain.sweep.coverage import (
 )
 from lambdas.domain.sweep.digest import finding_key, remediation_id
 from lambdas.domain.vocabulary import Surface, Verdict
+from lambdas.gateways.cloudtrail import CloudTrail, cloudtrail
 from lambdas.gateways.rate_limit import RateLimiters
 from lambdas.gateways.records.digests import digests
 from lambdas.gateways.records.records import records
@@ -33,18 +43,22 @@ from lambdas.gateways.sagemaker import SageMaker, sagemaker, sagemaker_tried_onc
 from lambdas.gateways.settings import required_share, rules
 from lambdas.services.assessments import Assessor, assessor, planned, required_surfaces
 from lambdas.services.claims import is_unseen
+from lambdas.services.deployments import what_serves
 from lambdas.services.observability import count_error, logger
 
 # Stop assessing after this long and save: a single throttled endpoint can take minutes.
 _ASSESS_FOR_SECONDS = 600
 _THREADS = 4  # enough to use the rate limit while AWS takes its time to respond
 
+# Of a config's body, what tells it from another one of its name.
+_IDENTITY = ("EndpointConfigName", "CreationTime")
+
 _Body = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Assessed:
-    """An endpoint as it was read and assessed; `config` is empty if the survey keeps none."""
+    """An endpoint as it was read and assessed; `config` is empty if it was deleted while in use."""
 
     endpoint: _Body
     config: _Body
@@ -76,6 +90,7 @@ class Survey:
         tags: Mapping[str, Mapping[str, str]] | None,
         now: datetime,
         keep_configs: bool = False,
+        trail: Callable[[], CloudTrail] = cloudtrail,
     ) -> None:
         self._sagemaker = sagemaker
         self._assessor = assessor
@@ -84,6 +99,7 @@ class Survey:
         self._tags = tags
         self._now = now
         self._keep_configs = keep_configs
+        self._trail = trail
         self._configs: dict[str, Future[tuple[AuditedConfig, _Body]]] = {}
         self._lock = threading.Lock()
 
@@ -105,19 +121,18 @@ class Survey:
         return assessed.audited if assessed else None
 
     def assess(self, name: str) -> Assessed | None:
-        """An endpoint, with the bodies that it was assessed by; None if it no longer exists.
-
-        Raises
-        ------
-        EndpointConfigNotFound
-            Its config was deleted while the endpoint uses it.
-        """
+        """An endpoint, with the bodies that it was assessed by; None if it no longer exists."""
         body = self._limits["DescribeEndpoint"].call(lambda: self._sagemaker.describe_endpoint(name))
         if body is None:
             return None
         config, config_body = self._config(config_of(body))
         tags = None if self._tags is None else self._tags.get(str(body["EndpointArn"]).lower(), {})
-        return Assessed(body, config_body, audit_endpoint(body, config, tags, self._now))
+        runs, doubt = Serving.UNKNOWN, serving.gone(config.name)
+        if config_body:
+            runs = what_serves(body, config_body, self._now, trail=self._trail)
+            doubt = serving.doubt(runs, config_body)
+        audited = audit_endpoint(body, config, tags, self._now, runs=runs, doubt=doubt)
+        return Assessed(body, config_body, audited)
 
     def _config(self, name: str) -> tuple[AuditedConfig, _Body]:
         """A config. Whoever asks for it first reads it; the others wait for the result."""
@@ -135,9 +150,9 @@ class Survey:
     def _read_config(self, name: str) -> tuple[AuditedConfig, _Body]:
         body = self._limits["DescribeEndpointConfig"].call(lambda: self._sagemaker.describe_config(name))
         if body is None:
-            raise EndpointConfigNotFound(f"Its config {name} does not exist: it was deleted while in use.")
+            return missing_config(name), {}
         audited = audit_config(body, self._assessor.assess(body), self._required)
-        return audited, body if self._keep_configs else {}
+        return audited, body if self._keep_configs else {member: body[member] for member in _IDENTITY}
 
 
 def assess_batch(sweep_id: str, names: list[str], now: datetime) -> Coverage:
@@ -179,18 +194,18 @@ def _add(coverage: Coverage, sweep_id: str, result: Assessed | Exception | None,
         raise result
     found = None
     verdict = result.audited.verdict if result else Verdict.GONE
-    if result and verdict is Verdict.UNENCRYPTED:
+    if result and verdict in (Verdict.UNENCRYPTED, Verdict.UNKNOWN):
         tags = sagemaker().list_tags(result.audited.arn)
         if exemption(tags, now).in_force:
             verdict = Verdict.EXEMPT
-        else:
+        elif result.config:
             found = _finding(sweep_id, result, tags, now)
     if found:
         route, finding = found
         key = finding_key(finding["endpointId"], finding["surfaces"])
         digests().keep_found(sweep_id, route, key, finding, now)
         coverage.found[route] += 1
-    elif verdict is Verdict.UNENCRYPTED:
+    elif verdict in (Verdict.UNENCRYPTED, Verdict.UNKNOWN):
         coverage.covered += 1
     coverage.assessed += 1
     coverage.verdicts[verdict] += 1

@@ -8,7 +8,15 @@ from typing import Any
 
 from lambdas.domain.approval.routes import DecideIn, Mode, Route, Rules
 from lambdas.domain.encryption.assessment import SurfaceAssessment
-from lambdas.domain.record import Approval, Backout, BackoutRequest, ConfigIdentity, Digest, Finding, Remediation
+from lambdas.domain.record import (
+    Approval,
+    Backout,
+    BackoutRequest,
+    ConfigIdentity,
+    Digest,
+    Finding,
+    Remediation,
+)
 from lambdas.domain.sweep.audit import AuditedConfig, AuditedEndpoint, sharing, worst_first
 from lambdas.domain.vocabulary import ApprovalStatus, Surface, Verdict
 from ops.audit.result import Audit
@@ -199,7 +207,7 @@ def audited(
         "region": region, "name": name,
         "arn": f"arn:aws:sagemaker:{region}:123456789012:endpoint/{name}",
         "status": "InService", "created_at": MADE_AT - timedelta(days=40),
-        "modified_at": MADE_AT - timedelta(days=4), "tags": {"team": "fraud"}, "exemption": "",
+        "modified_at": MADE_AT - timedelta(days=4), "tags": {"team": "fraud"}, "exemption": "", "doubt": "",
         "config": AuditedConfig(config or f"{name}-config", surfaces, verdict, ("ml.m6i.large",)),
         "verdict": verdict,
     }  # fmt: skip

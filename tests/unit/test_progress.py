@@ -278,7 +278,9 @@ def test_the_config_on_its_way_in_counts_as_the_one_in_charge() -> None:
 def test_a_backout_goes_the_other_way() -> None:
     remediation = samples.remediation(twinConfigName=TWIN, targetIdentity=samples.IDENTITY)
     assert move_of(remediation) == MOVE
-    backout = samples.backout(twinConfigName=TWIN, restoredConfigName="fraud-config-was-1", targetIdentity=samples.IDENTITY)
+    backout = samples.backout(
+        twinConfigName=TWIN, restoredConfigName="fraud-config-was-1", targetIdentity=samples.IDENTITY
+    )
     assert move_of(backout) == Move(TWIN, "fraud-config-was-1", Outcome.BACKED_OUT, samples.IDENTITY)
 
 

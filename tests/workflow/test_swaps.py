@@ -110,3 +110,55 @@ def test_a_squatted_name_is_stepped_around(loop: Loop) -> None:
     live = loop.people.describe_endpoint_config(EndpointConfigName=config)
     assert live["ProductionVariants"][0]["ModelName"] == loop.model
     assert any(f"A config named {planned} exists already" in line for line in loop.thread())
+
+
+# -- the config under the endpoint's name need not be the one that runs
+
+
+def _replace_config(loop: Loop, **members: Any) -> None:
+    """Create the endpoint, and put another config under its config's name before anyone looks."""
+    loop.make_config()
+    with loop.world.events_held():
+        loop.people.create_endpoint(EndpointName=loop.name, EndpointConfigName=loop.config)
+        loop.world.clock.advance(2)
+        _plant(loop, loop.config, **members)
+        loop.world.clock.advance(700)
+    loop.world.settle()
+
+
+def test_a_config_replaced_after_the_deployment_is_never_called_encrypted(loop: Loop) -> None:
+    _replace_config(loop, **_KEYED)
+    record = loop.record()
+    assert record["verdict"] == "UNKNOWN"
+    assert "outcome" not in record
+    card = json.dumps(loop.card().blocks)
+    assert "What runs can't be told" in card
+    assert loop.buttons() == ["approve", "deny"]
+
+
+def test_a_config_replaced_within_a_second_is_judged_once_cloudtrail_shows_what_was_deleted(
+    loop: Loop,
+) -> None:
+    loop.make_config()
+    with loop.world.events_held():
+        loop.people.create_endpoint(EndpointName=loop.name, EndpointConfigName=loop.config)
+        loop.world.clock.advance(0.7)
+        _plant(loop, loop.config, **_KEYED)
+        loop.world.clock.advance(300)
+    loop.world.settle()
+    assert "verdict" not in loop.record()
+    loop.world.clock.advance(900)
+    loop.world.settle()
+    assert loop.record()["verdict"] == "UNKNOWN"
+
+
+def test_an_endpoint_whose_config_is_gone_is_unknown_and_asked_about_by_nobody(loop: Loop) -> None:
+    loop.make_config()
+    with loop.world.events_held():
+        loop.people.create_endpoint(EndpointName=loop.name, EndpointConfigName=loop.config)
+        loop.world.clock.advance(700)
+        loop.people.delete_endpoint_config(EndpointConfigName=loop.config)
+    assert loop.outcome() == "FAILED"
+    assert loop.record()["verdict"] == "UNKNOWN"
+    assert "Create an endpoint with a KMS key" in loop.record()["reason"]
+    assert "approve" not in loop.buttons()

@@ -286,6 +286,7 @@ _NEEDS: dict[str, _Needs] = {
     "iam.SimulatePrincipalPolicy": _on(
         "iam:SimulatePrincipalPolicy", lambda given, _: given["PolicySourceArn"]
     ),
+    "cloudtrail.LookupEvents": _on("cloudtrail:LookupEvents", lambda _, __: "*"),
     "organizations.DescribeOrganization": _on("organizations:DescribeOrganization", lambda _, __: "*"),
     "secrets-manager.GetSecretValue": _get_secret_value,
     "sfn.StartExecution": _on("states:StartExecution", lambda given, _: given["stateMachineArn"]),
