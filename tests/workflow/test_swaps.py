@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 from unittest.mock import patch
 
@@ -115,50 +115,59 @@ def test_a_squatted_name_is_stepped_around(loop: Loop) -> None:
 # -- the config under the endpoint's name need not be the one that runs
 
 
-def _replace_config(loop: Loop, **members: Any) -> None:
-    """Create the endpoint, and put another config under its config's name before anyone looks."""
-    loop.make_config()
-    with loop.world.events_held():
-        loop.people.create_endpoint(EndpointName=loop.name, EndpointConfigName=loop.config)
-        loop.world.clock.advance(2)
-        _plant(loop, loop.config, **members)
-        loop.world.clock.advance(700)
+@pytest.fixture
+def attacked(loop: Loop) -> Iterator[Loop]:
+    """Configs in use are deleted here, by people and on purpose."""
+    yield loop
     loop.world.settle()
+    loop.world.sagemaker.violations.clear()
 
 
-def test_a_config_replaced_after_the_deployment_is_never_called_encrypted(loop: Loop) -> None:
-    _replace_config(loop, **_KEYED)
-    record = loop.record()
+def _replace_config(attacked: Loop, **members: Any) -> None:
+    """Create the endpoint, and put another config under its config's name before anyone looks."""
+    attacked.make_config()
+    with attacked.world.events_held():
+        attacked.people.create_endpoint(EndpointName=attacked.name, EndpointConfigName=attacked.config)
+        attacked.world.clock.advance(2)
+        _plant(attacked, attacked.config, **members)
+        attacked.world.clock.advance(700)
+    attacked.world.settle()
+
+
+def test_a_config_replaced_after_the_deployment_is_never_called_encrypted(attacked: Loop) -> None:
+    _replace_config(attacked, **_KEYED)
+    record = attacked.record()
     assert record["verdict"] == "UNKNOWN"
     assert "outcome" not in record
-    card = json.dumps(loop.card().blocks)
+    card = json.dumps(attacked.card().blocks)
     assert "What runs can't be told" in card
-    assert loop.buttons() == ["approve", "deny"]
+    assert attacked.buttons() == ["approve", "deny"]
 
 
 def test_a_config_replaced_within_a_second_is_judged_once_cloudtrail_shows_what_was_deleted(
-    loop: Loop,
+    attacked: Loop,
 ) -> None:
-    loop.make_config()
-    with loop.world.events_held():
-        loop.people.create_endpoint(EndpointName=loop.name, EndpointConfigName=loop.config)
-        loop.world.clock.advance(0.7)
-        _plant(loop, loop.config, **_KEYED)
-        loop.world.clock.advance(300)
-    loop.world.settle()
-    assert "verdict" not in loop.record()
-    loop.world.clock.advance(900)
-    loop.world.settle()
-    assert loop.record()["verdict"] == "UNKNOWN"
+    attacked.make_config()
+    with attacked.world.events_held():
+        attacked.people.create_endpoint(EndpointName=attacked.name, EndpointConfigName=attacked.config)
+        attacked.world.clock.advance(0.7)
+        _plant(attacked, attacked.config, **_KEYED)
+        attacked.world.clock.advance(300)
+    attacked.world.settle()
+    assert "verdict" not in attacked.record()
+    attacked.world.clock.advance(900)
+    attacked.world.settle()
+    assert attacked.record()["verdict"] == "UNKNOWN"
 
 
-def test_an_endpoint_whose_config_is_gone_is_unknown_and_asked_about_by_nobody(loop: Loop) -> None:
-    loop.make_config()
-    with loop.world.events_held():
-        loop.people.create_endpoint(EndpointName=loop.name, EndpointConfigName=loop.config)
-        loop.world.clock.advance(700)
-        loop.people.delete_endpoint_config(EndpointConfigName=loop.config)
-    assert loop.outcome() == "FAILED"
-    assert loop.record()["verdict"] == "UNKNOWN"
-    assert "Create an endpoint with a KMS key" in loop.record()["reason"]
-    assert "approve" not in loop.buttons()
+def test_an_endpoint_whose_config_is_gone_is_unknown_and_asked_about_by_nobody(attacked: Loop) -> None:
+    attacked.make_config()
+    with attacked.world.events_held():
+        attacked.people.create_endpoint(EndpointName=attacked.name, EndpointConfigName=attacked.config)
+        attacked.world.clock.advance(700)
+        attacked.people.delete_endpoint_config(EndpointConfigName=attacked.config)
+    attacked.world.settle()
+    assert attacked.outcome() == "FAILED"
+    assert attacked.record()["verdict"] == "UNKNOWN"
+    assert "Create an endpoint with a KMS key" in attacked.record()["reason"]
+    assert "approve" not in attacked.buttons()
