@@ -1,6 +1,6 @@
 """Endpoints of one name in two accounts, or two regions, have nothing in common on record.
 
-What a second account would lose in silence, its finding and its execution, is in tests/handlers/test_sweep.py.
+What a second account would lose in silence, a finding and its execution, is in tests/handlers/test_sweep.py.
 """
 
 from __future__ import annotations
