@@ -357,7 +357,7 @@ class Demo:
             "tagsAfter": self._sagemaker.list_tags(after["EndpointConfigArn"]),
             "keyArn": self._world.home.output("KmsKeyArn"),
             "record": self._world.record(execution.name),
-            "snapshot": self._world.snapshot(execution.name),
+            "snapshot": self._world.evidence(execution.name),
             "card": {"text": cards[-1].text, "blocks": cards[-1].blocks} if cards else None,
             "states": self._world.states_entered(execution),
             "stateMachineDefinition": json.loads(machine["definition"]),

@@ -228,18 +228,28 @@ class World:
 
     def record(self, remediation_id: str) -> dict[str, Any]:
         """A remediation's evidence."""
-        return self._item(remediation_id, "record")
+        return self._item(f"remediation#{remediation_id}", "record")
 
-    def snapshot(self, remediation_id: str) -> dict[str, Any]:
-        """The original config and endpoint, as they were stored before anything was changed."""
-        texts = self._item(remediation_id, "snapshot")
+    def backout_record(self, backout_id: str) -> dict[str, Any]:
+        return self._item(f"backout#{backout_id}", "record")
+
+    def approval(self, approval_id: str) -> dict[str, Any]:
+        return self._item(f"approval#{approval_id}", "approval")
+
+    def token(self, approval_id: str) -> str:
+        """The task token that wakes the workflow which waits for an approval."""
+        return str(self._item(f"wait#{approval_id}", "token")["taskToken"])
+
+    def evidence(self, remediation_id: str) -> dict[str, Any]:
+        """The original config and endpoint, as they were kept before anything was changed."""
+        texts = self._item(f"evidence#{remediation_id}", "evidence")
         return {
             name: json.loads(text) for name, text in texts.items() if name not in ("pk", "sk", "expiresAt")
         }
 
-    def _item(self, remediation_id: str, sort_key: str) -> dict[str, Any]:
+    def _item(self, partition_key: str, sort_key: str) -> dict[str, Any]:
         client = self.client("dynamodb")
-        key = {"pk": {"S": f"remediation#{remediation_id}"}, "sk": {"S": sort_key}}
+        key = {"pk": {"S": partition_key}, "sk": {"S": sort_key}}
         answer = client.get_item(TableName=self.home.output("RecordsTableName"), Key=key, ConsistentRead=True)
         return _plain(answer["Item"])
 

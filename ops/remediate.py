@@ -56,7 +56,9 @@ def command(
     if no_follow:
         return 0
     pointer = _ApprovalPointer(deployment, console)
-    record = follow.until_ended(deployment, remediation_id, console, on_record=pointer.show)
+    record = follow.until_ended(
+        lambda: deployment.records.find_remediation(remediation_id), console, on_record=pointer.show
+    )
     succeeded = record.get("outcome") in _SUCCESS
     follow.print_outcome(record, console, succeeded=succeeded)
     if record.get("outcome") == Outcome.ENCRYPTED:

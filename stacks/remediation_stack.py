@@ -104,7 +104,7 @@ class RemediationStack(cdk.Stack):
                 ("ExecutionEndedUnclosed", "remediation", "CloseRemediation", "remediationId"),
                 # the step that deletes a twin which nothing came to use was never reached, or didn't succeed
                 ("TwinLeftBehind", "remediation", "DeleteUnusedTwin", "remediationId"),
-                ("BackoutEndedUnclosed", "backout", "CloseBackout", "remediationId"),
+                ("BackoutEndedUnclosed", "backout", "CloseBackout", "backoutId"),
                 ("SweepEndedUnclosed", "sweep", "CloseSweep", "sweepId"),
             )
         ]
@@ -141,6 +141,7 @@ class RemediationStack(cdk.Stack):
             UndeliveredQueueUrl=undelivered.queue_url,
             SlackInteractionsUrl=api.interactions_url,
             DecisionsUrl=api.decisions_url,
+            BackoutsUrl=api.backouts_url,
             SlackChannels=",".join(settings.decisions.channels),
             SlackUserGroups=",".join(settings.decisions.groups),
             SlackSecretArn=slack.secret.secret_arn,

@@ -4,6 +4,14 @@ from __future__ import annotations
 
 from lambdas.domain.record import Claim, Remediation
 
+_REMEDIATION = "remediation#"
+
+
+def remediation_of(claim: Claim) -> str:
+    """The id of the remediation that holds an endpoint; empty if a backout does."""
+    holder = claim["holder"]
+    return holder.removeprefix(_REMEDIATION) if holder.startswith(_REMEDIATION) else ""
+
 
 def is_at_work(claim: Claim, holder: Remediation | None, plan: str, *, unseen: bool) -> bool:
     """Whether the holder of a claim is an unfinished remediation with this very plan.

@@ -5,10 +5,11 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from lambdas.domain.approval.decision import wait_seconds
+from lambdas.domain.approval.decision import first_wait
 from lambdas.domain.approval.question import SECONDS_TO_LOOK_AGAIN
 from lambdas.domain.encryption import feasibility
-from lambdas.domain.record import required_fact
+from lambdas.domain.errors import InvalidInput
+from lambdas.domain.record import Remediation, required_fact
 from lambdas.gateways.kms import kms
 from lambdas.gateways.records.records import records
 from lambdas.gateways.sagemaker import sagemaker
@@ -20,7 +21,7 @@ from lambdas.services.observability import step
 @step
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     now, remediation = datetime.now(UTC), records().remediation(event["remediationId"])
-    config = records().snapshot(remediation["remediationId"])["config"]
+    config = _config(remediation)
     key_arn, region = required("KMS_KEY_ARN"), required_fact(remediation, "endpointArn").split(":")[3]
     key = feasibility.require_usable_key(kms().describe_key(key_arn), key_arn, region)
     models = {name: sagemaker().describe_model(name) for name in feasibility.model_names(config)}
@@ -38,4 +39,18 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     route = rules().named(remediation.get("route", ""))
     if "digestId" in remediation:  # which has reminders of its own
         return {"waitSeconds": SECONDS_TO_LOOK_AGAIN}
-    return {"waitSeconds": wait_seconds(now, now + route.deadline, route.reminder)}
+    return {"waitSeconds": first_wait(route.deadline, route.reminder)}
+
+
+def _config(remediation: Remediation) -> dict[str, Any]:
+    """The config as it was found.
+
+    Raises
+    ------
+    InvalidInput
+        None is on record: the steps did not run in the workflow's order.
+    """
+    config = records().evidence(remediation["remediationId"]).config
+    if config is None:
+        raise InvalidInput("The original config is not on record, so nobody was asked.")
+    return config

@@ -6,16 +6,22 @@ from datetime import UTC, datetime
 from typing import Any
 
 from lambdas.domain import outcome_event
-from lambdas.domain.closing import final_outcome, for_digest
-from lambdas.domain.record import Remediation, from_iso, happened, iso, salvaged_record
+from lambdas.domain.closing import final_outcome
+from lambdas.domain.record import (
+    Remediation,
+    endpoint_of,
+    from_iso,
+    happened,
+    holder_of,
+    iso,
+    salvaged_record,
+)
 from lambdas.domain.vocabulary import Outcome
-from lambdas.gateways.records.digests import digests
 from lambdas.gateways.records.records import records
-from lambdas.gateways.records.update_slots import update_slots
 from lambdas.gateways.settings import required, required_days
 from lambdas.gateways.step_functions import step_functions
-from lambdas.services import outcome_events
-from lambdas.services.decisions import close_question
+from lambdas.services import outcome_events, updates
+from lambdas.services.decisions import close_question, take_over
 from lambdas.services.notifications import report_closed
 from lambdas.services.observability import count, logger, measure, step
 from lambdas.services.questions import note_asked_in_digest
@@ -23,6 +29,7 @@ from lambdas.services.questions import note_asked_in_digest
 # The state machine's output
 _OUTPUT = (
     "outcome", "endpointName", "remediationId", "reason", "sourceConfigName", "twinConfigName", "decidedBy",
+    "evidenceSha256",
 )  # fmt: skip
 
 
@@ -32,31 +39,33 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     remediation = records().find_remediation(event["remediationId"])
     if remediation is None:
         remediation = records().start(salvaged_record(event, now))  # it failed before its record was started
+    approval = records().approval(remediation.get("approvalId", ""))
+    if approval is not None and "outcome" not in remediation:
+        remediation, approval = note_asked_in_digest(remediation, approval)
+        remediation = take_over(remediation, approval, now)
     outcome, reason = final_outcome(event, remediation)
 
     # The evidence comes first, then the endpoint's release, then what follows from the outcome, then the
     # notification. Each part is safe to repeat if the next one fails.
     already_closed = "outcome" in remediation
-    if asked := records().approval(remediation.get("approvalId", "")):
-        remediation, _ = note_asked_in_digest(remediation, asked)
-    approval = close_question(remediation, now)
     facts = {"outcome": outcome, "reason": reason, "closedAt": iso(now)}
     days = required_days("BACKOUT_DAYS")
     if outcome is Outcome.ENCRYPTED and days:
         facts["backoutUntil"] = iso(now + days)
     entry = happened(now, f"Ended {outcome}. {reason}".strip())
     remediation = records().close(event["remediationId"], facts, entry)
-    remediation_id, name = remediation["remediationId"], remediation["endpointName"]
-    records().release(name, remediation_id)
+    if approval is not None:
+        approval = close_question(remediation, approval, now)
+    remediation_id = remediation["remediationId"]
+    records().release(endpoint_of(remediation), holder_of(remediation))
     if "waitingSince" in remediation:  # it may hold an update slot
-        update_slots().release(remediation_id)
-    digests().follow(remediation, for_digest(remediation))
+        updates.release_slot(remediation)
     if not already_closed:
         _count(remediation, now)
     outcome_events.report(outcome_event.closed(remediation))
     if remediation.get("outcome") == Outcome.ENCRYPTED:
         # the old config is retired after the time to back out
-        seconds = int(days.total_seconds())
+        name, seconds = remediation["endpointName"], int(days.total_seconds())
         wait = {"endpointName": name, "remediationId": remediation_id, "waitSeconds": seconds}
         step_functions().start(required("RETIREMENT_WORKFLOW_ARN"), remediation_id, wait)
     report_closed(remediation, approval, now)

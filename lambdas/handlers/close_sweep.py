@@ -24,12 +24,12 @@ from lambdas.services.observability import count, gauge, logger, step
 @step
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     now, sweep_id = datetime.now(UTC), str(event["sweepId"])
-    result = add_up(digests().batches(sweep_id), str(event.get("reason") or error_in_words(event)))
+    result = add_up(digests().batches(sweep_id), str(event.get("stopped") or error_in_words(event)))
     routes = {*result.coverage.found} | {route.name for route in rules().routes}
     questions = sweep_questions.of_sweep(sweep_id, routes)
     since = from_iso(event["since"]) if event.get("since") else now
     wait = seconds_until_asked(since, now)
-    if questions.pending and wait and "reason" not in event:  # an execution that has ended can't wait
+    if questions.pending and wait and "stopped" not in event:  # an execution that has ended can't wait
         given = {"error": event["error"]} if event.get("error") else {}
         return {"waitSeconds": wait, "since": iso(since), **given}
     if questions.pending:

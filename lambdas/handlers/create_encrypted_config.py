@@ -9,7 +9,7 @@ from lambdas.domain.approval.decision import require_approved
 from lambdas.domain.encryption import twin
 from lambdas.domain.encryption.plan import paths_to_change
 from lambdas.domain.errors import EndpointChanged, EndpointGone
-from lambdas.domain.record import happened, iso, required_fact
+from lambdas.domain.record import endpoint_of, happened, iso, required_fact
 from lambdas.gateways.records.records import records
 from lambdas.gateways.sagemaker import sagemaker
 from lambdas.gateways.settings import required
@@ -23,7 +23,7 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     remediation = records().remediation(event["remediationId"])
     name, remediation_id = remediation["endpointName"], remediation["remediationId"]
     source_name = required_fact(remediation, "sourceConfigName")
-    records().require_claim(name, remediation_id)
+    records().require_claim(remediation)
 
     endpoint = sagemaker().describe_endpoint(name)
     if endpoint is None:
@@ -35,7 +35,8 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
 
     key_arn = required("KMS_KEY_ARN")
     paths = paths_to_change(remediation.get("surfaceKeys", []))
-    plan = twin.plan_hash(source, key_arn, paths, remediation.get("updateOptions", {}))
+    options = remediation.get("updateOptions", {})
+    plan = twin.plan_hash(endpoint_of(remediation), source, key_arn, paths, options)
     require_approved(remediation, records().approval(remediation.get("approvalId", "")), plan)
 
     body = twin.write_twin(source, key_arn, paths, name)

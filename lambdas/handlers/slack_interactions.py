@@ -1,4 +1,4 @@
-"""Slack interactions: verify clicks and modals, judge and record them, resume the workflow.
+"""Slack interactions: verify clicks and modals, judge and record them, wake the workflow.
 
 Slack waits three seconds for the response and doesn't repeat a click, so a person must be able to. Each part
 is safe to run again, and Slack shows a response other than 200 as a failed click.
@@ -65,7 +65,7 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
 def _carry_out(interaction: Interaction | None, now: datetime, slack: Slack) -> dict[str, Any]:
     match interaction:
         case Click(action_id=backout.ACTION_ID) as click:
-            backouts.request(click, _approval(click.approval_id), now, slack)
+            backouts.click(click, _approval(click.approval_id), now, slack)
         case Click() as click:
             card_decisions.click(click, _approval(click.approval_id), now, slack)
         case Submission() as submission:

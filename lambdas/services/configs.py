@@ -6,10 +6,11 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from lambdas.domain.encryption import twin
+from lambdas.domain.encryption.plan import paths_to_change
 from lambdas.domain.encryption.progress import uses
 from lambdas.domain.encryption.twin import ConfigRequest, as_request, compare
-from lambdas.domain.errors import EndpointConfigNotFound, NotYetConsistent, TwinMismatch
-from lambdas.domain.record import Remediation
+from lambdas.domain.errors import EndpointConfigNotFound, InvalidInput, NotYetConsistent, TwinMismatch
+from lambdas.domain.record import Approval, Remediation, required_fact
 from lambdas.domain.vocabulary import Outcome
 from lambdas.gateways.records.records import records
 from lambdas.gateways.sagemaker import sagemaker
@@ -20,6 +21,33 @@ def user_of(config: str, names: Iterable[str]) -> str | None:
     """The first of some endpoints that uses a config, or may have to go back to it."""
     described = sagemaker().describe_all(names)
     return next((name for name, endpoint in described if uses(endpoint, config)), None)
+
+
+def recorded_source(remediation: Remediation) -> tuple[dict[str, Any], dict[str, str]]:
+    """The config to go back to and its tags, as kept before the endpoint was encrypted.
+
+    Raises
+    ------
+    InvalidInput
+        The evidence isn't what the record vouches for.
+    TwinMismatch
+        The endpoint's twin isn't the copy of this config that Sealpoint made.
+    """
+    source = required_fact(remediation, "sourceConfigName")
+    evidence = records().evidence(remediation["remediationId"])
+    if not evidence.sha256 or evidence.sha256 != remediation.get("evidenceSha256"):
+        raise InvalidInput("The evidence of the original config isn't what was kept, so nothing was changed.")
+    config, tags = evidence.bodies["config"], evidence.bodies["tags"]
+    name = required_fact(remediation, "twinConfigName")
+    paths = paths_to_change(remediation.get("surfaceKeys", []))
+    copy = twin.write_twin(config, required_fact(remediation, "keyArn"), paths, remediation["endpointName"])
+    copy["EndpointConfigName"] = name
+    live = sagemaker().require_config(name)
+    require_same(copy, live, than=f"{source} with the key")
+    origin = twin.write_tags(tags, source, "").get(twin.SOURCE_CONFIG_TAG)  # None: there was no room for it
+    if origin and sagemaker().list_tags(live["EndpointConfigArn"]).get(twin.SOURCE_CONFIG_TAG) != origin:
+        raise TwinMismatch(f"The config {name} isn't tagged as Sealpoint's copy of {source}.")
+    return config, tags
 
 
 def require_same_twin(body: ConfigRequest, tags: Mapping[str, str]) -> list[str]:
@@ -61,16 +89,18 @@ def require_same(body: ConfigRequest, described: Mapping[str, Any], *, than: str
     return compared.added
 
 
-def reason_to_keep(remediation: Remediation, old: str) -> str | None:
+def reason_to_keep(remediation: Remediation, approval: Approval | None, old: str) -> str | None:
     """Why an old config must not be deleted, whoever uses it; None if it may be."""
     if required("RETIRE_OLD_CONFIG") != "true":
         return "The settings keep old configs."
-    if remediation.get("backoutId") and remediation.get("backoutOutcome") in ("", Outcome.BACKED_OUT):
-        return "The endpoint was returned to it."
+    if approval and "backout" in approval:
+        backout = records().requested_backout(approval)
+        if backout is None or backout.get("outcome", Outcome.BACKED_OUT) == Outcome.BACKED_OUT:
+            return "The endpoint was returned to it."
     live = sagemaker().describe_config(old)
     if live is None:
         return "It was deleted already."
-    kept = records().snapshot(remediation["remediationId"]).get("config")
+    kept = records().evidence(remediation["remediationId"]).config
     if kept and kept["CreationTime"] != live["CreationTime"]:
         return "It is not the config on record: another one was created later under its name."
     if kept is None or compare(as_request(kept), live).differences:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -13,10 +14,10 @@ from lambdas.domain.encryption import assessment
 from lambdas.domain.encryption.plan import DecisionFacts, surface_entries
 from lambdas.domain.encryption.progress import config_in_charge, wait_seconds
 from lambdas.domain.encryption.provenance import managed_by
-from lambdas.domain.errors import DeadlinePassed
-from lambdas.domain.record import Remediation, from_iso, happened, iso
+from lambdas.domain.errors import DeadlinePassed, EndpointChanged
+from lambdas.domain.record import Remediation, endpoint_of, from_iso, happened, holder_of, iso
 from lambdas.domain.vocabulary import Outcome, Verdict
-from lambdas.gateways.records.records import records
+from lambdas.gateways.records.records import Evidence, records
 from lambdas.gateways.sagemaker import sagemaker
 from lambdas.gateways.settings import required, required_seconds, rules
 from lambdas.services import claims
@@ -26,22 +27,25 @@ from lambdas.services.observability import count, logger
 
 @dataclass(frozen=True, slots=True)
 class Conclusion:
-    """What the workflow goes on with: `outcome` and `reason` are set if nobody has to be asked."""
+    """What was found: `outcome` and `reason` are set if nobody has to be asked.
 
-    verdict: Verdict
+    `verdict` is None if the endpoint was not assessed.
+    """
+
+    verdict: Verdict | None
     outcome: Outcome | None = None
     reason: str = ""
 
 
 def check(remediation: Remediation, endpoint: Mapping[str, Any], now: datetime) -> Conclusion:
     """Assess the endpoint's config. If someone has to be asked, record the plan and claim the endpoint."""
-    name, remediation_id = remediation["endpointName"], remediation["remediationId"]
+    endpoint_id, remediation_id = endpoint_of(remediation), remediation["remediationId"]
     config = sagemaker().require_config(config_in_charge(endpoint))
     source = str(config["EndpointConfigName"])
 
     assessed = assessor().assess(config)
     if assessment.verdict(assessed, required_surfaces()) is Verdict.ENCRYPTED:
-        claims.release_others(name, remediation_id, source, now)
+        claims.release_others(remediation, source, now)
         entries = surface_entries(assessed, (), required("KMS_KEY_ARN"))
         found = {"verdict": Verdict.ENCRYPTED, "sourceConfigName": source, "surfaceKeys": entries}
         records().note(remediation_id, found, happened(now, f"Found {source} encrypted"))
@@ -54,24 +58,45 @@ def check(remediation: Remediation, endpoint: Mapping[str, Any], now: datetime) 
         return Conclusion(Verdict.EXEMPT, Outcome.EXEMPT, exemption.note)
 
     tags = sagemaker().list_tags(config["EndpointConfigArn"])
-    records().keep_snapshot(remediation_id, {"config": config, "endpoint": endpoint, "tags": tags}, now)
+    evidence = _kept(remediation_id, {"config": config, "endpoint": endpoint, "tags": tags}, now)
     facts = planned(endpoint, config, assessed, notes=[exemption.note])
     decision_facts = _decision_facts(remediation, endpoint_tags, source, tags)
     # a retry after a lost response finds the same: it is already on the timeline
     again = remediation.get("sourceConfigName") == source
-    entry = None if again else happened(now, f"Found {source} unencrypted, and kept a copy of it")
-    remediation = records().note(remediation_id, {**facts, **decision_facts}, entry)
+    entries = [] if again else [happened(now, f"Found {source} unencrypted, and kept a copy of it")]
+    found = {**facts, **decision_facts, "evidenceSha256": evidence.sha256}
+    remediation = records().note(remediation_id, found, *entries)
     if remediation["trigger"]["kind"] != "manual":  # whoever starts one by hand wants to be asked
-        denied = still_denied(records().denial(name), facts["planHash"], now)
+        denied = still_denied(records().denial(endpoint_id), facts["planHash"], now)
         if denied:
             return Conclusion(Verdict.UNENCRYPTED, Outcome.DENIED, denied)
     holder = claims.claim(remediation, now)
-    if holder != remediation_id:
-        reason = f"Remediation {holder} already covers this change."
+    if holder != holder_of(remediation):
+        reason = f"{claims.in_words(holder)} already covers this change."
         return Conclusion(Verdict.UNENCRYPTED, Outcome.SUPERSEDED, reason)
-    logger.info("unencrypted_endpoint_found", endpoint_name=name, source_config=source)
+    logger.info(
+        "unencrypted_endpoint_found",
+        endpoint_id=str(endpoint_id),
+        source_config=source,
+        evidence_sha256=evidence.sha256,
+    )
     count("UnencryptedEndpointFound")
     return Conclusion(Verdict.UNENCRYPTED)
+
+
+def _kept(remediation_id: str, found: Mapping[str, Any], now: datetime) -> Evidence:
+    """Keep what was found. A retry finds it kept already, and it is never changed.
+
+    Raises
+    ------
+    EndpointChanged
+        What is kept is another config, which the endpoint was on when an earlier try read it.
+    """
+    evidence = records().keep_evidence(remediation_id, found, now)
+    kept = evidence.config
+    if kept != json.loads(json.dumps(found["config"])):
+        raise EndpointChanged("The endpoint's config changed while it was being assessed.")
+    return evidence
 
 
 def seconds_to_settle(remediation: Remediation, status: str, attempt: int, now: datetime) -> int:

@@ -11,7 +11,9 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
+from lambdas.domain.claims import remediation_of
 from lambdas.domain.encryption.assessment import exemption
+from lambdas.domain.endpoint_id import EndpointId
 from lambdas.domain.errors import EndpointConfigNotFound, RemediationError, Throttled
 from lambdas.domain.record import Finding
 from lambdas.domain.sweep.audit import AuditedConfig, AuditedEndpoint, audit_config, audit_endpoint, config_of
@@ -185,7 +187,7 @@ def _add(coverage: Coverage, sweep_id: str, result: Assessed | Exception | None,
             found = _finding(sweep_id, result, tags, now)
     if found:
         route, finding = found
-        key = finding_key(finding["endpointName"], finding["surfaces"])
+        key = finding_key(finding["endpointId"], finding["surfaces"])
         digests().keep_found(sweep_id, route, key, finding, now)
         coverage.found[route] += 1
     elif verdict is Verdict.UNENCRYPTED:
@@ -199,7 +201,7 @@ def _is_unannounced(result: Assessed | Exception | None, last_completed: str, no
     if not isinstance(result, Assessed) or not may_be_unannounced(result.endpoint, last_completed, now):
         return False
     name = result.audited.name
-    if is_announced(result.endpoint, records().newest(name)):
+    if is_announced(result.endpoint, records().newest(EndpointId.described(result.endpoint))):
         return False
     logger.warning("creation_unannounced", endpoint_name=name)
     return True
@@ -221,24 +223,26 @@ def _finding(
         return None
     route = rules().choose(one.account_id, one.region, tags)
     plan = planned(assessed.endpoint, assessed.config, one.config.surfaces)["planHash"]
-    claim = records().holder(one.name)
-    holder = records().find_remediation(claim["remediationId"]) if claim else None
+    endpoint = EndpointId.described(assessed.endpoint)
+    claim = records().holder(endpoint)
+    holder = records().find_remediation(remediation_of(claim)) if claim else None
     covered = is_covered(
         plan,
         mode=route.mode,
         claim=claim,
         holder=holder,
         unseen=is_unseen(holder),
-        denial=records().denial(one.name),
-        newest=records().newest(one.name),
+        denial=records().denial(endpoint),
+        newest=records().newest(endpoint),
         now=now,
     )
     if covered:
         return None
     return route.name, {
+        "endpointId": str(endpoint),
         "endpointName": one.name,
         "endpointArn": one.arn,
-        "remediationId": remediation_id(sweep_id, one.name),
+        "remediationId": remediation_id(sweep_id, str(endpoint)),
         "sourceConfigName": one.config.name,
         "surfaces": [str(surface.surface) for surface in one.config.surfaces if surface.problem],
         "instanceTypes": list(one.config.instance_types),

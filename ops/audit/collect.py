@@ -11,6 +11,7 @@ from typing import Protocol
 from botocore.config import Config
 
 from lambdas.domain.errors import RemediationError
+from lambdas.domain.record import run_id
 from lambdas.domain.sweep.audit import AuditedEndpoint, sharing, worst_first
 from lambdas.domain.vocabulary import Surface
 from lambdas.gateways.aws import SINGLE_ATTEMPT
@@ -174,7 +175,7 @@ def _checked(
 
 def _remediations(deployment: Deployment) -> dict[str, LatestRemediation]:
     return {
-        endpoint: LatestRemediation(record["remediationId"], record["startedAt"], record.get("outcome", ""))
+        endpoint.name: LatestRemediation(run_id(record), record["startedAt"], record.get("outcome", ""))
         for endpoint, record in deployment.records.latest().items()
     }
 

@@ -72,7 +72,7 @@ def sample() -> tuple[Digest, list[Finding]]:
         mayDecide=["S0TEAM", _ADA.id], createdAt=now, deadline=now.replace("23T", "24T"), route="clinical"
     )
     found = [_finding(number) for number in range(500)]
-    return digest, sorted(found, key=lambda one: finding_key(one["endpointName"], one["surfaces"]))
+    return digest, sorted(found, key=lambda one: finding_key(one["endpointId"], one["surfaces"]))
 
 
 def _finding(number: int) -> Finding:
@@ -82,7 +82,13 @@ def _finding(number: int) -> Finding:
     if number % 60 == 0:
         surfaces.append(Surface.ASYNC_OUTPUT)
     types = ["ml.g5.2xlarge"] if number % 3 else ["ml.m6i.large", "ml.c6i.xlarge"]
-    facts = {"endpointName": f"patient-risk-{number:03}", "surfaces": surfaces, "instanceTypes": types}
+    name = f"patient-risk-{number:03}"
+    facts = {
+        "endpointId": f"123456789012/us-east-1/{name}",
+        "endpointName": name,
+        "surfaces": surfaces,
+        "instanceTypes": types,
+    }
     match number:
         case 60 | 240:
             return samples.approved(number, **facts, decidedBy=_ADA.id, outcome="ENCRYPTED")

@@ -9,7 +9,6 @@ import pytest
 
 from lambdas.domain.errors import KeyUnusable, ModelGone, RequestRefused
 from lambdas.gateways.organizations import organization_id
-from lambdas.handlers import check_encryption
 from lambdas.handlers.check_feasibility import handler
 from tests.handlers.conftest import ACCOUNT, Bench
 
@@ -24,7 +23,7 @@ def found(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> Bench:
         "InitialInstanceCount": 1, "InitialVariantWeight": 1.0,
     }  # fmt: skip
     bench.make_endpoint(ProductionVariants=[variant])
-    bench.run(check_encryption.handler, **bench.check_input())
+    bench.check()
     return bench
 
 
@@ -105,7 +104,7 @@ def _users_key(bench: Bench, monkeypatch: pytest.MonkeyPatch, iam: FakeIam, poli
         "CaptureOptions": [{"CaptureMode": "Input"}],
     }
     bench.make_endpoint(DataCaptureConfig=capture)
-    bench.run(check_encryption.handler, **bench.check_input())
+    bench.check()
 
 
 def _delegating(*more: dict[str, Any]) -> dict[str, Any]:

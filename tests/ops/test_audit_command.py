@@ -12,7 +12,7 @@ import pytest
 
 from lambdas.domain.errors import RequestRefused
 from lambdas.gateways.resource_tags import ResourceTags
-from lambdas.handlers import check_encryption, close_remediation
+from lambdas.handlers import check_encryption
 from ops import deployment
 from ops.cli import main
 from tests.handlers.conftest import KEY_ARN, REGION, Bench
@@ -164,7 +164,7 @@ def test_the_latest_remediation_is_named_where_sealpoint_is_deployed(
     outputs = {"RecordsTableName": "records", "KmsKeyArn": KEY_ARN}
     monkeypatch.setattr(deployment.Deployment, "outputs", outputs)
     assert _found(run("--format", "json")[1])["open"]["remediation"]["outcome"] == ""
-    bench.run(close_remediation.handler, **bench.check_input("open", "r-1"), outcome="DENIED")
+    bench.close("DENIED", endpointName="open")
     found = _found(run("--format", "json")[1])["open"]["remediation"]
     assert (found["id"], found["outcome"]) == ("r-1", "DENIED")
 

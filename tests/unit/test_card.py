@@ -91,47 +91,45 @@ _ENCRYPTED: dict[str, Any] = {
 
 
 @pytest.mark.parametrize(
-    ("facts", "button", "says"),
+    ("facts", "requested", "button", "says"),
     [
-        ({}, True, "Kept for backing out"),
-        ({"backoutId": "b", "backoutRequestedBy": "U1", "backoutOutcome": ""}, False, "*Backing out*"),
+        ({}, None, True, "Kept for backing out"),
+        ({}, ("U1", None), False, "*Backing out*"),
+        ({}, ("U1", {"progress": "a: Baking"}), False, "a: Baking"),
         (
-            {
-                "backoutId": "b",
-                "backoutRequestedBy": "U1",
-                "backoutOutcome": "BACKED_OUT",
-                "exemptUntil": "2026-12-23",
-            },
+            {},
+            ("U1", {"outcome": "BACKED_OUT", "exemptUntil": "2026-12-23"}),
             False,
             "exempt until 2026-12-23",
         ),
         (
-            {
-                "backoutId": "b",
-                "backoutRequestedBy": "arn:aws:iam::1:user/o",
-                "backoutOutcome": "ROLLED_BACK",
-            },
+            {},
+            ("arn:aws:iam::1:user/o", {"outcome": "ROLLED_BACK"}),
             True,
             "The backout by `o` ended ROLLED_BACK",
         ),
         (
             {"backoutClosedAt": "2026-12-07T11:00:00Z", "sourceKept": "It has <another> user."},
+            None,
             False,
             "&lt;another&gt;",
         ),
         (
             {"backoutClosedAt": "x", "sourceRetiredAt": "2026-12-07T11:00:00Z"},
+            None,
             False,
             "its content is on record",
         ),
     ],
 )
 def test_the_way_back_is_offered_only_while_it_is_open(
-    facts: dict[str, Any], *, button: bool, says: str
+    facts: dict[str, Any], requested: tuple[str, Any] | None, *, button: bool, says: str
 ) -> None:
-    message = card.closed(
-        samples.remediation(**_ENCRYPTED, **facts), samples.approval(ApprovalStatus.APPROVED, decidedBy="U1")
-    )
+    by, found = requested or ("", None)
+    request = {"backout": samples.backout_request(by)} if requested else {}
+    approval = samples.approval(ApprovalStatus.APPROVED, decidedBy="U1", **request)
+    backout = None if found is None else samples.backout(**found)
+    message = card.closed(samples.remediation(**_ENCRYPTED, **facts), approval, backout)
     assert [one["action_id"] for one in buttons(message)] == (["backout"] if button else [])
     assert says in "\n".join(texts(message["blocks"]))
     within_limits(message)
@@ -145,8 +143,9 @@ def test_a_change_that_did_not_happen_is_not_shown_as_one(outcome: Outcome) -> N
 
 
 def test_after_a_backout_no_key_is_shown() -> None:
-    facts = {**_ENCRYPTED, "backoutId": "b", "backoutRequestedBy": "U1", "backoutOutcome": "BACKED_OUT"}
-    message = card.closed(samples.remediation(**facts), samples.approval(ApprovalStatus.APPROVED))
+    approval = samples.approval(ApprovalStatus.APPROVED, backout=samples.backout_request())
+    backout = samples.backout(outcome="BACKED_OUT")
+    message = card.closed(samples.remediation(**_ENCRYPTED), approval, backout)
     assert "→" not in "\n".join(texts(message["blocks"]))
 
 

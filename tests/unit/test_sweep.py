@@ -93,8 +93,11 @@ def test_what_is_said_of_a_sweep_fits_into_slack(problems: list[str], error: str
             assert 0 < len(block["text"]["text"]) <= 3000
 
 
+FRAUD = "123456789012/us-east-1/fraud"
+
+
 def claim(plan: str = "plan", *, until: datetime = NOW + timedelta(hours=1)) -> Claim:
-    return {"endpointName": "fraud", "remediationId": "r-1", "planHash": plan, "leaseUntil": iso(until)}
+    return {"endpointId": FRAUD, "holder": "remediation#r-1", "planHash": plan, "leaseUntil": iso(until)}
 
 
 def record(**members: Any) -> Remediation:
@@ -102,7 +105,7 @@ def record(**members: Any) -> Remediation:
 
 
 DENIAL: Denial = {
-    "endpointName": "fraud", "planHash": "plan", "by": "U0ADA", "at": iso(NOW), "reason": "later",
+    "endpointId": FRAUD, "planHash": "plan", "by": "U0ADA", "at": iso(NOW), "reason": "later",
     "until": iso(NOW + timedelta(days=30)),
 }  # fmt: skip
 

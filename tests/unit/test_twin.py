@@ -26,6 +26,7 @@ from lambdas.domain.encryption.twin import (
     write_tags,
     write_twin,
 )
+from lambdas.domain.endpoint_id import EndpointId
 from tests.unit import samples
 from tests.unit.strategies import configs, names
 
@@ -219,16 +220,18 @@ def test_a_twin_of_a_name_cut_at_a_hyphen_is_still_valid() -> None:
 
 
 def test_the_plan_changes_with_anything_that_would_be_done() -> None:
+    here, elsewhere = EndpointId("1", "us-east-1", "fraud"), EndpointId("2", "us-east-1", "fraud")
     options = {"RetainAllVariantProperties": True}
-    plan = plan_hash(samples.config(), samples.KEY_ARN, PATHS, options)
-    assert plan == plan_hash(samples.config(), samples.KEY_ARN, PATHS, options)
+    plan = plan_hash(here, samples.config(), samples.KEY_ARN, PATHS, options)
+    assert plan == plan_hash(here, samples.config(), samples.KEY_ARN, PATHS, options)
     others = [
-        plan_hash(samples.config(NewThing=1), samples.KEY_ARN, PATHS, options),
-        plan_hash(samples.config(), samples.KEY_ARN + "x", PATHS, options),
-        plan_hash(samples.config(), samples.KEY_ARN, (), options),
-        plan_hash(samples.config(), samples.KEY_ARN, PATHS, {"RetainAllVariantProperties": False}),
+        plan_hash(elsewhere, samples.config(), samples.KEY_ARN, PATHS, options),
+        plan_hash(here, samples.config(NewThing=1), samples.KEY_ARN, PATHS, options),
+        plan_hash(here, samples.config(), samples.KEY_ARN + "x", PATHS, options),
+        plan_hash(here, samples.config(), samples.KEY_ARN, (), options),
+        plan_hash(here, samples.config(), samples.KEY_ARN, PATHS, {"RetainAllVariantProperties": False}),
     ]
-    assert len({plan, *others}) == 5
+    assert len({plan, *others}) == 6
 
 
 def test_tags_are_kept_except_those_that_only_aws_sets() -> None:

@@ -164,9 +164,9 @@ def _problems(cell: Cell, world: World, story: Story) -> tuple[str, list[str]]:
     return outcome, [problem for problem, holds in checks.items() if not holds]
 
 
-def _outcome_on_record(loop: Loop, remediation_id: str) -> str | None:
-    wanted = (f"remediation#{remediation_id}", "record")
-    records = [item for item in loop.world.items("remediation") if (item["pk"], item["sk"]) == wanted]
+def _outcome_on_record(loop: Loop, run_id: str) -> str | None:
+    runs = [*loop.world.items("remediation"), *loop.world.items("backout")]
+    records = [item for item in runs if item["pk"].partition("#")[2] == run_id]
     return records[0].get("outcome") if records else None
 
 

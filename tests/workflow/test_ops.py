@@ -55,7 +55,7 @@ def test_history_in_every_format(loop: Loop, run: Run) -> None:
     assert "ENCRYPTED" in table
     _, text, _ = run("history", loop.name, "--format", "json")
     [remediation] = json.loads(text)["remediations"]
-    assert remediation["snapshot"]["config"]["EndpointConfigName"] == loop.config
+    assert remediation["evidence"]["config"]["EndpointConfigName"] == loop.config
     assert remediation["record"]["timeline"]
     _, text, _ = run("history", loop.name, "--format", "csv")
     assert text.count(loop.name) >= 1
@@ -66,7 +66,9 @@ def test_history_in_every_format(loop: Loop, run: Run) -> None:
 def test_backout_from_the_command_line(loop: Loop, run: Run) -> None:
     loop.encrypt()
     result: list[tuple[int, str, str]] = []
-    thread = threading.Thread(target=lambda: result.append(run("backout", loop.name, "--yes")))
+    thread = threading.Thread(
+        target=lambda: result.append(run("backout", loop.name, "--yes", "--reason", "too slow"))
+    )
     thread.start()
     loop.world.drive(lambda: loop.backouts() == 1)
     loop.world.run(loop.backout())
@@ -76,7 +78,9 @@ def test_backout_from_the_command_line(loop: Loop, run: Run) -> None:
     assert "UpdateEndpoint from" in said
     assert "BACKED_OUT" in said
     assert loop.status() == ("InService", loop.config)
-    assert loop.record()["backoutRequestedBy"].startswith("arn:")
+    approval = loop.world.approval(loop.approval_id())
+    assert approval["backout"]["by"].startswith("arn:")
+    assert approval["backout"]["reason"] == "too slow"
     assert "Returned to" in json.dumps(loop.card().blocks)
 
 
@@ -173,15 +177,14 @@ def test_following_goes_on_where_a_read_is_throttled() -> None:
     record = samples.remediation(outcome="ENCRYPTED", timeline=[{"at": "2026-11-23T09:00:00Z", "what": "x"}])
     answers: list[Any] = [Throttled("slow down"), None, ServiceUnavailable("away"), record]
 
-    def read(_: str) -> Any:
+    def read() -> Any:
         answer = answers.pop(0)
         if isinstance(answer, Exception):
             raise answer
         return answer
 
-    deployment: Any = SimpleNamespace(records=SimpleNamespace(find_remediation=read))
     pauses: list[float] = []
-    followed = follow.until_ended(deployment, "r-1", Console(), sleep=pauses.append)
+    followed = follow.until_ended(read, Console(), sleep=pauses.append)
     assert followed is record
     assert len(pauses) == 3
 

@@ -7,6 +7,7 @@ from typing import Any, NotRequired, TypedDict
 
 from lambdas.domain.encryption.assessment import Path, SurfaceAssessment
 from lambdas.domain.encryption.twin import dotted, from_dotted, plan_hash, twin_name
+from lambdas.domain.endpoint_id import EndpointId
 from lambdas.domain.record import ManagedBy, SurfaceEntry, Variant
 from lambdas.domain.vocabulary import Surface, Verdict
 
@@ -49,7 +50,7 @@ def facts_of(
 ) -> Facts:
     """The facts for the record and the card, from the bodies of DescribeEndpoint(Config)."""
     paths = [change.path for change in changes]
-    plan = plan_hash(config, key_arn, paths, update_options)
+    plan = plan_hash(EndpointId.described(endpoint), config, key_arn, paths, update_options)
     return {
         "verdict": Verdict.UNENCRYPTED,
         "endpointArn": str(endpoint["EndpointArn"]),

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any, NewType
 
 from lambdas.domain.encryption.assessment import Path, variants_of
+from lambdas.domain.endpoint_id import EndpointId
 
 SOURCE_CONFIG_TAG = "sealpoint:source-config"
 REMEDIATION_TAG = "sealpoint:remediation-id"
@@ -154,11 +155,22 @@ def missing_tags(expected: Mapping[str, str], actual: Mapping[str, str]) -> list
 
 
 def plan_hash(
-    source: Mapping[str, Any], key_arn: str, paths: Collection[Path], update_options: Mapping[str, Any]
+    endpoint: EndpointId,
+    source: Mapping[str, Any],
+    key_arn: str,
+    paths: Collection[Path],
+    update_options: Mapping[str, Any],
 ) -> str:
     """A hash of what an approver approves, recomputed before acting: another plan is another question."""
-    changes = _changes(paths, key_arn)
-    return fingerprint({"source": source, "changes": changes, "key": key_arn, "update": update_options})
+    return fingerprint(
+        {
+            "endpoint": str(endpoint),
+            "source": source,
+            "changes": _changes(paths, key_arn),
+            "key": key_arn,
+            "update": update_options,
+        }
+    )
 
 
 def keys_missing(config: Mapping[str, Any], key_arn: str, paths: Collection[Path]) -> list[str]:

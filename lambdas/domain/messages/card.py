@@ -32,7 +32,7 @@ from lambdas.domain.messages.blocks import (
     quoted,
     section,
 )
-from lambdas.domain.record import Approval, Remediation, SurfaceEntry, utc_words
+from lambdas.domain.record import Approval, Backout, Remediation, SurfaceEntry, utc_words
 from lambdas.domain.vocabulary import SURFACE_WORDS, ApprovalStatus, Outcome, Surface
 
 _VARIANTS_SHOWN = 6
@@ -68,10 +68,16 @@ _OUTCOME_WORDS = {
 _MATTERS_UNASKED = frozenset({Outcome.UNSUPPORTED, Outcome.ROLLED_BACK, Outcome.FAILED, Outcome.OBSERVED})
 
 
-def message(remediation: Remediation, approval: Approval) -> Message:
-    """The card as it should be now: asking, in progress, or ended."""
+def message(remediation: Remediation, approval: Approval, backout: Backout | None = None) -> Message:
+    """The card as it should be now: asking, in progress, or ended.
+
+    Parameters
+    ----------
+    backout
+        The record of the backout that was requested last, if it has one yet.
+    """
     if "outcome" in remediation:
-        return closed(remediation, approval)
+        return closed(remediation, approval, backout)
     if approval["status"] == ApprovalStatus.PENDING:
         return question(remediation, approval)
     return under_way(remediation, approval)
@@ -143,13 +149,14 @@ def stage(remediation: Remediation) -> str:
     return "*Creating the encrypted config*"
 
 
-def closed(remediation: Remediation, approval: Approval | None) -> Message:
+def closed(remediation: Remediation, approval: Approval | None, backout: Backout | None = None) -> Message:
     """The card of a remediation that has ended, with the Back out button while that is possible."""
     outcome = Outcome(remediation.get("outcome", Outcome.FAILED))
-    icon, words = _OUTCOME_WORDS[_standing(remediation, outcome)]
+    backed_out = bool(backout) and backout.get("outcome") == Outcome.BACKED_OUT
+    icon, words = _OUTCOME_WORDS[Outcome.BACKED_OUT if backed_out else outcome]
     reason = remediation.get("reason", "")
     text = f"Endpoint {remediation['endpointName']} ({_place(remediation)}): {words} {reason}".strip()
-    encrypted = _standing(remediation, outcome) is Outcome.ENCRYPTED
+    encrypted = outcome is Outcome.ENCRYPTED and not backed_out
     title = _ENCRYPTED_TITLE if encrypted else _ASKING_TITLE
     blocks = [*_facts(remediation, title, changed=encrypted), section(f"{icon} *{words}*")]
     if reason:
@@ -157,7 +164,7 @@ def closed(remediation: Remediation, approval: Approval | None) -> Message:
     if outcome is Outcome.SUPERSEDED and (newer := remediation.get("supersededByLink")):
         blocks.append(section(f":point_right: {link(newer, 'The newer question about this endpoint')}"))
     if outcome is Outcome.ENCRYPTED:
-        blocks += _configs(remediation)
+        blocks += _configs(remediation, approval, backout)
         blocks += _warning(remediation)
     if "twinDeletedAt" in remediation:
         blocks.append(context(f"The unused copy {code(remediation.get('twinConfigName', ''))} was deleted."))
@@ -167,7 +174,7 @@ def closed(remediation: Remediation, approval: Approval | None) -> Message:
     closed_at = remediation.get("closedAt")
     ended = f"Ended {date_token(closed_at)} · " if closed_at else ""
     blocks.append(context(f"{ended}{_further(remediation, approval)}"))
-    if approval is not None and _can_be_backed_out(remediation) and _in_slack(approval):
+    if approval is not None and _can_be_backed_out(remediation, approval, backout) and _in_slack(approval):
         blocks.append(_backout_button(approval))
     return {"text": clip(escape(text), TEXT_LIMIT), "blocks": blocks}
 
@@ -343,34 +350,25 @@ def _asked_again(approval: Approval) -> str:
     return f"Sealpoint asks again {again} when its config changes."
 
 
-def _standing(remediation: Remediation, outcome: Outcome) -> Outcome:
-    """Where the endpoint stands: a successful backout comes last."""
-    backed_out = remediation.get("backoutOutcome") == Outcome.BACKED_OUT
-    return Outcome.BACKED_OUT if backed_out else outcome
-
-
-def _configs(remediation: Remediation) -> list[dict[str, Any]]:
+def _configs(
+    remediation: Remediation, approval: Approval | None, backout: Backout | None
+) -> list[dict[str, Any]]:
     """What became of the two configs, and of a backout."""
     old, twin = (code(remediation.get(name, "")) for name in ("sourceConfigName", "twinConfigName"))
-    outcome = remediation.get("backoutOutcome")
-    by = person(remediation.get("backoutRequestedBy", ""))
+    requested, outcome = (approval or {}).get("backout"), (backout or {}).get("outcome")
+    by = person(requested["by"]) if requested else "nobody on record"
     if outcome == Outcome.BACKED_OUT:
-        until = remediation.get("exemptUntil", "")
+        until = (backout or {}).get("exemptUntil", "")
         line = f"Returned to {old} by {by}. It is exempt until {escape(until)}, then Sealpoint asks again."
         return [section(line)]
     blocks = [section(f"Config now: {twin}\n{_old_config(remediation, old)}")]
-    if remediation.get("backoutId") and not outcome:
-        progress = escape(remediation.get("backoutProgress", ""))
-        blocks.append(
-            section(
-                f":hourglass_flowing_sand: *Backing out* to {old}, requested by {by}"
-                + (f" · {progress}" if progress else "")
-            )
-        )
-    elif outcome:
-        why = escape(remediation.get("backoutReason", ""))
-        line = f":warning: *The backout by {by} ended {escape(outcome)}*. {why}"
-        blocks.append(section(line))
+    if outcome:
+        why = escape((backout or {}).get("reason", ""))
+        blocks.append(section(f":warning: *The backout by {by} ended {escape(outcome)}*. {why}"))
+    elif requested:
+        progress = escape((backout or {}).get("progress", ""))
+        line = f":hourglass_flowing_sand: *Backing out* to {old}, requested by {by}"
+        blocks.append(section(f"{line} · {progress}" if progress else line))
     return blocks
 
 
@@ -383,11 +381,11 @@ def _old_config(remediation: Remediation, old: str) -> str:
     return f"Kept for backing out: {old}" + (f", until {date_token(until)}" if until else "")
 
 
-def _can_be_backed_out(remediation: Remediation) -> bool:
+def _can_be_backed_out(remediation: Remediation, approval: Approval, backout: Backout | None) -> bool:
     return (
         "backoutUntil" in remediation
         and "backoutClosedAt" not in remediation
-        and judge_state(remediation).kind is RulingKind.DECIDE
+        and judge_state(remediation, approval, backout).kind is RulingKind.DECIDE
     )
 
 
