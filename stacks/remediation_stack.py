@@ -125,7 +125,7 @@ class RemediationStack(cdk.Stack):
             **watched,
             functions=list(functions.values()),
             monitoring=monitoring,
-            runbook_url=settings.runbook_url,
+            runbook_pages=settings.runbook_pages,
         )
 
         rules = {rule.node.id: rule for rule in trigger.rules} | {one.node.id: one.rule for one in unfinished}

@@ -140,8 +140,9 @@ class Settings(BaseModel):
     runbook_url: str = Field(
         "",
         pattern=r"^(https://[^\s|<>]+)?$",
-        description="A page of yours that every card and alarm links to. If it ends in `/`, an alarm links "
-        "its runbook page beneath it (`remediation-failed.md`), else an anchor (`#remediation-failed`).",
+        description="A copy of the runbook that your people can open. Every card and alarm links its page: "
+        "beneath the address if that ends in `/` (`remediation-failed.md`), else at an anchor of it "
+        "(`#remediation-failed`).",
         json_schema_extra=words("an https:// address, or '' for none"),
     )
     kms_key_arns: dict[str, str] = Field(
@@ -308,6 +309,17 @@ class Settings(BaseModel):
         )
         return Decisions((*(route.over(default) for route in self.routes), default))
 
+    @property
+    def runbook_pages(self) -> str:
+        """Where the runbook's pages are; `{}` stands for a page's name.
+
+        Beneath a URL that ends in a slash, else at an anchor of that URL. Without a URL it is the page's path
+        in this repository.
+        """
+        if not self.runbook_url:
+            return "docs/runbook/{}.md"
+        return self.runbook_url + ("{}.md" if self.runbook_url.endswith("/") else "#{}")
+
     def keys_that_count(self, region: str) -> tuple[str, ...]:
         return keys_that_count(self.encrypted_by, region)
 
@@ -321,7 +333,7 @@ class Settings(BaseModel):
             "forbidOwnApproval": self.forbid_own_approval,
             "breakGlass": self.break_glass,
             "twoApproversTag": self.two_approvers_tag,
-            "runbookUrl": self.runbook_url,
+            "runbookPages": self.runbook_pages,
         }
         settings = {
             "decisions": decisions,

@@ -73,6 +73,7 @@ class Remediation(TypedDict):
     endpointName: str
     trigger: Trigger
     startedAt: str
+    runbookPages: NotRequired[str]  # where its cards find the runbook's pages; `{}` stands for a page's name
     timeline: NotRequired[list[TimelineEntry]]
 
     digestId: NotRequired[str]  # of the digest that asks about it, if it has no card of its own
@@ -168,7 +169,6 @@ class Approval(TypedDict):
     approvalsNeeded: NotRequired[int]
     approvals: NotRequired[list[Vote]]  # if more than one is needed
     changedBy: NotRequired[str]  # the Slack user who made the change, and so may not approve it
-    runbookUrl: NotRequired[str]
     digestId: NotRequired[str]  # it is asked about in a digest, and has no card until it ends
     channel: NotRequired[str]
     ts: NotRequired[str]
@@ -217,7 +217,7 @@ class Digest(TypedDict):
     mayDecide: list[str]
     accountId: str
     region: str
-    runbookUrl: str
+    runbookPages: str
     createdAt: str
     deadline: str
     filledAt: NotRequired[str]  # when its last finding was added

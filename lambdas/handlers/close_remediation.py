@@ -12,7 +12,7 @@ from lambdas.domain.vocabulary import Outcome
 from lambdas.gateways.records.digests import digests
 from lambdas.gateways.records.records import records
 from lambdas.gateways.records.update_slots import update_slots
-from lambdas.gateways.settings import required, required_days
+from lambdas.gateways.settings import required, required_days, rules
 from lambdas.gateways.step_functions import step_functions
 from lambdas.services import outcome_events
 from lambdas.services.decisions import close_question
@@ -30,8 +30,9 @@ _OUTPUT = (
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     now = datetime.now(UTC)
     remediation = records().find_remediation(event["remediationId"])
-    if remediation is None:
-        remediation = records().start(salvaged_record(event, now))  # it failed before its record was started
+    if remediation is None:  # it failed before its record was started
+        record: Remediation = {**salvaged_record(event, now), "runbookPages": rules().runbook_pages}
+        remediation = records().start(record)
     outcome, reason = final_outcome(event, remediation)
 
     # The evidence comes first, then the endpoint's release, then what follows from the outcome, then the

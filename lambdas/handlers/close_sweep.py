@@ -68,7 +68,9 @@ def _report(sweep_id: str, result: SweepResult, now: datetime) -> None:
     if digests().is_reported(sweep_id):
         return
     # at-least-once: recorded after posting
-    message = sweep_notice.incomplete(result, region=required("AWS_REGION"), sweep_id=sweep_id)
+    message = sweep_notice.incomplete(
+        result, region=required("AWS_REGION"), sweep_id=sweep_id, runbook_pages=rules().runbook_pages
+    )
     try:
         patient_slack().post(rules().default.channel, message)
     except SlackNotSetUp as error:

@@ -61,7 +61,7 @@ def open_question(remediation: Remediation, route: Route, task_token: str, now: 
             # the time to decide starts when people can see the question
             facts["deadline"] = iso(now + route.deadline)
         return records().note_approval(found["approvalId"], facts)
-    approval = new_question(remediation, route, task_token, now, runbook_url=rules().runbook_url)
+    approval = new_question(remediation, route, task_token, now)
     return approval if records().open_approval(approval) else None
 
 

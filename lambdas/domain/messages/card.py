@@ -64,6 +64,15 @@ _OUTCOME_WORDS = {
     ),
 }
 
+# The runbook's page about an outcome that a person may have to do something about.
+_LOOK_UP: dict[Outcome, links.RunbookPage] = {
+    Outcome.FAILED: "remediation-failed",
+    Outcome.ROLLED_BACK: "remediation-failed",
+    Outcome.UNSUPPORTED: "remediation-failed",
+    Outcome.NOT_ASKED: "slack-unreachable",
+    Outcome.EXPIRED: "approval-about-to-expire",
+}
+
 # Outcomes that are reported even if nobody was asked.
 _MATTERS_UNASKED = frozenset({Outcome.UNSUPPORTED, Outcome.ROLLED_BACK, Outcome.FAILED, Outcome.OBSERVED})
 
@@ -261,13 +270,24 @@ def _further(remediation: Remediation, approval: Approval | None) -> str:
     pages = {
         "Endpoint": links.endpoint_page(remediation.get("endpointArn", ""), remediation["endpointName"]),
         "Execution": links.execution_page(remediation["executionArn"]),
-        "Runbook": (approval or {}).get("runbookUrl", ""),
     }
     shown = [link(url, words) for words, url in pages.items() if url]
+    shown += filter(None, [_runbook(remediation, approval)])
     ids = f"remediation {code(remediation['remediationId'])}"
     if plan := remediation.get("planHash"):
         ids += f" · plan {code(plan[:12])}"
     return " · ".join([*shown, ids])
+
+
+def _runbook(remediation: Remediation, approval: Approval | None) -> str:
+    """The runbook's page about where the remediation stands; its index if there is nothing to do."""
+    pages = remediation.get("runbookPages", "")
+    outcomes = (remediation.get("backoutOutcome"), remediation.get("outcome"))
+    for outcome in (Outcome(one) for one in outcomes if one):
+        if page := _LOOK_UP.get(outcome):
+            return links.runbook(pages, page, needed=True)
+    asks = "outcome" not in remediation and (approval or {}).get("status") == ApprovalStatus.PENDING
+    return links.runbook(pages, "approval-about-to-expire" if asks else "README", needed=False)
 
 
 def _commands(remediation: Remediation) -> str:
