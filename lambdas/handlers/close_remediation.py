@@ -7,17 +7,16 @@ from typing import Any
 
 from lambdas.domain import outcome_event
 from lambdas.domain.closing import final_outcome, for_digest
-from lambdas.domain.record import Remediation, from_iso, happened, iso, salvaged_record
+from lambdas.domain.record import Remediation, happened, iso, salvaged_record
 from lambdas.domain.vocabulary import Outcome
 from lambdas.gateways.records.digests import digests
 from lambdas.gateways.records.records import records
 from lambdas.gateways.records.update_slots import update_slots
-from lambdas.gateways.settings import required, required_days, rules
-from lambdas.gateways.step_functions import step_functions
-from lambdas.services import outcome_events
+from lambdas.gateways.settings import required_days, rules
+from lambdas.services import outcome_events, outcomes
 from lambdas.services.decisions import close_question
 from lambdas.services.notifications import report_closed
-from lambdas.services.observability import count, logger, measure, step
+from lambdas.services.observability import step
 from lambdas.services.questions import note_asked_in_digest
 
 # The state machine's output
@@ -53,20 +52,9 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
         update_slots().release(remediation_id)
     digests().follow(remediation, for_digest(remediation))
     if not already_closed:
-        _count(remediation, now)
+        outcomes.count_closed(remediation, now)
     outcome_events.report(outcome_event.closed(remediation))
     if remediation.get("outcome") == Outcome.ENCRYPTED:
-        # the old config is retired after the time to back out
-        seconds = int(days.total_seconds())
-        wait = {"endpointName": name, "remediationId": remediation_id, "waitSeconds": seconds}
-        step_functions().start(required("RETIREMENT_WORKFLOW_ARN"), remediation_id, wait)
+        outcomes.start_retirement(remediation, days)
     report_closed(remediation, approval, now)
     return {name: value for name in _OUTPUT if (value := remediation.get(name))}
-
-
-def _count(remediation: Remediation, now: datetime) -> None:
-    outcome = remediation.get("outcome", Outcome.FAILED)
-    logger.info("remediation_closed", outcome=outcome, reason=remediation.get("reason", ""))
-    count("RemediationClosed", outcome=outcome)
-    if outcome == Outcome.ENCRYPTED:
-        measure("TimeToEncrypted", (now - from_iso(remediation["startedAt"])).total_seconds())

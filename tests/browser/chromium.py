@@ -31,7 +31,7 @@ def find() -> str | None:
     return next((path for name in _NAMES if (path := shutil.which(name))), None)
 
 
-# Around a dialog's round corners, and in the fraction of a pixel at its edges, a picture shows what is behind.
+# What is behind a dialog shows around its round corners, and in the fraction of a pixel at its edges.
 _ALONE = """
 html, body { background: transparent !important }
 body > :not(dialog) { visibility: hidden }
