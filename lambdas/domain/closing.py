@@ -11,6 +11,8 @@ from lambdas.domain.record import Remediation
 from lambdas.domain.vocabulary import Outcome
 
 _REASON_LIMIT = 2000
+# The timeline's line about an observed update. The last line repeats its outcome and its reason.
+UPDATE_ENDED = "The update ended"
 
 
 def final_outcome(event: Mapping[str, Any], remediation: Remediation) -> tuple[Outcome, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from lambdas.domain.closing import UPDATE_ENDED
 from lambdas.domain.encryption.progress import Wait, judge_update, move_of
 from lambdas.domain.record import from_iso, happened, required_fact
 from lambdas.domain.vocabulary import Outcome
@@ -40,7 +41,7 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     outcome, reason = judged.outcome, judged.reason
     # recorded at once: if the workflow fails to close, this is what happened
     facts |= {"updateOutcome": outcome, "updateReason": reason}
-    entry = happened(now, f"The update ended: {outcome}. {reason}".strip())
+    entry = happened(now, f"{UPDATE_ENDED}: {outcome}. {reason}".strip())
     records().note(record["remediationId"], facts, entry)
     logger.info("endpoint_update_ended", outcome=outcome, reason=reason)
     return {"outcome": outcome, "reason": reason}

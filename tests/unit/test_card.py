@@ -121,6 +121,40 @@ def test_the_runbooks_pages_that_messages_link_exist(page: str) -> None:
     assert (Path(__file__).resolve().parents[2] / f"docs/runbook/{page}.md").exists()
 
 
+_ROLLING = {"RollingUpdatePolicy": {"MaximumBatchSize": {"Type": "CAPACITY_PERCENT", "Value": 25}}}
+
+
+@pytest.mark.parametrize(
+    ("facts", "says"),
+    [
+        ({}, "up to 4 × ml.m6i.large run and are billed in addition"),
+        ({"updateOptions": {"DeploymentConfig": _ROLLING}}, "up to 25% more instances run and are billed"),
+        (
+            {"variants": [{"name": "a", "instanceType": "serverless"}]},
+            "a second copy of it runs and is billed",
+        ),
+    ],
+)
+def test_the_question_says_what_the_update_costs_meanwhile(facts: dict[str, Any], says: str) -> None:
+    blocks = card.question(samples.remediation(**facts), samples.approval())["blocks"]
+    assert f"• During the update, {says}" in "\n".join(texts(blocks))
+
+
+@pytest.mark.parametrize(
+    ("lines", "shown"),
+    [
+        (["The update ended: ENCRYPTED.", "Ended ENCRYPTED."], ["Ended ENCRYPTED."]),
+        (
+            ["UpdateEndpoint", "The update ended: ENCRYPTED."],
+            ["UpdateEndpoint", "The update ended: ENCRYPTED."],
+        ),
+    ],
+)
+def test_the_thread_reports_the_end_of_an_update_once(lines: list[str], shown: list[str]) -> None:
+    entries: list[TimelineEntry] = [{"at": "2026-11-23T09:30:00Z", "what": line} for line in lines]
+    assert thread.timeline(entries)["text"] == "; ".join(shown)
+
+
 _ENCRYPTED: dict[str, Any] = {
     "outcome": "ENCRYPTED",
     "twinConfigName": samples.TWIN,

@@ -170,7 +170,7 @@ def decision_entry(approval: Approval, now: datetime) -> TimelineEntry:
     break_glass = f"; {own} approved their own change" if own and own != by else ""
     if own and own == by:
         break_glass = " (break-glass)"
-    entry = happened(now, f"Decided: {approval['status']}{also}{break_glass}{why}", by)
+    entry = happened(now, f"{approval['status'].capitalize()}{also}{break_glass}{why}", by)
     entry["at"] = approval.get("decidedAt", entry["at"])
     return entry
 
