@@ -367,7 +367,7 @@ class Demo:
 
 
 def _asks(blocks: list[dict[str, Any]] | None) -> bool:
-    """Whether a card still has the buttons of a question (not just the way back, after success)."""
+    """Whether a card still has the buttons of a question (not just Back out, after success)."""
     return any(block.get("block_id") == "decision" for block in blocks or [])
 
 

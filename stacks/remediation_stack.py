@@ -90,7 +90,7 @@ class RemediationStack(cdk.Stack):
             decisions=functions["Decisions"],
         )
 
-        # what ends it, where it didn't end by itself
+        # what ends it if its own last step didn't
         unfinished = [
             Unfinished(
                 self,
@@ -152,7 +152,7 @@ class RemediationStack(cdk.Stack):
         )
 
     def _govern(self, settings: Settings) -> None:
-        """Apply what an organization asks of whoever deploys: tags, and a bound for every role."""
+        """Apply what an organization asks of its deployments: tags, and a bound for every role."""
         for name, value in settings.tags.items():
             cdk.Tags.of(self).add(name, value)
         if boundary := settings.permissions_boundary:

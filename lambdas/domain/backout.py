@@ -53,7 +53,7 @@ def judge_request(
 
 
 def judge_state(remediation: Remediation) -> Ruling:
-    """Whether a remediation can be backed out of, whoever asks and whenever."""
+    """Whether a remediation can be backed out of, regardless of who asks and when."""
     if remediation.get("outcome") != Outcome.ENCRYPTED:
         return Ruling(
             RulingKind.REFUSE,

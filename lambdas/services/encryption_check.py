@@ -61,7 +61,7 @@ def check(remediation: Remediation, endpoint: Mapping[str, Any], now: datetime) 
     again = remediation.get("sourceConfigName") == source
     entry = None if again else happened(now, f"Found {source} unencrypted, and kept a copy of it")
     remediation = records().note(remediation_id, {**facts, **decision_facts}, entry)
-    if remediation["trigger"]["kind"] != "manual":  # whoever starts one by hand wants to be asked
+    if remediation["trigger"]["kind"] != "manual":  # a person who starts one by hand wants to be asked
         denied = still_denied(records().denial(name), facts["planHash"], now)
         if denied:
             return Conclusion(Verdict.UNENCRYPTED, Outcome.DENIED, denied)
