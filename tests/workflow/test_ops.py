@@ -107,7 +107,7 @@ def test_remediate_is_followed_to_its_end(loop: Loop, run: Run, monkeypatch: pyt
     assert f"Remediation {started.name} has started" in said
     assert f"sealpoint approve {started.name}" in said
     assert f"/archives/{loop.world.channel_id}/" in said
-    assert "Decided: APPROVED" in said
+    assert "Approved" in said
     assert "✓ ENCRYPTED" in said
     assert loop.record(started)["trigger"]["principalArn"].startswith("arn:")
     assert "*Requested by*" in json.dumps(loop.cards()[-1].blocks)
