@@ -249,9 +249,10 @@ class Functions(Construct):
                     *may.records(
                         remediation="GetItem UpdateItem",
                         backout="GetItem UpdateItem",
-                        approval="GetItem UpdateItem",  # where the card is, and what its thread has
+                        approval="GetItem",
                         updates="GetItem UpdateItem",
                     ),
+                    may.note_threads(),
                     may.on_endpoints("DescribeEndpoint"),
                     *may.read_slack_secret(),
                 ],
@@ -289,10 +290,9 @@ class Functions(Construct):
                 environment=given.key | given.update_deadline | given.surfaces | given.slack,
                 may=[
                     *may.records(
-                        remediation="GetItem UpdateItem",
-                        backout="GetItem UpdateItem",
-                        approval="GetItem UpdateItem",
+                        remediation="GetItem UpdateItem", backout="GetItem UpdateItem", approval="GetItem"
                     ),
+                    may.note_threads(),
                     may.on_endpoints("DescribeEndpoint"),
                     may.on_configs("DescribeEndpointConfig"),
                     *may.read_slack_secret(),
@@ -383,9 +383,10 @@ class Functions(Construct):
                     *may.records(
                         backout="GetItem PutItem UpdateItem",
                         remediation="GetItem",
-                        approval="GetItem UpdateItem",
+                        approval="GetItem",
                         endpoint="DeleteItem",
                     ),
+                    may.note_threads(),
                     may.on_endpoints("DescribeEndpoint"),
                     may.tag_endpoints("AddTags", "DeleteTags"),
                     may.put_outcome_events(),

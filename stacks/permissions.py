@@ -88,6 +88,19 @@ class Permissions:
             for actions, keys in by_actions.items()
         ]
 
+    def note_threads(self) -> iam.PolicyStatement:
+        """Note on an approval what its card's thread has: no vote, no decision, nothing of the question."""
+        keys, members = ["approval#*"], ["pk", "sk", "postedEntries", "breakGlassAnnouncedFor"]
+        return _allow(
+            ["dynamodb:UpdateItem"],
+            self._records.table_arn,
+            {
+                "ForAllValues:StringLike": {"dynamodb:LeadingKeys": keys},
+                "ForAllValues:StringEquals": {"dynamodb:Attributes": members},
+                "Null": {"dynamodb:LeadingKeys": "false", "dynamodb:Attributes": "false"},
+            },
+        )
+
     def query_history(self) -> iam.PolicyStatement:
         return _allow(["dynamodb:Query"], f"{self._records.table_arn}/index/{HISTORY_INDEX}")
 

@@ -90,7 +90,7 @@ class RemediationStack(cdk.Stack):
             decisions=functions["Decisions"],
         )
 
-        # what ends it, where it didn't end by itself
+        # what ends it if its own last step didn't
         unfinished = [
             Unfinished(
                 self,
@@ -125,7 +125,7 @@ class RemediationStack(cdk.Stack):
             **watched,
             functions=list(functions.values()),
             monitoring=monitoring,
-            runbook_url=settings.runbook_url,
+            runbook_pages=settings.runbook_pages,
         )
 
         rules = {rule.node.id: rule for rule in trigger.rules} | {one.node.id: one.rule for one in unfinished}
@@ -153,7 +153,7 @@ class RemediationStack(cdk.Stack):
         )
 
     def _govern(self, settings: Settings) -> None:
-        """Apply what an organization asks of whoever deploys: tags, and a bound for every role."""
+        """Apply what an organization asks of its deployments: tags, and a bound for every role."""
         for name, value in settings.tags.items():
             cdk.Tags.of(self).add(name, value)
         if boundary := settings.permissions_boundary:

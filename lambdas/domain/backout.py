@@ -77,7 +77,7 @@ def judge_request(
 
 
 def judge_state(remediation: Remediation, approval: Approval | None, latest: Backout | None) -> Ruling:
-    """Whether a remediation can be backed out of, whoever asks and whenever."""
+    """Whether a remediation can be backed out of, regardless of who asks and when."""
     if not can_return(remediation) or approval is None:
         return Ruling(
             RulingKind.REFUSE,

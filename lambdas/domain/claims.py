@@ -19,6 +19,6 @@ def is_at_work(claim: Claim, holder: Remediation | None, plan: str, *, unseen: b
     Parameters
     ----------
     unseen
-        Whether it has a question that nobody can see. Then it gives way: whoever comes next asks.
+        Whether it has a question that nobody can see. Then it gives way, and the next one asks.
     """
     return claim["planHash"] == plan and holder is not None and "outcome" not in holder and not unseen

@@ -14,6 +14,8 @@ from lambdas.domain.vocabulary import ApprovalStatus, Outcome
 
 _REASON_LIMIT = 2000
 _LEFT_AS_IT_IS = (ApprovalStatus.DENIED, ApprovalStatus.EXPIRED, ApprovalStatus.SUPERSEDED)
+# The timeline's line about an observed update. The last line repeats its outcome and its reason.
+UPDATE_ENDED = "The update ended"
 
 
 def final_outcome(event: Mapping[str, Any], run: Run) -> tuple[Outcome, str]:

@@ -82,6 +82,7 @@ class _Run(TypedDict):
     endpointName: str
     trigger: Trigger
     startedAt: str
+    runbookPages: NotRequired[str]  # where its cards find the runbook's pages; `{}` stands for a page's name
     timeline: NotRequired[list[TimelineEntry]]
     sourceConfigName: NotRequired[str]  # the config that the endpoint had before it was encrypted
     twinConfigName: NotRequired[str]
@@ -203,7 +204,6 @@ class Approval(TypedDict):
     approvalsNeeded: NotRequired[int]
     approvals: NotRequired[list[Vote]]  # if more than one is needed
     changedBy: NotRequired[str]  # the Slack user who made the change, and so may not approve it
-    runbookUrl: NotRequired[str]
     digestId: NotRequired[str]  # it is asked about in a digest, and has no card until it ends
     channel: NotRequired[str]
     ts: NotRequired[str]
@@ -254,7 +254,7 @@ class Digest(TypedDict):
     mayDecide: list[str]
     accountId: str
     region: str
-    runbookUrl: str
+    runbookPages: str
     createdAt: str
     deadline: str
     filledAt: NotRequired[str]  # when its last finding was added

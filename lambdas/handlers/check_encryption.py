@@ -8,10 +8,11 @@ from typing import Any
 from lambdas.domain.encryption.progress import is_settling
 from lambdas.domain.endpoint_id import EndpointId
 from lambdas.domain.errors import InvalidInput
-from lambdas.domain.record import endpoint_of, start_record
+from lambdas.domain.record import Remediation, endpoint_of, start_record
 from lambdas.domain.vocabulary import Outcome, Verdict
 from lambdas.gateways.records.records import records
 from lambdas.gateways.sagemaker import sagemaker
+from lambdas.gateways.settings import rules
 from lambdas.services import encryption_check
 from lambdas.services.observability import step
 
@@ -19,7 +20,8 @@ from lambdas.services.observability import step
 @step
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     now = datetime.now(UTC)
-    remediation = records().start(start_record(event, now))
+    record: Remediation = {**start_record(event, now), "runbookPages": rules().runbook_pages}
+    remediation = records().start(record)
     remediation_id, endpoint_id = remediation["remediationId"], endpoint_of(remediation)
     if "outcome" in remediation:
         raise InvalidInput(f"Remediation {remediation_id} has already ended. Start a new one.")

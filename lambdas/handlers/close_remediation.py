@@ -7,23 +7,14 @@ from typing import Any
 
 from lambdas.domain import outcome_event
 from lambdas.domain.closing import final_outcome
-from lambdas.domain.record import (
-    Remediation,
-    endpoint_of,
-    from_iso,
-    happened,
-    holder_of,
-    iso,
-    salvaged_record,
-)
+from lambdas.domain.record import Remediation, endpoint_of, happened, holder_of, iso, salvaged_record
 from lambdas.domain.vocabulary import Outcome
 from lambdas.gateways.records.records import records
-from lambdas.gateways.settings import required, required_days
-from lambdas.gateways.step_functions import step_functions
-from lambdas.services import outcome_events, updates
+from lambdas.gateways.settings import required_days, rules
+from lambdas.services import outcome_events, outcomes, updates
 from lambdas.services.decisions import close_question, take_over
 from lambdas.services.notifications import report_closed
-from lambdas.services.observability import count, logger, measure, step
+from lambdas.services.observability import step
 from lambdas.services.questions import note_asked_in_digest
 
 # The state machine's output
@@ -37,8 +28,9 @@ _OUTPUT = (
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     now = datetime.now(UTC)
     remediation = records().find_remediation(event["remediationId"])
-    if remediation is None:
-        remediation = records().start(salvaged_record(event, now))  # it failed before its record was started
+    if remediation is None:  # it failed before its record was started
+        record: Remediation = {**salvaged_record(event, now), "runbookPages": rules().runbook_pages}
+        remediation = records().start(record)
     approval = records().approval(remediation.get("approvalId", ""))
     if approval is not None and "outcome" not in remediation:
         remediation, approval = note_asked_in_digest(remediation, approval)
@@ -56,25 +48,13 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     remediation = records().close(event["remediationId"], facts, entry)
     if approval is not None:
         approval = close_question(remediation, approval, now)
-    remediation_id = remediation["remediationId"]
     records().release(endpoint_of(remediation), holder_of(remediation))
     if "waitingSince" in remediation:  # it may hold an update slot
         updates.release_slot(remediation)
     if not already_closed:
-        _count(remediation, now)
+        outcomes.count_closed(remediation, now)
     outcome_events.report(outcome_event.closed(remediation))
     if remediation.get("outcome") == Outcome.ENCRYPTED:
-        # the old config is retired after the time to back out
-        name, seconds = remediation["endpointName"], int(days.total_seconds())
-        wait = {"endpointName": name, "remediationId": remediation_id, "waitSeconds": seconds}
-        step_functions().start(required("RETIREMENT_WORKFLOW_ARN"), remediation_id, wait)
+        outcomes.start_retirement(remediation, days)
     report_closed(remediation, approval, now)
     return {name: value for name in _OUTPUT if (value := remediation.get(name))}
-
-
-def _count(remediation: Remediation, now: datetime) -> None:
-    outcome = remediation.get("outcome", Outcome.FAILED)
-    logger.info("remediation_closed", outcome=outcome, reason=remediation.get("reason", ""))
-    count("RemediationClosed", outcome=outcome)
-    if outcome == Outcome.ENCRYPTED:
-        measure("TimeToEncrypted", (now - from_iso(remediation["startedAt"])).total_seconds())

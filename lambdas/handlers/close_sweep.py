@@ -9,16 +9,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 from lambdas.domain.closing import error_in_words
-from lambdas.domain.errors import RequestRefused, SlackNotSetUp
-from lambdas.domain.messages import sweep_notice
 from lambdas.domain.record import from_iso, iso
-from lambdas.domain.sweep.coverage import SweepResult, add_up, seconds_until_asked
+from lambdas.domain.sweep.coverage import add_up, seconds_until_asked
 from lambdas.domain.vocabulary import Verdict
 from lambdas.gateways.records.digests import digests
-from lambdas.gateways.settings import required, rules
-from lambdas.gateways.slack import patient_slack
-from lambdas.services import sweep_questions
-from lambdas.services.observability import count, gauge, logger, step
+from lambdas.gateways.settings import rules
+from lambdas.services import sweep_questions, sweep_report
+from lambdas.services.observability import step
 
 
 @step
@@ -36,7 +33,7 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
         questions.unasked["Its question was not posted in time."] += questions.pending
     result = replace(result, unasked=questions.unasked)
     digests().end_sweep(sweep_id)
-    _report(sweep_id, result, now)
+    sweep_report.report(sweep_id, result, now)
     coverage = result.coverage
     return {
         "sweepId": sweep_id,
@@ -50,33 +47,3 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
         "unasked": result.unasked.total(),
         "reason": result.reason,
     }
-
-
-def _report(sweep_id: str, result: SweepResult, now: datetime) -> None:
-    coverage, verdicts = result.coverage, dict(result.coverage.verdicts)
-    logger.info("sweep_closed", complete=result.is_complete, assessed=coverage.assessed, verdicts=verdicts)
-    gauge("SweepIncomplete", int(not result.is_complete))  # a zero ends the alarm
-    if result.is_complete or coverage.unannounced:
-        gauge("EndpointsUnannounced", coverage.unannounced)
-    if result.is_complete:
-        gauge("EndpointsListed", result.listed)
-        gauge("EndpointsEncrypted", coverage.verdicts[Verdict.ENCRYPTED])
-        gauge("EndpointsExempt", coverage.verdicts[Verdict.EXEMPT])
-        open_ones = (Verdict.UNENCRYPTED, Verdict.UNKNOWN)  # what can't be told counts as the worse
-        gauge("EndpointsUnencrypted", sum(coverage.verdicts[verdict] for verdict in open_ones))
-        count("SweepComplete")
-        digests().note_completed(sweep_id, now)
-        return
-    if digests().is_reported(sweep_id):
-        return
-    # at-least-once: recorded after posting
-    message = sweep_notice.incomplete(result, region=required("AWS_REGION"), sweep_id=sweep_id)
-    try:
-        patient_slack().post(rules().default.channel, message)
-    except SlackNotSetUp as error:
-        logger.warning("sweep_not_reported", error_message=str(error))  # the alarm says it
-    except RequestRefused as error:
-        logger.error("sweep_not_reported", error_message=str(error))
-        count("UnexpectedError")
-    else:
-        digests().note_reported(sweep_id, now)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from lambdas.domain.closing import UPDATE_ENDED
 from lambdas.domain.encryption.progress import Wait, judge_update, move_of
 from lambdas.domain.record import happened
 from lambdas.gateways.records.records import records
@@ -38,7 +39,7 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     outcome, reason = judged.outcome, judged.reason
     # recorded at once: if the workflow fails to close, this is what happened
     facts |= {"updateOutcome": outcome, "updateReason": reason}
-    entry = happened(now, f"The update ended: {outcome}. {reason}".strip())
+    entry = happened(now, f"{UPDATE_ENDED}: {outcome}. {reason}".strip())
     records().note_run(run, facts, entry)
     logger.info("endpoint_update_ended", outcome=outcome, reason=reason)
     return {"outcome": outcome}

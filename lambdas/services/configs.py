@@ -110,7 +110,7 @@ def require_same(body: ConfigRequest, described: Mapping[str, Any], *, than: str
 
 
 def reason_to_keep(remediation: Remediation, approval: Approval | None, old: str) -> str | None:
-    """Why an old config must not be deleted, whoever uses it; None if it may be."""
+    """Why an old config must not be deleted, even if nothing uses it; None if it may be."""
     if required("RETIRE_OLD_CONFIG") != "true":
         return "The settings keep old configs."
     if approval and "backout" in approval:

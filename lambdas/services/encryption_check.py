@@ -80,7 +80,7 @@ def check(remediation: Remediation, endpoint: Mapping[str, Any], now: datetime) 
     entries = [] if again else [happened(now, f"Found {source} {what}, and kept a copy of it")]
     found = {**facts, **decision_facts, "verdict": verdict, "evidenceSha256": evidence.sha256}
     remediation = records().note(remediation_id, found, *entries)
-    if remediation["trigger"]["kind"] != "manual":  # whoever starts one by hand wants to be asked
+    if remediation["trigger"]["kind"] != "manual":  # a person who starts one by hand wants to be asked
         denied = still_denied(records().denial(endpoint_id), facts["planHash"], now)
         if denied:
             return Conclusion(verdict, Outcome.DENIED, denied)

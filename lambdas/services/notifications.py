@@ -78,7 +78,7 @@ def announce_break_glass(slack: Slack, remediation: Remediation, approval: Appro
         # the thread takes no reply: the card was deleted, or the thread is locked
         logger.warning("thread_not_updated", error_message=str(error))
         slack.post(_channel_of(remediation), message)
-    records().note_approval(approval["approvalId"], {"breakGlassAnnouncedFor": by})
+    records().note_thread(approval["approvalId"], {"breakGlassAnnouncedFor": by})
 
 
 def report_outcome(
@@ -157,7 +157,7 @@ def _post_timeline(slack: Slack, approval: Approval, *runs: Run | None) -> None:
     except (RequestRefused, MessageGone) as error:
         # the thread is locked, or the card was deleted: the record has all entries
         logger.warning("thread_not_updated", error_message=str(error))
-    records().note_approval(approval["approvalId"], {"postedEntries": posted})
+    records().note_thread(approval["approvalId"], {"postedEntries": posted})
 
 
 def _announce(slack: Slack, remediation: Remediation, approval: Approval) -> None:

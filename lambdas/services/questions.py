@@ -73,7 +73,7 @@ def open_question(remediation: Remediation, route: Route, task_token: str, now: 
     records().keep_token(approval_id, task_token, now)  # before anyone can decide
     found = records().approval(approval_id)
     if found is None:
-        approval = new_question(remediation, route, now, runbook_url=rules().runbook_url)
+        approval = new_question(remediation, route, now)
         if not records().open_approval(approval):
             raise EndpointChanged("A newer change to the endpoint is being assessed instead.")
         return approval

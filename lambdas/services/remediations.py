@@ -104,7 +104,7 @@ def _add_to_digest(sweep_id: str, route: str, part: int, found: tuple[str, Findi
             part,
             account_id=trigger["accountId"],
             region=trigger["region"],
-            runbook_url=rules().runbook_url,
+            runbook_pages=rules().runbook_pages,
             now=now,
         )
         digests().open(opened, now)

@@ -135,7 +135,7 @@ class Survey:
         return Assessed(body, config_body, audited)
 
     def _config(self, name: str) -> tuple[AuditedConfig, _Body]:
-        """A config. Whoever asks for it first reads it; the others wait for the result."""
+        """A config. The first thread to ask for it reads it; the others wait for the result."""
         with self._lock:
             known = self._configs.get(name)
             mine = known or self._configs.setdefault(name, Future())

@@ -320,7 +320,7 @@ def _error(error_type: str, request_id: str, message: str) -> dict[str, Any]:
 
 
 def _runtime_packages(folder: Path) -> Path:
-    """A folder with links to just the packages that the Lambda runtime has by itself."""
+    """A folder with links to just the packages that are part of the Lambda runtime."""
     folder.mkdir()
     for name in _RUNTIME_DISTRIBUTIONS:
         files = distribution(name).files or []

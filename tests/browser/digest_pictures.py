@@ -110,14 +110,21 @@ def _take(
 ) -> None:
     for view, (width, height, scheme) in VIEWS.items():
         page = browser.new_page(
-            viewport={"width": width, "height": height}, color_scheme=scheme, timezone_id="UTC"
+            viewport={"width": width, "height": height},
+            color_scheme=scheme,
+            timezone_id="UTC",
+            bypass_csp=True,
         )
         page.goto(url)
         shown = page.get_by_role(role).first
         shown.wait_for()
         if at_end:
             shown.get_by_role("button", name="Next").scroll_into_view_if_needed()
-        shown.screenshot(path=_FOLDER / f"{name}-{view}.png")
+        path = _FOLDER / f"{name}-{view}.png"
+        if role == "dialog":
+            chromium.take_dialog(page, path)
+        else:
+            shown.screenshot(path=path)
         page.close()
 
 

@@ -25,7 +25,7 @@ _ENDINGS: tuple[dict[str, Any], ...] = (
 )  # fmt: skip
 _TIMELINE = (
     "Found unencrypted: instance volume, data capture", "The key and the models can be used",
-    "Asked in Slack, to be answered by 2026-11-24 09:00 UTC", "Reminded", "Decided: APPROVED",
+    "Asked in Slack, to be decided by Tue 24 Nov, 09:00 UTC", "Reminded", "Approved",
     f"Created {_NAME}-config-kms-0123456789", f"UpdateEndpoint from {_NAME}-config to its encrypted copy",
     "The update ended: ENCRYPTED.", "Ended ENCRYPTED.",
 )  # fmt: skip

@@ -189,7 +189,8 @@ def decision_rules(*routes: dict[str, Any], **changes: Any) -> dict[str, Any]:
     }  # fmt: skip
     rules: dict[str, Any] = {
         "routes": [*({**default, **route} for route in routes), default | changes.pop("default", {})],
-        "forbidOwnApproval": True, "breakGlass": False, "twoApproversTag": {}, "runbookUrl": "",
+        "forbidOwnApproval": True, "breakGlass": False, "twoApproversTag": {},
+        "runbookPages": "docs/runbook/{}.md",
     }  # fmt: skip
     return rules | changes
 

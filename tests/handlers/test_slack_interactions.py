@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from lambdas.domain.errors import RemediationError, ServiceUnavailable
 from lambdas.domain.record import Approval, iso
+from lambdas.gateways.records.records import records
 from lambdas.gateways.slack import Slack
 from lambdas.handlers import check_encryption, request_approval, slack_interactions
 from lambdas.services.observability import logger
@@ -332,7 +333,7 @@ def test_the_second_of_two_people_changes_nothing_and_is_told_who_decided(asked:
 
 def test_of_two_people_in_the_same_moment_one_wins(asked: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     """Both read PENDING; the condition in the table lets one through."""
-    real = slack_interactions.records().approval
+    real = records().approval
     approval_id = asked.approval()["approvalId"]
     stale = real(approval_id)
     _send(asked, _denial(asked, GRACE.id))
@@ -343,7 +344,7 @@ def test_of_two_people_in_the_same_moment_one_wins(asked: Bench, monkeypatch: py
         calls["count"] += 1
         return stale if calls["count"] == 1 else real(approval_id)
 
-    monkeypatch.setattr(slack_interactions.records(), "approval", first_stale)
+    monkeypatch.setattr(records(), "approval", first_stale)
     assert _send(asked, body) == 200
     assert asked.workflow.woken == ["token-1"]
     [told] = asked.slack.ephemerals(ADA.id)

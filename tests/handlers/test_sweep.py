@@ -6,6 +6,7 @@ import json
 from typing import Any
 from unittest.mock import patch
 
+import boto3
 import pytest
 
 from lambdas.domain.errors import Throttled
@@ -154,6 +155,32 @@ def test_an_incomplete_sweep_ends_no_alarm(bench: Bench, capsys: pytest.CaptureF
     assert found["SweepIncomplete"] == 1
     assert not found.keys() & {"SweepComplete", "EndpointsUnannounced", "EndpointsEncrypted"}
     assert digests().last_completed() == ""
+
+
+@pytest.mark.parametrize(
+    ("earlier", "missed", "alarm"),
+    [(False, False, 0), (True, False, 1), (False, True, 1)],
+    ids=["before the set-up is over", "removed later", "something else is missing, too"],
+)
+def test_an_empty_secret_alarms_only_once_the_set_up_is_over(
+    bench: Bench, capsys: pytest.CaptureFixture[str], *, earlier: bool, missed: bool, alarm: int
+) -> None:
+    if earlier:
+        assert sweep(bench, "s-0")["complete"] is True
+    bench.make_endpoint("fraud")
+    boto3.client("secretsmanager").put_secret_value(SecretId=bench.secret_arn, SecretString="{}")
+    bench.pass_time(1800)
+    [batch] = bench.run(list_endpoints.handler, sweepId=SWEEP)["batches"]
+    if not missed:
+        bench.run(assess_endpoints.handler, sweepId=SWEEP, batch=batch)
+    start_all(bench)
+    bench.run(check_encryption.handler, **bench.check_input())
+    bench.run(close_remediation.handler, **bench.check_input(), outcome="NOT_ASKED", reason="not set up")
+    capsys.readouterr()
+    closed = bench.run(close_sweep.handler, sweepId=SWEEP, reason="")
+    assert closed["complete"] is False
+    assert counts(capsys.readouterr().out)["SweepIncomplete"] == alarm
+    assert bench.messages() == []
 
 
 def test_a_denial_covers_while_it_holds(bench: Bench) -> None:

@@ -300,7 +300,13 @@ def test_every_right_on_the_table_is_one_on_some_kinds_of_items(template: Templa
                     keys = statement["Condition"]["ForAllValues:StringLike"][_LEADING]
                     assert all(key == "sweep" or re.fullmatch(r"[a-z]+#\*", key) for key in keys)
                     # else a call that names no key would meet the condition
-                    assert statement["Condition"]["Null"] == {_LEADING: "false"}
+                    limits = {
+                        key
+                        for operator, by_key in statement["Condition"].items()
+                        if operator.startswith("ForAllValues:")
+                        for key in by_key
+                    }
+                    assert statement["Condition"]["Null"] == dict.fromkeys(limits, "false")
 
 
 def test_evidence_is_put_by_one_function_and_changed_by_none(template: Template) -> None:
@@ -315,6 +321,19 @@ def test_who_takes_decisions_writes_approvals_and_nothing_else(template: Templat
     assert _kinds(template, "UpdateItem")[handler] == {"approval"}
     for action in ("PutItem", "DeleteItem"):
         assert _kinds(template, action)[handler] == set()
+
+
+@pytest.mark.parametrize("handler", ["await_in_service", "poll_endpoint", "close_backout"])
+def test_who_only_shows_how_far_it_is_writes_nothing_that_people_decide(
+    template: Template, handler: str
+) -> None:
+    [writes] = [
+        statement["Condition"]
+        for statement in granted(template, handler)["dynamodb:UpdateItem"]
+        if "approval#*" in statement["Condition"]["ForAllValues:StringLike"][_LEADING]
+    ]
+    written = writes["ForAllValues:StringEquals"]["dynamodb:Attributes"]
+    assert {*written} == {"pk", "sk", "postedEntries", "breakGlassAnnouncedFor"}
 
 
 def test_task_tokens_are_read_by_those_who_wake_the_workflow_alone(template: Template) -> None:

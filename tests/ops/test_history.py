@@ -34,7 +34,7 @@ _DONE: dict[str, Any] = {
     "decidedAt": "2026-11-23T10:00:00Z",
     "timeline": [
         {"at": "2026-11-23T10:30:00Z", "what": "UpdateEndpoint from a to b"},
-        {"at": "2026-11-23T10:00:00Z", "what": "Decided: APPROVED", "by": "U1"},
+        {"at": "2026-11-23T10:00:00Z", "what": "Approved", "by": "U1"},
     ],
 }
 _KEPT = {"config": samples.config(), "endpoint": samples.endpoint(), "tags": {"team": "<fraud>"}}
@@ -205,7 +205,7 @@ def test_what_users_wrote_is_shown_and_never_run(text: str) -> None:
 
 def test_the_report_has_every_fact_in_the_order_it_happened() -> None:
     page = _report(_evidence())
-    assert page.index("Decided: APPROVED") < page.index("UpdateEndpoint from a to b")
+    assert page.index("Approved") < page.index("UpdateEndpoint from a to b")
     for said in ("CreateEndpoint", samples.KEY_ARN, "no KMS key", "&lt;fraud&gt;", "m6i.large", "account 1"):
         assert said in page
     assert "http" not in page, "it needs nothing from elsewhere"

@@ -160,7 +160,7 @@ def digest(**facts: Any) -> Digest:
     record: Any = {
         "digestId": "22222222-3333-4444-5555-666666666666", "sweepId": "sweep-1", "route": "default",
         "mode": "required", "decideIn": "slack", "mayDecide": ["U1", "S1"], "accountId": "123456789012",
-        "region": "us-east-1", "runbookUrl": "https://example.com/runbook",
+        "region": "us-east-1", "runbookPages": "https://example.com/runbook#{}",
         "createdAt": "2026-11-23T06:00:00Z", "deadline": "2026-11-24T06:00:00Z", **facts,
     }  # fmt: skip
     return record

@@ -242,7 +242,7 @@ def test_who_approved_by_break_glass_is_named_not_who_approved_after_them() -> N
         "approvals": votes, "decidedBy": "U2", "breakGlassBy": "U1", "breakGlassReason": "patients\nwait",
     }  # fmt: skip
     assert _entry(samples.approval(_APPROVED, **facts)) == (
-        "Decided: APPROVED, after U1; U1 approved their own change"
+        "Approved, after U1; U1 approved their own change"
     )
     assert "own change" not in _entry(samples.approval(_DENIED, **facts, reason="no")), "nothing was broken"
     facts["approvals"] = votes[:1]
@@ -251,8 +251,8 @@ def test_who_approved_by_break_glass_is_named_not_who_approved_after_them() -> N
 
 
 def test_a_reason_is_quoted_on_one_line() -> None:
-    approval = samples.approval(_DENIED, decidedBy="U1", reason="x\n*Decided: APPROVED*\n:lock:")
-    assert _entry(approval) == "Decided: DENIED: “x *Decided: APPROVED* :lock:”"
+    approval = samples.approval(_DENIED, decidedBy="U1", reason="x\n*Approved*\n:lock:")
+    assert _entry(approval) == "Denied: “x *Approved* :lock:”"
 
 
 # -- where decisions are taken

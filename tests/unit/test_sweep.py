@@ -86,7 +86,9 @@ def test_what_is_said_of_a_sweep_fits_into_slack(problems: list[str], error: str
         add_up([batch(9, missed=len(problems), problems=problems)], error),
         region="us-east-1",
         sweep_id="s",
+        runbook_pages="docs/runbook/{}.md",
     )
+    assert "What to do: `docs/runbook/sweep-incomplete.md`" in str(message["blocks"])
     assert len(message["text"]) <= 1000
     for block in message["blocks"]:
         if block["type"] == "section":
@@ -205,7 +207,7 @@ def test_scaling_hides_no_endpoint_with_inference_components_from_the_sweep() ->
 
 
 def digest(*, filled: bool = True) -> Digest:
-    made = new_digest("s-1", ROUTE, account_id="1", region="us-east-1", runbook_url="", now=NOW)
+    made = new_digest("s-1", ROUTE, account_id="1", region="us-east-1", runbook_pages="", now=NOW)
     if filled:
         made["filledAt"] = iso(NOW)
     return made

@@ -73,7 +73,7 @@ def soak(world: World, seed: int, *, endpoints: int = 200, deeds: int = 160) -> 
     days = Soak(world, seed, endpoints)
     days.live(deeds)
     days.rest()
-    records = days.records()
+    records = [*days.records(), *days.backouts()]
     outcomes = Counter(str(record.get("outcome", "(open)")) for record in records)
     problems = [problem for invariant in INVARIANTS for problem in invariant(days)]
     return Result(

@@ -189,6 +189,24 @@ def test_a_closed_record_and_its_timeline_are_out_of_reach(loop: Loop) -> None:
     assert loop.record() == record
 
 
+@pytest.mark.parametrize("handler", ["await_in_service", "poll_endpoint", "close_backout"])
+def test_a_step_that_shows_progress_decides_nothing(loop: Loop, handler: str) -> None:
+    loop.make_endpoint()
+    intruder, approval = Intruder(loop.world, handler), loop.approval_id()
+    for facts in (
+        {"status": {"S": "APPROVED"}, "decidedBy": {"S": "U0ADA"}},
+        {"postedEntries": {"M": {}}, "approvals": {"L": []}},
+        {"planHash": {"S": "another"}},
+        {"backout": {"M": {}}},
+    ):
+        with pytest.raises(Refused, match="UpdateItem"):
+            intruder.update("approval", approval, "approval", facts)
+    intruder.update("approval", approval, "approval", {"postedEntries": {"M": {}}})
+    assert loop.buttons() == ["approve", "deny"]
+    assert loop.world.approval(approval)["status"] == "PENDING"
+    loop.delete()
+
+
 def _overwrite(world: World, key: str, sort_key: str, name: str, value: str) -> None:
     """As an administrator of the account could."""
     world.client("dynamodb").update_item(

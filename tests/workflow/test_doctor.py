@@ -436,6 +436,7 @@ def test_an_empty_secret_is_found_with_its_cure(loop: Loop, run: Run) -> None:
     assert "✗ Slack's secret" in said
     assert "aws secretsmanager put-secret-value" in said
     assert loop.world.home.output("SlackSecretArn") in said
+    assert "✓ Rules and schedule: quiet until then" in said
 
 
 @pytest.mark.parametrize(

@@ -113,7 +113,7 @@ def _has_ended(execution: Any) -> bool:
 
 def _end_of(loop: Loop, execution: Any) -> str:
     loop.world.run(execution)
-    loop.world.clock.advance(3 * 3600)  # an update that nobody polls any more ends as well
+    loop.world.clock.advance(3 * 3600)  # an update that nobody polls ends as well
     loop.world.settle()
     status = execution.exec_status
     return str((execution.output or {}).get("outcome") or (status.value if status else ""))

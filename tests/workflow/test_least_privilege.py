@@ -8,6 +8,7 @@ from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from fnmatch import fnmatchcase
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from local.aws.iam.policy import Policy, covers
 from local.aws.template import ACCOUNT_ID
 from local.people import Loop
 from local.world import World
+from ops import follow
 from tests.conftest import SPECIAL_SETTINGS, synthesized
 from tests.unit.test_own_key_page import documented_policy
 from tests.workflow import stories, sweeps
@@ -134,7 +136,8 @@ def _again(loop: Loop, handler: str, execution: Execution, called: str, **event:
 
 
 def swept(loop: Loop) -> None:
-    """Twice at once, of which one finds what a digest asks about; then in a region that does not answer."""
+    """Twice at once, of which one finds what a digest asks about; while that is open, and with an event about
+    one of them; with a card of its own; then in a region that does not answer."""
     world = loop.world
     world.trail_is_logging = False
     found = [sweeps.make(world, f"{loop.name}-{number}") for number in range(11)]
@@ -143,11 +146,21 @@ def swept(loop: Loop) -> None:
     world.run(first)
     world.run(second)
     world.drive(lambda: sweeps.is_asked(world))
+    assert sweeps.sweep(world)["covered"] >= len(found)
+    asked = [one.execution() for one in found]
+    assert found[1].outcome(world.start(found[1].name, kind="event")) == "SUPERSEDED"
     sweeps.decide(world, sweeps.card(world), found[:1], "encrypt")
     world.run(sweeps.watch(world))
-    assert [one.outcome() for one in found] == ["ENCRYPTED", *["EXPIRED"] * 10]
+    ended = [one.outcome(execution) for one, execution in zip(found, asked, strict=True)]
+    assert ended == ["ENCRYPTED", *["EXPIRED"] * 10]
     for one in found:
         one.delete()
+    alone = sweeps.make(world, f"{loop.name}-alone")
+    world.clock.advance(2500)
+    assert 0 < sweeps.sweep(world)["found"] < len(found), "so that each has a card"
+    alone.deny()
+    assert alone.outcome() == "DENIED"
+    alone.delete()
     world.sagemaker.faults.take_region_down(world.region)
     try:
         assert sweeps.sweep(world)["complete"] is False
@@ -211,7 +224,7 @@ def _listed(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 
-def test_all_that_is_allowed_is_used(loop: Loop, operate: Ops) -> None:
+def test_all_that_is_allowed_is_used(loop: Loop, operate: Ops, monkeypatch: pytest.MonkeyPatch) -> None:
     """What isn't allowed was refused, and the loop's own check says so."""
     loop.world.runner.allowed.clear()
     for story in STORIES:
@@ -219,6 +232,8 @@ def test_all_that_is_allowed_is_used(loop: Loop, operate: Ops) -> None:
     execution = loop.make_endpoint(tags={"route": "high-impact"})
     assert operate("approve", execution.name) == 0
     assert loop.outcome(execution) == "ENCRYPTED"
+    monkeypatch.setattr(follow, "time", SimpleNamespace(sleep=lambda _: loop.world.run(loop.backout())))
+    assert operate("backout", loop.name, "--yes") == 0
     unused = _unused(_granted(loop.world), _used(loop.world))
     assert {one[:2] for one in unused} == NOT_CALLED.keys(), unused
 

@@ -1,4 +1,4 @@
-"""Two things at once: whoever wins, the endpoint, the record and the card agree, and someone is told."""
+"""Two things at once: whichever wins, endpoint, record and card agree, and someone is notified."""
 
 from __future__ import annotations
 

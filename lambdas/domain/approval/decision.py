@@ -165,7 +165,7 @@ def taken_over(approval: Approval, now: datetime) -> tuple[dict[str, str], list[
     break_glass = f"; {own} approved their own change" if own and own != by else ""
     if own and own == by:
         break_glass = " (break-glass)"
-    what = f"Decided: {approval['status']}{also}{break_glass}{why}"
+    what = f"{approval['status'].capitalize()}{also}{break_glass}{why}"
     return facts, [*entries, _happened(approval.get("decidedAt", iso(now)), what, by)]
 
 

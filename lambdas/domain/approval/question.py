@@ -9,7 +9,7 @@ from lambdas.domain.record import Approval, Digest, Remediation, from_iso, iso, 
 from lambdas.domain.vocabulary import ApprovalStatus
 
 
-def new_question(remediation: Remediation, route: Route, now: datetime, *, runbook_url: str) -> Approval:
+def new_question(remediation: Remediation, route: Route, now: datetime) -> Approval:
     """The approval of a remediation. An automatic route asks nobody: it is approved from the start."""
     approval: Approval = {
         "approvalId": required_fact(remediation, "approvalId"),
@@ -24,7 +24,6 @@ def new_question(remediation: Remediation, route: Route, now: datetime, *, runbo
         "mayDecide": list(route.approvers),
         "approvalsNeeded": remediation.get("approvalsNeeded", 1),
         "changedBy": remediation.get("changedBySlackUser", ""),
-        "runbookUrl": runbook_url,
     }
     if "digestId" in remediation:
         approval["digestId"] = remediation["digestId"]

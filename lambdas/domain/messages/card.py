@@ -48,7 +48,10 @@ _OUTCOME_WORDS = {
     Outcome.EXEMPT: (":receipt:", "Exempt."),
     Outcome.DENIED: (":no_entry:", "Left as it is: the change was denied."),
     Outcome.EXPIRED: (":hourglass:", "Left as it is: nobody decided in time."),
-    Outcome.SUPERSEDED: (":arrows_counterclockwise:", "Superseded: the endpoint changed."),
+    Outcome.SUPERSEDED: (
+        ":arrows_counterclockwise:",
+        "Superseded: the endpoint was changed meanwhile.",
+    ),
     Outcome.GONE: (":wastebasket:", "The endpoint no longer exists."),
     Outcome.UNSUPPORTED: (":warning:", "AWS does not accept a KMS key for this endpoint. It stays as it is."),
     Outcome.ROLLED_BACK: (
@@ -62,6 +65,15 @@ _OUTCOME_WORDS = {
         ":leftwards_arrow_with_hook:",
         "Backed out: the endpoint is in service on its earlier config.",
     ),
+}
+
+# The runbook's page about an outcome that a person may have to do something about.
+_LOOK_UP: dict[Outcome, links.RunbookPage] = {
+    Outcome.FAILED: "remediation-failed",
+    Outcome.ROLLED_BACK: "remediation-failed",
+    Outcome.UNSUPPORTED: "remediation-failed",
+    Outcome.NOT_ASKED: "slack-unreachable",
+    Outcome.EXPIRED: "approval-about-to-expire",
 }
 
 # Outcomes that are reported even if nobody was asked.
@@ -211,9 +223,9 @@ def _plan(remediation: Remediation) -> list[dict[str, Any]]:
     source, twin = (code(remediation.get(name, "")) for name in ("sourceConfigName", "plannedTwinName"))
     how = in_words(remediation.get("updateOptions", {}))
     lines = [
-        f"• {source} is copied, with the key, to {twin}",
-        f"• Traffic shifts {how}; the endpoint stays in service throughout",
-        f"• Meanwhile SageMaker {_extra_instances(remediation)}",
+        f"• Sealpoint creates {twin}: a copy of {source} with the KMS key",
+        f"• Traffic shifts {how}. The endpoint stays in service throughout",
+        f"• During the update, {_extra_instances(remediation)}",
         "• Kept: live instance counts and weights, the deployment policy, and the old config for backing out",
     ]
     return [section("*What will happen*\n" + "\n".join(lines))]
@@ -223,18 +235,18 @@ def _extra_instances(remediation: Remediation) -> str:
     options = remediation.get("updateOptions", {})
     if rolling := (options.get("DeploymentConfig") or {}).get("RollingUpdatePolicy"):
         size = rolling["MaximumBatchSize"]
-        unit = "% of its instances" if size["Type"] == "CAPACITY_PERCENT" else " instances"
-        return f"temporarily runs up to {size['Value']}{unit} more"
+        unit = "%" if size["Type"] == "CAPACITY_PERCENT" else ""
+        return f"up to {size['Value']}{unit} more instances run and are billed"
     counted = [
         f"{count} × {escape(variant['instanceType'])}"
         for variant in remediation.get("variants", [])
         if (count := variant.get("instanceCount"))
     ]
     if not counted:
-        return "temporarily runs a second copy of it"
+        return "a second copy of it runs and is billed"
     shown = ", ".join(counted[:_VARIANTS_SHOWN])
     more = ", …" if len(counted) > _VARIANTS_SHOWN else ""
-    return f"temporarily runs up to twice as many instances: another {shown}{more}"
+    return f"up to {shown}{more} run and are billed in addition"
 
 
 def _warning(remediation: Remediation) -> list[dict[str, Any]]:
@@ -268,13 +280,24 @@ def _further(remediation: Remediation, approval: Approval | None) -> str:
     pages = {
         "Endpoint": links.endpoint_page(remediation.get("endpointArn", ""), remediation["endpointName"]),
         "Execution": links.execution_page(remediation["executionArn"]),
-        "Runbook": (approval or {}).get("runbookUrl", ""),
     }
     shown = [link(url, words) for words, url in pages.items() if url]
+    shown += filter(None, [_runbook(remediation, approval)])
     ids = f"remediation {code(remediation['remediationId'])}"
     if plan := remediation.get("planHash"):
         ids += f" · plan {code(plan[:12])}"
     return " · ".join([*shown, ids])
+
+
+def _runbook(remediation: Remediation, approval: Approval | None) -> str:
+    """The runbook's page about where the remediation stands; its index if there is nothing to do."""
+    pages = remediation.get("runbookPages", "")
+    outcomes = (remediation.get("backoutOutcome"), remediation.get("outcome"))
+    for outcome in (Outcome(one) for one in outcomes if one):
+        if page := _LOOK_UP.get(outcome):
+            return links.runbook(pages, page, needed=True)
+    asks = "outcome" not in remediation and (approval or {}).get("status") == ApprovalStatus.PENDING
+    return links.runbook(pages, "approval-about-to-expire" if asks else "README", needed=False)
 
 
 def _commands(remediation: Remediation) -> str:

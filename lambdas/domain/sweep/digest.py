@@ -110,7 +110,7 @@ def new_digest(
     *,
     account_id: str,
     region: str,
-    runbook_url: str,
+    runbook_pages: str,
     now: datetime,
 ) -> Digest:
     return {
@@ -122,7 +122,7 @@ def new_digest(
         "mayDecide": list(route.approvers),
         "accountId": account_id,
         "region": region,
-        "runbookUrl": runbook_url,
+        "runbookPages": runbook_pages,
         "createdAt": iso(now),
         "deadline": iso(now + route.deadline),
     }

@@ -415,6 +415,11 @@ class Records:
             raise RequestRefused("No such approval is on record.")
         return cast("Approval", noted)
 
+    def note_thread(self, approval_id: str, facts: Mapping[str, Any]) -> None:
+        """Note on an approval what the thread of its card has."""
+        if not self._table.set(_approval_key(approval_id), facts):
+            raise RequestRefused("No such approval is on record.")
+
     def vote(
         self, approval_id: str, votes: Sequence[Vote], status: ApprovalStatus, facts: Mapping[str, Any]
     ) -> Approval | None:

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 from functools import partial
 from itertools import chain, islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from botocore.exceptions import ClientError
@@ -133,8 +133,25 @@ class Table:
         expression, names, settings = _assignments(facts, appended)
         return self.change(key, expression, condition, settings | dict(values or {}), names)
 
+    def set(self, key: Key, facts: Values) -> bool:
+        """Set facts of an item, and ask for nothing in return; False if there is no such item.
+
+        For roles that may touch no other attribute (`dynamodb:Attributes`).
+        """
+        expression, names, settings = _assignments(facts, None)
+        return (
+            self.change(key, expression, "attribute_exists(pk)", settings, names, returned="NONE") is not None
+        )
+
     def change(
-        self, key: Key, expression: str, condition: str, values: Values, names: Mapping[str, str]
+        self,
+        key: Key,
+        expression: str,
+        condition: str,
+        values: Values,
+        names: Mapping[str, str],
+        *,
+        returned: Literal["ALL_NEW", "NONE"] = "ALL_NEW",
     ) -> dict[str, Any] | None:
         """Apply an update expression; the new item, or None if the condition does not hold."""
         extra: Any = {"ExpressionAttributeValues": _to_item(values)} if values else {}
@@ -146,7 +163,7 @@ class Table:
                     Key=_to_item(key),
                     UpdateExpression=expression,
                     ConditionExpression=condition,
-                    ReturnValues="ALL_NEW",
+                    ReturnValues=returned,
                     **extra,
                 )
             except ClientError as error:

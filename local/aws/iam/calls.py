@@ -188,7 +188,7 @@ _EXPRESSIONS = (
 _PARTITION_KEY = "pk"  # the tables' own; an index is queried by its own
 _EQUALITY = re.compile(r"([#\w]+)\s*=\s*(:\w+)")
 # a name stands at the start of a document path, and is neither a value nor a function
-_NAME = re.compile(r"(?<![:#\w.])#?[A-Za-z_]\w*\b(?!\s*\()")
+_NAME = re.compile(r"(?<![:#\w.])(?:#\w+|[A-Za-z_]\w*)\b(?!\s*\()")
 _WORDS = frozenset({"SET", "REMOVE", "ADD", "DELETE", "AND", "OR", "NOT", "IN", "BETWEEN"})
 
 

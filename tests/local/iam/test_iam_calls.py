@@ -132,6 +132,16 @@ _OTHER = {"pk": {"S": "evidence#r"}, "sk": {"S": "evidence"}}
             ["c", "d", "pk", "sk", "timeline", "x"],
         ),
         (
+            "UpdateItem",
+            {
+                "Key": _HELD,
+                "UpdateExpression": "SET #0 = :0, #1 = :1",
+                "ExpressionAttributeNames": {"#0": "status", "#1": "decidedBy"},
+            },
+            ["approval#a"],
+            ["decidedBy", "pk", "sk", "status"],
+        ),
+        (
             "Query",
             {
                 "KeyConditionExpression": "pk = :pk AND begins_with(sk, :begins)",
