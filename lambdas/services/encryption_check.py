@@ -58,9 +58,8 @@ def check(remediation: Remediation, endpoint: Mapping[str, Any], now: datetime) 
     if is_encrypted and verdict is not Verdict.UNKNOWN:
         claims.release_others(remediation, source, now)
         entries = surface_entries(assessed, (), required("KMS_KEY_ARN"))
-        found = {"verdict": Verdict.ENCRYPTED, "sourceConfigName": source, "surfaceKeys": entries}
-        if doubt:
-            found["notes"] = [doubt]
+        notes = {"notes": [doubt]} if doubt else {}
+        found = {"verdict": Verdict.ENCRYPTED, "sourceConfigName": source, "surfaceKeys": entries, **notes}
         records().note(remediation_id, found, happened(now, f"Found {source} encrypted"))
         reason = f"Its config {source} names a KMS key wherever one is required."
         return Conclusion(Verdict.ENCRYPTED, Outcome.ALREADY_ENCRYPTED, reason)
