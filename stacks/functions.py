@@ -263,6 +263,7 @@ class Functions(Construct):
                 environment=given.key,
                 may=[
                     *may.records(remediation="GetItem UpdateItem", approval="GetItem", endpoint="GetItem"),
+                    may.describe_models(),
                     may.on_endpoints("DescribeEndpoint"),
                     may.on_configs("DescribeEndpointConfig", "ListTags"),
                     *may.create_twins(),

@@ -40,6 +40,15 @@ class Variant(TypedDict):
     instanceCount: NotRequired[int]
 
 
+class Model(TypedDict):
+    """A model that the config names, as it was when people were asked."""
+
+    name: str
+    createdAt: str  # to the millisecond
+    images: list[str]  # of its containers, or the model packages that name them
+    isNewer: bool  # created after the endpoint was deployed: what runs may be an earlier one of that name
+
+
 class SurfaceEntry(TypedDict):
     """One encryption surface: where its key is named, the key now, the key afterwards, and what is wrong."""
 
@@ -124,8 +133,10 @@ class Remediation(_Run):
     evidenceSha256: NotRequired[str]  # of the evidence that was kept
     keyArn: NotRequired[str]
     surfaceKeys: NotRequired[list[SurfaceEntry]]  # the assessment, and the change as the approver sees it
-    planHash: NotRequired[str]
-    foundPlanHash: NotRequired[str]  # before surfaces were left alone because of the key
+    models: NotRequired[list[Model]]
+    planHash: NotRequired[str]  # of what people approve
+    # without the models, and before surfaces were left alone because of the key
+    foundPlanHash: NotRequired[str]
     notes: NotRequired[list[str]]
 
     route: NotRequired[str]  # the name of the settings' route

@@ -13,7 +13,7 @@ from lambdas.domain.record import TimelineEntry, endpoint_of, happened, iso, req
 from lambdas.gateways.records.records import records
 from lambdas.gateways.sagemaker import sagemaker
 from lambdas.gateways.settings import required
-from lambdas.services.configs import name_for_twin, require_same_twin
+from lambdas.services.configs import name_for_twin, require_same_models, require_same_twin
 from lambdas.services.observability import logger, step
 
 
@@ -36,7 +36,9 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     key_arn = required("KMS_KEY_ARN")
     paths = paths_to_change(remediation.get("surfaceKeys", []))
     options = remediation.get("updateOptions", {})
-    plan = twin.plan_hash(endpoint_of(remediation), source, key_arn, paths, options)
+    require_same_models(remediation, source)
+    models = remediation.get("models", [])
+    plan = twin.plan_hash(endpoint_of(remediation), source, key_arn, paths, options, models=models)
     require_approved(remediation, records().approval(remediation.get("approvalId", "")), plan)
 
     source_tags = sagemaker().list_tags(source["EndpointConfigArn"])

@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
-from lambdas.domain.encryption import twin
+from lambdas.domain.encryption import feasibility, twin
 from lambdas.domain.encryption.assessment import Path
 from lambdas.domain.encryption.plan import paths_to_change
 from lambdas.domain.encryption.progress import Move, uses
 from lambdas.domain.encryption.twin import ConfigRequest, as_request, compare
-from lambdas.domain.errors import EndpointConfigNotFound, InvalidInput, NotYetConsistent, TwinMismatch
+from lambdas.domain.errors import (
+    EndpointChanged,
+    EndpointConfigNotFound,
+    InvalidInput,
+    NotYetConsistent,
+    TwinMismatch,
+)
 from lambdas.domain.record import Approval, Remediation, required_fact
 from lambdas.domain.vocabulary import Outcome
 from lambdas.gateways.records.records import records
@@ -51,6 +58,30 @@ def recorded_source(remediation: Remediation) -> tuple[dict[str, Any], dict[str,
     if origin and sagemaker().list_tags(live["EndpointConfigArn"]).get(twin.SOURCE_CONFIG_TAG) != origin:
         raise TwinMismatch(f"The config {name} isn't tagged as Sealpoint's copy of {source}.")
     return config, tags
+
+
+def described_models(config: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """The models that a config names.
+
+    Raises
+    ------
+    ModelGone
+        One was deleted.
+    """
+    described = {name: sagemaker().describe_model(name) for name in feasibility.model_names(config)}
+    feasibility.require_models([name for name, model in described.items() if model is None])
+    return {name: model for name, model in described.items() if model is not None}
+
+
+def require_same_models(remediation: Remediation, config: Mapping[str, Any]) -> None:
+    """Raise `EndpointChanged` if a model was created again since people were asked."""
+    asked = {model["name"]: model["createdAt"] for model in remediation.get("models", [])}
+    found = feasibility.models_found(described_models(config), datetime.now(UTC))
+    if changed := [model["name"] for model in found if model["createdAt"] != asked.get(model["name"])]:
+        raise EndpointChanged(
+            f"The model {', '.join(changed)} was created again since this was asked, so what was approved is "
+            "not what would be deployed. Nothing was changed."
+        )
 
 
 def name_for_twin(remediation: Remediation, source: Mapping[str, Any], paths: Sequence[Path]) -> str:

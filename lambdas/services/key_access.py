@@ -13,9 +13,9 @@ from lambdas.domain.encryption import feasibility
 from lambdas.domain.encryption.key_policy import KeyAccess, Use, judge_key_policy
 from lambdas.domain.encryption.plan import paths_to_change, surfaces_written, without_changes
 from lambdas.domain.encryption.policy_simulation import Doubt, judge_simulation, simulation_context
-from lambdas.domain.encryption.twin import plan_hash, twin_name
+from lambdas.domain.encryption.twin import twin_name
 from lambdas.domain.errors import KeyUnusable, RequestRefused
-from lambdas.domain.record import Remediation, endpoint_of, happened
+from lambdas.domain.record import Remediation, happened
 from lambdas.gateways.iam import iam
 from lambdas.gateways.kms import kms
 from lambdas.gateways.organizations import organization_id
@@ -76,9 +76,6 @@ def leave_alone_without_access(
     paths, key_arn = paths_to_change(plan), str(key["Arn"])
     facts = {
         "surfaceKeys": plan,
-        "planHash": plan_hash(
-            endpoint_of(remediation), config, key_arn, paths, remediation.get("updateOptions", {})
-        ),
         "plannedTwinName": twin_name(config, key_arn, paths, remediation["remediationId"]),
         "notes": [*remediation.get("notes", []), note],
     }

@@ -171,3 +171,37 @@ def test_an_endpoint_whose_config_is_gone_is_unknown_and_asked_about_by_nobody(a
     assert attacked.record()["verdict"] == "UNKNOWN"
     assert "Create an endpoint with a KMS key" in attacked.record()["reason"]
     assert "approve" not in attacked.buttons()
+
+
+# -- a model's name is no identity either
+
+
+def test_a_model_created_again_while_the_question_is_open_is_not_deployed(loop: Loop) -> None:
+    loop.make_endpoint()
+    assert loop.model in json.dumps(loop.card().blocks)
+    _replace_model(loop)
+    loop.click("approve")
+    assert loop.outcome() == "SUPERSEDED"
+    assert "was created again since this was asked" in loop.record()["reason"]
+    assert loop.status() == ("InService", loop.config)
+
+
+def test_a_model_created_after_the_deployment_is_named_on_the_card(loop: Loop) -> None:
+    loop.make_config()
+    with loop.world.events_held():
+        loop.people.create_endpoint(EndpointName=loop.name, EndpointConfigName=loop.config)
+        loop.world.clock.advance(60)
+        _replace_model(loop)
+        loop.world.clock.advance(700)
+    loop.world.settle()
+    assert "created after the endpoint was deployed" in json.dumps(loop.card().blocks)
+    loop.deny()
+
+
+def _replace_model(loop: Loop) -> None:
+    loop.people.delete_model(ModelName=loop.model)
+    loop.people.create_model(
+        ModelName=loop.model,
+        PrimaryContainer={"Image": "999999999999.dkr.ecr.us-east-1.amazonaws.com/theirs:1"},
+        ExecutionRoleArn="arn:aws:iam::123456789012:role/Execution",
+    )

@@ -16,7 +16,7 @@ from typing import Any, NewType
 
 from lambdas.domain.encryption.assessment import Path, variants_of
 from lambdas.domain.endpoint_id import EndpointId
-from lambdas.domain.record import ConfigIdentity, moment
+from lambdas.domain.record import ConfigIdentity, Model, moment
 
 SOURCE_CONFIG_TAG = "sealpoint:source-config"
 REMEDIATION_TAG = "sealpoint:remediation-id"
@@ -190,8 +190,16 @@ def plan_hash(
     key_arn: str,
     paths: Collection[Path],
     update_options: Mapping[str, Any],
+    *,
+    models: Collection[Model] = (),
 ) -> str:
-    """A hash of what an approver approves, recomputed before acting: another plan is another question."""
+    """A hash of what an approver approves, recomputed before acting: another plan is another question.
+
+    Parameters
+    ----------
+    models
+        None in the hash by which claims, denials and sweeps know a plan: they don't look at models.
+    """
     return fingerprint(
         {
             "endpoint": str(endpoint),
@@ -199,6 +207,7 @@ def plan_hash(
             "changes": _changes(paths, key_arn),
             "key": key_arn,
             "update": update_options,
+            "models": {model["name"]: model["createdAt"] for model in models},
         }
     )
 

@@ -224,11 +224,25 @@ def _plan(remediation: Remediation) -> list[dict[str, Any]]:
     how = in_words(remediation.get("updateOptions", {}))
     lines = [
         f"• Sealpoint creates {twin}: a copy of {source} with the KMS key",
+        *_models(remediation),
         f"• Traffic shifts {how}. The endpoint stays in service throughout",
         f"• During the update, {_extra_instances(remediation)}",
         "• Kept: live instance counts and weights, the deployment policy, and the old config for backing out",
     ]
     return [section("*What will happen*\n" + "\n".join(lines))]
+
+
+def _models(remediation: Remediation) -> list[str]:
+    """What is deployed: the plan covers each model as it is now, under its name."""
+    models = remediation.get("models", [])
+    lines = [
+        f"• It deploys the model {code(model['name'])}"
+        + (f", image {', '.join(code(image) for image in model['images'])}" if model["images"] else "")
+        + (". :warning: *That model was created after the endpoint was deployed*" if model["isNewer"] else "")
+        for model in models[:_VARIANTS_SHOWN]
+    ]
+    more = len(models) - _VARIANTS_SHOWN
+    return [*lines, f"• and {more} more models"] if more > 0 else lines
 
 
 def _extra_instances(remediation: Remediation) -> str:
