@@ -116,10 +116,10 @@ def _delegating(*more: dict[str, Any]) -> dict[str, Any]:
 def test_a_role_that_may_use_the_key_fills_all(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     iam = FakeIam("allowed")
     _users_key(bench, monkeypatch, iam, _delegating())
-    plan = bench.remediation().get("planHash")
+    surfaces = bench.remediation().get("surfaceKeys")
     bench.run(handler, remediationId="r-1")
     assert bench.remediation().get("notes") == []
-    assert bench.remediation().get("planHash") == plan
+    assert bench.remediation().get("surfaceKeys") == surfaces
     role = f"arn:aws:iam::{ACCOUNT}:role/Execution"
     assert (role, ("kms:GenerateDataKey", "kms:Decrypt")) in iam.asked
 
@@ -134,10 +134,10 @@ def test_an_organization_that_could_not_be_judged_is_noted(
     """The key's policy names the role; the simulator lacks a key that a service control policy asks for."""
     iam = FakeIam("organization")
     _users_key(bench, monkeypatch, iam, _delegating(_NAMING))
-    plan = bench.remediation().get("planHash")
+    surfaces = bench.remediation().get("surfaceKeys")
     for _ in range(2):
         bench.run(handler, remediationId="r-1")
-    assert bench.remediation().get("planHash") == plan
+    assert bench.remediation().get("surfaceKeys") == surfaces
     about_captures, about_us = bench.remediation().get("notes", [])
     assert "could not judge the organization's policies on kms:GenerateDataKey" in about_captures
     assert "Sealpoint may use the key" in about_us

@@ -174,8 +174,10 @@ def test_an_empty_secret_alarms_only_once_the_set_up_is_over(
     if not missed:
         bench.run(assess_endpoints.handler, sweepId=SWEEP, batch=batch)
     start_all(bench)
-    bench.run(check_encryption.handler, **bench.check_input())
-    bench.run(close_remediation.handler, **bench.check_input(), outcome="NOT_ASKED", reason="not set up")
+    given = {**bench.check_input(), "remediationId": remediation_id(SWEEP, str(FRAUD))}
+    bench.run(check_encryption.handler, **given)
+    error = {"Error": "SlackNotSetUp", "Cause": '{"errorMessage": "not set up"}'}
+    bench.run(close_remediation.handler, **given, error=error)
     capsys.readouterr()
     closed = bench.run(close_sweep.handler, sweepId=SWEEP, reason="")
     assert closed["complete"] is False

@@ -97,7 +97,6 @@ _WIKI, _REPOSITORY = "https://example.com/wiki#{}", "docs/runbook/{}.md"
         ({"outcome": "NOT_ASKED"}, "slack-unreachable", "What to do"),
         ({"outcome": "OBSERVED"}, "README", "Runbook"),
         ({"outcome": "ENCRYPTED"}, "README", "Runbook"),
-        ({"outcome": "ENCRYPTED", "backoutOutcome": "FAILED"}, "remediation-failed", "What to do"),
     ],
 )
 @pytest.mark.parametrize("asked", [True, False])
@@ -114,6 +113,13 @@ def test_a_card_links_the_runbooks_page_about_it(
         else:  # nobody can click a path, which is named only if there is something to do
             assert (f"What to do: `{where}`" in shown) is (words == "What to do")
             assert "Runbook" not in shown
+
+
+def test_the_card_of_a_backout_that_failed_links_what_to_do() -> None:
+    record = samples.remediation(runbookPages=_WIKI, outcome="ENCRYPTED")
+    made = card.closed(record, samples.approval(), samples.backout(outcome="FAILED"))
+    where = _WIKI.replace("{}", "remediation-failed")
+    assert f"<{where}|What to do>" in "\n".join(texts(made["blocks"]))
 
 
 @pytest.mark.parametrize("page", get_args(links.RunbookPage))

@@ -49,7 +49,11 @@ _DATA_TYPES: Mapping[str, str] = {
     "lambdas.gateways.slack": "lambdas.domain.messages",  # Message
 }
 _KNOWN: frozenset[Arrow] = frozenset(
-    {("local.world", "ops.slack_app")}  # the local run checks the very manifest that a user installs
+    {
+        ("local.world", "ops.slack_app"),  # the local run checks the very manifest that a user installs
+        ("local.playground_shell", "ops.cli"),  # the playground's shells run the command line, by its clock
+        ("local.playground_shell", "ops.clock"),
+    }
 )
 
 

@@ -185,7 +185,7 @@ def closed(remediation: Remediation, approval: Approval | None, backout: Backout
         blocks += _break_glass(approval)
     closed_at = remediation.get("closedAt")
     ended = f"Ended {date_token(closed_at)} · " if closed_at else ""
-    blocks.append(context(f"{ended}{_further(remediation, approval)}"))
+    blocks.append(context(f"{ended}{_further(remediation, approval, backout)}"))
     if approval is not None and _can_be_backed_out(remediation, approval, backout) and _in_slack(approval):
         blocks.append(_backout_button(approval))
     return {"text": clip(escape(text), TEXT_LIMIT), "blocks": blocks}
@@ -289,24 +289,24 @@ def _warning(remediation: Remediation) -> list[dict[str, Any]]:
     ]
 
 
-def _further(remediation: Remediation, approval: Approval | None) -> str:
+def _further(remediation: Remediation, approval: Approval | None, backout: Backout | None = None) -> str:
     """Links, and the ids that people ask for."""
     pages = {
         "Endpoint": links.endpoint_page(remediation.get("endpointArn", ""), remediation["endpointName"]),
         "Execution": links.execution_page(remediation["executionArn"]),
     }
     shown = [link(url, words) for words, url in pages.items() if url]
-    shown += filter(None, [_runbook(remediation, approval)])
+    shown += filter(None, [_runbook(remediation, approval, backout)])
     ids = f"remediation {code(remediation['remediationId'])}"
     if plan := remediation.get("planHash"):
         ids += f" · plan {code(plan[:12])}"
     return " · ".join([*shown, ids])
 
 
-def _runbook(remediation: Remediation, approval: Approval | None) -> str:
+def _runbook(remediation: Remediation, approval: Approval | None, backout: Backout | None) -> str:
     """The runbook's page about where the remediation stands; its index if there is nothing to do."""
     pages = remediation.get("runbookPages", "")
-    outcomes = (remediation.get("backoutOutcome"), remediation.get("outcome"))
+    outcomes = ((backout or {}).get("outcome"), remediation.get("outcome"))
     for outcome in (Outcome(one) for one in outcomes if one):
         if page := _LOOK_UP.get(outcome):
             return links.runbook(pages, page, needed=True)
