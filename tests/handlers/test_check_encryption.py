@@ -22,6 +22,7 @@ from lambdas.handlers import request_approval
 from lambdas.handlers.check_encryption import handler
 from tests.handlers.conftest import FRAUD, KEY_ARN, REGION, Bench
 
+ASK = {"ask": True, "verdict": "UNENCRYPTED"}
 _CAPTURE = {
     "EnableCapture": True,
     "InitialSamplingPercentage": 50,
@@ -32,7 +33,7 @@ _CAPTURE = {
 
 def test_an_unencrypted_endpoint_is_recorded_whole_and_claimed(bench: Bench) -> None:
     config = bench.make_endpoint(DataCaptureConfig=_CAPTURE)
-    assert bench.check() == {"ask": True, "verdict": "UNENCRYPTED"}
+    assert bench.check() == ASK
 
     record = bench.remediation()
     assert record.get("sourceConfigName") == config
@@ -101,7 +102,7 @@ def test_an_update_is_judged_by_what_it_ends_on(bench: Bench, shown_after: float
     ]
     assert bench.records.evidence("r-1").bodies == {}
     bench.pass_time(700)
-    assert bench.run(handler, **bench.check_input(), attempt=3) == {"verdict": "UNENCRYPTED"}
+    assert bench.run(handler, **bench.check_input(), attempt=3) == {"ask": True}
     assert bench.remediation().get("sourceConfigName") == "without-a-key"
     said = [entry["what"] for entry in bench.remediation().get("timeline", [])]
     assert sum("Updating" in what for what in said) == 1
@@ -137,7 +138,7 @@ def test_an_endpoint_made_anew_in_another_case_has_the_same_claim_and_denial(ben
     bench.sagemaker.delete_endpoint(EndpointName="Fraud")
     bench.pass_time(700)
     bench.make_endpoint("fraud", config="another-config")
-    assert bench.check("fraud", remediation_id="r-2", event_id="e-2") == {"verdict": "UNENCRYPTED"}
+    assert bench.check("fraud", remediation_id="r-2", event_id="e-2") == ASK
     assert bench.remediation().get("supersededBy") == "r-2"
 
 
@@ -155,7 +156,7 @@ def test_an_exempt_endpoint_is_left_alone_until_its_date(bench: Bench) -> None:
     assert "synthetic data" in result["reason"]
 
     bench.pass_time(3 * 86_400)
-    assert bench.check(remediation_id="r-2", event_id="e-2") == {"verdict": "UNENCRYPTED"}
+    assert bench.check(remediation_id="r-2", event_id="e-2") == ASK
     assert "ended" in (bench.remediation("r-2").get("notes") or [""])[0]
 
 
@@ -266,7 +267,7 @@ def test_an_endpoint_made_anew_under_its_old_names_is_another_plan(bench: Bench)
     bench.sagemaker.delete_endpoint_config(EndpointConfigName="fraud-config")
     bench.make_endpoint()
     result = bench.check(remediation_id="r-2", event_id="e-2")
-    assert result == {"verdict": "UNENCRYPTED"}
+    assert result == ASK
     assert bench.approval()["status"] == "SUPERSEDED"
 
 
@@ -275,7 +276,7 @@ def test_a_remediation_that_ended_without_letting_go_holds_nothing(bench: Bench)
     bench.check()
     bench.records.close("r-1", {"outcome": "DENIED"}, happened(datetime.now(UTC), "ended"))
     result = bench.check(remediation_id="r-2", event_id="e-2")
-    assert result == {"verdict": "UNENCRYPTED"}
+    assert result == ASK
 
 
 def test_the_id_of_a_remediation_that_ended_starts_no_other(bench: Bench) -> None:
@@ -303,7 +304,7 @@ def test_a_config_that_is_not_visible_yet_is_worth_another_try(bench: Bench) -> 
     )
     with pytest.raises(EndpointConfigNotFound):
         bench.check()
-    assert bench.check() == {"ask": True, "verdict": "UNENCRYPTED"}
+    assert bench.check() == ASK
 
 
 def test_throttling_is_named_as_such(bench: Bench) -> None:
@@ -322,7 +323,7 @@ def test_which_surfaces_require_a_key_is_a_setting(bench: Bench, monkeypatch: py
     assert bench.check()["verdict"] == "ENCRYPTED"
     monkeypatch.setenv("REQUIRED_SURFACES", "instance-volume,data-capture")
     again = bench.check(remediation_id="r-2", event_id="e-2")
-    assert again == {"verdict": "UNENCRYPTED"}
+    assert again == ASK
     [volume, capture] = bench.remediation("r-2").get("surfaceKeys", [])
     assert (volume["now"], volume["after"], volume["problem"]) == (KEY_ARN, KEY_ARN, "")
     assert (capture["now"], capture["after"], capture["problem"]) == ("", KEY_ARN, "no KMS key")
@@ -353,7 +354,7 @@ def test_a_key_that_does_not_count_is_found_and_would_be_replaced(bench: Bench, 
     bench.file_settings["encryptedBy"] = {"eu-west-1": ["any"], REGION: keys}
     other = _key()[1] if setting == "listed" else "alias/none"
     bench.make_endpoint(KmsKeyId=other)
-    assert bench.check() == {"ask": True, "verdict": "UNENCRYPTED"}
+    assert bench.check() == ASK
     [volume] = bench.remediation().get("surfaceKeys", [])
     assert (volume["now"], volume["after"]) == (other, KEY_ARN)
     assert volume["problem"]

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from lambdas.domain.errors import RemediationError, ServiceUnavailable
 from lambdas.domain.record import Approval, iso
 from lambdas.gateways.slack import Slack
-from lambdas.handlers import check_encryption, close_remediation, request_approval, slack_interactions
+from lambdas.handlers import check_encryption, request_approval, slack_interactions
 from lambdas.services.observability import logger
 from tests.handlers.conftest import ADA, CHANNEL, CONTEXT, GRACE, MALLORY, SIGNING_SECRET, Bench
 from tests.unit.strategies import json_values
@@ -271,7 +271,7 @@ def test_a_lost_answer_is_made_good_by_any_approver(asked: Bench, monkeypatch: p
         raise ServiceUnavailable("Step Functions could not be reached.")
 
     with monkeypatch.context() as patch:
-        patch.setattr(asked.workflow, "resume", broken)
+        patch.setattr(asked.workflow, "wake", broken)
         assert _send(asked, _body(asked, user=ADA.id)) == 503
     assert _send(asked, _body(asked, user=GRACE.id)) == 200
     assert asked.workflow.woken == ["token-1"]
@@ -295,10 +295,10 @@ def test_a_workflow_that_ended_meanwhile_has_the_last_word_on_the_card(
     asked: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def ends(*_: Any) -> bool:
-        asked.run(close_remediation.handler, remediationId="r-1", outcome="SUPERSEDED", reason="Changed.")
+        asked.close("SUPERSEDED", "Changed.")
         return True
 
-    monkeypatch.setattr(asked.workflow, "resume", ends)
+    monkeypatch.setattr(asked.workflow, "wake", ends)
     assert _send(asked, _body(asked)) == 200
     [card] = asked.messages()
     assert "Superseded" in card.text
@@ -311,7 +311,7 @@ def test_a_click_lost_before_the_workflow_heard_shows_as_lost_and_may_be_repeate
         raise ServiceUnavailable("Step Functions could not be reached.")
 
     with monkeypatch.context() as patch:
-        patch.setattr(asked.workflow, "resume", broken)
+        patch.setattr(asked.workflow, "wake", broken)
         assert _send(asked, _body(asked)) == 503
     assert asked.approval()["status"] == "APPROVED"
     assert _send(asked, _body(asked)) == 200
