@@ -91,7 +91,7 @@ class _Run(TypedDict):
 
 
 class StepError(TypedDict):
-    """An error that a step raised, as Step Functions catches one: its cause is JSON, with ``errorMessage``."""
+    """An error that a step raised, as Step Functions catches one: the cause is JSON with ``errorMessage``."""
 
     Error: str
     Cause: str

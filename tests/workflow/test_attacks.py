@@ -96,7 +96,7 @@ def test_no_answer_to_a_task_token_changes_record_card_or_outcome(loop: Loop) ->
 
     for word in _WORDS:
         _answer(loop, {"decision": word, "outcome": word, "reason": "It names a key."}, as_error=False)
-    for word in (Outcome.ENCRYPTED, "EndpointGone", "EncryptionUnsupported", "States.Timeout"):
+    for word in (Outcome.ENCRYPTED, "EndpointGone", "EncryptionUnsupported", "RequestRefused"):
         _answer(loop, word, as_error=True)
     holds()
 
@@ -167,6 +167,10 @@ def test_who_takes_clicks_can_neither_forge_evidence_nor_have_it_acted_upon(loop
         input=json.dumps({"endpointName": loop.name, "remediationId": execution.name}),
     )  # fmt: skip
     assert world.run(loop.backout())["outcome"] == "FAILED"
+    world.client("dynamodb").delete_item(  # other tests read all approvals
+        TableName=world.home.output("RecordsTableName"),
+        Key={"pk": {"S": "approval#made-up"}, "sk": {"S": "approval"}},
+    )
     assert loop.record() == before
     assert loop.status() == ("InService", loop.config)
     assert "sealpoint:exempt-until" not in loop.tags()

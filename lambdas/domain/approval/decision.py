@@ -214,7 +214,7 @@ def next_reminder(approval: Approval, reminder: timedelta) -> datetime | None:
         return None
     else:
         due = deadline - LAST_CALL
-    return due if due < deadline else None
+    return due if due + _NEARLY < deadline else None
 
 
 def wait_seconds(approval: Approval, reminder: timedelta, now: datetime) -> int:
