@@ -28,11 +28,14 @@ class Evidence:
         nobody was to be asked, and for a backout.
     kept
         ``config``, ``endpoint`` and ``tags`` as they were found. Empty if nothing was kept, or not read.
+    kept_sha256
+        Of what is kept now; empty with `kept`.
     """
 
     record: Run
     approval: Approval | None
     kept: Mapping[str, Any]
+    kept_sha256: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,16 +93,18 @@ def records(deployment: Deployment, endpoint: str | None) -> list[Run]:
 def evidence(deployment: Deployment, found: Sequence[Run], *, kept: bool) -> list[Evidence]:
     """The records with their approvals, and with what was kept, each of which is one more call."""
     asked = _approvals(deployment, found)
-    return [
-        Evidence(record, None, {})
-        if "backoutId" in record
-        else Evidence(
-            record,
-            asked.get(record.get("approvalId", "")),
-            deployment.records.evidence(record["remediationId"]).bodies if kept else {},
-        )
-        for record in found
-    ]
+    listed: list[Evidence] = []
+    for record in found:
+        if "backoutId" in record:
+            listed.append(Evidence(record, None, {}))
+            continue
+        approval = asked.get(record.get("approvalId", ""))
+        if kept:
+            found_then = deployment.records.evidence(record["remediationId"])
+            listed.append(Evidence(record, approval, found_then.bodies, found_then.sha256))
+        else:
+            listed.append(Evidence(record, approval, {}))
+    return listed
 
 
 def questions(deployment: Deployment) -> list[Question]:

@@ -107,7 +107,7 @@ def _section(number: int, one: Evidence) -> dict[str, Any]:
             (moment(attempt["at"]), who, from_slack(attempt.get("what", "")))
             for attempt, who in zip(attempts, _voters(attempts), strict=True)
         ],
-        "evidence_sha256": record.get("evidenceSha256", ""),
+        "evidence_sha256": _sha256(one),
         "evidence": [(title, _pretty(one.kept[name])) for name, title in _KEPT.items() if name in one.kept],
     }
 
@@ -138,6 +138,14 @@ def _facts(run: Run, approval: Approval | None) -> Iterator[tuple[str, str]]:
     yield "Original config deleted", moment(record.get("sourceRetiredAt", ""))
     yield "Original config kept", record.get("sourceKept", "")
     yield "Notes", " ".join(record.get("notes", []))
+
+
+def _sha256(one: Evidence) -> str:
+    """The evidence's hash as it was recorded, and whether what is kept now has another."""
+    recorded = str(one.record.get("evidenceSha256", ""))
+    if not recorded or one.kept_sha256 in ("", recorded):
+        return recorded
+    return f"{recorded}. What is kept now differs: {one.kept_sha256}"
 
 
 def _key(arn: str, record: Mapping[str, Any]) -> str:

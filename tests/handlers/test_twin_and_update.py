@@ -199,6 +199,17 @@ def test_nothing_is_made_without_an_approval_on_record(bench: Bench, status: App
     assert "CreateEndpointConfig" not in [call.operation for call in bench.hosting.calls[before:]]
 
 
+def test_no_update_is_requested_once_the_approval_no_longer_stands(approved: Bench) -> None:
+    """The check and the record of the request are one transaction: no moment lies between them."""
+    approved.run(create_encrypted_config.handler, remediationId="r-1")
+    before, calls = approved.remediation(), len(approved.hosting.calls)
+    approved.records.note_approval("a-1", {"status": ApprovalStatus.DENIED})
+    with pytest.raises(NotApproved, match="no longer stands"):
+        approved.run(update_endpoint.handler, remediationId="r-1")
+    assert "UpdateEndpoint" not in [call.operation for call in approved.hosting.calls[calls:]]
+    assert approved.remediation() == before
+
+
 def test_another_key_than_the_approved_one_is_not_used(
     approved: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -280,6 +280,12 @@ def test_refused_attempts_votes_and_break_glass_are_shown_and_the_task_token_is_
     assert "oken" not in as_json([evidence])
 
 
+def test_the_report_says_if_the_evidence_is_not_what_was_kept() -> None:
+    record = samples.remediation(**_DONE, evidenceSha256="abcd")
+    assert "differs" not in _report(Evidence(record, None, _KEPT, "abcd"))
+    assert "What is kept now differs: ef01" in _report(Evidence(record, None, _KEPT, "ef01"))
+
+
 def test_nothing_on_record_is_said() -> None:
     assert "Nothing is on record" in _report()
     assert json.loads(as_json([])) == {"remediations": []}

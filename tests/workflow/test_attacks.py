@@ -207,6 +207,35 @@ def test_a_step_that_shows_progress_decides_nothing(loop: Loop, handler: str) ->
     loop.delete()
 
 
+_WAKE = {"check_encryption", "slack_interactions", "decisions"}
+
+
+def test_task_tokens_are_out_of_reach_of_all_that_wake_nobody(loop: Loop) -> None:
+    loop.make_endpoint()
+    table, item = loop.world.home.output("RecordsTableName"), f"wait#{loop.approval_id()}"
+    key = {"pk": {"S": item}, "sk": {"S": "token"}}
+    handlers = {one.handler.split(".")[-2] for one in loop.world.runner.functions} - _WAKE
+    assert "request_approval" in handlers, "it puts them"
+    for handler in handlers:
+        intruder = Intruder(loop.world, handler)
+        for operation, asked in (
+            ("GetItem", {"TableName": table, "Key": key}),
+            ("BatchGetItem", {"RequestItems": {table: {"Keys": [key]}}}),
+            ("Scan", {"TableName": table}),
+            (
+                "Query",
+                {
+                    "TableName": table, "KeyConditionExpression": "pk = :pk",
+                    "ExpressionAttributeValues": {":pk": {"S": item}},
+                },
+            ),
+        ):  # fmt: skip
+            with pytest.raises(Refused, match=operation):
+                intruder.call("dynamodb", operation, **asked)
+    loop.deny()
+    assert loop.outcome() == "DENIED"
+
+
 def _overwrite(world: World, key: str, sort_key: str, name: str, value: str) -> None:
     """As an administrator of the account could."""
     world.client("dynamodb").update_item(

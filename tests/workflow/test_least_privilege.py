@@ -232,7 +232,11 @@ def test_all_that_is_allowed_is_used(loop: Loop, operate: Ops, monkeypatch: pyte
     execution = loop.make_endpoint(tags={"route": "high-impact"})
     assert operate("approve", execution.name) == 0
     assert loop.outcome(execution) == "ENCRYPTED"
-    monkeypatch.setattr(follow, "time", SimpleNamespace(sleep=lambda _: loop.world.run(loop.backout())))
+
+    def live_on(_: float) -> None:
+        loop.world.run(loop.backout())
+
+    monkeypatch.setattr(follow, "time", SimpleNamespace(sleep=live_on))
     assert operate("backout", loop.name, "--yes") == 0
     unused = _unused(_granted(loop.world), _used(loop.world))
     assert {one[:2] for one in unused} == NOT_CALLED.keys(), unused

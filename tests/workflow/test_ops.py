@@ -66,8 +66,11 @@ def test_history_in_every_format(loop: Loop, run: Run) -> None:
 
 def test_backout_from_the_command_line(loop: Loop, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     loop.encrypt()
-    # while it waits to poll again, time passes
-    monkeypatch.setattr(follow, "time", SimpleNamespace(sleep=lambda _: loop.world.run(loop.backout())))
+
+    def live_on(_: float) -> None:
+        loop.world.run(loop.backout())
+
+    monkeypatch.setattr(follow, "time", SimpleNamespace(sleep=live_on))
     code, said, _ = run("backout", loop.name, "--yes", "--reason", "too slow")
     assert code == 0
     assert "UpdateEndpoint from" in said
