@@ -16,6 +16,7 @@ from botocore.exceptions import ClientError, WaiterError
 from rich.console import Console
 
 from lambdas.domain.errors import SealpointRemoved
+from lambdas.domain.record import Run
 from lambdas.gateways.aws import error_code
 from ops import terminal
 from ops.deployment import Deployment, deployments
@@ -137,9 +138,9 @@ def _remove(deployment: Deployment, console: Console) -> None:
     console.print(f"{region}: switching off what starts something …")
     _switch_off(deployment)
     console.print(f"{region}: stopping what runs, and waiting for its records and cards …")
-    ids = [*_stop(deployment, _MACHINES)]
-    _wait(lambda: _open(deployment, ids), "Not closed yet: {}. The records and cards of what was stopped")
-    digests = [*_stop(deployment, _DIGESTS)]
+    stopped = [*_stop(deployment, _MACHINES)]
+    _wait(lambda: _open(deployment, stopped), "Not closed yet: {}. The records and cards of what was stopped")
+    digests = [name for _, name in _stop(deployment, _DIGESTS)]
     _wait(lambda: _unshown(deployment, digests), "Not brought up to date yet: digests {}. Their cards")
     console.print(f"{region}: removing {terminal.shown(deployment.stack_name)} …")
     _delete_stack(deployment)
@@ -151,7 +152,7 @@ def running(deployment: Deployment) -> Running:
     """What a removal would end."""
     executions = {name: _running(deployment, name) for name in (*_MACHINES, *_DIGESTS)}
     records = (
-        deployment.records.find_remediation(_name(arn))
+        _record(deployment, workflow, _name(arn))
         for workflow in _CLOSED_BY_RULES
         for arn in executions[workflow]
     )
@@ -218,13 +219,13 @@ def _running(deployment: Deployment, workflow: str) -> list[str]:
     return [one["executionArn"] for page in found for one in page["executions"]]
 
 
-def _stop(deployment: Deployment, workflows: Sequence[str]) -> Iterator[str]:
+def _stop(deployment: Deployment, workflows: Sequence[str]) -> Iterator[tuple[str, str]]:
     """Stop what runs, until nothing does: an execution may have been about to start another.
 
     Yields
     ------
-    str
-        The name of each execution that a rule has a function close, or bring up to date.
+    tuple[str, str]
+        The workflow and the name of each execution that a rule has a function close, or bring up to date.
     """
     cause = f"Sealpoint is being removed from this account and region by {deployment.caller_arn}."
     client, give_up = deployment.client("stepfunctions"), time.monotonic() + _CLOSE_WITHIN_SECONDS
@@ -238,14 +239,20 @@ def _stop(deployment: Deployment, workflows: Sequence[str]) -> Iterator[str]:
                 if error_code(error) != "ExecutionDoesNotExist":
                     raise
             if workflow in (*_CLOSED_BY_RULES, *_DIGESTS):
-                yield _name(arn)
+                yield workflow, _name(arn)
         sleep(_LOOK_EVERY_SECONDS)
 
 
-def _open(deployment: Deployment, ids: Sequence[str]) -> list[str]:
+def _open(deployment: Deployment, stopped: Sequence[tuple[str, str]]) -> list[str]:
     """Which of the stopped remediations and backouts have no outcome yet."""
-    records = ((one, deployment.records.find_remediation(one)) for one in dict.fromkeys(ids))
-    return [one for one, record in records if record is None or "outcome" not in record]
+    records = ((one[1], _record(deployment, *one)) for one in dict.fromkeys(stopped))
+    return [name for name, record in records if record is None or "outcome" not in record]
+
+
+def _record(deployment: Deployment, workflow: str, name: str) -> Run | None:
+    """The record of a remediation or a backout."""
+    records = deployment.records
+    return records.find_backout(name) if workflow == "backout" else records.find_remediation(name)
 
 
 def _unshown(deployment: Deployment, ids: Sequence[str]) -> list[str]:

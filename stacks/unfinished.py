@@ -48,8 +48,7 @@ class Unfinished(Construct):
             name_as: events.EventField.from_path("$.detail.name"),
             "executionArn": events.EventField.from_path("$.detail.executionArn"),
             "status": status,
-            "outcome": "FAILED",
-            "reason": f"the execution ended as {status}",
+            "stopped": f"The execution ended as {status}.",
         }
         self.rule.add_target(
             targets.LambdaFunction(

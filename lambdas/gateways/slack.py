@@ -233,7 +233,7 @@ def is_from_slack(
     if not _TIMESTAMP.fullmatch(timestamp) or not _SIGNATURE.fullmatch(signature):
         return False
     if abs(now - int(timestamp)) > _SIGNED_FOR_SECONDS:
-        return False  # whoever signed it: no secret makes a stale request fresh
+        return False  # no secret makes a stale request fresh
     return any(
         SignatureVerifier(secret.credentials(fresh=fresh).signing_secret).is_valid(body, timestamp, signature)
         for fresh in (False, True)

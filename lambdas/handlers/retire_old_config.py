@@ -29,7 +29,8 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
         entry = happened(now, "The time for backing out is over")
         remediation = records().note(remediation["remediationId"], {"backoutClosedAt": iso(now)}, entry)
     old = required_fact(remediation, "sourceConfigName")
-    if why := reason_to_keep(remediation, old):
+    approval = records().approval(remediation.get("approvalId", ""))
+    if why := reason_to_keep(remediation, approval, old):
         return _keep(remediation, old, why, now)
 
     names, token = sagemaker().endpoints_page(str(event.get("nextToken") or ""))
@@ -38,7 +39,7 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
         return _keep(remediation, old, f"The endpoint {user} uses it, or may go back to it.", now)
     if token:
         return {"nextToken": token, "scanFrom": since}
-    with records().config_locked(old, f"retirement {remediation['remediationId']}", now):
+    with records().config_locked(remediation, old, now):
         # those that changed since the first page was read may use it by now
         if user := user_of(old, sagemaker().endpoints_modified_since(from_iso(since))):
             return _keep(remediation, old, f"The endpoint {user} uses it, or may go back to it.", now)
@@ -60,6 +61,7 @@ def _record(remediation: Remediation, facts: dict[str, str], what: str, now: dat
     outcome_events.report(outcome_event.old_config(remediation))
     approval = records().approval(remediation.get("approvalId", ""))
     if approval:
-        patient_slack().rewrite(approval, card.closed(remediation, approval))
+        backout = records().requested_backout(approval)
+        patient_slack().rewrite(approval, card.closed(remediation, approval, backout))
     retirements.end(remediation)
     return {}

@@ -40,7 +40,7 @@ def arrive(deployment: Deployment) -> Iterator[CheckResult]:
         if any(page["events"] for page in pages.paginate(logGroupName=group, startTime=since)):
             yield CheckResult(_SUBJECT, "they arrive, and you can read them")
             return
-        sleep(_BETWEEN_SECONDS)
+        time.sleep(_BETWEEN_SECONDS)
     yield CheckResult(
         _SUBJECT,
         f"nothing arrived in {group} within {_LOOKS * _BETWEEN_SECONDS} s, although its function was called: "
@@ -49,7 +49,3 @@ def arrive(deployment: Deployment) -> Iterator[CheckResult]:
         f"service control policy. If the policy of {deployment.output('OperationsKeyArn')} was changed: "
         f"{RESTORE}",
     )
-
-
-def sleep(seconds: float) -> None:
-    time.sleep(seconds)

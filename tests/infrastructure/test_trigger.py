@@ -164,7 +164,7 @@ def test_only_the_updating_functions_role_is_left_out(template: Template) -> Non
     ("part", "called", "by"),
     [
         ("Remediation", "remediationId", 2),
-        ("Backout", "remediationId", 1),
+        ("Backout", "backoutId", 1),
         ("Sweep", "sweepId", 1),
         ("Digest", "digestId", 1),
     ],
@@ -194,8 +194,7 @@ def test_an_execution_that_ended_unclosed_is_closed(  # noqa: PLR0917  # the tab
             called: "run-1",
             "executionArn": "arn:execution",
             "status": status,
-            "outcome": "FAILED",
-            "reason": f"the execution ended as {status}",
+            "stopped": f"The execution ended as {status}.",
         }
     happened["detail"]["stateMachineArn"] = "arn:another"  # type: ignore[index]  # a dict of dicts
     assert matching(template, happened) == []

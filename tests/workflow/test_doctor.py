@@ -436,6 +436,7 @@ def test_an_empty_secret_is_found_with_its_cure(loop: Loop, run: Run) -> None:
     assert "✗ Slack's secret" in said
     assert "aws secretsmanager put-secret-value" in said
     assert loop.world.home.output("SlackSecretArn") in said
+    assert "✓ Rules and schedule: quiet until then" in said
 
 
 @pytest.mark.parametrize(
@@ -539,7 +540,9 @@ def test_the_manifest_asks_for_the_scopes_of_the_methods_in_use_and_no_other() -
 
 
 def test_logs_that_do_not_arrive_are_told(loop: Loop, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(logs, "sleep", lambda _: None)
+    monkeypatch.setattr(logs, "_LOOKS", 1)
+    monkeypatch.setattr(logs, "_BETWEEN_SECONDS", 0)
+    loop.world.clock.advance(1)  # after what others asked
     loop.world.logs.arrive = False
     try:
         code, said = run("doctor")

@@ -13,7 +13,7 @@ import yaml
 
 from local.people import Loop
 from local.world import World
-from ops import follow, uninstall
+from ops import follow, terminal, uninstall
 from tests.conftest import SPECIAL_SETTINGS, synthesized
 from tests.workflow import sweeps
 from tests.workflow.fixtures import Ops, Worlds
@@ -26,7 +26,11 @@ def world(worlds: Worlds, routed_assembly: Path, monkeypatch: pytest.MonkeyPatch
     """One of its own for each test: none outlives it."""
     worlds.stop()
     world = worlds.of(routed_assembly)
-    monkeypatch.setattr(uninstall, "sleep", lambda _: world.settle())
+
+    def settle(_: float) -> None:
+        world.settle()
+
+    monkeypatch.setattr(uninstall, "sleep", settle)
     monkeypatch.setattr(uninstall, "_CLOSE_WITHIN_SECONDS", 60)
     return world
 
@@ -37,9 +41,8 @@ def automatic(loop: Loop) -> None:
     assert loop.outcome(execution) == "ENCRYPTED"
 
 
-def live_on(world: World) -> None:
-    world.settle()
-    world.clock.advance(60)
+def _no(*_: object) -> bool:
+    return False
 
 
 def shown(loop: Loop) -> str:
@@ -99,7 +102,7 @@ def test_nothing_is_changed_without_a_confirmation(
     loop: Loop, operate: Ops, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     loop.make_endpoint()
-    monkeypatch.setattr("builtins.input", lambda *_: "n")
+    monkeypatch.setattr(terminal, "confirmed", _no)
     assert operate("uninstall") == 1
     assert loop.world.deployments
     assert "approve" in loop.buttons()
@@ -158,7 +161,11 @@ def test_a_new_deployment_adopts_what_stayed(
     assert operate("history", loop.name) == 0
     assert re.search(r"ENCRYPTED", capsys.readouterr().out)
 
-    monkeypatch.setattr(follow, "time", SimpleNamespace(sleep=lambda _: live_on(world)))
+    def live_on(_: float) -> None:
+        world.settle()
+        world.clock.advance(60)
+
+    monkeypatch.setattr(follow, "time", SimpleNamespace(sleep=live_on))
     assert operate("backout", loop.name, "--yes") == 0
     assert loop.status() == ("InService", loop.config)
     assert loop.status()[1] != encrypted
