@@ -40,6 +40,7 @@ OLD = "fraud-config"
 def move_to_twin(bench: Bench) -> None:
     """Remediation r-1, up to the end of its update."""
     bench.check()
+    bench.check_feasibility()
     bench.run(request_approval.handler, remediationId="r-1", taskToken="token-1")
     approval_id = bench.remediation().get("approvalId", "")
     bench.records.settle(approval_id, ApprovalStatus.APPROVED, {"decidedBy": ADA.id})
@@ -108,7 +109,7 @@ def card(bench: Bench) -> str:
 
 
 def test_success_schedules_the_old_configs_retirement_once(encrypted: Bench) -> None:
-    encrypted.run(close_remediation.handler, remediationId="r-1", outcome="ENCRYPTED")
+    encrypted.run(close_remediation.handler, remediationId="r-1")
     assert encrypted.workflow.started == []
     [schedule] = encrypted.schedules()
     until = encrypted.remediation().get("backoutUntil", "")
@@ -130,9 +131,9 @@ def test_success_schedules_the_old_configs_retirement_once(encrypted: Bench) -> 
 def test_what_is_closed_again_after_its_time_is_retired_at_once(encrypted: Bench) -> None:
     boto3.client("scheduler").delete_schedule(
         GroupName="retirements", Name="r-1"
-    )  # as it does after it fired
+    )  # which it did when it fired
     encrypted.pass_time(15 * 86_400)
-    encrypted.run(close_remediation.handler, remediationId="r-1", outcome="ENCRYPTED")
+    encrypted.run(close_remediation.handler, remediationId="r-1")
     assert encrypted.schedules() == []
     assert [(machine, name) for machine, name, _ in encrypted.workflow.started] == [("retirement", "r-1")]
 
