@@ -40,6 +40,7 @@ NOT_CALLED = {
     ("close_backout", "sqs:SendMessage"): "Lambda, as above",
     ("close_sweep", "sqs:SendMessage"): "Lambda, as above",
     ("delete_unused_twin", "sqs:SendMessage"): "Lambda, as above",
+    ("show_digest", "sqs:SendMessage"): "Lambda, as above",
 }
 # the runtime writes logs and traces, by whatever a function does
 _RUNTIMES = ("logs:", "xray:")
@@ -104,10 +105,51 @@ def reported_twice(loop: Loop) -> None:
 
 
 def stopped(loop: Loop) -> None:
+    """A remediation, a backout, and a sweep between two cards."""
+    world = loop.world
+    client = world.client("stepfunctions")
     execution = loop.make_endpoint()
-    loop.world.client("stepfunctions").stop_execution(executionArn=execution.exec_arn)
-    loop.world.settle()
+    client.stop_execution(executionArn=execution.exec_arn)
+    world.settle()
     assert loop.record(execution)["outcome"] == "FAILED"
+    returning = Loop(world)
+    encrypted(returning)
+    returning.click("backout")
+    world.settle()
+    client.stop_execution(executionArn=returning.backout().exec_arn)
+    world.settle()
+    assert world.backout_record(returning.backout().name)["outcome"] == "FAILED"
+    world.clock.advance(3600)  # the update that was under way ends as it may
+    world.trail_is_logging = False
+    sweeps.make(world, f"{loop.name}-unheard")
+    world.clock.advance(2500)
+    sweep = sweeps.begin(world)
+    world.settle()
+    client.stop_execution(executionArn=sweep.exec_arn)
+    world.settle()
+    world.trail_is_logging = True
+
+
+def encrypted(loop: Loop) -> None:
+    loop.make_endpoint(tags={"route": "automatic"})
+    assert loop.outcome() == "ENCRYPTED"
+
+
+def retired_without_a_schedule(loop: Loop) -> None:
+    """One is closed once more, after its time; another is found by a sweep."""
+    world, late, other = loop.world, Loop(loop.world), Loop(loop.world)
+    scheduler, group = world.client("scheduler"), world.home.output("RetirementScheduleGroupName")
+    for one in (late, other):
+        encrypted(one)
+        scheduler.delete_schedule(GroupName=group, Name=one.execution().name)
+    world.clock.advance(16 * 86_400)
+    event = {"remediationId": late.execution().name, "executionArn": late.execution().exec_arn}
+    world.runner.invoke(
+        next(name for name, handler in _handlers(world).items() if handler == "close_remediation"), event
+    )
+    world.drive(lambda: "sourceRetiredAt" in late.record())
+    assert sweeps.sweep(world)["complete"]
+    world.drive(lambda: "sourceRetiredAt" in other.record())
 
 
 def misunderstood(loop: Loop) -> None:
