@@ -214,7 +214,7 @@ def swept(loop: Loop) -> None:
 STORIES: tuple[Callable[[Loop], object], ...] = (
     stories.expired, stories.rolled_back, stories.superseded, stories.observed,
     returned_to_a_config_that_is_gone, encrypted_by_hand, denied_by_a_group, reported_twice, stopped,
-    misunderstood, not_returned_and_retired, run_twice, swept,
+    misunderstood, not_returned_and_retired, retired_without_a_schedule, run_twice, swept,
 )  # fmt: skip
 
 
