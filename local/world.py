@@ -150,7 +150,7 @@ class World:
                 self.runner.add(function)
                 identity = assumed_role(function.caller.role_arn, function.name)
                 self._principals[access_key_of(function.name)] = identity
-            self.fill_secret(deployment)
+            self.fill_secrets(deployment)
             self._subscribe_to_alarms(deployment)
         answer_someone = partial(self.runner.invoke, someone_waits=True)
         self.bus = EventBus(self.cloud, self.runner, clock)
@@ -491,9 +491,13 @@ class World:
             TopicArn=deployment.output("AlarmTopicArn"), Protocol="email", Endpoint="oncall@example.com"
         )
 
-    def fill_secret(self, deployment: Deployment) -> None:
-        """What a person does after deploying: put Slack's credentials into the secret."""
-        values = {"bot_token": self.slack.bot_token, "signing_secret": self.slack.signing_secret}
+    def fill_secrets(self, deployment: Deployment) -> None:
+        """What a person does after deploying: store Slack's credentials."""
+        self.store_secret(deployment, "SlackTokenSecretArn", {"bot_token": self.slack.bot_token})
+        self.store_secret(deployment, "SlackSigningSecretArn", {"signing_secret": self.slack.signing_secret})
+
+    def store_secret(self, deployment: Deployment, output: str, values: dict[str, str]) -> None:
+        """Store values in the secret that an output of the stack names."""
         self.cloud.client("secretsmanager", deployment.region).put_secret_value(
-            SecretId=deployment.output("SlackSecretArn"), SecretString=json.dumps(values)
+            SecretId=deployment.output(output), SecretString=json.dumps(values)
         )

@@ -18,7 +18,7 @@ from stacks.metrics import NAMESPACE
 from stacks.names import workflow_arn
 from stacks.permissions import Permissions
 from stacks.settings import Settings
-from stacks.slack_secret import SlackSecret
+from stacks.slack_secrets import SlackSecrets
 
 _STEP = cdk.Duration.seconds(30)
 # A margin over the three seconds that Slack waits lets a recorded decision still resume the workflow.
@@ -55,10 +55,11 @@ class _Environment:
     """The variables that functions get, by what they are for. The asset's settings.json has the rest."""
 
     def __init__(
-        self, scope: Construct, settings: Settings, encryption: EncryptionKey, slack_secret: SlackSecret
+        self, scope: Construct, settings: Settings, encryption: EncryptionKey, slack: SlackSecrets
     ) -> None:
         self.key = {"KMS_KEY_ARN": encryption.key.key_arn}
-        self.slack = {"SLACK_SECRET_ARN": slack_secret.secret.secret_arn}
+        self.slack = {"SLACK_TOKEN_SECRET_ARN": slack.bot_token.secret_arn}
+        self.clicks = self.slack | {"SLACK_SIGNING_SECRET_ARN": slack.signing_secret.secret_arn}
         self.surfaces = {"REQUIRED_SURFACES": ",".join(settings.required_surfaces)}
         self.update_deadline = {"UPDATE_DEADLINE_SECONDS": str(int(_UPDATE_DEADLINE.to_seconds()))}
         self.quota_share = {"QUOTA_SHARE": str(settings.sweep_quota_share)}
@@ -89,14 +90,12 @@ class Functions(Construct):
         settings: Settings,
         records: dynamodb.Table,
         encryption: EncryptionKey,
-        slack_secret: SlackSecret,
+        slack: SlackSecrets,
         log_groups: LogGroups,
     ) -> None:
         super().__init__(scope, construct_id)
-        may = Permissions(
-            self, settings=settings, records=records, encryption=encryption, slack_secret=slack_secret
-        )
-        given = _Environment(self, settings, encryption, slack_secret)
+        may = Permissions(self, settings=settings, records=records, encryption=encryption, slack=slack)
+        given = _Environment(self, settings, encryption, slack)
         rows = [
             *self._assessing(may, given),
             *self._deciding(may, given),
@@ -128,6 +127,7 @@ class Functions(Construct):
             )
             for row in rows
         }
+        slack.only_read_by(self.by_name["SlackInteractions"].role)
         if not encryption.is_ours:
             users = (self.by_name[name].role.role_arn for name in ("CreateEncryptedConfig", "UpdateEndpoint"))
             self.by_name["CheckFeasibility"].function.add_environment("KEY_USERS", ",".join(users))
@@ -170,20 +170,20 @@ class Functions(Construct):
                 may=[
                     # ConditionCheckItem: a question is recorded only while its remediation holds the endpoint
                     may.on_records("GetItem", "PutItem", "UpdateItem", "ConditionCheckItem"),
-                    *may.read_slack_secret(),
+                    *may.read_bot_token(),
                     may.resume_remediations(),
                 ],
             ),
             _Row(
                 "SlackInteractions",
                 "Takes clicks from Slack: verifies, judges and records them, then resumes the workflow",
-                environment=asking | {"BACKOUT_WORKFLOW_ARN": workflow_arn(self, "backout")},
+                environment=given.clicks | {"BACKOUT_WORKFLOW_ARN": workflow_arn(self, "backout")},
                 timeout=_CLICK,
                 at_least_mb=_CLICK_MEMORY_MB,
                 may=[
                     # BatchGetItem and Query: a digest's findings
                     may.on_records("GetItem", "BatchGetItem", "UpdateItem", "Query"),
-                    *may.read_slack_secret(),
+                    *may.read_both_secrets(),
                     may.resume_remediations(),
                     may.start("backout"),
                 ],
@@ -194,7 +194,7 @@ class Functions(Construct):
                 environment=asking,
                 may=[
                     may.on_records("GetItem", "UpdateItem"),
-                    *may.read_slack_secret(),
+                    *may.read_bot_token(),
                     may.resume_remediations(),
                 ],
             ),
@@ -202,7 +202,7 @@ class Functions(Construct):
                 "RemindOrExpire",
                 "Reminds people of a question, or closes one that nobody answered in time",
                 environment=asking,
-                may=[may.on_records("GetItem", "UpdateItem"), *may.read_slack_secret()],
+                may=[may.on_records("GetItem", "UpdateItem"), *may.read_bot_token()],
             ),
         ]
 
@@ -217,7 +217,7 @@ class Functions(Construct):
                 may=[
                     may.on_records("GetItem", "UpdateItem"),
                     may.on_endpoints("DescribeEndpoint"),
-                    *may.read_slack_secret(),
+                    *may.read_bot_token(),
                 ],
             ),
             _Row(
@@ -249,7 +249,7 @@ class Functions(Construct):
                     may.on_records("GetItem", "UpdateItem"),
                     may.on_endpoints("DescribeEndpoint"),
                     may.on_configs("DescribeEndpointConfig"),
-                    *may.read_slack_secret(),
+                    *may.read_bot_token(),
                 ],
             ),
             _Row(
@@ -275,7 +275,7 @@ class Functions(Construct):
                 timeout=_SLACK,
                 may=[
                     may.on_records("GetItem", "PutItem", "UpdateItem", "DeleteItem"),
-                    *may.read_slack_secret(),
+                    *may.read_bot_token(),
                     may.start("retirement"),
                     may.put_outcome_events(),
                 ],
@@ -317,7 +317,7 @@ class Functions(Construct):
                     may.on_records("GetItem", "PutItem", "UpdateItem", "DeleteItem"),
                     may.on_endpoints("DescribeEndpoint", "AddTags", "DeleteTags"),
                     may.put_outcome_events(),
-                    *may.read_slack_secret(),
+                    *may.read_bot_token(),
                 ],
             ),
             _Row(
@@ -332,7 +332,7 @@ class Functions(Construct):
                     may.on_configs("DescribeEndpointConfig"),
                     may.delete_old_configs(),
                     may.put_outcome_events(),
-                    *may.read_slack_secret(),
+                    *may.read_bot_token(),
                 ],
             ),
         ]
@@ -379,13 +379,13 @@ class Functions(Construct):
                 "Adds up what a sweep found, and reports what could not be checked",
                 environment=given.slack,
                 timeout=_SLACK,
-                may=[may.on_records("Query", "GetItem", "PutItem", "DeleteItem"), *may.read_slack_secret()],
+                may=[may.on_records("Query", "GetItem", "PutItem", "DeleteItem"), *may.read_bot_token()],
             ),
             _Row(
                 "ShowDigest",
                 "Posts a digest's card, keeps it up to date and reminds people of it",
                 environment=given.slack,
                 timeout=_SLACK,
-                may=[may.on_records("Query", "GetItem", "UpdateItem"), *may.read_slack_secret()],
+                may=[may.on_records("Query", "GetItem", "UpdateItem"), *may.read_bot_token()],
             ),
         ]

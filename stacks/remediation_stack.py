@@ -17,7 +17,7 @@ from stacks.monitoring import Monitoring
 from stacks.operations_key import OperationsKey
 from stacks.records import Records
 from stacks.settings import Settings
-from stacks.slack_secret import SlackSecret
+from stacks.slack_secrets import SlackSecrets
 from stacks.sweep_schedule import SweepSchedule
 from stacks.trigger import Trigger
 from stacks.undelivered import Undelivered
@@ -42,7 +42,7 @@ class RemediationStack(cdk.Stack):
         # what holds something
         records = Records(self, "Records")
         operations = OperationsKey(self, "Operations")
-        slack = SlackSecret(self, "Slack", operations_key=operations.key)
+        slack = SlackSecrets(self, "Slack", operations_key=operations.key)
         users_key_arn = settings.kms_key_arns.get(self.region)
         encryption = EncryptionKey(self, "Encryption", existing_key_arn=users_key_arn)
         undelivered = Undelivered(self, "Undelivered").queue
@@ -55,7 +55,7 @@ class RemediationStack(cdk.Stack):
             settings=settings,
             records=records.table,
             encryption=encryption,
-            slack_secret=slack,
+            slack=slack,
             log_groups=log_groups,
         ).by_name
         machines = {
@@ -143,7 +143,8 @@ class RemediationStack(cdk.Stack):
             DecisionsUrl=api.decisions_url,
             SlackChannels=",".join(settings.decisions.channels),
             SlackUserGroups=",".join(settings.decisions.groups),
-            SlackSecretArn=slack.secret.secret_arn,
+            SlackTokenSecretArn=slack.bot_token.secret_arn,
+            SlackSigningSecretArn=slack.signing_secret.secret_arn,
             RecordsTableName=records.table.table_name,
             KmsKeyArn=encryption.key.key_arn,
             # the one role that may write a config without a key, which a guardrail has to let through

@@ -67,13 +67,13 @@ class Slack:
 
     def __init__(
         self,
-        secret: SlackSecret,
+        token: SlackSecret,
         *,
         timeout: int = 10,
         longest_pause: int = 0,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        self._secret = secret
+        self._token = token
         self._timeout = timeout
         self._longest_pause = longest_pause
         self._sleep = sleep
@@ -192,7 +192,7 @@ class Slack:
     def _response(
         self, call: Callable[[SlackClient], SlackResponse], *, fresh: bool = False
     ) -> SlackResponse:
-        client = SlackClient(self._secret.credentials(fresh=fresh).bot_token, self._timeout)
+        client = SlackClient(self._token.value(fresh=fresh), self._timeout)
         try:
             return call(client)
         except SlackApiError as error:
@@ -211,13 +211,18 @@ def forget_group_members() -> None:
 
 
 @cache
-def slack_secret() -> SlackSecret:
-    return SlackSecret(required("SLACK_SECRET_ARN"))
+def bot_token() -> SlackSecret:
+    return SlackSecret(required("SLACK_TOKEN_SECRET_ARN"), "bot_token")
+
+
+@cache
+def signing_secret() -> SlackSecret:
+    return SlackSecret(required("SLACK_SIGNING_SECRET_ARN"), "signing_secret")
 
 
 def patient_slack() -> Slack:
     """Slack, for a step that can wait where Slack asks for a pause."""
-    return Slack(slack_secret(), longest_pause=LONGEST_PAUSE_SECONDS)
+    return Slack(bot_token(), longest_pause=LONGEST_PAUSE_SECONDS)
 
 
 def is_from_slack(
@@ -235,7 +240,7 @@ def is_from_slack(
     if abs(now - int(timestamp)) > _SIGNED_FOR_SECONDS:
         return False  # whoever signed it: no secret makes a stale request fresh
     return any(
-        SignatureVerifier(secret.credentials(fresh=fresh).signing_secret).is_valid(body, timestamp, signature)
+        SignatureVerifier(secret.value(fresh=fresh)).is_valid(body, timestamp, signature)
         for fresh in (False, True)
     )
 

@@ -1,6 +1,6 @@
 """RequestApproval: post the question in Slack. The workflow waits until its task token is called back.
 
-While Slack's secret holds no token, the remediation ends without a question, and the next sweep finds its
+While Slack's bot token isn't stored, the remediation ends without a question, and the next sweep finds its
 endpoint again: this function reads the secret anyway, so the sweep needs no right to.
 A route may ask nobody: then the decision is known at once, and what is posted is a notice.
 """
@@ -13,7 +13,7 @@ from typing import Any
 from lambdas.domain.approval.routes import Mode
 from lambdas.domain.vocabulary import ApprovalStatus, Outcome
 from lambdas.gateways.records.records import records
-from lambdas.gateways.slack import patient_slack, slack_secret
+from lambdas.gateways.slack import bot_token, patient_slack
 from lambdas.gateways.step_functions import step_functions
 from lambdas.services import questions
 from lambdas.services.decisions import note_decision
@@ -25,7 +25,7 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     now = datetime.now(UTC)
     remediation = records().remediation(event["remediationId"])
     if "approvalId" not in remediation:
-        slack_secret().credentials()
+        bot_token().value()
     if remediation.get("approvalMode") == Mode.OBSERVE:
         step_functions().resume(event["taskToken"], Outcome.OBSERVED)  # the last step posts the notice
         return {}

@@ -19,7 +19,6 @@ from lambdas.domain.messages.interactions import (
     MalformedRequest,
     PageSubmission,
     PageTurn,
-    Ping,
     Review,
     Submission,
     body_text,
@@ -28,9 +27,9 @@ from lambdas.domain.messages.interactions import (
 )
 from lambdas.domain.record import Approval
 from lambdas.gateways.records.records import records
-from lambdas.gateways.slack import Slack, is_from_slack, slack_secret
+from lambdas.gateways.slack import Slack, bot_token, is_from_slack, signing_secret
 from lambdas.services import backouts, card_decisions, digest_review
-from lambdas.services.observability import count_error, logger
+from lambdas.services.observability import count, count_error, logger
 
 # Of the three seconds, what one call to Slack may take. The decision counts; the card can be updated later.
 _SLACK_TIMEOUT_SECONDS = 1
@@ -42,7 +41,7 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     try:
         body = body_text(event)
         genuine = is_from_slack(
-            slack_secret(),
+            signing_secret(),
             body=body,
             timestamp=header(event, "x-slack-request-timestamp"),
             signature=header(event, "x-slack-signature"),
@@ -50,8 +49,9 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
         )
         if not genuine:
             logger.warning("request_not_from_slack")
+            count("ForgedRequest")
             return _response(401, "The request is not signed by Slack.")
-        return _carry_out(parse(body), now, Slack(slack_secret(), timeout=_SLACK_TIMEOUT_SECONDS))
+        return _carry_out(parse(body), now, Slack(bot_token(), timeout=_SLACK_TIMEOUT_SECONDS))
     except MalformedRequest as error:
         logger.warning("malformed_request", error_message=str(error))
         return _response(400, str(error))
@@ -77,8 +77,6 @@ def _carry_out(interaction: Interaction | None, now: datetime, slack: Slack) -> 
             digest_review.turn_page(turn, slack)
         case PageSubmission() as submitted:
             return _response(200, digest_review.submit(submitted, now, slack))
-        case Ping():
-            return _response(200, "pong")
         case None:  # a click that decides nothing
             pass
     return _response(200, "")

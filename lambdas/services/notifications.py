@@ -15,7 +15,7 @@ from lambdas.domain.vocabulary import ApprovalStatus
 from lambdas.gateways.records.digests import digests
 from lambdas.gateways.records.records import records
 from lambdas.gateways.settings import rules
-from lambdas.gateways.slack import Slack, patient_slack, slack_secret
+from lambdas.gateways.slack import Slack, bot_token, patient_slack
 from lambdas.services.observability import count, logger
 
 _TIMEOUT_SECONDS = 5
@@ -29,7 +29,7 @@ def show(remediation_id: str) -> None:
         approval = records().approval(remediation.get("approvalId", ""))
         backing_out = remediation.get("backoutId") and not remediation.get("backoutOutcome")
         if approval is not None and ("outcome" not in remediation or backing_out):
-            slack = Slack(slack_secret(), timeout=_TIMEOUT_SECONDS)
+            slack = Slack(bot_token(), timeout=_TIMEOUT_SECONDS)
             _announce(slack, remediation, approval)
             slack.rewrite(approval, card.message(remediation, approval))
             _post_timeline(slack, remediation, approval)

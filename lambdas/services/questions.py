@@ -15,7 +15,7 @@ from lambdas.domain.vocabulary import ApprovalStatus
 from lambdas.gateways.records.digests import digests
 from lambdas.gateways.records.records import records
 from lambdas.gateways.settings import rules
-from lambdas.gateways.slack import Slack, slack_secret
+from lambdas.gateways.slack import Slack, bot_token
 from lambdas.services.observability import count, count_error, logger
 
 
@@ -169,7 +169,7 @@ def remind(remediation: Remediation, approval: Approval, route: Route, *, last: 
         return
     message = thread.reminder(remediation, approval, route.approvers, last=last)
     try:
-        Slack(slack_secret()).post(approval["channel"], message, thread_ts=approval["ts"], broadcast=last)
+        Slack(bot_token()).post(approval["channel"], message, thread_ts=approval["ts"], broadcast=last)
         sent = approval.get("remindersSent", 0) + 1
         records().note_approval(approval["approvalId"], {"remindersSent": sent})
     except RemediationError as error:

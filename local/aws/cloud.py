@@ -115,8 +115,10 @@ class Deployment:
     def functions(self) -> list[Function]:
         """The stack's Lambda functions, as the runner takes them."""
         asks = self._machine_that_asks()
-        (secret,) = self.template.of_type("AWS::SecretsManager::Secret")
-        secrets_key = str(self.template.properties(secret)["KmsKeyId"])
+        (secrets_key,) = {
+            str(self.template.properties(secret)["KmsKeyId"])
+            for secret in self.template.of_type("AWS::SecretsManager::Secret")
+        }
         found: list[Function] = []
         for logical_id in self.template.of_type("AWS::Lambda::Function"):
             properties = self.template.properties(logical_id)

@@ -13,22 +13,21 @@ import pytest
 
 from lambdas.domain.errors import RemediationError, RequestRefused, SlackUnavailable
 from lambdas.gateways.slack import Slack, is_from_slack
-from lambdas.gateways.slack_secret import SlackCredentials
 
 TOKEN = "xoxb-secret-token"
 NOW = 1_700_000_000.0
 
 
 class Secret:
-    """Slack's secret, which names a new token once it is read again."""
+    """The bot token, which is another one once it is read again."""
 
     def __init__(self, token: str = TOKEN) -> None:
         self.token = token
         self.reads: list[bool] = []
 
-    def credentials(self, *, fresh: bool = False) -> SlackCredentials:
+    def value(self, *, fresh: bool = False) -> str:
         self.reads.append(fresh)
-        return SlackCredentials(bot_token=self.token + ("-2" if fresh else ""), signing_secret="signing")
+        return self.token + ("-2" if fresh else "")
 
 
 Response = tuple[int, dict[str, str], bytes]

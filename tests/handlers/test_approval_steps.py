@@ -84,22 +84,24 @@ def test_a_channel_that_slack_does_not_know_is_told_in_slacks_words(found: Bench
         ask(found)
 
 
-@pytest.mark.parametrize("secret", ['{"bot_token": "", "signing_secret": ""}', "xoxb-raw", "[]", "{}"])
+@pytest.mark.parametrize(
+    "secret", ['{"bot_token": ""}', '{"signing_secret": "xoxb-x"}', "xoxb-raw", "[]", "{}"]
+)
 def test_a_secret_that_is_not_filled_in_stops_and_is_not_quoted(found: Bench, secret: str) -> None:
-    boto3.client("secretsmanager").put_secret_value(SecretId=found.secret_arn, SecretString=secret)
-    with pytest.raises(RequestRefused, match=r"Slack's secret|The Slack secret") as caught:
+    boto3.client("secretsmanager").put_secret_value(SecretId=found.token_arn, SecretString=secret)
+    with pytest.raises(RequestRefused, match=r"bot token is not (stored yet|JSON)") as caught:
         ask(found)
     assert "xoxb" not in str(caught.value)
 
 
 def test_a_rotated_token_is_read_again_at_once(found: Bench) -> None:
-    secret = {"bot_token": "xoxb-old", "signing_secret": "old"}
+    secret = {"bot_token": "xoxb-old", "further": "members are no fault"}
     client = boto3.client("secretsmanager")
-    client.put_secret_value(SecretId=found.secret_arn, SecretString=json.dumps(secret))
+    client.put_secret_value(SecretId=found.token_arn, SecretString=json.dumps(secret))
     with pytest.raises(RequestRefused, match="invalid_auth"):
         ask(found)
     secret["bot_token"] = "xoxb-test-token"
-    client.put_secret_value(SecretId=found.secret_arn, SecretString=json.dumps(secret))
+    client.put_secret_value(SecretId=found.token_arn, SecretString=json.dumps(secret))
     found.pass_time(600)
     ask(found, "token-2")
     assert len(found.messages()) == 1
@@ -213,7 +215,7 @@ def test_an_answer_that_is_none_of_slacks_is_worth_another_try(
         thread = threading.Thread(target=answer_once)
         thread.start()
         with pytest.raises(SlackUnavailable) as raised:
-            Slack(SlackSecret(found.secret_arn)).post("C1", {"text": "x", "blocks": []})
+            Slack(SlackSecret(found.token_arn, "bot_token")).post("C1", {"text": "x", "blocks": []})
         thread.join()
     assert "proxy" not in str(raised.value)
     del raised
@@ -283,7 +285,9 @@ def test_the_decision_becomes_part_of_the_evidence(found: Bench) -> None:
 def _paused(bench: Bench, retry_after: int, longest: int) -> tuple[Slack, list[float]]:
     bench.slack.faults.rate_limit("chat.postMessage", retry_after=retry_after)
     pauses: list[float] = []
-    return Slack(SlackSecret(bench.secret_arn), longest_pause=longest, sleep=pauses.append), pauses
+    return Slack(
+        SlackSecret(bench.token_arn, "bot_token"), longest_pause=longest, sleep=pauses.append
+    ), pauses
 
 
 def test_a_rate_limit_is_waited_out_where_slack_asks_for_little(bench: Bench) -> None:

@@ -12,7 +12,7 @@ from lambdas.domain.errors import Throttled
 from lambdas.domain.record import iso
 from lambdas.domain.sweep.digest import digest_id, remediation_id
 from lambdas.gateways.records.digests import digests
-from lambdas.gateways.slack import Slack, slack_secret
+from lambdas.gateways.slack import Slack, bot_token
 from lambdas.handlers import (
     assess_endpoints,
     check_encryption,
@@ -327,7 +327,7 @@ def test_it_is_asked_in_the_digest_and_nowhere_else(bench: Bench, in_digest: dic
 
 def test_it_is_not_reminded_of_by_itself(bench: Bench, in_digest: dict[str, Any]) -> None:
     ask(bench, in_digest)
-    channel, ts = Slack(slack_secret()).post(CHANNEL, {"text": "the digest", "blocks": []})
+    channel, ts = Slack(bot_token()).post(CHANNEL, {"text": "the digest", "blocks": []})
     digests().note(DIGEST, {"channel": channel, "ts": ts})
     bench.pass_time(8 * 3600)
     waits = bench.run(remind_or_expire.handler, remediationId=in_digest["remediationId"])["waitSeconds"]
@@ -337,7 +337,7 @@ def test_it_is_not_reminded_of_by_itself(bench: Bench, in_digest: dict[str, Any]
 
 def test_how_it_ended_is_shown_in_the_digests_thread(bench: Bench, in_digest: dict[str, Any]) -> None:
     ask(bench, in_digest)
-    channel, ts = Slack(slack_secret()).post(CHANNEL, {"text": "the digest", "blocks": []})
+    channel, ts = Slack(bot_token()).post(CHANNEL, {"text": "the digest", "blocks": []})
     digests().note(DIGEST, {"channel": channel, "ts": ts})
     approval = bench.approval(in_digest["remediationId"])
     bench.records.settle(approval["approvalId"], "APPROVED", {"decidedBy": ADA.id})  # type: ignore[arg-type]

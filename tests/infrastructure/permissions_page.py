@@ -17,7 +17,6 @@ PAGE = ROOT / "docs/permissions.md"
 _BEGIN, _END = "<!-- permissions -->", "<!-- /permissions -->"
 _NAMES = {
     "AWS::DynamoDB::Table": "the records table",
-    "AWS::SecretsManager::Secret": "Slack's secret",
     "AWS::KMS::Key": "Sealpoint's own KMS key",
     "AWS::SQS::Queue": "the queue of what was not delivered",
     "AWS::Logs::LogGroup": "its own log group",

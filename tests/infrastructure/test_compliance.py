@@ -14,7 +14,7 @@ from stacks import (
     encryption_key,
     lambda_function,
     records,
-    slack_secret,
+    slack_secrets,
     sweep_schedule,
     trigger,
     undelivered,
@@ -24,7 +24,7 @@ from stacks.settings import Settings
 from tests.infrastructure.conftest import Elsewhere
 from tests.infrastructure.template import Template
 
-_SPEAKING = (approvals_api, encryption_key, lambda_function, records, slack_secret, undelivered)
+_SPEAKING = (approvals_api, encryption_key, lambda_function, records, slack_secrets, undelivered)
 _SPEAKING_OF_POLICIES = (lambda_function, sweep_schedule, trigger, workflow)
 
 
@@ -86,7 +86,8 @@ def test_reasons_are_sentences(template: Template) -> None:
 
 
 def test_logs_and_credentials_and_alarms_are_under_a_key_of_their_own(template: Template) -> None:
-    (operations,) = {secret["KmsKeyId"] for secret in [template.only("AWS::SecretsManager::Secret")]}
+    secrets = template.resources("AWS::SecretsManager::Secret").values()
+    (operations,) = {secret["Properties"]["KmsKeyId"] for secret in secrets}
     assert operations != template.outputs["KmsKeyArn"]
     groups = template.resources("AWS::Logs::LogGroup").values()
     assert {group["Properties"]["KmsKeyId"] for group in groups} == {operations}

@@ -20,7 +20,8 @@ from tests.infrastructure.template import Template, strings
 def test_the_outputs_are_those_that_others_hold_on_to(template: Template) -> None:
     outputs = template.outputs
     assert set(outputs) == {
-        "RemediationStateMachineArn", "SlackInteractionsUrl", "RecordsTableName", "SlackSecretArn",
+        "RemediationStateMachineArn", "SlackInteractionsUrl", "RecordsTableName", "SlackTokenSecretArn",
+        "SlackSigningSecretArn",
         "KmsKeyArn", "AlarmTopicArn", "BackoutStateMachineArn", "DecisionsUrl",
         "SlackChannels", "RetirementStateMachineArn", "EventRuleNames", "UndeliveredQueueUrl",
         "RestoreConfigRoleArn", "SweepStateMachineArn", "DigestStateMachineArn", "SweepScheduleName",
@@ -30,7 +31,8 @@ def test_the_outputs_are_those_that_others_hold_on_to(template: Template) -> Non
         f"https://{api_id}.execute-api.us-east-1.amazonaws.com/slack/interactions"
     )
     assert [outputs["RecordsTableName"]] == list(template.resources("AWS::DynamoDB::Table"))
-    assert [outputs["SlackSecretArn"]] == list(template.resources("AWS::SecretsManager::Secret"))
+    secrets = {outputs["SlackTokenSecretArn"], outputs["SlackSigningSecretArn"]}
+    assert secrets == set(template.resources("AWS::SecretsManager::Secret"))
     assert [outputs["UndeliveredQueueUrl"]] == list(template.resources("AWS::SQS::Queue"))
     rules = dict(rule.split("=") for rule in outputs["EventRuleNames"].split(","))
     assert set(rules.values()) == set(template.resources("AWS::Events::Rule"))
@@ -84,9 +86,24 @@ def test_the_records_table_is_durable(template: Template) -> None:
     assert table["TimeToLiveSpecification"] == {"AttributeName": "expiresAt", "Enabled": True}
 
 
-def test_the_slack_secret_shows_its_shape_and_holds_nothing(template: Template) -> None:
-    secret = template.only("AWS::SecretsManager::Secret")
-    assert json.loads(secret["SecretString"]) == {"bot_token": "", "signing_secret": ""}
+def test_slacks_secrets_show_their_shapes_and_hold_nothing(template: Template) -> None:
+    secrets = template.resources("AWS::SecretsManager::Secret")
+    shapes = {name: json.loads(secret["Properties"]["SecretString"]) for name, secret in secrets.items()}
+    assert shapes == {
+        template.outputs["SlackTokenSecretArn"]: {"bot_token": ""},
+        template.outputs["SlackSigningSecretArn"]: {"signing_secret": ""},
+    }
+
+
+def test_the_signing_secret_is_read_by_nobody_but_the_function_that_takes_clicks(template: Template) -> None:
+    """Whoever has it can forge any approver's click from the internet."""
+    policy = template.only("AWS::SecretsManager::ResourcePolicy")
+    assert policy["SecretId"] == template.outputs["SlackSigningSecretArn"]
+    [statement] = policy["ResourcePolicy"]["Statement"]
+    assert (statement["Effect"], statement["Principal"]) == ("Deny", {"AWS": "*"})
+    assert statement["Action"] == "secretsmanager:GetSecretValue"
+    role = template.functions()["slack_interactions"]["Role"]
+    assert statement["Condition"] == {"ArnNotEquals": {"aws:PrincipalArn": role}}
 
 
 def own_key(template: Template) -> dict[str, Any]:

@@ -48,7 +48,7 @@ class _Desk:
         for one in range(number):
             self._ask_about(one, decide_in=mine["decideIn"])
         findings = [finding for _, finding in digests().findings(_DIGEST)]
-        client = Slack(slack_interactions.slack_secret())
+        client = Slack(slack_interactions.bot_token())
         channel, ts = client.post(CHANNEL, digest_card.message(mine, findings))
         assert slack.message(channel, ts)
         digests().note(_DIGEST, {"channel": channel, "ts": ts})
@@ -491,7 +491,7 @@ def test_questions_that_can_not_be_read_now_decide_nothing(
 
 def test_the_card_is_rewritten_only_if_it_would_say_something_else(desk: _Desk) -> None:
     desk.ask(2)
-    slack = Slack(slack_interactions.slack_secret())
+    slack = Slack(slack_interactions.bot_token())
     for _ in range(2):
         _show(slack)
     key, _ = digests().findings(_DIGEST)[0]
@@ -504,14 +504,14 @@ def test_the_card_is_rewritten_only_if_it_would_say_something_else(desk: _Desk) 
 
 def test_a_card_that_is_not_posted_yet_is_left_alone(desk: _Desk) -> None:
     digests().open(samples.digest(), desk.bench.clock_now())
-    _show(Slack(slack_interactions.slack_secret()))
+    _show(Slack(slack_interactions.bot_token()))
     assert desk.bench.slack.calls == []
 
 
 def test_whoever_writes_last_may_have_read_first(desk: _Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     """Someone decides, and shows it, between our reading and our writing."""
     desk.ask(2)
-    slack, real = Slack(slack_interactions.slack_secret()), Slack.update
+    slack, real = Slack(slack_interactions.bot_token()), Slack.update
     others = [0, 1]
 
     def update(self: Slack, *arguments: Any) -> None:

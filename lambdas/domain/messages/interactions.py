@@ -84,12 +84,7 @@ class PageSubmission:
     values: dict[str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class Ping:
-    """`sealpoint doctor` checks whether signed requests are accepted."""
-
-
-Interaction = Click | Submission | Review | PageTurn | PageSubmission | Ping
+Interaction = Click | Submission | Review | PageTurn | PageSubmission
 
 
 def header(event: Mapping[str, Any], name: str) -> str | None:
@@ -127,8 +122,6 @@ def parse(body: str) -> Interaction | None:
             return _click(payload)
         case "view_submission":
             return _submission(payload)
-        case "sealpoint_ping":
-            return Ping()
         case _:
             raise MalformedRequest("Only clicks on buttons and modals are accepted.")
 
