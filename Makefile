@@ -88,10 +88,10 @@ diff: configured ## what a deployment would change; ARGS="--profile x", as for a
 deploy: configured ## into your AWS account, every region of sealpoint.yaml; ARGS="--profile x Sealpoint-us-east-1"
 	@$(CDK) deploy --require-approval broadening $(or $(ARGS),--all)
 
-outputs: configured ## what the stacks name: the secret, the table, the URL for Slack, ...
+outputs: configured ## what the stacks name: the secrets, the table, the URL for Slack, ...
 	@$(BIN)/sealpoint outputs $(ARGS)
 
-destroy: configured ## take it all away again, but for the records, the keys and Slack's secret
+destroy: configured ## take it all away again, but for the records, the keys and Slack's secrets
 	@$(CDK) destroy $(or $(ARGS),--all)
 
 test: check browser scanners ## everything: format, lint, types, then every test

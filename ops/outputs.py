@@ -7,7 +7,7 @@ from ops.deployment import deployments
 from ops.options import Profile, Regions, Stack, epilog
 
 EPILOG = epilog(
-    examples=(("outputs --region us-east-1", "the secret, the table, the URL for Slack and others"),),
+    examples=(("outputs --region us-east-1", "the secrets, the table, the URL for Slack and others"),),
     exit_codes="0 when done; 2 if a stack could not be read",
     permissions=("cloudformation:DescribeStacks",),
 )

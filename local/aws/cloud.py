@@ -169,11 +169,18 @@ class Deployment:
     def routes(self) -> dict[str, Route]:
         """The HTTP API's routes, ``{"POST /path": …}``."""
         routes: dict[str, Route] = {}
+        (stage,) = map(self.template.properties, self.template.of_type("AWS::ApiGatewayV2::Stage"))
         for logical_id in self.template.of_type("AWS::ApiGatewayV2::Route"):
             route = self.template.properties(logical_id)
             integration = self.template.properties(route["Target"].removeprefix("integrations/"))
             function = function_named_in(integration["IntegrationUri"])
-            routes[route["RouteKey"]] = Route(function, route["AuthorizationType"] == "AWS_IAM")
+            limits = stage["RouteSettings"][route["RouteKey"]]
+            routes[route["RouteKey"]] = Route(
+                function,
+                iam=route["AuthorizationType"] == "AWS_IAM",
+                per_second=limits["ThrottlingRateLimit"],
+                burst=limits["ThrottlingBurstLimit"],
+            )
         return routes
 
     def _machine_that_asks(self) -> str:

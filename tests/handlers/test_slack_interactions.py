@@ -407,9 +407,12 @@ def test_a_stale_or_future_request_is_refused(asked: Bench, age: int) -> None:
     _assert_unchanged(asked, _send(asked, body, signed(body, asked.clock.now() - age)))
 
 
-def test_a_request_signed_with_another_secret_is_refused(asked: Bench) -> None:
+def test_a_request_signed_with_another_secret_is_refused_and_counted(
+    asked: Bench, capsys: pytest.CaptureFixture[str]
+) -> None:
     body = _body(asked)
     _assert_unchanged(asked, _send(asked, body, signed(body, asked.clock.now(), "another secret")))
+    assert '"ForgedRequest":[1.0]' in capsys.readouterr().out, "an alarm watches it"
 
 
 def test_a_signature_of_another_body_is_refused(asked: Bench) -> None:

@@ -20,6 +20,7 @@ UNKNOWN_TO_MOTO = {
     "AWS::ApiGatewayV2::Stage", "AWS::CloudWatch::Alarm", "AWS::Lambda::Alias",
     "AWS::Lambda::EventInvokeConfig", "AWS::SNS::Subscription", "AWS::SNS::TopicPolicy",
     "AWS::SQS::QueuePolicy", "AWS::Scheduler::Schedule", "AWS::SecretsManager::Secret",
+    "AWS::SecretsManager::ResourcePolicy",
 }  # fmt: skip
 
 

@@ -134,7 +134,7 @@ def test_whatever_takes_tags_has_those_of_the_settings(elsewhere: Elsewhere) -> 
         "AWS::ApiGatewayV2::Integration", "AWS::ApiGatewayV2::Route",
         "AWS::IAM::Policy", "AWS::Lambda::Alias", "AWS::Lambda::EventInvokeConfig", "AWS::Lambda::Permission",
         "AWS::Lambda::Version", "AWS::SNS::Subscription", "AWS::SNS::TopicPolicy", "AWS::SQS::QueuePolicy",
-        "AWS::Scheduler::Schedule",
+        "AWS::Scheduler::Schedule", "AWS::SecretsManager::ResourcePolicy",
     }  # fmt: skip
 
 

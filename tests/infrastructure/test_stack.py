@@ -205,11 +205,22 @@ def _all(template: Template, resource_type: str) -> list[dict[str, Any]]:
     return [*template.resources(f"AWS::{resource_type}").values()]
 
 
-def test_the_api_is_throttled_and_logs_who_asked_but_not_what(template: Template) -> None:
+def test_each_route_of_the_api_is_throttled_for_itself(template: Template) -> None:
+    """A flood of forged clicks must leave room for decisions on the command line."""
+    [stage] = (
+        one for one in template.body["Resources"].values() if one["Type"] == "AWS::ApiGatewayV2::Stage"
+    )
+    routes = template.resources("AWS::ApiGatewayV2::Route")
+    limits = stage["Properties"]["RouteSettings"]
+    assert limits.keys() == {route["Properties"]["RouteKey"] for route in routes.values()}
+    assert all(0 < one["ThrottlingRateLimit"] <= 50 for one in limits.values())
+    assert all(0 < one["ThrottlingBurstLimit"] <= 100 for one in limits.values())
+    assert set(routes) <= set(stage["DependsOn"]), "else API Gateway doesn't find them yet"
+
+
+def test_the_api_logs_who_asked_but_not_what(template: Template) -> None:
     stage = template.only("AWS::ApiGatewayV2::Stage")
     assert stage["StageName"] == "$default"
-    assert 0 < stage["DefaultRouteSettings"]["ThrottlingRateLimit"] <= 50
-    assert 0 < stage["DefaultRouteSettings"]["ThrottlingBurstLimit"] <= 100
     logged = json.loads(stage["AccessLogSettings"]["Format"])
     assert {"$context.requestId", "$context.identity.sourceIp", "$context.status"} <= set(logged.values())
     assert all(value.startswith("$context.") for value in logged.values())
