@@ -76,8 +76,10 @@ settings: setup ## check sealpoint.yaml, which `sealpoint init` makes
 .PHONY: configured
 configured: setup
 	@$(BIN)/python -m ops.settings > /dev/null
+	@rm -rf build/deploying
 
-CDK := node_modules/.bin/cdk --context deploying=true
+# Into a folder of its own, emptied before: CDK would ship an asset that it finds there under the right name.
+CDK := node_modules/.bin/cdk --context deploying=true --output build/deploying
 
 bootstrap: configured ## CDK's own stack, once for each region of sealpoint.yaml
 	@$(CDK) bootstrap $(ARGS)

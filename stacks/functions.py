@@ -18,6 +18,7 @@ from stacks.metrics import NAMESPACE
 from stacks.names import workflow_arn
 from stacks.permissions import Permissions
 from stacks.settings import Settings
+from stacks.settings_file import is_deploying
 from stacks.slack_secrets import SlackSecrets
 
 _STEP = cdk.Duration.seconds(30)
@@ -103,7 +104,7 @@ class Functions(Construct):
             *self._going_back(may, given, settings),
             *self._sweeping(may, given, settings),
         ]
-        code = lambda_code(settings.for_functions())
+        code = lambda_code(settings.for_functions(), anew=is_deploying(self.node.try_get_context))
         common = {
             "POWERTOOLS_SERVICE_NAME": cdk.Stack.of(self).stack_name,
             "POWERTOOLS_METRICS_NAMESPACE": NAMESPACE,
