@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -14,7 +15,9 @@ from lambdas.domain.errors import (
     InvalidInput,
     RequestRefused,
 )
+from lambdas.domain.record import iso
 from lambdas.domain.vocabulary import ApprovalStatus
+from lambdas.gateways.sagemaker import SageMaker
 from lambdas.handlers import (
     await_in_service,
     begin_backout,
@@ -323,6 +326,31 @@ def test_one_that_comes_to_use_it_while_the_pages_are_read_is_seen(
     monkeypatch.setattr("lambdas.gateways.sagemaker.SageMaker.endpoints_page", _one_page)
     retire(encrypted)
     assert OLD in configs(encrypted)
+
+
+@pytest.mark.parametrize("updated", [False, True])
+def test_one_that_comes_to_use_it_while_the_changed_ones_are_described_is_seen(
+    encrypted: Bench, monkeypatch: pytest.MonkeyPatch, updated: bool
+) -> None:
+    """It was not in the list of changed ones, and lost its config: L8 of the review."""
+    encrypted.make_config("another")
+    began = iso(datetime.fromtimestamp(encrypted.clock.now(), UTC))
+    for name in ("busy", "late") if updated else ("busy",):
+        encrypted.sagemaker.create_endpoint(EndpointName=name, EndpointConfigName="another")
+    encrypted.pass_time(3600)
+    describe, described = SageMaker.describe_endpoint, list[str]()
+
+    def meanwhile(gateway: SageMaker, name: str) -> Any:
+        if described.count("busy") == 1 and name == "busy":  # on the last page before, and changed since
+            change = encrypted.sagemaker.update_endpoint if updated else encrypted.sagemaker.create_endpoint
+            change(EndpointName="late", EndpointConfigName=OLD)
+        described.append(name)
+        return describe(gateway, name)
+
+    monkeypatch.setattr(SageMaker, "describe_endpoint", meanwhile)
+    retire(encrypted, scanFrom=began)
+    assert OLD in configs(encrypted)
+    assert "late" in encrypted.remediation().get("sourceKept", "")
 
 
 def test_every_page_of_endpoints_is_looked_at(encrypted: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
