@@ -12,6 +12,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 
 from lambdas.domain.errors import RequestRefused, ServiceUnavailable, Throttled
+from lambdas.domain.plain_text import cleaned
 
 # Mode and attempts are explicit because boto3's defaults changed between releases. The state machine
 # retries on top of this, with longer pauses than a Lambda function should spend waiting.
@@ -79,7 +80,7 @@ def error_code(error: ClientError) -> str:
 
 
 def error_message(error: ClientError) -> str:
-    return error.response.get("Error", {}).get("Message", "")
+    return cleaned(error.response.get("Error", {}).get("Message", ""))
 
 
 @contextmanager
@@ -104,6 +105,6 @@ def translated(service: str) -> Generator[None]:
             raise ServiceUnavailable(f"{service} answered {status} {code}: {message}") from error
         raise RequestRefused(f"{service} refused {error.operation_name}: {code}: {message}") from error
     except ParamValidationError as error:
-        raise RequestRefused(f"{service}: the request isn't valid: {error}") from error
+        raise RequestRefused(f"{service}: the request isn't valid: {cleaned(str(error))}") from error
     except BotoCoreError as error:
         raise ServiceUnavailable(f"{service} could not be reached: {type(error).__name__}") from error

@@ -23,6 +23,7 @@ from lambdas.domain.errors import (
     SlackUnavailable,
 )
 from lambdas.domain.messages.card import Message
+from lambdas.domain.plain_text import cleaned
 from lambdas.domain.record import Approval
 from lambdas.gateways.settings import required
 from lambdas.gateways.slack_client import SlackClient
@@ -271,4 +272,6 @@ def _translated(response: SlackResponse) -> RemediationError:
         return ModalChanged("The modal was closed, or shows something else already.")
     metadata: Any = response.get("response_metadata") or {}
     messages = metadata.get("messages")
-    return RequestRefused(f"Slack refused: {word}" + (f" ({'; '.join(messages)})" if messages else "") + ".")
+    return RequestRefused(
+        f"Slack refused: {word}" + (f" ({cleaned('; '.join(messages))})" if messages else "") + "."
+    )

@@ -15,6 +15,7 @@ from lambdas.domain.errors import (
     EndpointGone,
     EndpointNotServing,
 )
+from lambdas.domain.plain_text import cleaned
 from lambdas.domain.record import Remediation, required_fact
 from lambdas.domain.vocabulary import Outcome
 
@@ -290,7 +291,7 @@ def progress_words(endpoint: Endpoint | None) -> str:
 
 def failure_reason(endpoint: Endpoint) -> str:
     """The FailureReason that an endpoint shows, perhaps of an earlier update; empty if there is none."""
-    return str(endpoint.get("FailureReason") or "")
+    return cleaned(str(endpoint.get("FailureReason") or ""))
 
 
 def _update_reason(endpoint: Endpoint, before: str) -> str:

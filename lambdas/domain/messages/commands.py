@@ -14,6 +14,7 @@ from lambdas.domain.approval.decision import (
     DecisionRequest,
 )
 from lambdas.domain.messages.interactions import MalformedRequest
+from lambdas.domain.plain_text import cleaned_all
 from lambdas.domain.vocabulary import ApprovalStatus
 
 
@@ -34,7 +35,7 @@ def parse_decision(body: str, principal: str) -> tuple[str, DecisionRequest]:
     MalformedRequest
     """
     try:
-        given = json.loads(body)
+        given = cleaned_all(json.loads(body))
     except (ValueError, RecursionError):
         raise MalformedRequest("The body is not JSON.") from None
     if not isinstance(given, dict):

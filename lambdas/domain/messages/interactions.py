@@ -17,6 +17,7 @@ from urllib.parse import parse_qs
 from lambdas.domain import backout
 from lambdas.domain.approval.decision import DECISIONS
 from lambdas.domain.messages import digest_list, modals
+from lambdas.domain.plain_text import cleaned_all
 from lambdas.domain.sweep import digest
 
 _ACTIONS = {*DECISIONS, backout.ACTION_ID}
@@ -217,7 +218,7 @@ def _payload(body: str) -> dict[str, Any]:
         raise MalformedRequest("The body is not a form with a JSON payload.") from None
     if not isinstance(payload, dict):
         raise MalformedRequest("The payload is not a JSON object.")
-    return payload
+    return cleaned_all(payload)
 
 
 def _first_action(payload: Mapping[str, Any]) -> dict[str, Any]:
