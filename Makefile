@@ -177,8 +177,9 @@ docs: setup # docs/permissions.md, docs/settings.md and sealpoint.example.yaml, 
 LOCKED := lambdas . local/installer tests/security bench/custodian
 
 lock: setup ## pin every transitive version with its hash
+	@test -x $(BIN)/uv || $(BIN)/pip install --quiet --require-hashes --only-binary :all: -r local/installer/requirements.lock
 	@for folder in $(LOCKED); do \
-		$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
+		$(BIN)/uv pip compile --quiet --only-binary :all: --universal --python-version 3.11 --generate-hashes --no-header \
 			$$folder/requirements.txt -o $$folder/requirements.lock || exit 1; \
 	done
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from lambdas.domain.plain_text import cleaned
 
-# A spreadsheet runs a cell that starts with one of these as a formula. Where its separator is not the comma, a
+# A spreadsheet runs a cell that starts with one of these as a formula. Where its separator is no comma, a
 # cell starts wherever that stands, and the quotes around ours mean nothing.
 # https://owasp.org/www-community/attacks/CSV_Injection
 _FORMULA = re.compile(r"(^|[;,|\t\r\n])([\s\"']*)(?=[=+\-@])")
