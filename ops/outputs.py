@@ -17,5 +17,5 @@ def command(regions: Regions = None, stack: Stack = None, profile: Profile = Non
     """Print the stacks' outputs: one line each, with the region, the name and the value."""
     for deployment in deployments(regions, stack, profile):
         for name, value in sorted(deployment.outputs.items()):
-            terminal.output().print(f"{deployment.region}  {name}  {value}", markup=False, soft_wrap=True)
+            terminal.output().print(terminal.shown(f"{deployment.region}  {name}  {value}"), soft_wrap=True)
     return 0
