@@ -27,6 +27,8 @@ _NOT_RETRIED = ("SlackInteractions", "Decisions", "CloseRemediation", "CloseBack
 _PERIOD = cdk.Duration.minutes(5)
 _DAY = cdk.Duration.days(1)
 _SLACK_TIMEOUT_MS = 3000
+_STORM_PERIOD = cdk.Duration.minutes(15)
+_STORM = 20  # questions that a newer change replaced: more than a busy day's deployments
 _FORGED_PERIOD = cdk.Duration.minutes(15)
 _FORGED_TOLERATED = 4  # `sealpoint doctor` sends one for each region
 # Requests that are refused in five minutes: half of what a route takes. Beyond that, it refuses Slack's, too.
@@ -117,6 +119,15 @@ class Monitoring(Construct):
             "An approval request is about to expire without a decision",
             counted(self, "ApprovalAboutToExpire"),
             Severity.TICKET,
+        )
+        self._alarm(
+            "CardsPilingUp",
+            "cards-piling-up",
+            "Endpoints change so often that each new question replaces the one before",
+            counted(self, "RemediationClosed", outcome="SUPERSEDED").with_(period=_STORM_PERIOD),
+            Severity.TICKET,
+            reports_its_end=True,
+            threshold=_STORM,
         )
         self._sweeps(settings.sweep_schedule)
         # Workflow steps are retried, and end as FAILED (alarm above). This alarm covers the functions that

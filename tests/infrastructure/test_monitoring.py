@@ -58,10 +58,11 @@ def test_there_is_an_alarm_for_whatever_would_else_go_unseen(template: Template)
         "ClicksFailing": {("AWS/ApiGateway", "5xx")},
         "ClicksSlow": {("AWS/ApiGateway", "Latency")},
         "ForgedRequests": {("Sealpoint", "ForgedRequest")},
+        "CardsPilingUp": {("Sealpoint", "RemediationClosed")},
         "ApiFlooded": {("AWS/ApiGateway", "4xx")},
     }
     del found["SweepOverdue"]  # below
-    limits = {"ClicksSlow": 3000, "ForgedRequests": 4, "ApiFlooded": 3000}
+    limits = {"ClicksSlow": 3000, "ForgedRequests": 4, "ApiFlooded": 3000, "CardsPilingUp": 20}
     for name, alarm in found.items():
         limit = limits.get(name, 0)
         assert (alarm["Threshold"], alarm["ComparisonOperator"]) == (limit, "GreaterThanThreshold")
@@ -74,6 +75,7 @@ def test_there_is_an_alarm_for_whatever_would_else_go_unseen(template: Template)
 _CONDITIONS = {
     "Undelivered", "SlackUnreachable", "SweepIncomplete", "SweepOverdue", "EventsMissing", "FunctionErrors",
     "ClicksFailing", "ClicksSlow", "ForgedRequests", "ApiFlooded",
+    "CardsPilingUp",
 }  # fmt: skip
 
 
