@@ -13,7 +13,7 @@ from lambdas.domain.plain_text import cleaned
 # A spreadsheet runs a cell that starts with one of these as a formula. Where its separator is no comma, a
 # cell starts wherever that stands, and the quotes around ours mean nothing.
 # https://owasp.org/www-community/attacks/CSV_Injection
-_FORMULA = re.compile(r"(^|[;,|\t\r\n])([\s\"']*)(?=[=+\-@])")
+_FORMULA = re.compile(r"^(?=\t)|(^|[;,|\t\r\n])([\s\"']*)(?=[=+\-@])")
 
 
 def table(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> str:
