@@ -25,6 +25,7 @@ from local.people import Loop
 from local.world import OPERATORS, World
 
 REGIONS = ("us-east-1", "eu-west-1")
+_ROOT = Path(__file__).parents[1]
 ENVIRONMENT = Path("build/playground.sh")
 _SPEED = 20.0  # simulated seconds per second: an update takes half a minute, a day's deadline over an hour
 _KEY = "arn:aws:kms:us-east-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
@@ -54,8 +55,7 @@ def main() -> int:
     try:
         playground = Playground(world, console)
         playground.fill()
-        write_environment(world, ENVIRONMENT)
-        playground.introduce()
+        playground.introduce(write_environment(world, ENVIRONMENT))
         world.clock.run(_SPEED)
         playground.serve()
     except KeyboardInterrupt:
@@ -81,13 +81,23 @@ def environment(world: World) -> dict[str, str]:
     }
 
 
-def write_environment(world: World, path: Path) -> None:
-    """A file for a shell to source."""
-    lines = ["unset AWS_PROFILE AWS_SESSION_TOKEN AWS_ENDPOINT_URL_STS"]
-    lines += [f"export {name}={shlex.quote(value)}" for name, value in environment(world).items()]
-    lines.append(f'export PATH={shlex.quote(str(Path(sys.executable).parent))}:"$PATH"')
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("\n".join(lines) + "\n")
+def exports(world: World, command: Path) -> list[str]:
+    """The lines that set a shell up; `command` is the `sealpoint` that it finds."""
+    variables = environment(world) | {"PATH": str(command.parent.resolve())}
+    lines = [f"export {name}={shlex.quote(value)}" for name, value in variables.items()]
+    return [*lines[:-1], lines[-1] + ':"$PATH"']
+
+
+def write_environment(world: World, path: Path) -> Path:
+    """A file for a shell to source, and the `sealpoint` that such a shell finds, whose path is returned."""
+    command = path.with_suffix(".bin") / "sealpoint"
+    command.parent.mkdir(parents=True, exist_ok=True)
+    run = shlex.join([sys.executable, "-m", "local.playground_shell", world.apis[0].url])
+    command.write_text(f'#!/bin/sh\ncd {shlex.quote(str(_ROOT))} && exec {run} "$@"\n')
+    command.chmod(0o755)
+    unset = "unset AWS_PROFILE AWS_SESSION_TOKEN AWS_ENDPOINT_URL_STS"
+    path.write_text("\n".join([unset, *exports(world, command)]) + "\n")
+    return command
 
 
 class Playground:
@@ -156,15 +166,15 @@ class Playground:
 
     # -- the prompt
 
-    def introduce(self) -> None:
+    def introduce(self, command: Path) -> None:
         console = self._console
         console.print(f"\nSlack, in your browser: [bold]{self._world.slack_url}[/]\n")
         self._list([])
         console.print("\nIn another terminal, in this folder:\n")
         console.print(f"  source {ENVIRONMENT}", style="bold")
         console.print("\nor, one by one:\n", style="dim")
-        for name, value in environment(self._world).items():
-            console.print(f"  export {name}={shlex.quote(value)}", soft_wrap=True, style="dim")
+        for line in exports(self._world, command):
+            console.print(f"  {line}", soft_wrap=True, style="dim")
         console.print(
             "\nThen, for example: sealpoint doctor, sealpoint audit, sealpoint open, sealpoint history. "
             f"Time runs {_SPEED:.0f} times as fast as outside.",
