@@ -81,7 +81,7 @@ class RequestRefused(RemediationError):
 
 
 class SlackNotSetUp(RequestRefused):
-    """Slack's secret holds no credentials yet."""
+    """One of Slack's credentials isn't stored yet."""
 
     outcome = Outcome.NOT_ASKED
 
