@@ -93,7 +93,7 @@ deploy: configured ## into your AWS account, every region of sealpoint.yaml; ARG
 outputs: configured ## what the stacks name: the secrets, the table, the URL for Slack, ...
 	@$(BIN)/sealpoint outputs $(ARGS)
 
-destroy: configured ## take it all away again, but for the records, the keys and Slack's secrets
+destroy: configured ## delete everything except the records, the keys and Slack's secrets
 	@$(CDK) destroy $(or $(ARGS),--all)
 
 test: check browser scanners ## everything: format, lint, types, then every test

@@ -23,7 +23,7 @@ from local.world import World
 _ROOT = Path(__file__).resolve().parent.parent
 _FEW, _MANY = (10, 100), (10, 100, 1000)
 _STEP_SECONDS = 1.0  # the stand-in's quotas hold one second's worth of calls
-_NO_RETRY_SECONDS = 1800  # whoever waits for longer waits for an answer, not for another try
+_NO_RETRY_SECONDS = 1800  # a longer wait is for an answer, not for another try
 _LONGEST_STEPS = 20_000
 
 

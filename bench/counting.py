@@ -213,7 +213,7 @@ def count(world: World, story: Story) -> Count:
         billed,
         Counter(call.partition(".")[0] for _, call in world.runner.calls[calls:]),
         entered["WaitForService"] + entered["WaitForUpdate"],
-        entered["StillOpen?"],
+        max(0, entered["Decided?"] - 1),
         max(len(text.encode()) for event in history for text in _texts(event)),
     )
 

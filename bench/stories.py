@@ -16,7 +16,7 @@ from tests.workflow.sweeps import is_asked, make
 
 # Of a function's invocations the last one counts, except of these: by then, the reminder is an expiry, and
 # there is nothing new to be shown
-_FIRST = frozenset({"remind_or_expire", "show_digest"})
+_FIRST = frozenset({"read_decision", "show_digest"})
 # Functions are measured later than their stories: what is to be old for them has to be old by then
 _BEGIN_SECONDS_AGO = 3600
 

@@ -66,7 +66,7 @@ class Clock:
                 wake.set()
 
     def advance(self, seconds: float) -> None:
-        """Jump forwards; whoever waited for a moment that is now past wakes up."""
+        """Jump forwards; those who waited for a moment that is now past wake up."""
         with self._lock:
             self._origin += seconds
             self._wake_those_due()

@@ -25,6 +25,7 @@ from rich.markup import escape
 from rich.panel import Panel
 from rich.table import Table
 
+from lambdas.domain.closing import UPDATE_ENDED
 from lambdas.domain.messages import modals
 from lambdas.domain.record import in_order
 from lambdas.domain.vocabulary import Outcome
@@ -46,7 +47,7 @@ _UNATTENDED_SPEED = 120.0  # any faster, and the interpreter's own work would lo
 _GIVE_UP_SECONDS = 240
 _POLL_SECONDS = 0.1
 _STORY_LINES = 8
-_LEFT_OUT = ("Waiting", "The update ended")  # of the timeline: the line that follows says more
+_LEFT_OUT = ("Waiting", UPDATE_ENDED)  # of the timeline: the line that follows says more
 _STEPS = ["Ana creates an endpoint", "You decide", "The endpoint moves", "Back out"]
 # Ana is one of the approvers, so that nobody needs to be told what she may not do: it can be tried
 _APPROVER_NAMES = ("Ada", "Ana", "Grace", "Katherine", "Dorothy")
@@ -357,7 +358,7 @@ class Demo:
             "tagsAfter": self._sagemaker.list_tags(after["EndpointConfigArn"]),
             "keyArn": self._world.home.output("KmsKeyArn"),
             "record": self._world.record(execution.name),
-            "snapshot": self._world.snapshot(execution.name),
+            "snapshot": self._world.evidence(execution.name),
             "card": {"text": cards[-1].text, "blocks": cards[-1].blocks} if cards else None,
             "states": self._world.states_entered(execution),
             "stateMachineDefinition": json.loads(machine["definition"]),
@@ -366,7 +367,7 @@ class Demo:
 
 
 def _asks(blocks: list[dict[str, Any]] | None) -> bool:
-    """Whether a card still has the buttons of a question (not just the way back, after success)."""
+    """Whether a card still has the buttons of a question (not just Back out, after success)."""
     return any(block.get("block_id") == "decision" for block in blocks or [])
 
 

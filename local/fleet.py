@@ -243,7 +243,7 @@ class FleetDemo:
         return Counter(item.get("outcome", "under way") for item in self._records(region))
 
     def _is_over(self) -> bool:
-        """Whether nothing goes on any more: no sweep, no remediation, and no digest that has news to show."""
+        """Whether nothing goes on: no sweep, no remediation, and no digest that has news to show."""
         if any(region.sweep is None or region.sweep.output is None for region in self._regions.values()):
             return False
         found = [

@@ -71,7 +71,7 @@ class Server:
 
 
 class _Listener(ThreadingMixIn, WSGIServer):
-    """A thread for each connection; whoever is still connected when it closes is cut off."""
+    """A thread for each connection. Those still connected when it closes are cut off."""
 
     daemon_threads = True
     request_queue_size = 128  # a burst connects all at once

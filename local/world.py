@@ -13,7 +13,7 @@ import queue
 import threading
 import time
 import uuid
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -27,7 +27,7 @@ from botocore.config import Config
 from moto.stepfunctions.parser.backend.execution import Execution
 from slack_sdk.signature import SignatureVerifier
 
-from local.aws import interpreter, resource_tags
+from local.aws import event_history, interpreter, resource_tags
 from local.aws.cloud import Cloud, Deployment
 from local.aws.events import EventBus, assumed_role, cloudtrail_event, execution_ended_event
 from local.aws.functions import FunctionRunner, access_key_of
@@ -56,6 +56,7 @@ SCIENTIST = User(id="U0SCIENTIST", name="Ana (data scientist)", email="ana@examp
 _SCIENTIST = assumed_role(SCIENTIST_ROLE, "ana@example.com")
 _APPROVER_NAMES = ("Ada", "Grace", "Katherine", "Dorothy", "Mary")
 
+_EVENTS_SHOWN_AFTER_SECONDS = 300
 _REPORTED_CALLS = frozenset({"CreateEndpoint", "UpdateEndpoint"})
 _STOPPED = frozenset({"FAILED", "ABORTED", "TIMED_OUT"})
 _deserialize = TypeDeserializer().deserialize
@@ -132,6 +133,7 @@ class World:
         self.service_control_policies: list[Policy] = []
         simulator.install(self.roles, self.service_control_policies)
         resource_tags.install(self.sagemaker)
+        event_history.install(self._event_history)
         self.runner = runner_type(
             clock,
             {
@@ -228,18 +230,28 @@ class World:
 
     def record(self, remediation_id: str) -> dict[str, Any]:
         """A remediation's evidence."""
-        return self._item(remediation_id, "record")
+        return self._item(f"remediation#{remediation_id}", "record")
 
-    def snapshot(self, remediation_id: str) -> dict[str, Any]:
-        """The original config and endpoint, as they were stored before anything was changed."""
-        texts = self._item(remediation_id, "snapshot")
+    def backout_record(self, backout_id: str) -> dict[str, Any]:
+        return self._item(f"backout#{backout_id}", "record")
+
+    def approval(self, approval_id: str) -> dict[str, Any]:
+        return self._item(f"approval#{approval_id}", "approval")
+
+    def token(self, approval_id: str) -> str:
+        """The task token that wakes the workflow which waits for an approval."""
+        return str(self._item(f"wait#{approval_id}", "token")["taskToken"])
+
+    def evidence(self, remediation_id: str) -> dict[str, Any]:
+        """The original config and endpoint, as they were kept before anything was changed."""
+        texts = self._item(f"evidence#{remediation_id}", "evidence")
         return {
             name: json.loads(text) for name, text in texts.items() if name not in ("pk", "sk", "expiresAt")
         }
 
-    def _item(self, remediation_id: str, sort_key: str) -> dict[str, Any]:
+    def _item(self, partition_key: str, sort_key: str) -> dict[str, Any]:
         client = self.client("dynamodb")
-        key = {"pk": {"S": f"remediation#{remediation_id}"}, "sk": {"S": sort_key}}
+        key = {"pk": {"S": partition_key}, "sk": {"S": sort_key}}
         answer = client.get_item(TableName=self.home.output("RecordsTableName"), Key=key, ConsistentRead=True)
         return _plain(answer["Item"])
 
@@ -282,18 +294,24 @@ class World:
 
     def report(self, call: ApiCall) -> None:
         """CloudTrail: what someone did to SageMaker comes to EventBridge, a moment later."""
-        self._enqueue(
-            cloudtrail_event(
-                event_name=call.operation,
-                region=call.region,
-                request=call.request,
-                response=call.response,
-                identity=self._principals.get(call.access_key_id, _SCIENTIST),
-                moment=call.time,
-                error_code=call.error_code,
-                error_message=call.error_message,
-            )
+        self._enqueue(self._event(call))
+
+    def _event(self, call: ApiCall) -> dict[str, Any]:
+        return cloudtrail_event(
+            event_name=call.operation,
+            region=call.region,
+            request=call.request,
+            response=call.response,
+            identity=self._principals.get(call.access_key_id, _SCIENTIST),
+            moment=call.time,
+            error_code=call.error_code,
+            error_message=call.error_message,
         )
+
+    def _event_history(self) -> Iterator[dict[str, Any]]:
+        """What CloudTrail shows by now; some five minutes late on average, its documentation says."""
+        shown = self.clock.now() - _EVENTS_SHOWN_AFTER_SECONDS
+        return (self._event(call) for call in tuple(self.sagemaker.calls) if call.time <= shown)
 
     @contextmanager
     def events_held(self) -> Generator[None]:

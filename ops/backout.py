@@ -2,29 +2,24 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
 from rich.console import Console
 
-from lambdas.domain import backout
-from lambdas.domain.approval.decision import RulingKind
-from lambdas.domain.record import Remediation, happened
+from lambdas.domain.record import Remediation
 from lambdas.domain.vocabulary import Outcome
-from ops import follow, terminal
+from ops import decide, follow, terminal
 from ops.deployment import Deployment
 from ops.errors import CommandFailed
 from ops.options import Endpoint, Profile, Region, Stack, epilog
-from ops.text import from_slack
 
 PERMISSIONS = (
     "cloudformation:DescribeStacks",
     "dynamodb:GetItem",
     "dynamodb:Query",
-    "dynamodb:UpdateItem",
+    "execute-api:Invoke",
     "sagemaker:DescribeEndpoint",
-    "states:StartExecution",
 )
 EPILOG = epilog(
     examples=(
@@ -43,6 +38,8 @@ class NothingToBackOut(CommandFailed):
 
 def command(
     endpoint: Endpoint,
+    *,
+    reason: Annotated[str, typer.Option(help="Why. The reason is recorded.")] = "",
     yes: Annotated[bool, typer.Option("--yes", help="Don't ask for confirmation.")] = False,
     region: Region = None,
     stack: Stack = None,
@@ -54,9 +51,9 @@ def command(
     if not yes and not _is_confirmed(remediation, console):
         console.print("Nothing was changed.")
         return 1
-    backout_id = request(deployment, remediation, datetime.now(UTC))
+    backout_id = request(deployment, remediation, reason)
     console.print(f"Backout {backout_id} has started. Stopping this command doesn't stop it.", soft_wrap=True)
-    record = follow.until_ended(deployment, backout_id, console)
+    record = follow.until_ended(lambda: deployment.records.find_backout(backout_id), console)
     succeeded = record.get("outcome") == Outcome.BACKED_OUT
     follow.print_outcome(record, console, succeeded=succeeded)
     return 0 if succeeded else 1
@@ -70,35 +67,18 @@ def find(deployment: Deployment, endpoint_name: str) -> Remediation:
     NothingToBackOut
     """
     endpoint_name = deployment.endpoint_as_named(endpoint_name)
-    history = deployment.records.history(endpoint_name)
-    encrypted = [record for record in history if record.get("outcome") == Outcome.ENCRYPTED]
-    if not encrypted:
-        raise NothingToBackOut(
-            f"No remediation that encrypted the endpoint {endpoint_name} is on record in {deployment.region}."
-        )
-    remediation = deployment.records.remediation(encrypted[0]["remediationId"])
-    ruling = backout.judge_state(remediation)
-    if ruling.kind is RulingKind.REFUSE:
-        raise NothingToBackOut(from_slack(ruling.explanation))
-    return remediation
+    for record in deployment.records.history(deployment.endpoint_id(endpoint_name)):
+        if "backoutId" not in record and record.get("outcome") == Outcome.ENCRYPTED:
+            return deployment.records.remediation(record["remediationId"])
+    raise NothingToBackOut(
+        f"No remediation that encrypted the endpoint {endpoint_name} is on record in {deployment.region}."
+    )
 
 
-def request(deployment: Deployment, remediation: Remediation, now: datetime) -> str:
-    """Request the backout, or join the one in progress. Returns its id.
-
-    The records and the state machine are those of the card's button. Here IAM, not Slack, says who may.
-    """
-    remediation_id = remediation["remediationId"]
-    if backout.judge_state(remediation).kind is RulingKind.DECIDE:
-        facts = backout.request_facts(deployment.caller_arn, now)
-        entry = happened(now, "Backout requested from the command line", deployment.caller_arn)
-        earlier = remediation.get("backoutId", "")
-        deployment.records.request_backout(remediation_id, facts, entry, instead_of=earlier)
-    remediation = deployment.records.remediation(remediation_id)
-    backout_id = remediation.get("backoutId", "")
-    machine = deployment.output("BackoutStateMachineArn")
-    deployment.step_functions.start(machine, backout_id, backout.machine_input(remediation))
-    return backout_id
+def request(deployment: Deployment, remediation: Remediation, reason: str) -> str:
+    """Request the backout under IAM, or join the one in progress. Returns its id. Raises `NotDecided`."""
+    body = {"remediationId": remediation["remediationId"], "reason": reason}
+    return str(decide.post(deployment, "BackoutsUrl", body).get("backout", ""))
 
 
 def _is_confirmed(remediation: Remediation, console: Console) -> bool:

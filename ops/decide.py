@@ -193,7 +193,12 @@ def send(deployment: Deployment, decision: Decision) -> dict[str, Any]:
         "remediationId": decision.remediation_id, "decision": decision.decision,
         "reason": decision.reason, "askAgain": decision.ask_again, "breakGlass": decision.break_glass,
     }  # fmt: skip
-    url = deployment.output("DecisionsUrl")
+    return post(deployment, "DecisionsUrl", body)
+
+
+def post(deployment: Deployment, output: str, body: dict[str, Any]) -> dict[str, Any]:
+    """Send a request to a route under IAM, which a stack output names. Raises what `send` does."""
+    url = deployment.output(output)
     try:
         response = requests.post(
             url,
@@ -212,8 +217,8 @@ def send(deployment: Deployment, decision: Decision) -> dict[str, Any]:
         if words := clock.skew(response.headers.get("date", "")):
             raise NotDecided(f"AWS did not accept the signature: {words}")
         raise NotDecided(
-            f"AWS does not let you decide. Your IAM policy must allow execute-api:Invoke on the POST "
-            f"/decisions route of {url}."
+            "AWS does not let you decide. Your IAM policy must allow execute-api:Invoke on the POST route of "
+            f"{url}."
         )
     message = from_slack(str(answer.get("message") or "")) or f"The API answered {response.status_code}."
     if response.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:

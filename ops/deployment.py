@@ -15,6 +15,7 @@ from botocore.config import Config
 from botocore.credentials import ReadOnlyCredentials
 from botocore.exceptions import BotoCoreError, ClientError
 
+from lambdas.domain.endpoint_id import EndpointId
 from lambdas.domain.errors import RemediationError
 from lambdas.gateways.aws import CLIENT_CONFIG, error_message
 from lambdas.gateways.records.digests import Digests
@@ -109,6 +110,9 @@ class Deployment:
     @cached_property
     def step_functions(self) -> StepFunctions:
         return StepFunctions(self.client("stepfunctions"))
+
+    def endpoint_id(self, name: str) -> EndpointId:
+        return EndpointId(self.account_id, self.region, name)
 
     def endpoint_as_named(self, typed: str) -> str:
         """The endpoint's name as it was created, in whatever case it was typed.

@@ -10,30 +10,32 @@ from typing import Any
 from lambdas.domain.approval.decision import GRACE_PERIOD
 from lambdas.domain.approval.people import session_name
 from lambdas.domain.approval.question import is_unseen
-from lambdas.domain.record import Approval, Digest, Remediation, from_iso
+from lambdas.domain.record import Approval, Digest, Remediation, Run, Vote, from_iso
 from lambdas.domain.vocabulary import ApprovalStatus
 from ops.deployment import Deployment
 
-_MOST_AT_ONCE = 100  # keys of one BatchGetItem
 _POSTED_WITHIN = timedelta(minutes=15)  # the workflow's tries included
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """The record of a remediation or a backout, and what was kept for it.
+    """The record of a remediation or a backout, what people decided, and what was kept for it.
 
     Attributes
     ----------
-    snapshot
-        ``config``, ``endpoint`` and ``tags`` as they were found. Empty if nothing was kept, or not read.
     approval
-        The question, who voted, and the attempts that were refused, without its task token. None if nobody
-        was to be asked, or not read.
+        The question, who voted, the attempts that were refused, and the backout that was requested. None if
+        nobody was to be asked, and for a backout.
+    kept
+        ``config``, ``endpoint`` and ``tags`` as they were found. Empty if nothing was kept, or not read.
+    kept_sha256
+        Of what is kept now; empty with `kept`.
     """
 
-    record: Remediation
-    snapshot: Mapping[str, Any]
-    approval: Mapping[str, Any] | None = None
+    record: Run
+    approval: Approval | None
+    kept: Mapping[str, Any]
+    kept_sha256: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +77,7 @@ class Question:
         return now > self.deadline + GRACE_PERIOD
 
 
-def records(deployment: Deployment, endpoint: str | None) -> list[Remediation]:
+def records(deployment: Deployment, endpoint: str | None) -> list[Run]:
     """The records of an endpoint, or of all of them, newest first.
 
     SageMaker's names are unique whatever their case, so the records under the name as it was typed belong to
@@ -84,26 +86,34 @@ def records(deployment: Deployment, endpoint: str | None) -> list[Remediation]:
     if endpoint is None:
         return deployment.records.history()
     names = {endpoint, deployment.endpoint_as_named(endpoint)}
-    found = [record for name in names for record in deployment.records.history(name)]
+    found = [record for name in names for record in deployment.records.history(deployment.endpoint_id(name))]
     return sorted(found, key=lambda record: record["startedAt"], reverse=True)
 
 
-def evidence(deployment: Deployment, found: Sequence[Remediation], *, snapshots: bool) -> list[Evidence]:
-    """The records with their approvals, and with their snapshots, each of which is one more call."""
+def evidence(deployment: Deployment, found: Sequence[Run], *, kept: bool) -> list[Evidence]:
+    """The records with their approvals, and with what was kept, each of which is one more call."""
     asked = _approvals(deployment, found)
-    return [
-        Evidence(
-            record,
-            deployment.records.snapshot(record["remediationId"]) if snapshots else {},
-            _without_token(asked.get(record.get("approvalId", ""))),
-        )
-        for record in found
-    ]
+    listed: list[Evidence] = []
+    for record in found:
+        if "backoutId" in record:
+            listed.append(Evidence(record, None, {}))
+            continue
+        approval = asked.get(record.get("approvalId", ""))
+        if kept:
+            found_then = deployment.records.evidence(record["remediationId"])
+            listed.append(Evidence(record, approval, found_then.bodies, found_then.sha256))
+        else:
+            listed.append(Evidence(record, approval, {}))
+    return listed
 
 
 def questions(deployment: Deployment) -> list[Question]:
     """What waits for a decision: the earliest deadline first."""
-    waiting = [record for record in records(deployment, None) if is_open(record) and "decision" not in record]
+    waiting = [
+        record
+        for record in records(deployment, None)
+        if "backoutId" not in record and is_open(record) and "decision" not in record
+    ]
     asked = _approvals(deployment, waiting)
     digests = _digests(deployment, waiting)
     found = [
@@ -115,12 +125,12 @@ def questions(deployment: Deployment) -> list[Question]:
     return sorted(found, key=lambda question: (question.approval["deadline"], question.endpoint))
 
 
-def is_open(record: Remediation) -> bool:
+def is_open(record: Run) -> bool:
     return not record.get("outcome")
 
 
-def is_backout(record: Remediation) -> bool:
-    return bool(record.get("backsOut"))
+def is_backout(record: Run) -> bool:
+    return "backoutId" in record
 
 
 def decider(record: Mapping[str, Any]) -> str:
@@ -134,25 +144,17 @@ def person(by: str) -> str:
     return (session_name(by) if by.startswith("arn:") else "") or by
 
 
-def voters(votes: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+def voters(votes: Iterable[Vote]) -> Iterator[str]:
     """Those who voted or tried to: the names on record, or else the ids."""
     for vote in votes:
         yield str(vote.get("name") or person(vote["by"]))
 
 
-def _approvals(deployment: Deployment, found: Sequence[Remediation]) -> dict[str, Approval]:
-    ids = [approval_id for record in found if (approval_id := record.get("approvalId"))]
-    return {
-        approval_id: approval
-        for start in range(0, len(ids), _MOST_AT_ONCE)
-        for approval_id, approval in deployment.records.approvals(ids[start : start + _MOST_AT_ONCE]).items()
-    }
+def _approvals(deployment: Deployment, found: Sequence[Run]) -> dict[str, Approval]:
+    ids = [str(approval_id) for record in found if (approval_id := record.get("approvalId"))]
+    return deployment.records.approvals(ids)
 
 
 def _digests(deployment: Deployment, found: Sequence[Remediation]) -> dict[str, Digest | None]:
     ids = {digest_id for record in found if (digest_id := record.get("digestId"))}
     return {digest_id: deployment.digests.find(digest_id) for digest_id in ids}
-
-
-def _without_token(approval: Approval | None) -> dict[str, Any] | None:
-    return approval and {name: value for name, value in approval.items() if name != "taskToken"}

@@ -4,38 +4,40 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from typing import TypeVar
 
 from rich.console import Console
 
 from lambdas.domain.errors import ServiceUnavailable, Throttled
-from lambdas.domain.record import Remediation
+from lambdas.domain.record import Backout, Remediation, Run
 from ops import terminal
-from ops.deployment import Deployment
 from ops.evidence import person
 from ops.text import from_slack
 
 POLL_EVERY_SECONDS = 5.0
+R = TypeVar("R", Remediation, Backout)
 
 
 def until_ended(
-    deployment: Deployment,
-    remediation_id: str,
+    read: Callable[[], R | None],
     console: Console,
     *,
-    on_record: Callable[[Remediation], None] | None = None,
+    on_record: Callable[[R], None] | None = None,
     sleep: Callable[[float], None] | None = None,
-) -> Remediation:
+) -> R:
     """Print the timeline as it grows. Returns the record once it has an outcome.
 
     Parameters
     ----------
+    read
+        Reads the record; None if it has not begun.
     on_record
         Called with the record after each read.
     """
     shown = 0
     while True:
         try:
-            record = deployment.records.find_remediation(remediation_id)
+            record = read()
         except (Throttled, ServiceUnavailable):
             record = None  # the workflow goes on whether we can read it or not: poll again
         if record is not None:
@@ -53,7 +55,7 @@ def until_ended(
         (sleep or time.sleep)(POLL_EVERY_SECONDS)
 
 
-def print_outcome(record: Remediation, console: Console, *, succeeded: bool) -> None:
+def print_outcome(record: Run, console: Console, *, succeeded: bool) -> None:
     mark, style = ("✓", "bold green") if succeeded else ("✗", "bold red")
     words = f"{record.get('outcome', '')} {from_slack(record.get('reason', ''))}".strip()
     console.print(f"{mark} {terminal.shown(words)}", style=style, soft_wrap=True)

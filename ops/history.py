@@ -11,10 +11,10 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from lambdas.domain.record import Remediation, from_iso, iso
+from lambdas.domain.record import Approval, Run, from_iso, iso, run_id
 from ops import clock, terminal
 from ops.deployment import Deployment
-from ops.evidence import Evidence, decider, evidence, is_backout, is_open, records, voters
+from ops.evidence import Evidence, decider, evidence, is_backout, is_open, person, records, voters
 from ops.history_report import as_report, moment
 from ops.listing import Column, Listing
 from ops.options import Profile, Region, Stack, epilog
@@ -34,8 +34,8 @@ PERMISSIONS = (
 _COLUMNS = (
     "remediationId", "kind", "endpointName", "accountId", "region", "startedAt", "triggeredBy", "eventName",
     "eventTime", "sourceConfigName", "keyArn", "decision", "decidedBy", "decidedByName", "decidedAt",
-    "decisionReason", "approvals", "refusedAttempts", "twinConfigName", "updateRequestedAt", "outcome",
-    "reason", "closedAt",
+    "decisionReason", "approvals", "breakGlass", "refusedAttempts", "twinConfigName", "updateRequestedAt",
+    "outcome", "reason", "closedAt",
 )  # fmt: skip
 _STYLES = {"ENCRYPTED": "green", "ALREADY_ENCRYPTED": "green", "FAILED": "red", "ROLLED_BACK": "yellow"}
 
@@ -101,7 +101,7 @@ def command(
         for record in records(deployment, endpoint)
         if (not only_open or is_open(record)) and is_within(record["startedAt"], since, until)
     ]
-    listed = evidence(deployment, found, snapshots=wanted in ("json", "report"))
+    listed = evidence(deployment, found, kept=wanted in ("json", "report"))
     match wanted:
         case "json":
             sys.stdout.write(as_json(listed) + "\n")
@@ -144,21 +144,23 @@ def as_table(history: Sequence[Evidence]) -> Listing:
     several = len({one.record["trigger"]["region"] for one in history}) > 1
     columns = (
         Column("Id"), Column("Endpoint"), Column("Outcome"), Column("Region"), Column("Kind"),
-        Column("Started (UTC)", "started"), Column("Decided by", "decided by"), Column("Reason"),
+        Column("Started (UTC)", "started"), Column("Decided by", "decided by"), Column("Votes and attempts"),
+        Column("Reason"),
     )  # fmt: skip
     rows: list[tuple[str, ...]] = []
-    for record in (one.record for one in history):
-        outcome = _outcome(record)
+    for one in history:
+        record, outcome = one.record, _outcome(one.record)
         cells = (
             record["trigger"]["region"] if several else "",
             "backout" if is_backout(record) else "",
             moment(record["startedAt"]),
             decider(record),
+            "; ".join(voted(one.approval)),
             why(record),
         )
         rows.append(
             (
-                terminal.shown(record["remediationId"]),
+                terminal.shown(run_id(record)),
                 f"[bold]{terminal.shown(record['endpointName'])}[/]",
                 f"[{_STYLES.get(outcome, 'default')}]{terminal.shown(outcome)}[/]",
                 *map(terminal.shown, cells),
@@ -167,15 +169,27 @@ def as_table(history: Sequence[Evidence]) -> Listing:
     return Listing(columns, rows, first=3)
 
 
-def why(record: Remediation) -> str:
+def voted(approval: Approval | None) -> Iterator[str]:
+    """Votes before the one that decided, break-glass, and refused attempts, in few words."""
+    if approval is None:
+        return
+    if others := [vote for vote in approval.get("approvals", []) if vote["by"] != approval.get("decidedBy")]:
+        yield f"approved by {', '.join(voters(others))}"
+    if by := approval.get("breakGlassBy"):
+        yield f"break-glass by {person(by)}"
+    if attempts := approval.get("attempts"):
+        yield f"refused: {', '.join(dict.fromkeys(voters(attempts)))}"
+
+
+def why(record: Run) -> str:
     """The reason that a person gave, or else why it ended so."""
-    given = " ".join(record.get("decisionReason", "").split())
+    given = " ".join(str(record.get("decisionReason") or record.get("requestedReason") or "").split())
     return f"“{given}”" if given else from_slack(record.get("reason", ""))
 
 
 def as_json(history: Iterable[Evidence]) -> str:
     """Everything on record, unchanged."""
-    listed = [{"record": one.record, "snapshot": one.snapshot, "approval": one.approval} for one in history]
+    listed = [{"record": one.record, "approval": one.approval, "evidence": one.kept} for one in history]
     return json.dumps({"remediations": listed}, indent=2)
 
 
@@ -188,6 +202,7 @@ def _row(one: Evidence) -> dict[str, Any]:
     record, trigger = one.record, one.record["trigger"]
     return {
         **record,
+        "remediationId": run_id(record),
         "kind": _kind(record),
         "accountId": trigger["accountId"],
         "region": trigger["region"],
@@ -195,21 +210,27 @@ def _row(one: Evidence) -> dict[str, Any]:
         "eventName": trigger["eventName"],
         "eventTime": trigger["eventTime"],
         "decidedByName": decider(record),
-        "approvals": "; ".join(voters((one.approval or {}).get("approvals", ()))),
+        "approvals": "; ".join(voters(one.approval.get("approvals", []) if one.approval else [])),
+        "breakGlass": _break_glass(one.approval),
         "refusedAttempts": "; ".join(_attempts(one)),
     }
 
 
+def _break_glass(approval: Approval | None) -> str:
+    by = approval.get("breakGlassBy", "") if approval else ""
+    return f"{person(by)}: {approval.get('breakGlassReason', '')}" if approval and by else ""
+
+
 def _attempts(evidence: Evidence) -> Iterator[str]:
     """The attempts to decide that were refused: when, who and why."""
-    attempts = (evidence.approval or {}).get("attempts", ())
+    attempts = evidence.approval.get("attempts", []) if evidence.approval else []
     for attempt, who in zip(attempts, voters(attempts), strict=True):
         yield f"{attempt['at']} {who}: {from_slack(attempt.get('what', ''))}"
 
 
-def _outcome(record: Remediation) -> str:
+def _outcome(record: Run) -> str:
     return record.get("outcome") or "open"
 
 
-def _kind(record: Remediation) -> str:
+def _kind(record: Run) -> str:
     return "backout" if is_backout(record) else "remediation"

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any
 
-from lambdas.domain.record import Remediation, in_order
+from lambdas.domain.record import Approval, Run, Vote, in_order, run_id
 from lambdas.domain.vocabulary import Outcome
 from ops import pages
 from ops.evidence import Evidence, decider, is_backout, person, voters
@@ -78,8 +78,8 @@ def _period(history: Sequence[Evidence]) -> str:
 
 
 def _section(number: int, one: Evidence) -> dict[str, Any]:
-    record, outcome, approval = one.record, _outcome(one.record), one.approval or {}
-    attempts = approval.get("attempts", [])
+    record, outcome = one.record, _outcome(one.record)
+    attempts = one.approval.get("attempts", []) if one.approval else []
     surfaces = [
         (key["surface"].replace("-", " "), *(_key(key[when], record) for when in ("now", "after")))
         for key in record.get("surfaceKeys", [])
@@ -92,7 +92,7 @@ def _section(number: int, one: Evidence) -> dict[str, Any]:
         "started": moment(record["startedAt"]),
         "decider": decider(record),
         "ended": moment(record.get("closedAt", "")),
-        "facts": list(_facts(record, approval)),
+        "facts": list(_facts(record, one.approval)),
         "surfaces": surfaces,
         "after": "after" if outcome == Outcome.ENCRYPTED else "planned",
         "timeline": [
@@ -107,16 +107,15 @@ def _section(number: int, one: Evidence) -> dict[str, Any]:
             (moment(attempt["at"]), who, from_slack(attempt.get("what", "")))
             for attempt, who in zip(attempts, _voters(attempts), strict=True)
         ],
-        "evidence_sha256": record.get("evidenceSha256", ""),
-        "evidence": [
-            (title, _pretty(one.snapshot[name])) for name, title in _KEPT.items() if name in one.snapshot
-        ],
+        "evidence_sha256": _sha256(one),
+        "evidence": [(title, _pretty(one.kept[name])) for name, title in _KEPT.items() if name in one.kept],
     }
 
 
-def _facts(record: Mapping[str, Any], approval: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    trigger = record["trigger"]
-    yield "Id", record["remediationId"]
+def _facts(run: Run, approval: Approval | None) -> Iterator[tuple[str, str]]:
+    record: Mapping[str, Any] = run
+    trigger = run["trigger"]
+    yield "Id", run_id(run)
     yield "Undoes", record.get("backsOut", "")
     yield "Started", moment(record["startedAt"])
     yield "Trigger", _joined(trigger["eventName"] or trigger["kind"], moment(trigger["eventTime"]))
@@ -127,17 +126,26 @@ def _facts(record: Mapping[str, Any], approval: Mapping[str, Any]) -> Iterator[t
     yield "Key", record.get("keyArn", "")
     yield "Decision", _joined(record.get("decision", ""), moment(record.get("decidedAt", "")))
     yield "Decided by", _with_id(decider(record), record.get("decidedBy") or record.get("requestedBy") or "")
-    yield "Approvals", ", ".join(_voters(approval.get("approvals", [])))
-    yield "Reason given", record.get("decisionReason", "")
+    yield "Approvals", ", ".join(_voters(approval.get("approvals", []) if approval else []))
+    yield "Reason given", record.get("decisionReason") or record.get("requestedReason") or ""
+    if approval and (by := approval.get("breakGlassBy")):
+        yield "Break-glass", f"{_with_id(person(by), by)}: {approval.get('breakGlassReason', '')}"
     yield "Why it ended so", from_slack(record.get("reason", ""))
     yield "Ended", moment(record.get("closedAt", ""))
-    yield (
-        "Backed out",
-        _joined(record.get("backoutOutcome", ""), moment(record.get("backoutRequestedAt", ""))),
-    )
+    if approval and (backout := approval.get("backout")):
+        requested = _joined(moment(backout["at"]), "by", person(backout["by"]))
+        yield "Backout requested", f"{requested}: {backout['reason']}" if backout["reason"] else requested
     yield "Original config deleted", moment(record.get("sourceRetiredAt", ""))
     yield "Original config kept", record.get("sourceKept", "")
     yield "Notes", " ".join(record.get("notes", []))
+
+
+def _sha256(one: Evidence) -> str:
+    """The evidence's hash as it was recorded, and whether what is kept now has another."""
+    recorded = str(one.record.get("evidenceSha256", ""))
+    if not recorded or one.kept_sha256 in ("", recorded):
+        return recorded
+    return f"{recorded}. What is kept now differs: {one.kept_sha256}"
 
 
 def _key(arn: str, record: Mapping[str, Any]) -> str:
@@ -149,11 +157,11 @@ def _outcome(record: Mapping[str, Any]) -> str:
     return record.get("outcome") or _OPEN
 
 
-def _kind(record: Remediation) -> str:
+def _kind(record: Run) -> str:
     return "backout" if is_backout(record) else "remediation"
 
 
-def _voters(votes: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+def _voters(votes: Sequence[Vote]) -> Iterator[str]:
     for vote, name in zip(votes, voters(votes), strict=True):
         yield _with_id(name, vote["by"])
 

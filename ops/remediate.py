@@ -56,7 +56,9 @@ def command(
     if no_follow:
         return 0
     pointer = _ApprovalPointer(deployment, console)
-    record = follow.until_ended(deployment, remediation_id, console, on_record=pointer.show)
+    record = follow.until_ended(
+        lambda: deployment.records.find_remediation(remediation_id), console, on_record=pointer.show
+    )
     succeeded = record.get("outcome") in _SUCCESS
     follow.print_outcome(record, console, succeeded=succeeded)
     if record.get("outcome") == Outcome.ENCRYPTED:
@@ -90,7 +92,7 @@ def _as_created(deployment: Deployment, endpoint_name: str) -> str:
     try:
         found = SageMaker(deployment.client("sagemaker")).describe_endpoint(endpoint_name)
     except RequestRefused:
-        return endpoint_name  # whoever may not describe it may still start the workflow, which can
+        return endpoint_name  # a caller who may not describe it may still start the workflow, which can
     if found is None:
         raise NoSuchEndpoint(
             f"There is no endpoint {endpoint_name} in {deployment.region}, account {deployment.account_id}."

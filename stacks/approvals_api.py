@@ -1,4 +1,4 @@
-"""The HTTP API for decisions: a route for Slack's clicks, and one for the command line."""
+"""The HTTP API for decisions: a route for Slack's clicks, and two for the command line."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from stacks.log_groups import LogGroups
 
 _PATH = "/slack/interactions"
 _DECISIONS_PATH = "/decisions"
+_BACKOUTS_PATH = "/backouts"
 # Of each route, so that a flood of forged clicks leaves room on the others. Only people click and decide:
 # this is far above any day's decisions and far below a flood.
 _REQUESTS_PER_SECOND = 20
@@ -68,16 +69,17 @@ class ApprovalsApi(Construct):
             "AwsSolutions-APIG4",
             reason="Slack can't sign for AWS: the function verifies Slack's own signature over the raw body.",
         )
-        self.api.add_routes(
-            path=_DECISIONS_PATH,
-            methods=[apigateway.HttpMethod.POST],
-            authorizer=HttpIamAuthorizer(),  # a caller's IAM policy allows it, or nothing does
-            integration=HttpLambdaIntegration(
-                "Decisions",
-                decisions.alias,
-                payload_format_version=apigateway.PayloadFormatVersion.VERSION_2_0,
-            ),
-        )
+        for path, name in ((_DECISIONS_PATH, "Decisions"), (_BACKOUTS_PATH, "Backouts")):
+            self.api.add_routes(
+                path=path,
+                methods=[apigateway.HttpMethod.POST],
+                authorizer=HttpIamAuthorizer(),  # a caller's IAM policy allows it, or nothing does
+                integration=HttpLambdaIntegration(
+                    name,
+                    decisions.alias,
+                    payload_format_version=apigateway.PayloadFormatVersion.VERSION_2_0,
+                ),
+            )
         name = f"/aws/vendedlogs/http-api/{stack.stack_name}-approvals"
         log_group = log_groups.create(self, "AccessLogs", name=name)
         routes = [one for one in self.api.node.find_all() if isinstance(one, apigateway.CfnRoute)]
@@ -105,4 +107,5 @@ class ApprovalsApi(Construct):
             # https://github.com/terraform-aws-modules/terraform-aws-apigateway-v2/pull/80
             stage.add_dependency(route)
         base = f"https://{self.api.api_id}.execute-api.{stack.region}.{stack.url_suffix}"
-        self.interactions_url, self.decisions_url = base + _PATH, base + _DECISIONS_PATH
+        self.interactions_url = base + _PATH
+        self.decisions_url, self.backouts_url = base + _DECISIONS_PATH, base + _BACKOUTS_PATH

@@ -13,7 +13,7 @@ from constructs import Construct
 
 from stacks.lambda_function import LambdaFunction
 from stacks.metrics import OUTCOMES, counted
-from stacks.monitoring import Monitoring, runbook_page
+from stacks.monitoring import Monitoring
 
 _WIDTH = 24
 _HALF = _WIDTH // 2
@@ -41,7 +41,7 @@ class Dashboard(Construct):
         undelivered: sqs.Queue,
         api: apigateway.HttpApi,
         monitoring: Monitoring,
-        runbook_url: str,
+        runbook_pages: str,
     ) -> None:
         super().__init__(scope, construct_id)
         remediation = state_machines["remediation"]
@@ -57,7 +57,7 @@ class Dashboard(Construct):
                     cloudwatch.AlarmStatusWidget(
                         title="Alarms", alarms=monitoring.alarms, width=_HALF, height=6
                     ),
-                    self._links(runbook_url, state_machines),
+                    self._links(runbook_pages, state_machines),
                 ],
                 [
                     _graph("Outcomes per day", self._outcomes(), stacked=True),
@@ -185,7 +185,7 @@ class Dashboard(Construct):
         )
 
     def _links(
-        self, runbook_url: str, state_machines: Mapping[str, sfn.StateMachine]
+        self, runbook_pages: str, state_machines: Mapping[str, sfn.StateMachine]
     ) -> cloudwatch.TextWidget:
         """Where to go on: the runbook, and the workflows in the console."""
         stack = cdk.Stack.of(self)
@@ -194,8 +194,9 @@ class Dashboard(Construct):
             f"#/statemachines/view/{machine.state_machine_arn})"
             for name, machine in state_machines.items()
         )
-        index = runbook_page(runbook_url, "README")
-        runbook = f"[Runbook]({index})" if runbook_url else f"Runbook: `{index}` in Sealpoint's repository"
+        index = runbook_pages.replace("{}", "README")
+        linked = index.startswith("https://")
+        runbook = f"[Runbook]({index})" if linked else f"Runbook: `{index}` in Sealpoint's repository"
         return cloudwatch.TextWidget(
             markdown="\n".join(
                 (

@@ -48,7 +48,7 @@ class EncryptionKey(Construct):
                 via=("s3", "sagemaker"),
             )
         )
-        # Whoever later creates or updates an endpoint on an encrypted config also needs its grant. It isn't
+        # Anyone who later moves an endpoint to an encrypted config also needs its grant. It isn't
         # documented whose session SageMaker makes it with: the caller's, which has a ViaService, or the
         # execution role's, which has none. Whether kms:GrantIsForAWSResource is true in the first case isn't
         # documented either, so it is asked for in the second alone, where nothing else narrows it.

@@ -140,10 +140,19 @@ class Functions(Construct):
                 "Reads the key on the endpoint's config, keeps a copy of it and claims the endpoint",
                 environment=given.assessment | given.update_deadline,
                 may=[
-                    may.on_records("GetItem", "PutItem", "UpdateItem", "DeleteItem"),
+                    *may.records(
+                        evidence="GetItem PutItem",
+                        remediation="GetItem PutItem UpdateItem",
+                        approval="GetItem UpdateItem",  # of a question that this change supersedes
+                        wait="GetItem",
+                        endpoint="GetItem PutItem DeleteItem",
+                        event="GetItem PutItem",
+                        digest="GetItem",  # whether people can see the question of the remediation before
+                    ),
                     # the tags, for an exemption and for the record
                     may.on_endpoints("DescribeEndpoint", "ListTags"),
                     may.on_configs("DescribeEndpointConfig", "ListTags"),
+                    may.look_up_events(),
                     *may.look_up_keys(),
                     may.resume_remediations(),  # whose question this change supersedes
                 ],
@@ -153,7 +162,7 @@ class Functions(Construct):
                 "Checks that the key can be used and the models exist, before a person is asked",
                 environment=given.key | given.surfaces | given.key_checks,
                 may=[
-                    may.on_records("GetItem", "UpdateItem"),
+                    *may.records(evidence="GetItem", remediation="GetItem UpdateItem"),
                     may.describe_models(),
                     *may.check_key(),
                 ],
@@ -162,6 +171,7 @@ class Functions(Construct):
 
     def _deciding(self, may: Permissions, given: _Environment) -> list[_Row]:
         asking = given.slack
+        deciding = asking | {"BACKOUT_WORKFLOW_ARN": workflow_arn(self, "backout")}
         return [
             _Row(
                 "RequestApproval",
@@ -169,8 +179,13 @@ class Functions(Construct):
                 environment=asking,
                 timeout=_SLACK,
                 may=[
-                    # ConditionCheckItem: a question is recorded only while its remediation holds the endpoint
-                    may.on_records("GetItem", "PutItem", "UpdateItem", "ConditionCheckItem"),
+                    *may.records(
+                        remediation="GetItem UpdateItem",
+                        approval="GetItem PutItem UpdateItem",
+                        wait="PutItem",
+                        endpoint="ConditionCheckItem",  # a question is recorded only with the claim
+                        digest="GetItem",
+                    ),
                     *may.read_bot_token(),
                     may.resume_remediations(),
                 ],
@@ -178,12 +193,17 @@ class Functions(Construct):
             _Row(
                 "SlackInteractions",
                 "Takes clicks from Slack: verifies, judges and records them, then resumes the workflow",
-                environment=given.clicks | {"BACKOUT_WORKFLOW_ARN": workflow_arn(self, "backout")},
+                environment=deciding | given.clicks,
                 timeout=_CLICK,
                 at_least_mb=_CLICK_MEMORY_MB,
                 may=[
-                    # BatchGetItem and Query: a digest's findings
-                    may.on_records("GetItem", "BatchGetItem", "UpdateItem", "Query"),
+                    *may.records(
+                        approval="GetItem BatchGetItem UpdateItem",
+                        wait="GetItem",
+                        remediation="GetItem BatchGetItem",
+                        backout="GetItem",
+                        digest="GetItem Query",
+                    ),
                     *may.read_both_secrets(),
                     may.resume_remediations(),
                     may.start("backout"),
@@ -192,18 +212,29 @@ class Functions(Construct):
             _Row(
                 "Decisions",
                 "Takes decisions from the command line, signed for AWS, through the same core as Slack's",
-                environment=asking,
+                environment=deciding,
                 may=[
-                    may.on_records("GetItem", "UpdateItem"),
+                    *may.records(
+                        approval="GetItem UpdateItem",
+                        wait="GetItem",
+                        remediation="GetItem",
+                        backout="GetItem",
+                    ),
                     *may.read_bot_token(),
                     may.resume_remediations(),
+                    may.start("backout"),
                 ],
             ),
             _Row(
-                "RemindOrExpire",
-                "Reminds people of a question, or closes one that nobody answered in time",
+                "ReadDecision",
+                "Reads the decision from the record, reminds people, or closes what nobody decided in time",
                 environment=asking,
-                may=[may.on_records("GetItem", "UpdateItem"), *may.read_bot_token()],
+                may=[
+                    *may.records(
+                        remediation="GetItem UpdateItem", approval="GetItem UpdateItem", digest="GetItem"
+                    ),
+                    *may.read_bot_token(),
+                ],
             ),
         ]
 
@@ -216,7 +247,13 @@ class Functions(Construct):
                 | given.slack
                 | {"CONCURRENT_UPDATES": str(settings.concurrent_updates)},
                 may=[
-                    may.on_records("GetItem", "UpdateItem"),
+                    *may.records(
+                        remediation="GetItem UpdateItem",
+                        backout="GetItem UpdateItem",
+                        approval="GetItem",
+                        updates="GetItem UpdateItem",
+                    ),
+                    may.note_threads(),
                     may.on_endpoints("DescribeEndpoint"),
                     *may.read_bot_token(),
                 ],
@@ -226,9 +263,10 @@ class Functions(Construct):
                 "Checks again what was approved, writes the encrypted twin, reads it back and compares",
                 environment=given.key,
                 may=[
-                    may.on_records("GetItem", "UpdateItem"),
+                    *may.records(remediation="GetItem UpdateItem", approval="GetItem", endpoint="GetItem"),
+                    may.describe_models(),
                     may.on_endpoints("DescribeEndpoint"),
-                    may.on_configs("DescribeEndpointConfig", "ListTags", "AddTags"),
+                    may.on_configs("DescribeEndpointConfig", "ListTags"),
                     *may.create_twins(),
                 ],
             ),
@@ -236,7 +274,13 @@ class Functions(Construct):
                 "UpdateEndpoint",
                 "Moves the endpoint to its encrypted twin, or back",
                 may=[
-                    may.on_records("GetItem", "PutItem", "UpdateItem", "DeleteItem"),
+                    *may.records(
+                        remediation="GetItem UpdateItem",
+                        backout="GetItem UpdateItem",
+                        approval="ConditionCheckItem",  # an update is requested only while that stands
+                        endpoint="GetItem",
+                        config="PutItem DeleteItem",
+                    ),
                     may.on_endpoints("DescribeEndpoint"),
                     may.on_configs("DescribeEndpointConfig"),
                     *may.update_endpoints(),
@@ -247,7 +291,10 @@ class Functions(Construct):
                 "Checks how the update is doing",
                 environment=given.key | given.update_deadline | given.surfaces | given.slack,
                 may=[
-                    may.on_records("GetItem", "UpdateItem"),
+                    *may.records(
+                        remediation="GetItem UpdateItem", backout="GetItem UpdateItem", approval="GetItem"
+                    ),
+                    may.note_threads(),
                     may.on_endpoints("DescribeEndpoint"),
                     may.on_configs("DescribeEndpointConfig"),
                     *may.read_bot_token(),
@@ -258,7 +305,7 @@ class Functions(Construct):
                 "After a failure, deletes the twin that was made, if no endpoint needs it",
                 timeout=_SCAN,
                 may=[
-                    may.on_records("GetItem", "UpdateItem"),
+                    *may.records(remediation="GetItem UpdateItem"),
                     may.list_endpoints(),
                     may.on_endpoints("DescribeEndpoint"),
                     may.on_configs("DescribeEndpointConfig"),
@@ -275,7 +322,13 @@ class Functions(Construct):
                 },
                 timeout=_SLACK,
                 may=[
-                    may.on_records("GetItem", "PutItem", "UpdateItem", "DeleteItem"),
+                    *may.records(
+                        remediation="GetItem PutItem UpdateItem",
+                        approval="GetItem UpdateItem",
+                        endpoint="PutItem DeleteItem",
+                        updates="UpdateItem",
+                        digest="GetItem",
+                    ),
                     *may.read_bot_token(),
                     may.start("retirement"),
                     may.put_outcome_events(),
@@ -289,14 +342,27 @@ class Functions(Construct):
                 "BeginBackout",
                 "Checks that the endpoint is still on its twin, and claims it for the backout",
                 environment=given.update_deadline,
-                may=[may.on_records("GetItem", "PutItem"), may.on_endpoints("DescribeEndpoint")],
+                may=[
+                    *may.records(
+                        backout="GetItem PutItem",
+                        remediation="GetItem",
+                        approval="GetItem",
+                        endpoint="GetItem PutItem",
+                    ),
+                    may.on_endpoints("DescribeEndpoint"),
+                ],
             ),
             _Row(
                 "RestoreConfig",
                 "Checks that the earlier config is there as recorded, or creates it again",
                 may=[
-                    may.on_records("GetItem", "UpdateItem"),
-                    may.on_configs("DescribeEndpointConfig", "AddTags"),
+                    *may.records(
+                        backout="GetItem UpdateItem",
+                        remediation="GetItem",
+                        evidence="GetItem",
+                        endpoint="GetItem",
+                    ),
+                    may.on_configs("DescribeEndpointConfig", "ListTags"),
                     *may.restore_configs(),
                 ],
             ),
@@ -305,8 +371,9 @@ class Functions(Construct):
                 "Tags a backed-out endpoint as exempt until a date",
                 environment={"EXEMPT_DAYS": str(settings.exempt_days_after_backout)},
                 may=[
-                    may.on_records("GetItem", "UpdateItem"),
-                    may.on_endpoints("DescribeEndpoint", "ListTags", "AddTags"),
+                    *may.records(backout="GetItem UpdateItem", endpoint="GetItem"),
+                    may.on_endpoints("DescribeEndpoint", "ListTags"),
+                    may.tag_endpoints("AddTags"),
                 ],
             ),
             _Row(
@@ -315,8 +382,15 @@ class Functions(Construct):
                 environment=given.slack,
                 timeout=_SLACK,
                 may=[
-                    may.on_records("GetItem", "PutItem", "UpdateItem", "DeleteItem"),
-                    may.on_endpoints("DescribeEndpoint", "AddTags", "DeleteTags"),
+                    *may.records(
+                        backout="GetItem PutItem UpdateItem",
+                        remediation="GetItem",
+                        approval="GetItem",
+                        endpoint="DeleteItem",
+                    ),
+                    may.note_threads(),
+                    may.on_endpoints("DescribeEndpoint"),
+                    may.tag_endpoints("AddTags", "DeleteTags"),
                     may.put_outcome_events(),
                     *may.read_bot_token(),
                 ],
@@ -327,7 +401,13 @@ class Functions(Construct):
                 environment=given.slack | {"RETIRE_OLD_CONFIG": str(settings.retire_old_config).lower()},
                 timeout=_SCAN,
                 may=[
-                    may.on_records("GetItem", "PutItem", "UpdateItem", "DeleteItem"),
+                    *may.records(
+                        remediation="GetItem UpdateItem",
+                        approval="GetItem",
+                        backout="GetItem",
+                        evidence="GetItem",
+                        config="PutItem DeleteItem",
+                    ),
                     may.list_endpoints(),
                     may.on_endpoints("DescribeEndpoint"),
                     may.on_configs("DescribeEndpointConfig"),
@@ -345,7 +425,10 @@ class Functions(Construct):
                 "Begins a sweep, and lists its endpoints as batches to be checked",
                 environment=given.quota_share,
                 timeout=_SCAN,
-                may=[may.on_records("GetItem", "PutItem"), may.list_endpoints()],
+                may=[
+                    *may.records(sweep_lock="GetItem PutItem", sweep="PutItem"),
+                    may.list_endpoints(),
+                ],
             ),
             _Row(
                 "AssessEndpoints",
@@ -353,10 +436,18 @@ class Functions(Construct):
                 environment=given.quota_share | given.assessment,
                 timeout=_BATCH,
                 may=[
-                    may.on_records("GetItem", "PutItem"),
+                    *may.records(
+                        endpoint="GetItem",
+                        remediation="GetItem",
+                        approval="GetItem",  # whether people can see the question
+                        digest="GetItem",
+                        sweep="PutItem",
+                        sweep_lock="GetItem",
+                    ),
                     may.query_history(),
                     may.on_endpoints("DescribeEndpoint", "ListTags"),
                     may.on_configs("DescribeEndpointConfig"),
+                    may.look_up_events(),
                     *may.look_up_keys(),
                 ],
             ),
@@ -371,7 +462,7 @@ class Functions(Construct):
                 },
                 timeout=_SLACK,
                 may=[
-                    may.on_records("Query", "GetItem", "PutItem", "UpdateItem"),
+                    *may.records(sweep="Query", digest="GetItem PutItem UpdateItem"),
                     may.start("remediation", "digest"),
                 ],
             ),
@@ -380,13 +471,28 @@ class Functions(Construct):
                 "Adds up what a sweep found, and reports what could not be checked",
                 environment=given.slack,
                 timeout=_SLACK,
-                may=[may.on_records("Query", "GetItem", "PutItem", "DeleteItem"), *may.read_bot_token()],
+                may=[
+                    *may.records(
+                        sweep="Query GetItem PutItem",
+                        sweep_lock="PutItem DeleteItem",
+                        # whether people were asked
+                        digest="GetItem Query",
+                        remediation="GetItem BatchGetItem",
+                        approval="GetItem BatchGetItem",
+                    ),
+                    *may.read_bot_token(),
+                ],
             ),
             _Row(
                 "ShowDigest",
                 "Posts a digest's card, keeps it up to date and reminds people of it",
                 environment=given.slack,
                 timeout=_SLACK,
-                may=[may.on_records("Query", "GetItem", "UpdateItem"), *may.read_bot_token()],
+                may=[
+                    *may.records(
+                        digest="Query GetItem UpdateItem", remediation="BatchGetItem", approval="BatchGetItem"
+                    ),
+                    *may.read_bot_token(),
+                ],
             ),
         ]

@@ -88,8 +88,7 @@ class LambdaFunction(Construct):
             self.function,
             "LambdaDLQ",
             "CKV_AWS_116",
-            reason="Whoever invokes it waits for its answer; what EventBridge hands over has a failure "
-            "destination.",
+            reason="Its caller waits for its answer; what EventBridge hands over has a failure destination.",
         )
         acknowledge(
             self.function,

@@ -67,7 +67,7 @@ class Monitoring(Construct):
         self.topic = self._topic(operations_key)
         for email in settings.alarm_emails:
             self.topic.add_subscription(subscriptions.EmailSubscription(email))
-        self._runbook_url = settings.runbook_url
+        self._runbook_pages = settings.runbook_pages
         self.alarms: list[cloudwatch.Alarm] = []
 
         self._alarm(
@@ -250,7 +250,7 @@ class Monitoring(Construct):
             construct_id,
             alarm_name=f"{cdk.Stack.of(self).stack_name}-{construct_id}",
             alarm_description=(
-                f"{severity}. {description}. What to do: {runbook_page(self._runbook_url, page)}"
+                f"{severity}. {description}. What to do: {self._runbook_pages.replace('{}', page)}"
             ),
             metric=metric,
             threshold=threshold,
@@ -284,13 +284,3 @@ class Monitoring(Construct):
 def _sum(*metrics: cloudwatch.IMetric) -> cloudwatch.MathExpression:
     named = {f"m{index}": metric for index, metric in enumerate(metrics)}
     return cloudwatch.MathExpression(expression=" + ".join(named), using_metrics=named, period=_PERIOD)
-
-
-def runbook_page(runbook_url: str, page: str) -> str:
-    """Where a page of the runbook is: beneath a URL that ends in a slash, else at an anchor of that URL.
-
-    Without a URL it is the page's path in this repository.
-    """
-    if not runbook_url:
-        return f"docs/runbook/{page}.md"
-    return f"{runbook_url}{page}.md" if runbook_url.endswith("/") else f"{runbook_url}#{page}"

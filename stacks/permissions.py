@@ -18,6 +18,9 @@ from stacks.slack_secrets import SlackSecrets
 
 Statements = list[iam.PolicyStatement]
 
+EXEMPTION_TAGS = ("sealpoint:exempt-until", "sealpoint:exempt-reason")
+_LOCK_KEYS = {"sweep_lock": "sweep"}  # kinds of which there is a single item
+
 
 class Permissions:
     """The statements of one region.
@@ -51,7 +54,7 @@ class Permissions:
         self._any_key = self._arn("kms", "key", account="*")
         self._alarms = self._arn("cloudwatch", "alarm", arn_format=cdk.ArnFormat.COLON_RESOURCE_NAME)
         self.wildcards = {
-            "*": "X-Ray, ListEndpoints and DescribeOrganization know no narrower resource.",
+            "*": "X-Ray, ListEndpoints, LookupEvents and DescribeOrganization know no narrower resource.",
             self._endpoints: "Any endpoint of the account and region may be the one that changed.",
             self._configs: "Configs are named by the people who made them; twins are named after those.",
             self._twins: "Only what is named like a twin.",
@@ -63,8 +66,40 @@ class Permissions:
 
     # -- what Sealpoint keeps
 
-    def on_records(self, *actions: str) -> iam.PolicyStatement:
-        return _allow([f"dynamodb:{action}" for action in actions], self._records.table_arn)
+    def records(self, **kinds: str) -> Statements:
+        """What a function may do to items of the records table, by their kinds: ``approval="GetItem"``.
+
+        A kind is the partition key up to its ``#``. Without `Null`, a call that names no partition key,
+        such as a scan, would meet the condition.
+        https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/specifying-conditions.html
+        """
+        by_actions: dict[str, list[str]] = {}
+        for kind, actions in kinds.items():
+            by_actions.setdefault(actions, []).append(_LOCK_KEYS.get(kind, f"{kind}#*"))
+        return [
+            _allow(
+                [f"dynamodb:{action}" for action in actions.split()],
+                self._records.table_arn,
+                {
+                    "ForAllValues:StringLike": {"dynamodb:LeadingKeys": keys},
+                    "Null": {"dynamodb:LeadingKeys": "false"},
+                },
+            )
+            for actions, keys in by_actions.items()
+        ]
+
+    def note_threads(self) -> iam.PolicyStatement:
+        """Note on an approval what its card's thread has: no vote, no decision, nothing of the question."""
+        keys, members = ["approval#*"], ["pk", "sk", "postedEntries", "breakGlassAnnouncedFor"]
+        return _allow(
+            ["dynamodb:UpdateItem"],
+            self._records.table_arn,
+            {
+                "ForAllValues:StringLike": {"dynamodb:LeadingKeys": keys},
+                "ForAllValues:StringEquals": {"dynamodb:Attributes": members},
+                "Null": {"dynamodb:LeadingKeys": "false", "dynamodb:Attributes": "false"},
+            },
+        )
 
     def query_history(self) -> iam.PolicyStatement:
         return _allow(["dynamodb:Query"], f"{self._records.table_arn}/index/{HISTORY_INDEX}")
@@ -111,6 +146,22 @@ class Permissions:
     def on_configs(self, *actions: str) -> iam.PolicyStatement:
         return _allow([f"sagemaker:{action}" for action in actions], self._configs)
 
+    def tag_endpoints(self, *actions: str) -> iam.PolicyStatement:
+        """Add or remove Sealpoint's own exemption, and no other tag: tags decide about access and routes."""
+        ours = {
+            "ForAllValues:StringEquals": {"aws:TagKeys": list(EXEMPTION_TAGS)},
+            "Null": {"aws:TagKeys": "false"},
+        }
+        return _allow([f"sagemaker:{action}" for action in actions], self._endpoints, ours)
+
+    def _tag_new_configs(self) -> iam.PolicyStatement:
+        """Give a config that is being created its source's tags; no existing config is tagged.
+
+        https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonsagemakerai.html
+        """
+        at_creation = {"StringEquals": {"sagemaker:TaggingAction": "CreateEndpointConfig"}}
+        return _allow(["sagemaker:AddTags"], self._configs, at_creation)
+
     def describe_models(self) -> iam.PolicyStatement:
         return _allow(["sagemaker:DescribeModel"], self._models)
 
@@ -127,6 +178,7 @@ class Permissions:
         )
         return [
             _allow(["sagemaker:CreateEndpointConfig"], self._configs, with_a_key),
+            self._tag_new_configs(),
             self._pass_execution_roles(),
             self._use_volume_key(ours=self._only_volumes),
         ]
@@ -135,6 +187,7 @@ class Permissions:
         """Create a config as it was on record: the only right to write one that names no key."""
         return [
             _allow(["sagemaker:CreateEndpointConfig"], self._configs),
+            self._tag_new_configs(),
             self._pass_execution_roles(),
             *([] if self._only_our_key() else [self._use_volume_key(ours=False)]),
         ]
@@ -161,6 +214,10 @@ class Permissions:
     def look_up_keys(self) -> Statements:
         """Look up the keys that configs name, where not every key counts as encryption."""
         return [] if self._any_key_counts else [_allow(["kms:DescribeKey"], self._any_key)]
+
+    def look_up_events(self) -> iam.PolicyStatement:
+        """Ask CloudTrail when a config was deployed or deleted, where SageMaker's times don't tell."""
+        return _allow(["cloudtrail:LookupEvents"], "*")
 
     def check_key(self) -> Statements:
         """Check that the key can be used; a user's own key has a policy of its own, which ours needn't."""

@@ -8,7 +8,7 @@ from constructs import Construct
 
 from stacks.acknowledgements import acknowledge
 
-HISTORY_INDEX = "byEndpoint"
+HISTORY_INDEX = "byEndpointId"
 
 
 class Records(Construct):
@@ -48,6 +48,6 @@ class Records(Construct):
         # only records have both attributes: the history of an endpoint, and of all of them
         self.table.add_global_secondary_index(
             index_name=HISTORY_INDEX,
-            partition_key=dynamodb.Attribute(name="endpointName", type=dynamodb.AttributeType.STRING),
+            partition_key=dynamodb.Attribute(name="endpointId", type=dynamodb.AttributeType.STRING),
             sort_key=dynamodb.Attribute(name="startedAt", type=dynamodb.AttributeType.STRING),
         )

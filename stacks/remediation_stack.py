@@ -90,7 +90,7 @@ class RemediationStack(cdk.Stack):
             decisions=functions["Decisions"],
         )
 
-        # what ends it, where it didn't end by itself
+        # what ends it if its own last step didn't
         unfinished = [
             Unfinished(
                 self,
@@ -104,7 +104,7 @@ class RemediationStack(cdk.Stack):
                 ("ExecutionEndedUnclosed", "remediation", "CloseRemediation", "remediationId"),
                 # the step that deletes a twin which nothing came to use was never reached, or didn't succeed
                 ("TwinLeftBehind", "remediation", "DeleteUnusedTwin", "remediationId"),
-                ("BackoutEndedUnclosed", "backout", "CloseBackout", "remediationId"),
+                ("BackoutEndedUnclosed", "backout", "CloseBackout", "backoutId"),
                 ("SweepEndedUnclosed", "sweep", "CloseSweep", "sweepId"),
             )
         ]
@@ -125,7 +125,7 @@ class RemediationStack(cdk.Stack):
             **watched,
             functions=list(functions.values()),
             monitoring=monitoring,
-            runbook_url=settings.runbook_url,
+            runbook_pages=settings.runbook_pages,
         )
 
         rules = {rule.node.id: rule for rule in trigger.rules} | {one.node.id: one.rule for one in unfinished}
@@ -141,6 +141,7 @@ class RemediationStack(cdk.Stack):
             UndeliveredQueueUrl=undelivered.queue_url,
             SlackInteractionsUrl=api.interactions_url,
             DecisionsUrl=api.decisions_url,
+            BackoutsUrl=api.backouts_url,
             SlackChannels=",".join(settings.decisions.channels),
             SlackUserGroups=",".join(settings.decisions.groups),
             SlackTokenSecretArn=slack.bot_token.secret_arn,
@@ -153,7 +154,7 @@ class RemediationStack(cdk.Stack):
         )
 
     def _govern(self, settings: Settings) -> None:
-        """Apply what an organization asks of whoever deploys: tags, and a bound for every role."""
+        """Apply what an organization asks of its deployments: tags, and a bound for every role."""
         for name, value in settings.tags.items():
             cdk.Tags.of(self).add(name, value)
         if boundary := settings.permissions_boundary:

@@ -44,7 +44,7 @@ ANY_KEY, CUSTOMER_MANAGED_KEY = "any", "customer-managed"
 VOLUME = "instance-volume"
 # As `lambdas.domain.vocabulary.Surface` has them; a test holds the two together.
 Surface = Literal["instance-volume", "core-dump", "data-capture", "async-output"]
-# What CloudWatch Logs takes, but for "never": a period has an end.
+# What CloudWatch Logs accepts, except "never": a period has an end.
 RetentionDays = Literal[
     1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653
 ]  # fmt: skip
@@ -107,8 +107,8 @@ class Settings(BaseModel):
         "Sealpoint",
         max_length=40,  # <prefix>-<region>-remediation has to fit the 80 characters of a state machine's name
         pattern="^[A-Za-z](-?[A-Za-z0-9])*$",
-        description="What the stacks' names begin with (`Sealpoint-us-east-1`), and with them all names. "
-        "Another prefix makes a second deployment in the same account.",
+        description="The prefix of all stack and resource names, as in `Sealpoint-us-east-1`. Use another "
+        "prefix to deploy a second copy in the same account.",
         json_schema_extra=words("a letter, then letters, digits and single hyphens, at most 40"),
     )
     channel: Channel
@@ -140,8 +140,9 @@ class Settings(BaseModel):
     runbook_url: str = Field(
         "",
         pattern=r"^(https://[^\s|<>]+)?$",
-        description="A page of yours that every card and alarm links to. If it ends in `/`, an alarm links "
-        "its runbook page beneath it (`remediation-failed.md`), else an anchor (`#remediation-failed`).",
+        description="A copy of the runbook that your people can open. Every card and alarm links its page: "
+        "beneath the address if that ends in `/` (`remediation-failed.md`), else at an anchor of it "
+        "(`#remediation-failed`).",
         json_schema_extra=words("an https:// address, or '' for none"),
     )
     kms_key_arns: dict[str, str] = Field(
@@ -162,8 +163,8 @@ class Settings(BaseModel):
         AfterValidator(lambda surfaces: tuple(dict.fromkeys(surfaces))),
     ] = Field(
         (VOLUME,),
-        description="The encryption surfaces that must have a key. An endpoint without one on any of them "
-        "counts as unencrypted. When an endpoint is moved, every surface without a key gets one.",
+        description="The encryption surfaces that must have a key. If one lacks it, the endpoint counts as "
+        "unencrypted. All missing keys are added in the same update.",
     )
     encrypted_by: (
         Literal["any", "customer-managed"]
@@ -189,7 +190,7 @@ class Settings(BaseModel):
         ge=1,
         le=50,
         description="How many endpoints are updated at once in each region, at least two seconds apart. Each "
-        "needs its instances twice during its update. The others wait for an update slot.",
+        "update temporarily doubles the endpoint's instances. Further updates are queued.",
     )
     sweep_schedule: str = Field(
         "rate(1 day)",
@@ -203,8 +204,8 @@ class Settings(BaseModel):
         50,
         ge=5,  # with less, a batch outlasts the function that assesses it
         le=100,
-        description="The percentage of SageMaker's quotas that a sweep uses. Your own deployments need the "
-        "rest.",
+        description="The percentage of SageMaker's API quotas that a sweep may use. The rest stays free for "
+        "your own deployments.",
     )
     digest_above: int = Field(
         10,
@@ -217,10 +218,10 @@ class Settings(BaseModel):
         14,
         ge=0,
         le=90,
-        description="For how many days the card offers to back out, and the old config is kept for it.",
+        description="How many days the card offers to back out, and the old config is kept for it.",
     )
     exempt_days_after_backout: int = Field(
-        30, ge=1, le=365, description="For how many days an endpoint is exempt after it was backed out."
+        30, ge=1, le=365, description="How many days an endpoint is exempt after it was backed out."
     )
     retire_old_config: bool = Field(
         default=True,
@@ -228,7 +229,7 @@ class Settings(BaseModel):
         "uses it. Scanners flag endpoint configs, used or not.",
     )
     record_retention_years: int = Field(
-        6, ge=1, le=30, description="For how many years records are kept. HIPAA asks for six."
+        6, ge=1, le=30, description="How many years records are kept. HIPAA requires six."
     )
     alarm_emails: Annotated[
         tuple[Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$")], ...],
@@ -241,7 +242,7 @@ class Settings(BaseModel):
     )
     log_retention_days: RetentionDays = Field(
         365,
-        description="For how many days logs are kept.",
+        description="How many days logs are kept.",
         json_schema_extra=words(
             f"a number of days that CloudWatch Logs knows: {', '.join(map(str, get_args(RetentionDays)))}"
         ),
@@ -251,8 +252,8 @@ class Settings(BaseModel):
         # Lambda assigns CPU with memory: below this a cold start doesn't fit Slack's three seconds
         ge=512,
         le=10240,
-        description="The functions' memory, and with it their CPU. The function that answers Slack has at "
-        "least 1769 MB, a whole CPU, so that a cold start fits Slack's three seconds.",
+        description="The functions' memory, and with it their CPU. The function that answers Slack always "
+        "gets at least 1,769 MB (one full vCPU), so that even a cold start fits Slack's three seconds.",
     )
     function_architecture: Literal["arm64", "x86_64"] = Field(
         "arm64", description="The functions' processor: `x86_64` where Lambda has no Arm."
@@ -308,6 +309,17 @@ class Settings(BaseModel):
         )
         return Decisions((*(route.over(default) for route in self.routes), default))
 
+    @property
+    def runbook_pages(self) -> str:
+        """Where the runbook's pages are; `{}` stands for a page's name.
+
+        Beneath a URL that ends in a slash, else at an anchor of that URL. Without a URL it is the page's path
+        in this repository.
+        """
+        if not self.runbook_url:
+            return "docs/runbook/{}.md"
+        return self.runbook_url + ("{}.md" if self.runbook_url.endswith("/") else "#{}")
+
     def keys_that_count(self, region: str) -> tuple[str, ...]:
         return keys_that_count(self.encrypted_by, region)
 
@@ -321,7 +333,7 @@ class Settings(BaseModel):
             "forbidOwnApproval": self.forbid_own_approval,
             "breakGlass": self.break_glass,
             "twoApproversTag": self.two_approvers_tag,
-            "runbookUrl": self.runbook_url,
+            "runbookPages": self.runbook_pages,
         }
         settings = {
             "decisions": decisions,

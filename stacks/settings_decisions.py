@@ -19,7 +19,7 @@ STRICT = ConfigDict(strict=True, extra="forbid", frozen=True, alias_generator=to
 
 
 def words(text: str, **schema: Any) -> dict[str, Any]:
-    """What is allowed, for a field whose schema doesn't say it by itself: in messages and in editors."""
+    """What is allowed, for a field whose schema alone doesn't say it: in messages and in editors."""
     return {"errorMessage": text, **schema}
 
 
@@ -76,7 +76,8 @@ ReminderHours = Annotated[
         ge=0,
         le=720,
         description="The hours between reminders in the card's thread. The last reminder mentions the "
-        "approvers. With 0, or as much as the deadline, there is only a last call an hour before it.",
+        "approvers. With 0, or no less than the deadline, there is just one reminder, an hour before the "
+        "deadline.",
     ),
 ]
 Mode = Annotated[

@@ -84,7 +84,7 @@ def _endpoint_changed(own_role_arn: str, principal_arn: list[Any]) -> events.Eve
 
 
 def _machine_input(principal_path: str) -> events.RuleTargetInput:
-    """The one shape of the state machine's input, whoever starts it."""
+    """The one shape of the state machine's input, for every trigger."""
     field = events.EventField.from_path
     return events.RuleTargetInput.from_object(
         {

@@ -47,8 +47,7 @@ class Unfinished(Construct):
         ending = {
             name_as: events.EventField.from_path("$.detail.name"),
             "executionArn": events.EventField.from_path("$.detail.executionArn"),
-            "outcome": "FAILED",
-            "reason": f"the execution ended as {status}",
+            "stopped": f"The execution ended as {status}.",
         }
         self.rule.add_target(
             targets.LambdaFunction(

@@ -7,14 +7,27 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from lambdas.domain.approval.decision import Ruling, RulingKind, refuse_outsider
+from lambdas.domain.approval.decision import Ruling, RulingKind, mention, refuse_outsider
 from lambdas.domain.approval.people import is_slack_user
 from lambdas.domain.approval.routes import DecideIn, Route
 from lambdas.domain.encryption.assessment import EXEMPT_REASON_TAG, EXEMPT_UNTIL_TAG
 from lambdas.domain.encryption.progress import acceptable_starts, config_in_charge, require_present, start_of
 from lambdas.domain.encryption.update_options import KEEP_EVERYTHING
+from lambdas.domain.endpoint_id import EndpointId
 from lambdas.domain.errors import EndpointChanged, InvalidInput
-from lambdas.domain.record import Approval, Remediation, from_iso, happened, iso, required_fact
+from lambdas.domain.record import (
+    UNKNOWN_ENDPOINT,
+    Approval,
+    Backout,
+    BackoutRequest,
+    Remediation,
+    Trigger,
+    endpoint_of,
+    from_iso,
+    happened,
+    iso,
+    required_fact,
+)
 from lambdas.domain.vocabulary import Outcome
 
 ACTION_ID = "backout"
@@ -25,46 +38,57 @@ PLAN = "backout"
 def judge_request(
     remediation: Remediation | None,
     approval: Approval | None,
+    latest: Backout | None,
     route: Route,
+    by: str,
     *,
     is_approver: bool,
     now: datetime,
 ) -> Ruling:
-    """Judge a click on Back out."""
+    """Judge a request to back out: a click on the button, or one from the command line.
+
+    Parameters
+    ----------
+    latest
+        The record of the backout that was requested last, if it has one yet.
+    by
+        A Slack user id, or the ARN of an IAM principal as AWS verified it.
+    """
     if not is_approver:
         return refuse_outsider(route)
     if remediation is None or approval is None:
         return Ruling(RulingKind.REFUSE, "This question is not on record here, so nothing was changed.")
-    if DecideIn.COMMAND_LINE in (route.decide_in, approval.get("decideIn")):
+    in_slack, command = is_slack_user(by), f"`sealpoint backout {remediation['endpointName']}`"
+    if in_slack and DecideIn.COMMAND_LINE in (route.decide_in, approval.get("decideIn")):
         return Ruling(
             RulingKind.REFUSE,
             "Endpoints on this route can't be decided in Slack, so nothing was changed. On the command line: "
-            f"`sealpoint backout {remediation['endpointName']}`.",
+            f"{command}.",
         )
-    ruling = judge_state(remediation)
+    ruling = judge_state(remediation, approval, latest)
     until = remediation.get("backoutUntil")
-    if ruling.kind is RulingKind.DECIDE and (until is None or now >= from_iso(until)):
+    if in_slack and ruling.kind is RulingKind.DECIDE and (until is None or now >= from_iso(until)):
         return Ruling(
             RulingKind.REFUSE,
             "The time for backing out in Slack is over, so nothing was changed. On the command line: "
-            f"`sealpoint backout {remediation['endpointName']}`.",
+            f"{command}.",
         )
     return ruling
 
 
-def judge_state(remediation: Remediation) -> Ruling:
-    """Whether a remediation can be backed out of, whoever asks and whenever."""
-    if remediation.get("outcome") != Outcome.ENCRYPTED:
+def judge_state(remediation: Remediation, approval: Approval | None, latest: Backout | None) -> Ruling:
+    """Whether a remediation can be backed out of, regardless of who asks and when."""
+    if not can_return(remediation) or approval is None:
         return Ruling(
             RulingKind.REFUSE,
             "This remediation did not encrypt the endpoint, so there is nothing to back out.",
         )
-    if not remediation.get("backoutId"):
+    requested = approval.get("backout")
+    if requested is None:
         return Ruling(RulingKind.DECIDE)
-    outcome = remediation.get("backoutOutcome")
-    requester = remediation.get("backoutRequestedBy", "")
-    by = f"<@{requester}>" if is_slack_user(requester) else requester
-    if not outcome:
+    by = mention(requested["by"])
+    outcome = latest.get("outcome") if latest else None
+    if outcome is None:
         return Ruling(
             RulingKind.REPEAT, f"The endpoint is already being returned to its old config, by {by}."
         )
@@ -73,35 +97,31 @@ def judge_state(remediation: Remediation) -> Ruling:
     return Ruling(RulingKind.DECIDE)  # the earlier backout failed, and the endpoint is still on its twin
 
 
-def request_facts(by: str, now: datetime) -> dict[str, str]:
-    """What the remediation's record learns when its backout is requested."""
-    return {
-        "backoutId": str(uuid.uuid4()),
-        "backoutRequestedBy": by,
-        "backoutRequestedAt": iso(now),
-        "backoutOutcome": "",
-        "backoutReason": "",
-    }
+def can_return(remediation: Remediation) -> bool:
+    """Whether it moved its endpoint away from the config on record: to its twin, or to what took its name."""
+    return remediation.get("outcome") == Outcome.ENCRYPTED or "targetReplaced" in remediation
 
 
-def machine_input(remediation: Remediation) -> dict[str, str]:
+def new_request(by: str, reason: str, now: datetime) -> BackoutRequest:
+    return {"backoutId": str(uuid.uuid4()), "by": by, "at": iso(now), "reason": reason}
+
+
+def machine_input(approval: Approval) -> dict[str, str]:
     """The input of the backout's state machine: the same for every try, so that only one execution starts."""
-    return {
-        "endpointName": remediation["endpointName"],
-        "remediationId": remediation["remediationId"],
-        "requestedBy": remediation.get("backoutRequestedBy", ""),
-    }
+    return {"endpointName": approval["endpointName"], "remediationId": approval["remediationId"]}
 
 
-def start_record(event: Mapping[str, Any], original: Remediation | None, now: datetime) -> Remediation:
-    """The first state of a backout's record.
+def start_record(
+    event: Mapping[str, Any], original: Remediation | None, approval: Approval | None, now: datetime
+) -> Backout:
+    """The first state of a backout's record: what was requested, as it is on the approval.
 
     Raises
     ------
     InvalidInput
-        There is no config on record to return to.
+        Nobody requested this backout, or there is no config on record to return to.
     """
-    if original is None or original.get("outcome") != Outcome.ENCRYPTED:
+    if original is None or not can_return(original):
         raise InvalidInput(
             f"No remediation {event.get('backsOut')} that encrypted its endpoint is on record."
         )
@@ -110,29 +130,55 @@ def start_record(event: Mapping[str, Any], original: Remediation | None, now: da
             f"Remediation {original['remediationId']} is about the endpoint {original['endpointName']}, "
             f"not {event.get('endpointName')}."
         )
-    by = str(event.get("requestedBy") or "")
+    requested = approval.get("backout") if approval else None
+    if requested is None or requested["backoutId"] != event["backoutId"]:
+        raise InvalidInput(f"No request for the backout {event['backoutId']} is on record.")
+    by, reason = requested["by"], requested["reason"]
     twin = required_fact(original, "twinConfigName")
-    trigger = original["trigger"]
+    why = f": {reason}" if reason else ""
     return {
-        "remediationId": str(event["remediationId"]),
+        "backoutId": requested["backoutId"],
         "executionArn": str(event["executionArn"]),
+        "endpointId": original["endpointId"],
         "endpointName": original["endpointName"],
-        "trigger": {
-            "kind": "manual", "eventId": "", "eventName": "Backout", "eventTime": iso(now),
-            "principalArn": "" if is_slack_user(by) else by,
-            "accountId": trigger["accountId"], "region": trigger["region"],
-        },
+        "trigger": _trigger(by, requested["at"], endpoint_of(original)),
         "startedAt": iso(now),
-        "timeline": [happened(now, f"Asked to return the endpoint from {twin} to its earlier config", by)],
+        "timeline": [
+            happened(now, f"Asked to return the endpoint from {twin} to its earlier config{why}", by)
+        ],
         "backsOut": original["remediationId"],
         "requestedBy": by,
+        "requestedReason": reason,
         "sourceConfigName": required_fact(original, "sourceConfigName"),
         "twinConfigName": twin,
         "updateOptions": dict(KEEP_EVERYTHING),
+    }
+
+
+def salvaged_record(event: Mapping[str, Any], now: datetime) -> Backout:
+    """A record for a backout that failed before it started one, from whatever the input contained."""
+    arn, name = str(event.get("executionArn") or ""), str(event.get("endpointName") or UNKNOWN_ENDPOINT)
+    endpoint_id = EndpointId.at(arn, name)
+    return {
+        "backoutId": str(event["backoutId"]),
+        "executionArn": arn,
+        "endpointId": str(endpoint_id),
+        "endpointName": name,
+        "trigger": _trigger("", iso(now), endpoint_id),
+        "startedAt": iso(now),
+        "backsOut": str(event.get("backsOut") or ""),
+    }
+
+
+def _trigger(by: str, at: str, endpoint_id: EndpointId) -> Trigger:
+    return {
+        "kind": "manual", "eventId": "", "eventName": "Backout", "eventTime": at,
+        "principalArn": "" if is_slack_user(by) else by,
+        "accountId": endpoint_id.account, "region": endpoint_id.region,
     }  # fmt: skip
 
 
-def require_on_twin(endpoint: Mapping[str, Any] | None, record: Remediation) -> None:
+def require_on_twin(endpoint: Mapping[str, Any] | None, record: Backout) -> None:
     """Raise `EndpointGone` or `EndpointChanged` unless the endpoint is on its twin, or already back."""
     live = config_in_charge(require_present(endpoint))
     if live not in acceptable_starts(record):
@@ -142,8 +188,8 @@ def require_on_twin(endpoint: Mapping[str, Any] | None, record: Remediation) -> 
         )
 
 
-def exemption_tags(now: datetime, days: int, record: Remediation) -> dict[str, str]:
+def exemption_tags(now: datetime, days: int, record: Backout) -> dict[str, str]:
     """Tags that exempt a backed-out endpoint until a date, so that it isn't raised again immediately."""
     until = (now.astimezone(UTC) + timedelta(days=days)).date()
-    reason = f"backed out of remediation {record.get('backsOut', '')}"
+    reason = f"backed out of remediation {record['backsOut']}"
     return {EXEMPT_UNTIL_TAG: until.isoformat(), EXEMPT_REASON_TAG: reason}

@@ -6,43 +6,58 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from lambdas.domain.approval.decision import people_in
+from lambdas.domain.approval.routes import Mode
 from lambdas.domain.errors import is_ours, outcome_of
-from lambdas.domain.record import Remediation
-from lambdas.domain.vocabulary import Outcome
+from lambdas.domain.record import Approval, Finding, Remediation, Run
+from lambdas.domain.vocabulary import ApprovalStatus, Outcome
 
 _REASON_LIMIT = 2000
+_LEFT_AS_IT_IS = (ApprovalStatus.DENIED, ApprovalStatus.EXPIRED, ApprovalStatus.SUPERSEDED)
+# The timeline's line about an observed update. The last line repeats its outcome and its reason.
+UPDATE_ENDED = "The update ended"
 
 
-def final_outcome(event: Mapping[str, Any], remediation: Remediation) -> tuple[Outcome, str]:
-    """The outcome and its reason in words.
+def final_outcome(event: Mapping[str, Any], run: Run) -> tuple[Outcome, str]:
+    """The outcome and its reason in words: from what the steps wrote or raised, and from nothing else.
 
-    If the update was observed to finish, its result wins over any later workflow failure.
+    If the update was observed to finish, its result wins over any later failure; so does a decision to leave
+    the endpoint as it is.
 
     Parameters
     ----------
     event
-        ``outcome`` (and maybe ``reason``) if a step named one; else ``error``, as Step Functions catches it:
-        ``{"Error": word, "Cause": text}``, where the cause is a Lambda function's error as JSON.
+        ``error``, as Step Functions catches what a step raised: ``{"Error": word, "Cause": text}``, where the
+        cause is a Lambda function's error as JSON; or ``stopped``, in words, if the execution was ended from
+        outside.
     """
-    if observed := remediation.get("updateOutcome"):
-        return Outcome(observed), remediation.get("updateReason", "")
-    if error := event.get("error"):
-        return outcome_of(str(error.get("Error", ""))), error_in_words(event)
-    outcome = str(event.get("outcome", ""))
-    if outcome not in Outcome.__members__:
-        return (
-            Outcome.FAILED,
-            f"The workflow ended with {outcome or 'no outcome'}, which is not a known outcome.",
-        )
-    return Outcome(outcome), str(event.get("reason") or "")[:_REASON_LIMIT]
+    if observed := run.get("updateOutcome"):
+        return Outcome(observed), run.get("updateReason", "")
+    if found := run.get("checkOutcome"):
+        return Outcome(found), run.get("checkReason", "")
+    if (decision := run.get("decision")) in _LEFT_AS_IT_IS:
+        return Outcome(decision), ""
+    if error := event.get("error") or run.get("askError"):
+        return outcome_of(str(error.get("Error", ""))), error_in_words({"error": error})
+    if stopped := event.get("stopped"):
+        return Outcome.FAILED, str(stopped)[:_REASON_LIMIT]
+    if run.get("approvalMode") == Mode.OBSERVE:
+        return Outcome.OBSERVED, ""
+    return Outcome.FAILED, "The workflow ended without an outcome on record."
 
 
-def for_digest(remediation: Remediation) -> dict[str, str]:
-    """What a digest shows of a remediation that has ended."""
-    facts = {"outcome": remediation.get("outcome", ""), "reason": remediation.get("reason", "")}
-    if "decision" in remediation:
-        facts |= {"decision": remediation["decision"], "decidedBy": remediation.get("decidedBy", "")}
-    return facts
+def with_progress(finding: Finding, remediation: Remediation | None, approval: Approval | None) -> Finding:
+    """A digest's finding, with what became of it by its remediation and the approval."""
+    shown: Finding = {**finding}
+    if approval is not None:
+        shown["approvalId"] = approval["approvalId"]
+        if approval["status"] in (ApprovalStatus.APPROVED, ApprovalStatus.DENIED):
+            shown["decision"], shown["decidedBy"] = approval["status"], approval.get("decidedBy", "")
+        elif votes := approval.get("approvals"):
+            shown["approvals"] = people_in(votes)
+    if remediation is not None and "outcome" in remediation:
+        shown["outcome"], shown["reason"] = remediation["outcome"], remediation.get("reason", "")
+    return shown
 
 
 def error_in_words(event: Mapping[str, Any]) -> str:

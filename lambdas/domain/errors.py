@@ -1,5 +1,5 @@
 """Why a remediation stops or waits. The class names are the error words that the state machines' Retry and
-Catch see, so whoever renames one renames it in the workflows' definitions, too.
+Catch see, so a name that changes here changes in the workflows' definitions, too.
 
     RemediationError                outcome if nothing retries it away: FAILED unless another is given
     ├─ final

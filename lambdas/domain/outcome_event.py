@@ -8,14 +8,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from lambdas.domain.record import Remediation
+from lambdas.domain.record import Remediation, Run, run_id
 
 SOURCE = "sealpoint"
 _FACTS = (
-    "remediationId", "endpointName", "endpointArn", "outcome", "reason", "startedAt", "closedAt",
+    "remediationId", "backoutId", "endpointName", "endpointArn", "outcome", "reason", "startedAt", "closedAt",
     "sourceConfigName", "twinConfigName", "keyArn", "decision", "decidedBy", "decidedByName", "decidedAt",
-    "decisionReason", "backoutUntil", "backsOut", "requestedBy", "restoredConfigName", "exemptUntil",
-    "sourceRetiredAt", "sourceKept",
+    "decisionReason", "backoutUntil", "backsOut", "requestedBy", "requestedReason", "restoredConfigName",
+    "exemptUntil", "sourceRetiredAt", "sourceKept",
 )  # fmt: skip
 
 
@@ -34,9 +34,9 @@ class OutcomeEvent:
     detail: dict[str, Any]
 
 
-def closed(record: Remediation) -> OutcomeEvent:
+def closed(record: Run) -> OutcomeEvent:
     """How a remediation or a backout ended."""
-    kind = "Backout" if record.get("backsOut") else "Remediation"
+    kind = "Backout" if "backoutId" in record else "Remediation"
     return _event(record, f"Sealpoint {kind} Closed", "closed")
 
 
@@ -46,15 +46,15 @@ def old_config(record: Remediation) -> OutcomeEvent:
     return _event(record, f"Sealpoint Old Config {became}", "old-config")
 
 
-def _event(record: Remediation, detail_type: str, about: str) -> OutcomeEvent:
+def _event(record: Run, detail_type: str, about: str) -> OutcomeEvent:
     trigger = record["trigger"]
     facts: dict[str, Any] = {name: value for name in _FACTS if (value := record.get(name))}
     detail = {
-        "eventId": f"{record['remediationId']}/{about}",
+        "eventId": f"{run_id(record)}/{about}",
         **facts,
         "accountId": trigger["accountId"],
         "region": trigger["region"],
         "trigger": {name: trigger[name] for name in ("kind", "eventName", "eventTime", "principalArn")},
     }
-    arn = record.get("endpointArn")
+    arn = facts.get("endpointArn")
     return OutcomeEvent(detail_type, (arn,) if arn else (), detail)

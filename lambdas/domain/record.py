@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Literal, NotRequired, TypedDict
 
+from lambdas.domain.endpoint_id import EndpointId
 from lambdas.domain.errors import InvalidInput
 from lambdas.domain.plain_text import cleaned_all
 
@@ -40,6 +41,15 @@ class Variant(TypedDict):
     instanceCount: NotRequired[int]
 
 
+class Model(TypedDict):
+    """A model that the config names, as it was when people were asked."""
+
+    name: str
+    createdAt: str  # to the millisecond
+    images: list[str]  # of its containers, or the model packages that name them
+    isNewer: bool  # created after the endpoint was deployed: what runs may be an earlier one of that name
+
+
 class SurfaceEntry(TypedDict):
     """One encryption surface: where its key is named, the key now, the key afterwards, and what is wrong."""
 
@@ -66,30 +76,68 @@ class Vote(TypedDict):
     what: NotRequired[str]
 
 
-class Remediation(TypedDict):
-    """One run of the workflow for one endpoint, from trigger to outcome: the evidence."""
+class ConfigIdentity(TypedDict):
+    """Which config of a name is meant: that name may be deleted and given to another config."""
 
-    remediationId: str
+    name: str
+    createdAt: str  # to the millisecond
+    sha256: str  # of the request that would create it again
+
+
+class _Run(TypedDict):
+    """What a remediation and a backout have in common: each moves one endpoint from one config to another."""
+
     executionArn: str
+    endpointId: str
     endpointName: str
     trigger: Trigger
     startedAt: str
+    runbookPages: NotRequired[str]  # where its cards find the runbook's pages; `{}` stands for a page's name
     timeline: NotRequired[list[TimelineEntry]]
+    sourceConfigName: NotRequired[str]  # the config that the endpoint had before it was encrypted
+    twinConfigName: NotRequired[str]
+    targetIdentity: NotRequired[ConfigIdentity]  # of the config to move to, as it was compared
+    targetReplaced: NotRequired[str]  # in words, if the endpoint arrived on another config of that name
+    updateOptions: NotRequired[dict[str, Any]]  # of UpdateEndpoint
+    waitingSince: NotRequired[str]
+    progress: NotRequired[str]  # of the wait or the update, in words, as last polled
+    updateRequestedAt: NotRequired[str]
+    failureReasonBefore: NotRequired[str]  # when the update was first requested
+    updateOutcome: NotRequired[str]  # how the update ended, as soon as that was observed
+    updateReason: NotRequired[str]
+    outcome: NotRequired[str]
+    reason: NotRequired[str]
+    closedAt: NotRequired[str]
+    noticeTs: NotRequired[str]  # Slack's ts of the notice, if nobody had been asked
 
+
+class StepError(TypedDict):
+    """An error that a step raised, as Step Functions catches one: the cause is JSON with ``errorMessage``."""
+
+    Error: str
+    Cause: str
+
+
+class Remediation(_Run):
+    """One run of the workflow for one endpoint, from trigger to outcome; only its steps write it."""
+
+    remediationId: str
     digestId: NotRequired[str]  # of the digest that asks about it, if it has no card of its own
-    findingKey: NotRequired[str]  # its place in that digest
 
     settlingSince: NotRequired[str]  # when a change was first found in progress, before it was assessed
     verdict: NotRequired[str]
+    checkOutcome: NotRequired[str]  # why nobody is asked, as CheckEncryption found it
+    checkReason: NotRequired[str]
     endpointArn: NotRequired[str]
     endpointStatus: NotRequired[str]
     variants: NotRequired[list[Variant]]
-    sourceConfigName: NotRequired[str]
+    evidenceSha256: NotRequired[str]  # of the evidence that was kept
     keyArn: NotRequired[str]
     surfaceKeys: NotRequired[list[SurfaceEntry]]  # the assessment, and the change as the approver sees it
-    updateOptions: NotRequired[dict[str, Any]]  # of UpdateEndpoint
-    planHash: NotRequired[str]
-    foundPlanHash: NotRequired[str]  # before surfaces were left alone because of the key
+    models: NotRequired[list[Model]]
+    planHash: NotRequired[str]  # of what people approve
+    # without the models, and before surfaces were left alone because of the key
+    foundPlanHash: NotRequired[str]
     notes: NotRequired[list[str]]
 
     route: NotRequired[str]  # the name of the settings' route
@@ -105,62 +153,61 @@ class Remediation(TypedDict):
     approvalId: NotRequired[str]
     askedAt: NotRequired[str]  # when its question was posted, on a card of its own or a digest's
     deadline: NotRequired[str]
-    postedEntries: NotRequired[int]  # how much of the timeline is in the card's thread
+    askError: NotRequired[StepError]  # why the question could not be asked; absent once it could
+    # the decision, taken over from the approval when the workflow resumes
     decision: NotRequired[str]
     decidedBy: NotRequired[str]
     decidedAt: NotRequired[str]
     decisionReason: NotRequired[str]
     askAgain: NotRequired[str]  # of a denial: a date, or empty for when the config changes
 
-    waitingSince: NotRequired[str]
     queuedSince: NotRequired[str]  # for an update slot
-    twinConfigName: NotRequired[str]
     twinRequestedAt: NotRequired[str]  # absent if a twin of an earlier remediation is reused
     twinDeletedAt: NotRequired[str]
     twinKept: NotRequired[str]  # why an unused twin was kept
     twinAdditions: NotRequired[list[str]]  # members that AWS added to the twin
-    updateRequestedAt: NotRequired[str]
-    failureReasonBefore: NotRequired[str]  # when the update was first requested
-    progress: NotRequired[str]  # of the wait or the update, in words, as last polled
 
-    updateOutcome: NotRequired[str]  # how the update ended, as soon as that was observed
-    updateReason: NotRequired[str]
-
-    outcome: NotRequired[str]
-    reason: NotRequired[str]
-    closedAt: NotRequired[str]
-    noticeTs: NotRequired[str]  # Slack's ts of the notice, if nobody had been asked
-
-    # after success: backing out, while that is possible
+    # after success
     backoutUntil: NotRequired[str]
     backoutClosedAt: NotRequired[str]
-    backoutId: NotRequired[str]  # of the latest backout, which has a record of its own
-    backoutRequestedBy: NotRequired[str]
-    backoutRequestedAt: NotRequired[str]
-    backoutOutcome: NotRequired[str]  # empty while it is in progress
-    backoutReason: NotRequired[str]
-    backoutProgress: NotRequired[str]  # in words, while it is in progress
     sourceRetiredAt: NotRequired[str]
     sourceKept: NotRequired[str]  # why the old config was not retired
 
-    # a backout's own: what it undoes, and what it does
-    backsOut: NotRequired[str]  # the id of the remediation
+
+class Backout(_Run):
+    """The way back of one remediation. Only the backout's steps write it."""
+
+    backoutId: str
+    backsOut: str  # the id of the remediation
     requestedBy: NotRequired[str]
+    requestedReason: NotRequired[str]
     restoredConfigName: NotRequired[str]
     restoredAdditions: NotRequired[list[str]]  # members that AWS added to it
     exemptUntil: NotRequired[str]
     exemptionBefore: NotRequired[dict[str, str]]  # the exemption tags that ours replaced
 
 
+Run = Remediation | Backout
+
+
+class BackoutRequest(TypedDict):
+    """A person's request to return an endpoint to its earlier config."""
+
+    backoutId: str
+    by: str
+    at: str
+    reason: str  # empty if none was given
+
+
 class Approval(TypedDict):
-    """The question in Slack and its decision. The task token never leaves the records table."""
+    """The question and its decision: the one home of what people decide, and all that deciding writes."""
 
     approvalId: str
     remediationId: str
+    endpointId: str
     endpointName: str
     planHash: str
     status: str
-    taskToken: str
     createdAt: str
     deadline: str
     decideIn: NotRequired[str]
@@ -169,12 +216,12 @@ class Approval(TypedDict):
     approvalsNeeded: NotRequired[int]
     approvals: NotRequired[list[Vote]]  # if more than one is needed
     changedBy: NotRequired[str]  # the Slack user who made the change, and so may not approve it
-    runbookUrl: NotRequired[str]
     digestId: NotRequired[str]  # it is asked about in a digest, and has no card until it ends
     channel: NotRequired[str]
     ts: NotRequired[str]
     permalink: NotRequired[str]
-    remindersSent: NotRequired[int]
+    postedEntries: NotRequired[dict[str, int]]  # how much of a record's timeline is in the thread, by its id
+    remindedAt: NotRequired[str]
     attempts: NotRequired[list[Vote]]  # the first refused ones
     otherTs: NotRequired[list[str]]  # of copies of the card that were clicked
     decidedBy: NotRequired[str]
@@ -184,12 +231,13 @@ class Approval(TypedDict):
     breakGlassBy: NotRequired[str]  # who approved their own change, perhaps as the first of two
     breakGlassReason: NotRequired[str]
     breakGlassAnnouncedFor: NotRequired[str]  # whose break-glass approval was announced
+    backout: NotRequired[BackoutRequest]  # the latest request
 
 
 class Denial(TypedDict):
     """Why nobody is asked about an endpoint whose plan was denied."""
 
-    endpointName: str
+    endpointId: str
     planHash: str
     by: str
     at: str
@@ -198,10 +246,10 @@ class Denial(TypedDict):
 
 
 class Claim(TypedDict):
-    """Which remediation an endpoint belongs to; a lease, so that a dead execution can't hold it forever."""
+    """What an endpoint belongs to; a lease, so that a dead execution can't hold it forever."""
 
-    endpointName: str
-    remediationId: str
+    endpointId: str
+    holder: str  # `holder_of` a remediation or a backout
     planHash: str
     leaseUntil: str
     supersedes: NotRequired[str]  # the remediation that held the endpoint before
@@ -218,7 +266,7 @@ class Digest(TypedDict):
     mayDecide: list[str]
     accountId: str
     region: str
-    runbookUrl: str
+    runbookPages: str
     createdAt: str
     deadline: str
     filledAt: NotRequired[str]  # when its last finding was added
@@ -232,14 +280,16 @@ class Digest(TypedDict):
 
 
 class Finding(TypedDict):
-    """An endpoint that a sweep found unencrypted, and how far its remediation is."""
+    """An endpoint that a sweep found unencrypted."""
 
+    endpointId: str
     endpointName: str
     endpointArn: str
     remediationId: str
     sourceConfigName: str
     surfaces: list[str]  # those without a key that counts
     instanceTypes: list[str]
+    # not stored: read from the remediation and its approval whenever the finding is shown
     approvalId: NotRequired[str]  # once it can be decided
     approvals: NotRequired[int]  # given so far, if more than one is needed
     decision: NotRequired[str]
@@ -259,6 +309,11 @@ def iso(moment: datetime) -> str:
 
 def from_iso(text: str) -> datetime:
     return datetime.fromisoformat(text)
+
+
+def moment(epoch_seconds: Any) -> datetime:
+    """A time in one of SageMaker's bodies, which give Unix seconds."""
+    return datetime.fromtimestamp(float(epoch_seconds), UTC)
 
 
 def utc_words(moment: str) -> str:
@@ -301,16 +356,19 @@ def start_record(event: dict[str, Any], now: datetime) -> Remediation:
             f"not {trigger.get('kind')!r}."
         )
     fields = {name: _text(trigger.get(name), f"trigger.{name}") for name in TRIGGER_FIELDS}
+    execution_arn, name = _required(event, "executionArn"), _required(event, "endpointName")
+    endpoint_id = EndpointId.at(execution_arn, name)
     record: Remediation = {
         "remediationId": _required(event, "remediationId"),
-        "executionArn": _required(event, "executionArn"),
-        "endpointName": _required(event, "endpointName"),
-        "trigger": fields,  # type: ignore[typeddict-item]  # its fields were read by name just above
+        "executionArn": execution_arn,
+        "endpointId": str(endpoint_id),
+        "endpointName": name,
+        # where an endpoint is, is not for an input to say: it would choose route and claim
+        "trigger": fields | _place(endpoint_id),  # type: ignore[typeddict-item]  # read by name just above
         "startedAt": iso(now),
     }
     if "digestId" in event:  # a sweep asks about it in a digest
         record["digestId"] = _required(event, "digestId")
-        record["findingKey"] = _required(event, "findingKey")
     return record
 
 
@@ -321,19 +379,36 @@ def salvaged_record(event: Mapping[str, Any], now: datetime) -> Remediation:
     trigger: Any = (
         {name: _if_text(given.get(name)) for name in TRIGGER_FIELDS} if isinstance(given, dict) else {}
     )
+    execution_arn = _if_text(event.get("executionArn"))
+    name = _if_text(event.get("endpointName")) or UNKNOWN_ENDPOINT
+    endpoint_id = EndpointId.at(execution_arn, name)
     record: Remediation = {
         "remediationId": _required(event, "remediationId"),
-        "executionArn": _if_text(event.get("executionArn")),
-        "endpointName": _if_text(event.get("endpointName")) or UNKNOWN_ENDPOINT,
-        "trigger": dict.fromkeys(TRIGGER_FIELDS, "") | trigger,
+        "executionArn": execution_arn,
+        "endpointId": str(endpoint_id),
+        "endpointName": name,
+        "trigger": dict.fromkeys(TRIGGER_FIELDS, "") | trigger | _place(endpoint_id),
         "startedAt": iso(now),
     }
-    if (digest := _if_text(event.get("digestId"))) and (key := _if_text(event.get("findingKey"))):
-        record["digestId"], record["findingKey"] = digest, key
+    if digest := _if_text(event.get("digestId")):
+        record["digestId"] = digest
     return record
 
 
-def required_fact(remediation: Remediation, name: str) -> str:
+def holder_of(run: Run) -> str:
+    """What a run is called where it holds an endpoint or a lock: no backout can pass for a remediation."""
+    return f"backout#{run['backoutId']}" if "backoutId" in run else f"remediation#{run['remediationId']}"
+
+
+def run_id(run: Run) -> str:
+    return run["backoutId"] if "backoutId" in run else run["remediationId"]
+
+
+def endpoint_of(about: Run | Approval | Claim | Denial | Finding) -> EndpointId:
+    return EndpointId.parse(about["endpointId"])
+
+
+def required_fact(run: Run, name: str) -> str:
     """A fact that an earlier step recorded.
 
     Raises
@@ -341,10 +416,14 @@ def required_fact(remediation: Remediation, name: str) -> str:
     InvalidInput
         It isn't there: the steps did not run in the workflow's order.
     """
-    value = remediation.get(name)
+    value = run.get(name)
     if not isinstance(value, str) or not value:
-        raise InvalidInput(f"The record of remediation {remediation['remediationId']} has no {name} yet.")
+        raise InvalidInput(f"The record {holder_of(run)} has no {name} yet.")
     return value
+
+
+def _place(endpoint_id: EndpointId) -> dict[str, str]:
+    return {"accountId": endpoint_id.account, "region": endpoint_id.region}
 
 
 def _if_text(value: Any) -> str:

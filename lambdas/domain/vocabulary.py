@@ -30,6 +30,7 @@ class Verdict(StrEnum):
     EXEMPT = "EXEMPT"
     GONE = "GONE"
     UNSUPPORTED = "UNSUPPORTED"
+    UNKNOWN = "UNKNOWN"  # what runs can't be told from what is described
 
 
 class ApprovalStatus(StrEnum):

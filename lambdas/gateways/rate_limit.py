@@ -82,7 +82,7 @@ class RateLimiter:
             self._sleep(at - now)
 
     def _back_off(self, *, throttled: bool) -> None:
-        """Delay the next call, whoever makes it, and longer each time."""
+        """Delay the next call of any thread, and longer each time."""
         with self._lock:
             self.throttled += throttled
             self._next = max(self._next, self._clock() + self._pause)

@@ -239,7 +239,7 @@ def is_from_slack(
     if not _TIMESTAMP.fullmatch(timestamp) or not _SIGNATURE.fullmatch(signature):
         return False
     if abs(now - int(timestamp)) > _SIGNED_FOR_SECONDS:
-        return False  # whoever signed it: no secret makes a stale request fresh
+        return False  # no secret makes a stale request fresh
     return any(
         SignatureVerifier(secret.value(fresh=fresh)).is_valid(body, timestamp, signature)
         for fresh in (False, True)

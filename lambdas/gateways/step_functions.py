@@ -1,4 +1,4 @@
-"""Step Functions: starts executions, and resumes one that waits, by its secret task token."""
+"""Step Functions: starts executions, and wakes one that waits, by its secret task token."""
 
 from __future__ import annotations
 
@@ -25,13 +25,11 @@ class StepFunctions:
     def __init__(self, client: SFNClient | None = None) -> None:
         self._client = client or aws.client("stepfunctions")
 
-    def resume(self, task_token: str, decision: str) -> bool:
-        """Resume the workflow with what was decided; False if it was no longer waiting."""
+    def wake(self, task_token: str) -> bool:
+        """Wake a workflow that waits; it reads from the record why. False if it was no longer waiting."""
         with translated("Step Functions"):
             try:
-                self._client.send_task_success(
-                    taskToken=task_token, output=json.dumps({"decision": decision})
-                )
+                self._client.send_task_success(taskToken=task_token, output="{}")
             except ClientError as error:
                 if error_code(error) in _NOT_WAITING:
                     return False

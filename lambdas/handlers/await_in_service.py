@@ -21,23 +21,23 @@ from lambdas.services.observability import logger, step
 @step
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     now = datetime.now(UTC)
-    remediation = records().remediation(event["remediationId"])
+    run = records().run_of(event)
     attempt = int(event.get("attempt", 0))
-    if "waitingSince" not in remediation:
+    if "waitingSince" not in run:
         entry = happened(now, "Waiting until the endpoint can be updated")
-        remediation = records().note(remediation["remediationId"], {"waitingSince": iso(now)}, entry)
-    if "queuedSince" in remediation and not updates.has_free_slot(remediation):
+        run = records().note_run(run, {"waitingSince": iso(now)}, entry)
+    if "backoutId" not in run and "queuedSince" in run and not updates.has_free_slot(run):
         # a thousand may wait: none of them asks SageMaker before a slot is free
-        return {"waitSeconds": updates.queue(remediation, attempt, now), "attempt": attempt + 1}
+        return {"waitSeconds": updates.queue(run, attempt, now), "attempt": attempt + 1}
     deadline = timedelta(seconds=required_seconds("UPDATE_DEADLINE_SECONDS"))
-    overdue = now - from_iso(required_fact(remediation, "waitingSince")) >= deadline
-    endpoint = sagemaker().describe_endpoint(remediation["endpointName"])
-    wait = judge_readiness(endpoint, acceptable_starts(remediation), attempt, overdue=overdue)
+    overdue = now - from_iso(required_fact(run, "waitingSince")) >= deadline
+    endpoint = sagemaker().describe_endpoint(run["endpointName"])
+    wait = judge_readiness(endpoint, acceptable_starts(run), attempt, overdue=overdue)
     if wait is not None:
         status = f"the endpoint is {endpoint['EndpointStatus']}" if endpoint else ""
-        updates.show_waiting(remediation, status)
+        updates.show_waiting(run, status)
         logger.info("endpoint_not_in_service_yet", wait_seconds=wait.seconds)
         return {"waitSeconds": wait.seconds, "attempt": attempt + 1}
-    if updates.acquire_slot(remediation, deadline, now):
+    if "backoutId" in run or updates.acquire_slot(run, deadline, now):  # a backout needs none
         return {"ready": True}
-    return {"waitSeconds": updates.queue(remediation, attempt, now), "attempt": attempt + 1}
+    return {"waitSeconds": updates.queue(run, attempt, now), "attempt": attempt + 1}

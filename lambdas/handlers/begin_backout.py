@@ -16,8 +16,9 @@ from lambdas.services.observability import logger, step
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     now = datetime.now(UTC)
     original = records().find_remediation(str(event.get("backsOut", "")))
-    record = records().start(backout.start_record(event, original, now))
+    approval = records().approval(original.get("approvalId", "")) if original else None
+    record = records().start_backout(backout.start_record(event, original, approval, now))
     backout.require_on_twin(sagemaker().describe_endpoint(record["endpointName"]), record)
     claims.claim_for_backout(record, now)
-    logger.info("backout_begun", endpoint_name=record["endpointName"], backs_out=record.get("backsOut"))
+    logger.info("backout_begun", endpoint_name=record["endpointName"], backs_out=record["backsOut"])
     return {"attempt": 0}

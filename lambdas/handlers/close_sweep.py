@@ -9,34 +9,31 @@ from datetime import UTC, datetime
 from typing import Any
 
 from lambdas.domain.closing import error_in_words
-from lambdas.domain.errors import RequestRefused, SlackNotSetUp
-from lambdas.domain.messages import sweep_notice
 from lambdas.domain.record import from_iso, iso
-from lambdas.domain.sweep.coverage import SweepResult, add_up, seconds_until_asked
+from lambdas.domain.sweep.coverage import add_up, seconds_until_asked
 from lambdas.domain.vocabulary import Verdict
 from lambdas.gateways.records.digests import digests
-from lambdas.gateways.settings import required, rules
-from lambdas.gateways.slack import patient_slack
-from lambdas.services import sweep_questions
-from lambdas.services.observability import count, gauge, logger, step
+from lambdas.gateways.settings import rules
+from lambdas.services import sweep_questions, sweep_report
+from lambdas.services.observability import step
 
 
 @step
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     now, sweep_id = datetime.now(UTC), str(event["sweepId"])
-    result = add_up(digests().batches(sweep_id), str(event.get("reason") or error_in_words(event)))
+    result = add_up(digests().batches(sweep_id), str(event.get("stopped") or error_in_words(event)))
     routes = {*result.coverage.found} | {route.name for route in rules().routes}
     questions = sweep_questions.of_sweep(sweep_id, routes)
     since = from_iso(event["since"]) if event.get("since") else now
     wait = seconds_until_asked(since, now)
-    if questions.pending and wait and "reason" not in event:  # an execution that has ended can't wait
+    if questions.pending and wait and "stopped" not in event:  # an execution that has ended can't wait
         given = {"error": event["error"]} if event.get("error") else {}
         return {"waitSeconds": wait, "since": iso(since), **given}
     if questions.pending:
         questions.unasked["Its question was not posted in time."] += questions.pending
     result = replace(result, unasked=questions.unasked)
     digests().end_sweep(sweep_id)
-    _report(sweep_id, result, now)
+    sweep_report.report(sweep_id, result, now)
     coverage = result.coverage
     return {
         "sweepId": sweep_id,
@@ -44,37 +41,9 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
         "listed": result.listed,
         "assessed": coverage.assessed,
         "unencrypted": coverage.verdicts[Verdict.UNENCRYPTED],
+        "unknown": coverage.verdicts[Verdict.UNKNOWN],
         "found": coverage.found.total(),
         "covered": coverage.covered,
         "unasked": result.unasked.total(),
         "reason": result.reason,
     }
-
-
-def _report(sweep_id: str, result: SweepResult, now: datetime) -> None:
-    coverage, verdicts = result.coverage, dict(result.coverage.verdicts)
-    logger.info("sweep_closed", complete=result.is_complete, assessed=coverage.assessed, verdicts=verdicts)
-    gauge("SweepIncomplete", int(not result.is_complete))  # a zero ends the alarm
-    if result.is_complete or coverage.unannounced:
-        gauge("EndpointsUnannounced", coverage.unannounced)
-    if result.is_complete:
-        gauge("EndpointsListed", result.listed)
-        gauge("EndpointsEncrypted", coverage.verdicts[Verdict.ENCRYPTED])
-        gauge("EndpointsExempt", coverage.verdicts[Verdict.EXEMPT])
-        gauge("EndpointsUnencrypted", coverage.verdicts[Verdict.UNENCRYPTED])
-        count("SweepComplete")
-        digests().note_completed(sweep_id, now)
-        return
-    if digests().is_reported(sweep_id):
-        return
-    # at-least-once: recorded after posting
-    message = sweep_notice.incomplete(result, region=required("AWS_REGION"), sweep_id=sweep_id)
-    try:
-        patient_slack().post(rules().default.channel, message)
-    except SlackNotSetUp as error:
-        logger.warning("sweep_not_reported", error_message=str(error))  # the alarm says it
-    except RequestRefused as error:
-        logger.error("sweep_not_reported", error_message=str(error))
-        count("UnexpectedError")
-    else:
-        digests().note_reported(sweep_id, now)

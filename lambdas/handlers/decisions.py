@@ -1,4 +1,4 @@
-"""Decisions from the command line, `sealpoint approve|deny`, through the same core as Slack's clicks.
+"""Decisions from the command line, `sealpoint approve|deny|backout`, through the core of Slack's clicks.
 
 Before this runs, API Gateway has verified the signature and IAM's permission, and says who it was.
 https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-access-control-iam.html
@@ -12,13 +12,15 @@ from typing import Any
 
 from lambdas.domain.approval.decision import RulingKind
 from lambdas.domain.errors import RemediationError
-from lambdas.domain.messages.commands import in_words, parse_decision, principal_of
+from lambdas.domain.messages.commands import in_words, parse_backout, parse_decision, principal_of
 from lambdas.domain.messages.interactions import MalformedRequest, body_text
+from lambdas.domain.record import Approval
 from lambdas.gateways.records.records import records
-from lambdas.services import notifications
+from lambdas.services import backouts, notifications
 from lambdas.services.decisions import decide
 from lambdas.services.observability import count_error, logger
 
+_BACKOUTS = "POST /backouts"
 _STATUS = {RulingKind.DECIDE: 200, RulingKind.REPEAT: 200, RulingKind.REFUSE: 409, RulingKind.ASK_REASON: 422}
 
 
@@ -35,22 +37,37 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
 
 
 def _handle(event: dict[str, Any], now: datetime) -> dict[str, Any]:
-    remediation_id, request = parse_decision(body_text(event), principal_of(event))
-    remediation = records().find_remediation(remediation_id)
-    approval = records().approval(remediation.get("approvalId", "")) if remediation else None
-    if approval is None:
+    body, principal = body_text(event), principal_of(event)
+    if event.get("routeKey") == _BACKOUTS:
+        remediation_id, reason = parse_backout(body)
+        approval = _approval(remediation_id)
+        # IAM has decided already whether the principal may call this route
+        result = backouts.request(approval, principal, reason, now, is_approver=lambda _: True)
+        notifications.show(remediation_id)
+        words = result.reply or "The backout is requested."
+        return _response(_STATUS[result.ruling.kind], result.ruling.kind, words, backout=result.backout_id)
+    remediation_id, request = parse_decision(body, principal)
+    decided = decide(_approval(remediation_id), request, now, is_approver=lambda _: True)
+    if decided.approval is None:
         return _response(404, "UNKNOWN", f"No question of a remediation {remediation_id} is on record.")
-    logger.append_keys(remediation_id=remediation_id)
-    # IAM has decided already whether the principal may call this route
-    result = decide(approval, request, now, is_approver=lambda _: True)
     notifications.show(remediation_id)
-    status = result.approval["status"] if result.approval else approval["status"]
-    words = result.reply or in_words(request, status)
-    return _response(_STATUS[result.ruling.kind], result.ruling.kind, words, status, approval["endpointName"])
+    status = decided.approval["status"]
+    words = decided.reply or in_words(request, status)
+    return _response(
+        _STATUS[decided.ruling.kind],
+        decided.ruling.kind,
+        words,
+        approval=status,
+        endpointName=decided.approval["endpointName"],
+    )
 
 
-def _response(
-    status: int, ruling: str, message: str, approval: str = "", endpoint: str = ""
-) -> dict[str, Any]:
-    body = {"ruling": ruling, "message": message, "approval": approval, "endpointName": endpoint}
+def _approval(remediation_id: str) -> Approval | None:
+    remediation = records().find_remediation(remediation_id)
+    logger.append_keys(remediation_id=remediation_id)
+    return records().approval(remediation.get("approvalId", "")) if remediation else None
+
+
+def _response(status: int, ruling: str, message: str, **more: str) -> dict[str, Any]:
+    body = {"ruling": ruling, "message": message, **more}
     return {"statusCode": status, "headers": {"content-type": "application/json"}, "body": json.dumps(body)}

@@ -18,8 +18,8 @@ from lambdas.services.observability import step
 @step
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     now = datetime.now(UTC)
-    record = records().remediation(event["remediationId"])
-    records().require_claim(record["endpointName"], record["remediationId"])
+    record = records().backout(event["backoutId"])
+    records().require_claim(record)
     endpoint = sagemaker().describe_endpoint(record["endpointName"])
     if endpoint is None:
         raise EndpointGone("The endpoint no longer exists.")
@@ -30,6 +30,6 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
         before = {key: value for key, value in live.items() if key in tags}
         facts = {"exemptUntil": tags[EXEMPT_UNTIL_TAG], "exemptionBefore": before}
         entry = happened(now, f"Tagged the endpoint as exempt until {tags[EXEMPT_UNTIL_TAG]}")
-        records().note(record["remediationId"], facts, entry)
+        records().note_backout(record["backoutId"], facts, entry)
     sagemaker().add_tags(endpoint["EndpointArn"], tags)
     return {}

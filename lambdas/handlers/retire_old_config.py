@@ -29,7 +29,8 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
         entry = happened(now, "The time for backing out is over")
         remediation = records().note(remediation["remediationId"], {"backoutClosedAt": iso(now)}, entry)
     old = required_fact(remediation, "sourceConfigName")
-    if why := reason_to_keep(remediation, old):
+    approval = records().approval(remediation.get("approvalId", ""))
+    if why := reason_to_keep(remediation, approval, old):
         return _record(remediation, {"sourceKept": why}, f"Kept {old}. {why}", now)
 
     names, token = sagemaker().endpoints_page(str(event.get("nextToken") or ""))
@@ -37,7 +38,7 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     user = user_of(old, names)
     if token and not user:
         return {"nextToken": token, "scanFrom": since}
-    with records().config_locked(old, f"retirement {remediation['remediationId']}", now):
+    with records().config_locked(remediation, old, now):
         # those that changed since the first page was read may use it by now
         if user := user or latest_user_of(old, from_iso(since)):
             why = f"The endpoint {user} uses it, or may go back to it."
@@ -55,5 +56,6 @@ def _record(remediation: Remediation, facts: dict[str, str], what: str, now: dat
     outcome_events.report(outcome_event.old_config(remediation))
     approval = records().approval(remediation.get("approvalId", ""))
     if approval:
-        patient_slack().rewrite(approval, card.closed(remediation, approval))
+        backout = records().requested_backout(approval)
+        patient_slack().rewrite(approval, card.closed(remediation, approval, backout))
     return {}

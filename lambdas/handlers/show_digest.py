@@ -27,7 +27,6 @@ from lambdas.services.observability import step
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     now, slack = datetime.now(UTC), patient_slack()
     digest, findings = digest_cards.read(event["digestId"])
-    findings = [digest_cards.with_outcome(digest, finding, now) for finding in findings]
     counted, over = stages(findings), is_over(digest, findings, now)
     route = rules().deciding(digest["route"], digest)
     if over:  # the card says so, too

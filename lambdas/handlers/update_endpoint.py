@@ -17,32 +17,29 @@ from lambdas.services.observability import logger, step
 
 @step
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
-    record = records().remediation(event["remediationId"])
-    name, record_id, move = record["endpointName"], record["remediationId"], move_of(record)
-    requested_at = record.get("updateRequestedAt")
-
-    records().require_claim(name, record_id)
+    run = records().run_of(event)
+    name, move = run["endpointName"], move_of(run)
+    records().require_claim(run)
     endpoint = sagemaker_tried_once().describe_endpoint(name)
-    reason_before = record.get("failureReasonBefore", "")
-    before = judge_before_update(endpoint, move, requested=bool(requested_at), reason_before=reason_before)
+    before = judge_before_update(endpoint, move)
     now = datetime.now(UTC)
     # recorded before the call, so that a retry after a lost response knows that the update may have started
     facts = {"updateRequestedAt": iso(now)}
-    if not requested_at and endpoint:
+    if not move.requested_at and endpoint:
         facts["failureReasonBefore"] = failure_reason(endpoint)
     if before is BeforeUpdate.ALREADY_UNDER_WAY:
-        if not requested_at:
-            records().note(record_id, facts)
+        if not move.requested_at:
+            records().note_run(run, facts)
         return {}
-    records().note(record_id, facts, happened(now, f"UpdateEndpoint from {move.start} to {move.target}"))
-    options = for_the_call(record.get("updateOptions") or KEEP_EVERYTHING, endpoint or {})
+    records().request_update(run, facts, happened(now, f"UpdateEndpoint from {move.source} to {move.target}"))
+    options = for_the_call(run.get("updateOptions") or KEEP_EVERYTHING, endpoint or {})
     try:
-        updates.request(record, move, options, now)
+        updates.request(run, move, options, now)
     except ServiceUnavailable:
         raise  # the update may have started nevertheless
     except RemediationError as error:
         # refused for certain: whatever changes the endpoint from now on isn't this call
-        records().note(record_id, {"updateRequestedAt": ""}, happened(now, f"Refused: {error}"))
+        records().note_run(run, {"updateRequestedAt": ""}, happened(now, f"Refused: {error}"))
         raise
-    logger.info("endpoint_update_requested", endpoint_name=name, start=move.start, target=move.target)
+    logger.info("endpoint_update_requested", endpoint_name=name, source=move.source, target=move.target)
     return {}

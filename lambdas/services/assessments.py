@@ -97,6 +97,7 @@ def planned(
     assessed: Collection[SurfaceAssessment],
     *,
     notes: Sequence[str] = (),
+    remediation_id: str = "",
 ) -> Facts:
     """The facts about an unencrypted endpoint that an approver is shown, including the plan's hash."""
     options, policy_note = update_options(endpoint, config, deployment_config())
@@ -108,4 +109,5 @@ def planned(
         changes=to_change(assessed, required_surfaces()),
         update_options=options,
         notes=[note for note in (*notes, policy_note) if note],
+        remediation_id=remediation_id,
     )

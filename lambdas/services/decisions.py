@@ -1,33 +1,28 @@
-"""The one way to a decision, from Slack or the command line: judge it, record it, resume the workflow."""
+"""The one way to a decision, from Slack or the command line: judge it, record it, wake the workflow."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from lambdas.domain.approval.decision import (
     DecisionRequest,
     Ruling,
     RulingKind,
     ask_again_at,
-    decision_entry,
-    decision_facts,
     denial_of,
     is_own_change,
     judge,
-    people_in,
     settled,
-    vote_entry,
+    taken_over,
     votes_after,
 )
 from lambdas.domain.approval.routes import Route
 from lambdas.domain.errors import RemediationError
 from lambdas.domain.record import Approval, Remediation, Vote, from_iso, iso
 from lambdas.domain.vocabulary import ApprovalStatus
-from lambdas.gateways.records.digests import digests
 from lambdas.gateways.records.records import records
 from lambdas.gateways.settings import rules
 from lambdas.gateways.slack import Slack
@@ -65,7 +60,7 @@ def decide(
     """
     remediation = records().find_remediation(approval["remediationId"]) if approval else None
     result = _record(approval, remediation, request, now, is_approver)
-    _resume(result, request)
+    _wake(result, request)
     return result
 
 
@@ -103,36 +98,22 @@ def _record(
     mine = approval.get("decidedBy") == request.by or any(
         vote["by"] == request.by for vote in approval.get("approvals", [])
     )
-    if ruling.kind is RulingKind.DECIDE and mine and approval["status"] == ApprovalStatus.PENDING:
-        records().note(remediation["remediationId"], {}, vote_entry(approval, request, now))
-        _update_digest(remediation, {"approvals": people_in(approval.get("approvals", []))})
-    if _is_settled_as(request, ruling, approval):
-        note_decision(approval, now)
-        if ruling.kind is RulingKind.DECIDE and mine:
-            count("ApprovalDecided", decision=request.decision)
-            measure("TimeToDecision", (now - from_iso(approval["createdAt"])).total_seconds())
+    if ruling.kind is RulingKind.DECIDE and mine and approval["status"] == request.decision:
+        count("ApprovalDecided", decision=request.decision)
+        measure("TimeToDecision", (now - from_iso(approval["createdAt"])).total_seconds())
     reply = ruling.explanation
     if ruling.kind is RulingKind.DECIDE and not mine:
         reply = settled(approval)  # someone else decided at the same moment
     return DecisionResult(ruling, reply, approval, remediation, allowed)
 
 
-def _is_settled_as(request: DecisionRequest, ruling: Ruling, approval: Approval) -> bool:
-    """Whether the question is decided as requested, by this decision or an earlier one."""
-    return ruling.kind in (RulingKind.DECIDE, RulingKind.REPEAT) and approval["status"] == request.decision
-
-
-def _resume(result: DecisionResult, request: DecisionRequest) -> None:
-    """Resume the execution that waits for the decision. May run in several threads."""
-    approval, remediation = result.approval, result.remediation
-    if approval is None or remediation is None:
+def _wake(result: DecisionResult, request: DecisionRequest) -> None:
+    """Wake the execution that waits for the decision. May run in several threads."""
+    approval = result.approval
+    if approval is None or result.ruling.kind not in (RulingKind.DECIDE, RulingKind.REPEAT):
         return
-    if _is_settled_as(request, result.ruling, approval):
-        # an earlier callback may have been lost, so resume the workflow again
-        step_functions().resume(approval["taskToken"], request.decision)
-        _update_digest(
-            remediation, {"decision": request.decision, "decidedBy": approval.get("decidedBy", "")}
-        )
+    if approval["status"] == request.decision:  # by this decision, or by an earlier one whose call was lost
+        step_functions().wake(records().token(approval["approvalId"]))
 
 
 def decide_each(
@@ -143,15 +124,15 @@ def decide_each(
 ) -> list[DecisionResult | RemediationError]:
     """Decide several questions at once, each independently.
 
-    All decisions are recorded before the first workflow is resumed. The person has three seconds (Slack's
-    timeout), and a retry resumes the workflows that were missed.
+    All decisions are recorded before the first workflow is woken. The person has three seconds (Slack's
+    timeout), and a retry wakes the workflows that were missed.
 
     Returns
     -------
     list
         What became of each request, in their order, or why it could not be recorded now.
     """
-    for gateway in (records, digests, step_functions):
+    for gateway in (records, step_functions):
         gateway()  # one for all threads, instead of one made by each
 
     def record(
@@ -160,22 +141,22 @@ def decide_each(
         approval, remediation, request = one
         try:
             return _record(approval, remediation, request, now, is_approver)
-        except Exception as error:  # noqa: BLE001  # raised below, once the other workflows are resumed
+        except Exception as error:  # noqa: BLE001  # raised below, once the other workflows are woken
             return error
 
-    def resume(result: DecisionResult | Exception, request: DecisionRequest) -> DecisionResult | Exception:
+    def wake(result: DecisionResult | Exception, request: DecisionRequest) -> DecisionResult | Exception:
         try:
             if isinstance(result, DecisionResult):
-                _resume(result, request)
+                _wake(result, request)
         except RemediationError as error:
             return error
         return result
 
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         recorded = list(pool.map(record, wanted))
-        resumed = list(pool.map(resume, recorded, [request for _, _, request in wanted]))
+        woken = list(pool.map(wake, recorded, [request for _, _, request in wanted]))
     results: list[DecisionResult | RemediationError] = []
-    for result in resumed:
+    for result in woken:
         if not isinstance(result, (DecisionResult, RemediationError)):
             raise result
         results.append(result)
@@ -203,30 +184,26 @@ def _record_decision(
     return records().vote(approval["approvalId"], votes, status, facts) or approval
 
 
-def note_decision(approval: Approval, now: datetime) -> None:
-    """Copy a decision into the remediation's record, once."""
-    facts, entry = decision_facts(approval), decision_entry(approval, now)
-    records().note_decision(approval["remediationId"], facts, entry)
+def take_over(remediation: Remediation, approval: Approval | None, now: datetime) -> Remediation:
+    """Take the decision over into the remediation's record, once there is one.
+
+    That time ran out is no decision if nobody was asked.
+    """
+    if approval is None or approval["status"] == ApprovalStatus.PENDING or "decision" in remediation:
+        return remediation
+    if approval["status"] == ApprovalStatus.EXPIRED and "askedAt" not in remediation:
+        return remediation
+    facts, entries = taken_over(approval, now)
+    return records().take_over(remediation["remediationId"], facts, entries)
 
 
-def _update_digest(remediation: Remediation, facts: Mapping[str, Any]) -> None:
-    """Copy progress to the digest. Best effort: the remediation's last step records it again."""
-    try:
-        digests().follow(remediation, facts)
-    except RemediationError as error:
-        logger.warning("digest_not_updated", error_word=type(error).__name__, error_message=str(error))
-
-
-def close_question(remediation: Remediation, now: datetime) -> Approval | None:
-    """Close a remediation's question to further clicks; its decision is copied into the record."""
-    approval_id = remediation.get("approvalId")
-    if not approval_id:
-        return None
-    approval = records().settle(approval_id, ApprovalStatus.EXPIRED, {"decidedAt": iso(now)})
-    if approval and (approval["status"] != ApprovalStatus.EXPIRED or "askedAt" in remediation):
-        note_decision(approval, now)
-        if approval["status"] == ApprovalStatus.DENIED:
-            records().keep_denial(denial_of(remediation, approval))
+def close_question(remediation: Remediation, approval: Approval, now: datetime) -> Approval:
+    """Close a remediation's question to further clicks. A denial is kept with the endpoint."""
+    if approval["status"] == ApprovalStatus.PENDING:
+        facts = {"decidedAt": iso(now)}
+        approval = records().settle(approval["approvalId"], ApprovalStatus.EXPIRED, facts) or approval
+    if approval["status"] == ApprovalStatus.DENIED:
+        records().keep_denial(denial_of(remediation, approval))
     return approval
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
-from typing import cast
+from datetime import datetime
 
 from lambdas.domain.approval.decision import is_last_reminder
 from lambdas.domain.approval.routes import Route
+from lambdas.domain.closing import with_progress
 from lambdas.domain.errors import (
     MessageGone,
     NobodyAsked,
@@ -17,7 +17,7 @@ from lambdas.domain.errors import (
 )
 from lambdas.domain.messages import digest_card
 from lambdas.domain.record import Digest, Finding, from_iso, iso
-from lambdas.domain.sweep.digest import Stage, finding_key, is_given_up, stage, stages
+from lambdas.domain.sweep.digest import Stage, is_given_up, stages
 from lambdas.gateways.records.digests import digests
 from lambdas.gateways.records.records import records
 from lambdas.gateways.slack import Slack
@@ -25,50 +25,46 @@ from lambdas.services.observability import count_error, logger
 
 # With concurrent decisions, the last writer may have read the oldest state: re-read and retry.
 _TRIES = 3
-_SURELY_CHECKED = timedelta(hours=1)
 
 
 def read(digest_id: str) -> tuple[Digest, list[Finding]]:
     """A digest on record and its findings, worst first. May raise what `Digests.require` does."""
-    return digests().require(digest_id), [finding for _, finding in digests().findings(digest_id)]
+    return digests().require(digest_id), findings(digest_id)
 
 
-def rewrite(digest: Digest, findings: Sequence[Finding], slack: Slack) -> None:
-    """Update the card to what was just read, if it says something else. May raise what Slack's methods do.
+def findings(digest_id: str) -> list[Finding]:
+    """A digest's findings, worst first, with what became of each by its remediation and its approval."""
+    found = [finding for _, finding in digests().findings(digest_id)]
+    remediations, approvals = records().progress([finding["remediationId"] for finding in found])
+    return [
+        with_progress(one, remediations.get(one["remediationId"]), approvals.get(one["remediationId"]))
+        for one in found
+    ]
 
-    A card that is not posted yet is left alone.
+
+def rewrite(digest: Digest, found: Sequence[Finding], slack: Slack) -> str:
+    """Update the card to what was just read; returns the fingerprint of what it shows, if it is posted.
+
+    May raise what Slack's methods do.
     """
+    shown = digest.get("shown", "")
     for _ in range(_TRIES):
-        message = digest_card.message(digest, findings)
+        message = digest_card.message(digest, found)
         fingerprint = digest_card.fingerprint_of(message)
-        if "ts" not in digest or "channel" not in digest or digest.get("shown") == fingerprint:
-            return
+        if "ts" not in digest or "channel" not in digest or shown == fingerprint:
+            break
         slack.update(digest["channel"], digest["ts"], message)
-        now_shown = digests().require(digest["digestId"]).get("shown")
-        digests().note(digest["digestId"], {"shown": fingerprint})
-        if now_shown == digest.get("shown"):
-            return
-        # someone else wrote in the meantime, perhaps from older findings: show what is on record
-        digest, findings = read(digest["digestId"])
-
-
-def with_outcome(digest: Digest, finding: Finding, now: datetime) -> Finding:
-    """The finding with its remediation's outcome, if that was stopped before it knew its digest."""
-    if stage(finding) is not Stage.CHECKING or now < from_iso(digest["createdAt"]) + _SURELY_CHECKED:
-        return finding
-    remediation = records().find_remediation(finding["remediationId"])
-    if remediation is None or "outcome" not in remediation:
-        return finding
-    ended = {"outcome": remediation["outcome"], "reason": remediation.get("reason", "")}
-    key = finding_key(finding["endpointName"], finding["surfaces"])
-    digests().note_finding(digest["digestId"], key, ended)
-    return cast("Finding", {**finding, **ended})
+        shown = fingerprint
+        # someone may have decided in the meantime: show what is on record now
+        digest, found = read(digest["digestId"])
+    return shown
 
 
 def update(digest: Digest, findings: list[Finding], route: Route, slack: Slack) -> None:
     """Update a posted card; one that was deleted is posted again while questions are open."""
     try:
-        rewrite(digest, findings, slack)
+        if (shown := rewrite(digest, findings, slack)) != digest.get("shown"):
+            digests().note(digest["digestId"], {"shown": shown})
     except MessageGone:
         if stages(findings)[Stage.WAITING]:
             _post(digest, findings, route, slack)

@@ -93,7 +93,7 @@ def _digest(digest_id: str) -> Digest | None:
 
 
 def _findings(digest: Digest) -> list[Finding]:
-    return [finding for _, finding in digests().findings(digest["digestId"])]
+    return digest_cards.findings(digest["digestId"])
 
 
 def _route(digest: Digest | None) -> Route:

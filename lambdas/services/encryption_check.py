@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -9,41 +10,56 @@ from typing import Any
 
 from lambdas.domain.approval.decision import still_denied
 from lambdas.domain.approval.routes import Mode
-from lambdas.domain.encryption import assessment
+from lambdas.domain.encryption import assessment, serving
 from lambdas.domain.encryption.plan import DecisionFacts, surface_entries
-from lambdas.domain.encryption.progress import config_in_charge, wait_seconds
+from lambdas.domain.encryption.progress import wait_seconds
 from lambdas.domain.encryption.provenance import managed_by
-from lambdas.domain.errors import DeadlinePassed
-from lambdas.domain.record import Remediation, from_iso, happened, iso
+from lambdas.domain.encryption.serving import Serving
+from lambdas.domain.errors import DeadlinePassed, EndpointChanged, EndpointConfigNotFound
+from lambdas.domain.record import Remediation, endpoint_of, from_iso, happened, holder_of, iso
 from lambdas.domain.vocabulary import Outcome, Verdict
-from lambdas.gateways.records.records import records
+from lambdas.gateways.records.records import Evidence, records
 from lambdas.gateways.sagemaker import sagemaker
 from lambdas.gateways.settings import required, required_seconds, rules
 from lambdas.services import claims
 from lambdas.services.assessments import assessor, planned, required_surfaces
+from lambdas.services.deployments import seconds_until_known, what_serves
 from lambdas.services.observability import count, logger
 
 
 @dataclass(frozen=True, slots=True)
 class Conclusion:
-    """What the workflow goes on with: `outcome` and `reason` are set if nobody has to be asked."""
+    """What was found: `outcome` and `reason` are set if nobody has to be asked.
 
-    verdict: Verdict
+    `verdict` is None if the endpoint was not assessed; `wait_seconds` is set if it can't be judged yet.
+    """
+
+    verdict: Verdict | None
     outcome: Outcome | None = None
     reason: str = ""
+    wait_seconds: int = 0
 
 
 def check(remediation: Remediation, endpoint: Mapping[str, Any], now: datetime) -> Conclusion:
     """Assess the endpoint's config. If someone has to be asked, record the plan and claim the endpoint."""
-    name, remediation_id = remediation["endpointName"], remediation["remediationId"]
-    config = sagemaker().require_config(config_in_charge(endpoint))
-    source = str(config["EndpointConfigName"])
+    endpoint_id, remediation_id = endpoint_of(remediation), remediation["remediationId"]
+    source = str(endpoint["EndpointConfigName"])
+    config = sagemaker().describe_config(source)
+    if config is None:
+        return _without_config(remediation, endpoint, now)
+    if wait := seconds_until_known(endpoint, config, now):
+        return Conclusion(None, wait_seconds=wait)
+    runs = what_serves(endpoint, config, now)
+    doubt = serving.doubt(runs, config)
+    verdict = Verdict.UNKNOWN if runs is Serving.UNKNOWN else Verdict.UNENCRYPTED
 
     assessed = assessor().assess(config)
-    if assessment.verdict(assessed, required_surfaces()) is Verdict.ENCRYPTED:
-        claims.release_others(name, remediation_id, source, now)
+    is_encrypted = assessment.verdict(assessed, required_surfaces()) is Verdict.ENCRYPTED
+    if is_encrypted and verdict is not Verdict.UNKNOWN:
+        claims.release_others(remediation, source, now)
         entries = surface_entries(assessed, (), required("KMS_KEY_ARN"))
-        found = {"verdict": Verdict.ENCRYPTED, "sourceConfigName": source, "surfaceKeys": entries}
+        notes = {"notes": [doubt]} if doubt else {}
+        found = {"verdict": Verdict.ENCRYPTED, "sourceConfigName": source, "surfaceKeys": entries, **notes}
         records().note(remediation_id, found, happened(now, f"Found {source} encrypted"))
         reason = f"Its config {source} names a KMS key wherever one is required."
         return Conclusion(Verdict.ENCRYPTED, Outcome.ALREADY_ENCRYPTED, reason)
@@ -54,24 +70,61 @@ def check(remediation: Remediation, endpoint: Mapping[str, Any], now: datetime) 
         return Conclusion(Verdict.EXEMPT, Outcome.EXEMPT, exemption.note)
 
     tags = sagemaker().list_tags(config["EndpointConfigArn"])
-    records().keep_snapshot(remediation_id, {"config": config, "endpoint": endpoint, "tags": tags}, now)
-    facts = planned(endpoint, config, assessed, notes=[exemption.note])
+    evidence = _kept(remediation_id, {"config": config, "endpoint": endpoint, "tags": tags}, now)
+    facts = planned(endpoint, config, assessed, notes=[doubt, exemption.note], remediation_id=remediation_id)
     decision_facts = _decision_facts(remediation, endpoint_tags, source, tags)
     # a retry after a lost response finds the same: it is already on the timeline
     again = remediation.get("sourceConfigName") == source
-    entry = None if again else happened(now, f"Found {source} unencrypted, and kept a copy of it")
-    remediation = records().note(remediation_id, {**facts, **decision_facts}, entry)
-    if remediation["trigger"]["kind"] != "manual":  # whoever starts one by hand wants to be asked
-        denied = still_denied(records().denial(name), facts["planHash"], now)
+    what = "unencrypted" if verdict is Verdict.UNENCRYPTED else "under the endpoint's name of a config"
+    entries = [] if again else [happened(now, f"Found {source} {what}, and kept a copy of it")]
+    found = {**facts, **decision_facts, "verdict": verdict, "evidenceSha256": evidence.sha256}
+    remediation = records().note(remediation_id, found, *entries)
+    if remediation["trigger"]["kind"] != "manual":  # a person who starts one by hand wants to be asked
+        denied = still_denied(records().denial(endpoint_id), facts["planHash"], now)
         if denied:
-            return Conclusion(Verdict.UNENCRYPTED, Outcome.DENIED, denied)
+            return Conclusion(verdict, Outcome.DENIED, denied)
     holder = claims.claim(remediation, now)
-    if holder != remediation_id:
-        reason = f"Remediation {holder} already covers this change."
-        return Conclusion(Verdict.UNENCRYPTED, Outcome.SUPERSEDED, reason)
-    logger.info("unencrypted_endpoint_found", endpoint_name=name, source_config=source)
+    if holder != holder_of(remediation):
+        reason = f"{claims.in_words(holder)} already covers this change."
+        return Conclusion(verdict, Outcome.SUPERSEDED, reason)
+    logger.info(
+        "unencrypted_endpoint_found",
+        endpoint_id=str(endpoint_id),
+        source_config=source,
+        evidence_sha256=evidence.sha256,
+    )
     count("UnencryptedEndpointFound")
-    return Conclusion(Verdict.UNENCRYPTED)
+    return Conclusion(verdict)
+
+
+def _without_config(remediation: Remediation, endpoint: Mapping[str, Any], now: datetime) -> Conclusion:
+    """Conclude about an endpoint whose config was deleted: it may be exempt, and nobody can be asked.
+
+    Raises
+    ------
+    EndpointConfigNotFound
+        It isn't exempt. A config that was just created may not be shown yet, so the workflow tries again.
+    """
+    exemption = assessment.exemption(sagemaker().list_tags(endpoint["EndpointArn"]), now)
+    if exemption.in_force:
+        return Conclusion(Verdict.EXEMPT, Outcome.EXEMPT, exemption.note)
+    records().note(remediation["remediationId"], {"verdict": Verdict.UNKNOWN})
+    raise EndpointConfigNotFound(serving.gone(str(endpoint["EndpointConfigName"])))
+
+
+def _kept(remediation_id: str, found: Mapping[str, Any], now: datetime) -> Evidence:
+    """Keep what was found. A retry finds it kept already, and it is never changed.
+
+    Raises
+    ------
+    EndpointChanged
+        What is kept is another config, which the endpoint was on when an earlier try read it.
+    """
+    evidence = records().keep_evidence(remediation_id, found, now)
+    kept = evidence.config
+    if kept != json.loads(json.dumps(found["config"])):
+        raise EndpointChanged("The endpoint's config changed while it was being assessed.")
+    return evidence
 
 
 def seconds_to_settle(remediation: Remediation, status: str, attempt: int, now: datetime) -> int:

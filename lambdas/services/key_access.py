@@ -13,7 +13,7 @@ from lambdas.domain.encryption import feasibility
 from lambdas.domain.encryption.key_policy import KeyAccess, Use, judge_key_policy
 from lambdas.domain.encryption.plan import paths_to_change, surfaces_written, without_changes
 from lambdas.domain.encryption.policy_simulation import Doubt, judge_simulation, simulation_context
-from lambdas.domain.encryption.twin import plan_hash, twin_name
+from lambdas.domain.encryption.twin import twin_name
 from lambdas.domain.errors import KeyUnusable, RequestRefused
 from lambdas.domain.record import Remediation, happened
 from lambdas.gateways.iam import iam
@@ -76,8 +76,7 @@ def leave_alone_without_access(
     paths, key_arn = paths_to_change(plan), str(key["Arn"])
     facts = {
         "surfaceKeys": plan,
-        "planHash": plan_hash(config, key_arn, paths, remediation.get("updateOptions", {})),
-        "plannedTwinName": twin_name(config, key_arn, paths, remediation["endpointName"]),
+        "plannedTwinName": twin_name(config, key_arn, paths, remediation["remediationId"]),
         "notes": [*remediation.get("notes", []), note],
     }
     entry = happened(now, f"Left {what} as it is: {why}")

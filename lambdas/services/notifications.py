@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from lambdas.domain.errors import MessageGone, RemediationError, RequestRefused, SlackUnavailable
 from lambdas.domain.messages import card, thread
 from lambdas.domain.messages.blocks import Message
-from lambdas.domain.record import Approval, Remediation, from_iso
+from lambdas.domain.record import Approval, Backout, Remediation, Run, TimelineEntry, from_iso, holder_of
 from lambdas.domain.vocabulary import ApprovalStatus
 from lambdas.gateways.records.digests import digests
 from lambdas.gateways.records.records import records
@@ -27,12 +27,15 @@ def show(remediation_id: str) -> None:
     try:
         remediation = records().remediation(remediation_id)
         approval = records().approval(remediation.get("approvalId", ""))
-        backing_out = remediation.get("backoutId") and not remediation.get("backoutOutcome")
-        if approval is not None and ("outcome" not in remediation or backing_out):
+        if approval is None:
+            return
+        backout = records().requested_backout(approval)
+        backing_out = "backout" in approval and "outcome" not in (backout or {})
+        if "outcome" not in remediation or backing_out:
             slack = Slack(bot_token(), timeout=_TIMEOUT_SECONDS)
             _announce(slack, remediation, approval)
-            slack.rewrite(approval, card.message(remediation, approval))
-            _post_timeline(slack, remediation, approval)
+            slack.rewrite(approval, card.message(remediation, approval, backout))
+            _post_timeline(slack, approval, remediation, backout)
     except RemediationError as error:
         logger.warning("card_not_updated", error_word=type(error).__name__, error_message=str(error))
 
@@ -75,10 +78,12 @@ def announce_break_glass(slack: Slack, remediation: Remediation, approval: Appro
         # the thread takes no reply: the card was deleted, or the thread is locked
         logger.warning("thread_not_updated", error_message=str(error))
         slack.post(_channel_of(remediation), message)
-    records().note_approval(approval["approvalId"], {"breakGlassAnnouncedFor": by})
+    records().note_thread(approval["approvalId"], {"breakGlassAnnouncedFor": by})
 
 
-def report_outcome(remediation: Remediation, approval: Approval | None, *, or_post: bool) -> str | None:
+def report_outcome(
+    remediation: Remediation, approval: Approval | None, backout: Backout | None = None, *, or_post: bool
+) -> str | None:
     """Show the outcome on the card or, if there is none and `or_post` is set, in a notice in the channel.
 
     If Slack refuses for good, that is logged and counted, and the outcome stands.
@@ -92,11 +97,11 @@ def report_outcome(remediation: Remediation, approval: Approval | None, *, or_po
     ------
     SlackUnavailable
     """
-    slack, message = patient_slack(), card.closed(remediation, approval)
+    slack, message = patient_slack(), card.closed(remediation, approval, backout)
     if approval is not None:
         _announce(slack, remediation, approval)
         if _rewrite(slack, approval, message):
-            _post_timeline(slack, remediation, approval)
+            _post_timeline(slack, approval, remediation, backout)
             return None
     return _post(slack, _channel_of(remediation), message) if or_post else None
 
@@ -137,18 +142,22 @@ def _post(slack: Slack, channel: str, message: Message, thread_ts: str | None = 
         return None
 
 
-def _post_timeline(slack: Slack, remediation: Remediation, approval: Approval) -> None:
-    """Post the timeline's new entries. At-least-once: may post a line twice, never skips one."""
-    timeline = remediation.get("timeline", [])
-    posted = remediation.get("postedEntries", 0)
-    if posted >= len(timeline) or "ts" not in approval or "channel" not in approval:
+def _post_timeline(slack: Slack, approval: Approval, *runs: Run | None) -> None:
+    """Post the timelines' new entries. At-least-once: may post a line twice, never skips one."""
+    posted = {**approval.get("postedEntries", {})}
+    new: list[TimelineEntry] = []
+    for run in filter(None, runs):
+        timeline, name = run.get("timeline", []), holder_of(run)
+        new += timeline[posted.get(name, 0) :]
+        posted[name] = len(timeline)
+    if not new or "ts" not in approval or "channel" not in approval:
         return
     try:
-        slack.post(approval["channel"], thread.timeline(timeline[posted:]), thread_ts=approval["ts"])
+        slack.post(approval["channel"], thread.timeline(new), thread_ts=approval["ts"])
     except (RequestRefused, MessageGone) as error:
         # the thread is locked, or the card was deleted: the record has all entries
         logger.warning("thread_not_updated", error_message=str(error))
-    records().note(remediation["remediationId"], {"postedEntries": len(timeline)})
+    records().note_thread(approval["approvalId"], {"postedEntries": posted})
 
 
 def _announce(slack: Slack, remediation: Remediation, approval: Approval) -> None:
@@ -170,7 +179,11 @@ def _rewrite(slack: Slack, approval: Approval, message: Message) -> bool:
 def _current(known: Approval) -> tuple[Approval, Message]:
     """The question as it is on record now, and its card."""
     approval = records().approval(known["approvalId"]) or known
-    return approval, card.message(records().remediation(known["remediationId"]), approval)
+    remediation, backout = (
+        records().remediation(known["remediationId"]),
+        records().requested_backout(approval),
+    )
+    return approval, card.message(remediation, approval, backout)
 
 
 def _channel_of(remediation: Remediation) -> str:

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from lambdas.domain.approval.decision import new_approval_id
+from lambdas.domain.approval.decision import is_last_reminder, new_approval_id
 from lambdas.domain.approval.people import email_of
 from lambdas.domain.approval.question import asked_in_words, is_unseen, new_question
 from lambdas.domain.approval.routes import Mode, Route
-from lambdas.domain.errors import InvalidInput, RemediationError
+from lambdas.domain.errors import EndpointChanged, InvalidInput, RemediationError
 from lambdas.domain.messages import card, thread
-from lambdas.domain.record import Approval, Digest, Remediation, from_iso, happened, iso, required_fact
+from lambdas.domain.record import (
+    Approval,
+    Digest,
+    Remediation,
+    from_iso,
+    happened,
+    holder_of,
+    iso,
+    required_fact,
+)
 from lambdas.domain.vocabulary import ApprovalStatus
 from lambdas.gateways.records.digests import digests
 from lambdas.gateways.records.records import records
@@ -47,22 +56,31 @@ def with_changer(remediation: Remediation, slack: Slack) -> Remediation:
     return records().note(remediation["remediationId"], {"changedBySlackUser": user})
 
 
-def open_question(remediation: Remediation, route: Route, task_token: str, now: datetime) -> Approval | None:
-    """The question on record, with this task token; None if a newer change claimed the endpoint."""
+def open_question(remediation: Remediation, route: Route, task_token: str, now: datetime) -> Approval:
+    """The question on record, for whose answer this task token waits.
+
+    Raises
+    ------
+    EndpointChanged
+        A newer change claimed the endpoint.
+    """
     if "approvalId" not in remediation:
         # the record learns the id first: a question without a record could never be found again
         asks_nobody = remediation.get("approvalMode") == Mode.AUTOMATIC
         entry = happened(now, asked_in_words(remediation, route, "")) if asks_nobody else None
         remediation = records().name_approval(remediation["remediationId"], new_approval_id(), entry)
-    found = records().approval(required_fact(remediation, "approvalId"))
-    if found is not None:
-        facts: dict[str, str] = {"taskToken": task_token}
-        if is_unseen(found, digest_of(remediation)):
-            # the time to decide starts when people can see the question
-            facts["deadline"] = iso(now + route.deadline)
-        return records().note_approval(found["approvalId"], facts)
-    approval = new_question(remediation, route, task_token, now, runbook_url=rules().runbook_url)
-    return approval if records().open_approval(approval) else None
+    approval_id = required_fact(remediation, "approvalId")
+    records().keep_token(approval_id, task_token, now)  # before anyone can decide
+    found = records().approval(approval_id)
+    if found is None:
+        approval = new_question(remediation, route, now)
+        if not records().open_approval(approval):
+            raise EndpointChanged("A newer change to the endpoint is being assessed instead.")
+        return approval
+    if not is_unseen(found, digest_of(remediation)):
+        return found
+    # the time to decide starts when people can see the question
+    return records().note_approval(approval_id, {"deadline": iso(now + route.deadline)})
 
 
 def digest_of(remediation: Remediation) -> Digest | None:
@@ -96,10 +114,6 @@ def note_asked_in_digest(remediation: Remediation, approval: Approval) -> tuple[
 
 def ask_in_digest(remediation: Remediation, approval: Approval) -> None:
     """From now on the endpoint can be decided in its digest."""
-    facts = {"approvalId": approval["approvalId"]}
-    if approval["status"] != ApprovalStatus.PENDING:
-        facts["decision"] = approval["status"]
-    digests().follow(remediation, facts)
     logger.info("approval_requested_in_digest", digest_id=approval.get("digestId"))
     note_asked_in_digest(remediation, approval)
 
@@ -124,8 +138,8 @@ def _post(
     before = approval
     approval = records().note_approval(approval["approvalId"], {"channel": channel, "ts": ts})
     remediation = note_asked(records().remediation(remediation["remediationId"]), approval, route, now)
-    posted = {"postedEntries": len(remediation.get("timeline", []))}  # the thread starts here
-    remediation = records().note(remediation["remediationId"], posted)
+    posted = {holder_of(remediation): len(remediation.get("timeline", []))}  # the thread starts here
+    approval = records().note_approval(approval["approvalId"], {"postedEntries": posted})
     if approval["status"] != before["status"] or "approvals" in approval:
         slack.rewrite(approval, card.message(remediation, approval))  # clicked before we knew its ts
     logger.info("approval_requested", channel=channel, ts=ts, mode=route.mode)
@@ -160,18 +174,28 @@ def _link_superseded(remediation: Remediation, approval: Approval, slack: Slack)
     records().note(older["remediationId"], {"supersededByLink": here})
 
 
-def remind(remediation: Remediation, approval: Approval, route: Route, *, last: bool) -> None:
+def remind(
+    remediation: Remediation, approval: Approval, route: Route, reminder: timedelta, now: datetime
+) -> Approval:
     """Remind people in the card's thread; the last reminder also goes to the channel.
 
     A reminder that can't be posted is no reason to stop asking.
+
+    Parameters
+    ----------
+    reminder
+        How long between reminders; zero if there is only the last call, which counts for the alarm.
     """
-    if "ts" not in approval or "channel" not in approval:
-        return
-    message = thread.reminder(remediation, approval, route.approvers, last=last)
-    try:
-        Slack(bot_token()).post(approval["channel"], message, thread_ts=approval["ts"], broadcast=last)
-        sent = approval.get("remindersSent", 0) + 1
-        records().note_approval(approval["approvalId"], {"remindersSent": sent})
-    except RemediationError as error:
-        logger.warning("reminder_not_posted", error_word=type(error).__name__, error_message=str(error))
-        count_error(error)
+    last = is_last_reminder(now, from_iso(approval["deadline"]), reminder)
+    if last:
+        count("ApprovalAboutToExpire")
+    if reminder and "ts" in approval and "channel" in approval:
+        message = thread.reminder(remediation, approval, route.approvers, last=last)
+        try:
+            slack = Slack(bot_token())
+            slack.post(approval["channel"], message, thread_ts=approval["ts"], broadcast=last)
+        except RemediationError as error:
+            logger.warning("reminder_not_posted", error_word=type(error).__name__, error_message=str(error))
+            count_error(error)
+    # a workflow that is woken meanwhile, for whatever reason, reminds nobody before the next one is due
+    return records().note_approval(approval["approvalId"], {"remindedAt": iso(now)})

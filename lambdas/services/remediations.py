@@ -76,7 +76,7 @@ def _start_some(sweep_id: str, at: Place, now: datetime, *, in_digest: bool) -> 
         asked_in: dict[str, str] = {}
         if in_digest:
             digest = _add_to_digest(sweep_id, at.route, index // LARGEST, (key, finding), now)
-            asked_in = {"digestId": digest, "findingKey": key}
+            asked_in = {"digestId": digest}
         machine_input = {"endpointName": finding["endpointName"], "trigger": _trigger(finding, now)}
         machine = required("REMEDIATION_WORKFLOW_ARN")
         step_functions().start(machine, finding["remediationId"], {**machine_input, **asked_in})
@@ -104,7 +104,7 @@ def _add_to_digest(sweep_id: str, route: str, part: int, found: tuple[str, Findi
             part,
             account_id=trigger["accountId"],
             region=trigger["region"],
-            runbook_url=rules().runbook_url,
+            runbook_pages=rules().runbook_pages,
             now=now,
         )
         digests().open(opened, now)

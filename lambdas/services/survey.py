@@ -4,17 +4,28 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from typing import Any
 
+from lambdas.domain.claims import remediation_of
+from lambdas.domain.encryption import serving
 from lambdas.domain.encryption.assessment import exemption
-from lambdas.domain.errors import EndpointConfigNotFound, RemediationError, Throttled
+from lambdas.domain.encryption.serving import Serving
+from lambdas.domain.endpoint_id import EndpointId
+from lambdas.domain.errors import RemediationError, Throttled
 from lambdas.domain.record import Finding
-from lambdas.domain.sweep.audit import AuditedConfig, AuditedEndpoint, audit_config, audit_endpoint, config_of
+from lambdas.domain.sweep.audit import (
+    AuditedConfig,
+    AuditedEndpoint,
+    audit_config,
+    audit_endpoint,
+    config_of,
+    missing_config,
+)
 from lambdas.domain.sweep.coverage import (
     Coverage,
     is_announced,
@@ -24,6 +35,7 @@ from lambdas.domain.sweep.coverage import (
 )
 from lambdas.domain.sweep.digest import finding_key, remediation_id
 from lambdas.domain.vocabulary import Surface, Verdict
+from lambdas.gateways.cloudtrail import CloudTrail, cloudtrail
 from lambdas.gateways.rate_limit import RateLimiters
 from lambdas.gateways.records.digests import digests
 from lambdas.gateways.records.records import records
@@ -31,18 +43,22 @@ from lambdas.gateways.sagemaker import SageMaker, sagemaker, sagemaker_tried_onc
 from lambdas.gateways.settings import required_share, rules
 from lambdas.services.assessments import Assessor, assessor, planned, required_surfaces
 from lambdas.services.claims import is_unseen
+from lambdas.services.deployments import what_serves
 from lambdas.services.observability import count_error, logger
 
 # Stop assessing after this long and save: a single throttled endpoint can take minutes.
 _ASSESS_FOR_SECONDS = 600
 _THREADS = 4  # enough to use the rate limit while AWS takes its time to respond
 
+# Of a config's body, what tells it from another one of its name.
+_IDENTITY = ("EndpointConfigName", "CreationTime")
+
 _Body = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Assessed:
-    """An endpoint as it was read and assessed; `config` is empty if the survey keeps none."""
+    """An endpoint as it was read and assessed; `config` is empty if it was deleted while in use."""
 
     endpoint: _Body
     config: _Body
@@ -74,6 +90,7 @@ class Survey:
         tags: Mapping[str, Mapping[str, str]] | None,
         now: datetime,
         keep_configs: bool = False,
+        trail: Callable[[], CloudTrail] = cloudtrail,
     ) -> None:
         self._sagemaker = sagemaker
         self._assessor = assessor
@@ -82,6 +99,7 @@ class Survey:
         self._tags = tags
         self._now = now
         self._keep_configs = keep_configs
+        self._trail = trail
         self._configs: dict[str, Future[tuple[AuditedConfig, _Body]]] = {}
         self._lock = threading.Lock()
 
@@ -103,22 +121,21 @@ class Survey:
         return assessed.audited if assessed else None
 
     def assess(self, name: str) -> Assessed | None:
-        """An endpoint, with the bodies that it was assessed by; None if it no longer exists.
-
-        Raises
-        ------
-        EndpointConfigNotFound
-            Its config was deleted while the endpoint uses it.
-        """
+        """An endpoint, with the bodies that it was assessed by; None if it no longer exists."""
         body = self._limits["DescribeEndpoint"].call(lambda: self._sagemaker.describe_endpoint(name))
         if body is None:
             return None
         config, config_body = self._config(config_of(body))
         tags = None if self._tags is None else self._tags.get(str(body["EndpointArn"]).lower(), {})
-        return Assessed(body, config_body, audit_endpoint(body, config, tags, self._now))
+        runs, doubt = Serving.UNKNOWN, serving.gone(config.name)
+        if config_body:
+            runs = what_serves(body, config_body, self._now, trail=self._trail)
+            doubt = serving.doubt(runs, config_body)
+        audited = audit_endpoint(body, config, tags, self._now, runs=runs, doubt=doubt)
+        return Assessed(body, config_body, audited)
 
     def _config(self, name: str) -> tuple[AuditedConfig, _Body]:
-        """A config. Whoever asks for it first reads it; the others wait for the result."""
+        """A config. The first thread to ask for it reads it; the others wait for the result."""
         with self._lock:
             known = self._configs.get(name)
             mine = known or self._configs.setdefault(name, Future())
@@ -133,9 +150,9 @@ class Survey:
     def _read_config(self, name: str) -> tuple[AuditedConfig, _Body]:
         body = self._limits["DescribeEndpointConfig"].call(lambda: self._sagemaker.describe_config(name))
         if body is None:
-            raise EndpointConfigNotFound(f"Its config {name} does not exist: it was deleted while in use.")
+            return missing_config(name), {}
         audited = audit_config(body, self._assessor.assess(body), self._required)
-        return audited, body if self._keep_configs else {}
+        return audited, body if self._keep_configs else {member: body[member] for member in _IDENTITY}
 
 
 def assess_batch(sweep_id: str, names: list[str], now: datetime) -> Coverage:
@@ -177,18 +194,18 @@ def _add(coverage: Coverage, sweep_id: str, result: Assessed | Exception | None,
         raise result
     found = None
     verdict = result.audited.verdict if result else Verdict.GONE
-    if result and verdict is Verdict.UNENCRYPTED:
+    if result and verdict in (Verdict.UNENCRYPTED, Verdict.UNKNOWN):
         tags = sagemaker().list_tags(result.audited.arn)
         if exemption(tags, now).in_force:
             verdict = Verdict.EXEMPT
-        else:
+        elif result.config:
             found = _finding(sweep_id, result, tags, now)
     if found:
         route, finding = found
-        key = finding_key(finding["endpointName"], finding["surfaces"])
+        key = finding_key(finding["endpointId"], finding["surfaces"])
         digests().keep_found(sweep_id, route, key, finding, now)
         coverage.found[route] += 1
-    elif verdict is Verdict.UNENCRYPTED:
+    elif verdict in (Verdict.UNENCRYPTED, Verdict.UNKNOWN):
         coverage.covered += 1
     coverage.assessed += 1
     coverage.verdicts[verdict] += 1
@@ -199,7 +216,7 @@ def _is_unannounced(result: Assessed | Exception | None, last_completed: str, no
     if not isinstance(result, Assessed) or not may_be_unannounced(result.endpoint, last_completed, now):
         return False
     name = result.audited.name
-    if is_announced(result.endpoint, records().newest(name)):
+    if is_announced(result.endpoint, records().newest(EndpointId.described(result.endpoint))):
         return False
     logger.warning("creation_unannounced", endpoint_name=name)
     return True
@@ -221,24 +238,26 @@ def _finding(
         return None
     route = rules().choose(one.account_id, one.region, tags)
     plan = planned(assessed.endpoint, assessed.config, one.config.surfaces)["planHash"]
-    claim = records().holder(one.name)
-    holder = records().find_remediation(claim["remediationId"]) if claim else None
+    endpoint = EndpointId.described(assessed.endpoint)
+    claim = records().holder(endpoint)
+    holder = records().find_remediation(remediation_of(claim)) if claim else None
     covered = is_covered(
         plan,
         mode=route.mode,
         claim=claim,
         holder=holder,
         unseen=is_unseen(holder),
-        denial=records().denial(one.name),
-        newest=records().newest(one.name),
+        denial=records().denial(endpoint),
+        newest=records().newest(endpoint),
         now=now,
     )
     if covered:
         return None
     return route.name, {
+        "endpointId": str(endpoint),
         "endpointName": one.name,
         "endpointArn": one.arn,
-        "remediationId": remediation_id(sweep_id, one.name),
+        "remediationId": remediation_id(sweep_id, str(endpoint)),
         "sourceConfigName": one.config.name,
         "surfaces": [str(surface.surface) for surface in one.config.surfaces if surface.problem],
         "instanceTypes": list(one.config.instance_types),

@@ -10,6 +10,7 @@ from lambdas.domain.sweep.digest import LARGEST, digest_id
 from lambdas.domain.vocabulary import ApprovalStatus, Outcome
 from lambdas.gateways.records.digests import digests
 from lambdas.gateways.records.records import records
+from lambdas.services import digest_cards
 from lambdas.services.claims import is_unseen
 
 
@@ -40,7 +41,7 @@ def of_sweep(sweep_id: str, routes: set[str]) -> Questions:
                 for finding in found[first : first + LARGEST]:
                     _add(result, records().find_remediation(finding["remediationId"]))
             elif "ts" not in digest:
-                _add_unposted(result, digest, [one for _, one in digests().findings(digest["digestId"])])
+                _add_unposted(result, digest, digest_cards.findings(digest["digestId"]))
     return result
 
 

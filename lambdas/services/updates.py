@@ -15,15 +15,16 @@ from lambdas.domain.encryption.progress import (
     progress_words,
     queue_seconds,
 )
-from lambdas.domain.encryption.twin import keys_missing
+from lambdas.domain.encryption.twin import keys_missing, replaced_words
 from lambdas.domain.errors import DeadlinePassed
-from lambdas.domain.record import Remediation, from_iso, happened, iso, required_fact
+from lambdas.domain.record import Remediation, Run, endpoint_of, from_iso, happened, iso, required_fact
 from lambdas.domain.vocabulary import Outcome, Surface
 from lambdas.gateways.records.records import records
-from lambdas.gateways.records.update_slots import update_slots
+from lambdas.gateways.records.update_slots import UpdateSlots, update_slots
 from lambdas.gateways.sagemaker import sagemaker, sagemaker_tried_once
 from lambdas.gateways.settings import required, required_list
 from lambdas.services import notifications
+from lambdas.services.configs import require_compared
 from lambdas.services.observability import logger
 
 # An update that is still in progress after this has lost its execution: the next one doesn't wait for it.
@@ -33,14 +34,17 @@ _CAPTURE_KEY = ("DataCaptureConfig", "KmsKeyId")
 
 def has_free_slot(remediation: Remediation) -> bool:
     """Whether fewer endpoints are being updated than may be; a hint, as only acquiring a slot decides."""
-    return update_slots().others(remediation["remediationId"]) < _at_once()
+    return _slots(remediation).others(remediation["remediationId"]) < _at_once()
 
 
 def acquire_slot(remediation: Remediation, deadline: timedelta, now: datetime) -> bool:
-    """Acquire an update slot. A backout needs none."""
-    return "backsOut" in remediation or update_slots().acquire(
+    return _slots(remediation).acquire(
         remediation["remediationId"], now, at_once=_at_once(), lease=deadline + _LEASE_MARGIN
     )
+
+
+def release_slot(remediation: Remediation) -> None:
+    _slots(remediation).release(remediation["remediationId"])
 
 
 def queue(remediation: Remediation, attempt: int, now: datetime) -> int:
@@ -60,51 +64,64 @@ def queue(remediation: Remediation, attempt: int, now: datetime) -> int:
         )
     # the endpoint is ready now: its time to settle starts again
     records().note(remediation_id, {"queuedSince": queued_since, "waitingSince": iso(now)})
-    others = update_slots().others(remediation_id)
+    others = _slots(remediation).others(remediation_id)
     show_waiting(remediation, f"waiting for an update slot, {others} endpoints are being updated")
     logger.info("no_update_slot_yet", others=others)
     return queue_seconds(attempt)
 
 
-def show_waiting(remediation: Remediation, progress: str) -> None:
+def show_waiting(run: Run, progress: str) -> None:
     """Record why the update waits, and show it on the card, if that has changed."""
-    if progress != remediation.get("progress"):
-        records().note(remediation["remediationId"], {"progress": progress})
-        if "backsOut" not in remediation:
-            notifications.show(remediation["remediationId"])
+    if progress != run.get("progress"):
+        records().note_run(run, {"progress": progress})
+        if "backoutId" not in run:
+            notifications.show(run["remediationId"])
 
 
-def show_progress(record: Remediation, endpoint: Mapping[str, Any] | None, now: datetime) -> None:
+def show_progress(run: Run, endpoint: Mapping[str, Any] | None, now: datetime) -> None:
     """Record how far the update is, and show it on the card, if that has changed.
 
     A backout's progress is shown on the card of the remediation that it backs out.
     """
     progress = progress_words(endpoint)
-    if progress == record.get("progress"):
+    if progress == run.get("progress"):
         return
-    entry = happened(now, f"The update goes on: {progress}")
-    record = records().note(record["remediationId"], {"progress": progress}, entry)
-    if original := record.get("backsOut"):
-        records().note(original, {"backoutProgress": progress})
-    notifications.show(original or record["remediationId"])
+    run = records().note_run(run, {"progress": progress}, happened(now, f"The update goes on: {progress}"))
+    notifications.show(run["backsOut"] if "backoutId" in run else run["remediationId"])
 
 
-def request(record: Remediation, move: Move, options: Mapping[str, Any], now: datetime) -> None:
-    """Call UpdateEndpoint, once. May raise what `SageMaker.update_endpoint` does."""
-    if "backsOut" not in record:
-        sagemaker_tried_once().update_endpoint(record["endpointName"], move.target, options)
+def request(run: Run, move: Move, options: Mapping[str, Any], now: datetime) -> None:
+    """Call UpdateEndpoint, once, if the config is the one that was compared.
+
+    May raise what `configs.require_compared` and `SageMaker.update_endpoint` do. The moment between the two
+    calls remains: `verify` looks again once the endpoint has arrived.
+    """
+    if "backoutId" not in run:
+        require_compared(move)
+        sagemaker_tried_once().update_endpoint(run["endpointName"], move.target, options)
         return
     # the old config's retirement may be about to delete it
-    with records().config_locked(move.target, record["remediationId"], now):
-        sagemaker_tried_once().require_config(move.target)
-        sagemaker_tried_once().update_endpoint(record["endpointName"], move.target, options)
+    with records().config_locked(run, move.target, now):
+        require_compared(move)
+        sagemaker_tried_once().update_endpoint(run["endpointName"], move.target, options)
 
 
-def verify(record: Remediation, endpoint: Mapping[str, Any]) -> tuple[UpdateResult, dict[str, Any]]:
-    """Check that the key is where the plan put it, on the twin and on the live capture; also what to note."""
+def verify(run: Run, move: Move, endpoint: Mapping[str, Any]) -> tuple[UpdateResult, dict[str, Any]]:
+    """Check what the endpoint has arrived on; also returns what to note."""
+    config = sagemaker().require_config(move.target)
+    if replaced := replaced_words(move.identity, config):
+        reason = f"{replaced} The endpoint is in service on that one."
+        return UpdateResult(Outcome.FAILED, reason), {"targetReplaced": replaced}
+    return (UpdateResult(move.success), {}) if "backoutId" in run else _verify_keys(run, config, endpoint)
+
+
+def _verify_keys(
+    record: Remediation, config: Mapping[str, Any], endpoint: Mapping[str, Any]
+) -> tuple[UpdateResult, dict[str, Any]]:
+    """Check that the key is where the plan put it, on the twin and on the live capture."""
     twin, key_arn = required_fact(record, "twinConfigName"), required("KMS_KEY_ARN")
     paths = paths_to_change(record.get("surfaceKeys", []))
-    if missing := keys_missing(sagemaker().require_config(twin), key_arn, paths):
+    if missing := keys_missing(config, key_arn, paths):
         reason = f"The endpoint is on {twin}, but the key is missing there: {', '.join(missing)}."
         return UpdateResult(Outcome.FAILED, reason), {}
     problem = live_capture_problem(endpoint, key_arn) if _CAPTURE_KEY in paths else None
@@ -113,6 +130,10 @@ def verify(record: Remediation, endpoint: Mapping[str, Any]) -> tuple[UpdateResu
     if Surface.DATA_CAPTURE in required_list("REQUIRED_SURFACES"):
         return UpdateResult(Outcome.FAILED, problem), {}
     return UpdateResult(Outcome.ENCRYPTED), {"notes": [*record.get("notes", []), problem]}
+
+
+def _slots(remediation: Remediation) -> UpdateSlots:
+    return update_slots(endpoint_of(remediation).spoke)
 
 
 def _at_once() -> int:

@@ -1,1 +1,1 @@
-"""What stands in for AWS on this machine, but for SageMaker: moto's services, and what moto lacks."""
+"""What stands in for AWS on this machine, except SageMaker: moto's services, and what moto lacks."""

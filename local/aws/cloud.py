@@ -26,7 +26,7 @@ from local.aws.iam.policy import Policy, condition_keys
 from local.aws.template import ACCOUNT_ID, Template, UnresolvedError
 from local.server import Server
 
-# moto asks for these anew at every request: what is in its folder, what a service's class can do
+# moto asks for these again at every request: what is in its folder, what a service's class can do
 _REMEMBERED: list[tuple[ModuleType, str, Callable[..., Any]]] = [
     (backends, "list_of_moto_modules", partial(tuple, [*backends.list_of_moto_modules()])),
     (responses, "method_names_from_class", cache(method_names_from_class)),

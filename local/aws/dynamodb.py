@@ -33,11 +33,8 @@ def install() -> None:
             return _call_action(self)
 
     def transact_write_items(self: DynamoDBBackend, transact_items: list[dict[str, Any]]) -> None:
-        writes = [write for item in transact_items for write in item.items()]
-        if any(kind == "Update" for kind, _ in writes):
-            raise NotImplementedError("An update changes the item itself, which a copy does not undo.")
         try:
-            for _, write in writes:
+            for write in (write for item in transact_items for write in item.values()):
                 written[write["TableName"]].append(write.get("Key") or write["Item"])
             _transact_write_items(self, transact_items)
         finally:
@@ -48,7 +45,9 @@ def install() -> None:
         copied.items = self.items.copy()
         keys = [DynamoType(key[self.hash_key_attr]) for key in written.get(self.name, ())]
         for partition in (set(keys) & copied.items.keys()) if written else self.items.keys():
-            copied.items[partition] = dict(copied.items[partition])  # a put or a delete replaces an item
+            # a put or a delete replaces an item; an update changes the item itself
+            kept = copied.items[partition]
+            copied.items[partition] = copy.deepcopy(kept) if written else dict(kept)
         return copied
 
     def serialize_structure(

@@ -98,7 +98,7 @@ class FunctionRunner:
         self._in_flight = 0
         self.invoked: list[str] = []  # a name for each time
         self.calls: list[tuple[str, str]] = []
-        self.allowed: set[tuple[str, str, str]] = set()
+        self.allowed: set[tuple[str, str, str, str]] = set()
         self.refused: list[tuple[str, str]] = []
         self._faults: list[tuple[str, dict[str, str]]] = []
         self.faults_met: list[tuple[str, dict[str, str]]] = []
@@ -218,7 +218,7 @@ class FunctionRunner:
             if worker.alive:
                 pool.idle.append(worker)
             self.calls += [(name, call) for call in answer.get("calls", ())]
-            self.allowed.update((name, action, on) for action, on in answer.get("allowed", ()))
+            self.allowed.update((name, *one) for one in answer.get("allowed", ()))
             self.refused += [(name, said) for said in answer.get("refused", ())]
             self._note_faults(name, answer)
         return answer
@@ -320,7 +320,7 @@ def _error(error_type: str, request_id: str, message: str) -> dict[str, Any]:
 
 
 def _runtime_packages(folder: Path) -> Path:
-    """A folder with links to just the packages that the Lambda runtime has by itself."""
+    """A folder with links to just the packages that are part of the Lambda runtime."""
     folder.mkdir()
     for name in _RUNTIME_DISTRIBUTIONS:
         files = distribution(name).files or []

@@ -234,7 +234,7 @@ def _waits(clock: Clock, waiting: Waiting, stops: _Stops) -> _Replacements:
 
 
 def _starts(on_execution_start: Callable[[Execution], None]) -> _Replacements:
-    """The starts of executions, whoever starts them."""
+    """The starts of executions, by any caller."""
 
     def start(self: Execution) -> None:
         on_execution_start(self)

@@ -1,6 +1,6 @@
 """An endpoint's life as a table: what each course of events passes through, and what it changes.
 
-Nothing here runs by itself: `begin` plans a course, `settle` works out where it has got to by a given
+Nothing here runs on its own: `begin` plans a course, `settle` works out where it has got to by a given
 time. So the statuses follow the clock, and only the clock.
 """
 

@@ -87,7 +87,7 @@ class _App:
         except AnswerLostError:
             raise
         except Exception:
-            # a mistake of ours, or of whoever listens to the calls: loud here, and the client sees a 500
+            # a mistake of ours, or of a listener to the calls: loud here, and the client sees a 500
             _logger.exception("the SageMaker stand-in failed")
             body = {"__type": "InternalFailure", "message": "The SageMaker stand-in failed: see its log."}
             answer = ApiResponse(HTTPStatus.INTERNAL_SERVER_ERROR, body, str(uuid.uuid4()))

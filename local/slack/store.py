@@ -277,7 +277,7 @@ class Store:
             return list(self._views.get(user, []))
 
     def view(self, view_id: str) -> View | None:
-        """An open modal, whoever's it is."""
+        """An open modal of any user."""
         with self._changed:
             views = [view for stack in self._views.values() for view in stack]
             return next((view for view in views if view.id == view_id), None)

@@ -11,9 +11,11 @@ from typing import Protocol
 from botocore.config import Config
 
 from lambdas.domain.errors import RemediationError
+from lambdas.domain.record import run_id
 from lambdas.domain.sweep.audit import AuditedEndpoint, sharing, worst_first
 from lambdas.domain.vocabulary import Surface
 from lambdas.gateways.aws import SINGLE_ATTEMPT
+from lambdas.gateways.cloudtrail import CloudTrail
 from lambdas.gateways.kms import Kms
 from lambdas.gateways.rate_limit import RateLimiters
 from lambdas.gateways.resource_tags import ResourceTags
@@ -121,6 +123,7 @@ def _check(deployment: Deployment, plan: Plan, progress: Progress) -> _Region:
         RateLimiters(plan.share),
         tags=tags,
         now=plan.now,
+        trail=lambda: CloudTrail(deployment.client("cloudtrail")),
     )
     try:
         for endpoint, check in _checked(survey, plan, lambda count: progress.listed(name, count)):
@@ -174,7 +177,7 @@ def _checked(
 
 def _remediations(deployment: Deployment) -> dict[str, LatestRemediation]:
     return {
-        endpoint: LatestRemediation(record["remediationId"], record["startedAt"], record.get("outcome", ""))
+        endpoint.name: LatestRemediation(run_id(record), record["startedAt"], record.get("outcome", ""))
         for endpoint, record in deployment.records.latest().items()
     }
 

@@ -17,13 +17,18 @@ from ops.audit.result import Audit
 from ops.listing import Column, Listing
 from ops.terminal import shown
 
-_STYLES = {Verdict.UNENCRYPTED: "bold red", Verdict.EXEMPT: "yellow", Verdict.ENCRYPTED: "green"}
+_STYLES = {
+    Verdict.UNENCRYPTED: "bold red",
+    Verdict.UNKNOWN: "bold red",
+    Verdict.EXEMPT: "yellow",
+    Verdict.ENCRYPTED: "green",
+}
 # A tag with one of these words in its key may name the endpoint's owner.
 _OWNER_WORDS = ("owner", "team", "contact", "email", "project", "cost", "service", "application", "managed")
 _COLUMNS = (
     "region", "endpoint", "verdict", "status", "config", "instanceTypes", "createdAt", "modifiedAt",
-    "openSurfaces", "keys", "owners", "sharesConfigWith", "exemption", "remediationId", "remediationOutcome",
-    "controls",
+    "openSurfaces", "keys", "owners", "sharesConfigWith", "doubt", "exemption", "remediationId",
+    "remediationOutcome", "controls",
 )  # fmt: skip
 
 
@@ -45,7 +50,7 @@ def as_table(audit: Audit) -> Listing:
             shown("\n".join(f"{key}={value}" for key, value in owners(one).items())),
             _config_cell(audit, one),
             shown(remediation_words(audit, one)),
-            shown(one.exemption),
+            shown(" ".join(words for words in (one.doubt, one.exemption) if words)),
         )
         for one in audit.endpoints
     ]
@@ -155,6 +160,7 @@ def _object(audit: Audit, one: AuditedEndpoint) -> dict[str, Any]:
         "sharesConfigWith": [
             name for name in audit.shared.get((one.region, one.config.name), ()) if name != one.name
         ],
+        "doubt": one.doubt,
         "exemption": one.exemption,
         "remediation": latest
         and {"id": latest.remediation_id, "startedAt": latest.started_at, "outcome": latest.outcome},

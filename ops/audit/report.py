@@ -133,7 +133,7 @@ def _finding(audit: Audit, one: AuditedEndpoint) -> dict[str, Any]:
         "owners": [f"{key}={value}" for key, value in owners(one).items()],
         "config": one.config.name,
         "shared_with": _shared_with(audit, one),
-        "notes": [words for words in (one.exemption, remediation_words(audit, one)) if words],
+        "notes": [words for words in (one.doubt, one.exemption, remediation_words(audit, one)) if words],
     }
 
 

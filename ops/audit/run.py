@@ -88,7 +88,7 @@ def command(
     _summarize(audit, notices)
     if audit.problems:
         return _INCOMPLETE
-    unencrypted = any(one.verdict is Verdict.UNENCRYPTED for one in audit.endpoints)
+    unencrypted = any(one.verdict in (Verdict.UNENCRYPTED, Verdict.UNKNOWN) for one in audit.endpoints)
     return _UNENCRYPTED if unencrypted and fail_on else _DONE
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import requests
 from slack_sdk.errors import SlackApiError, SlackClientError
 
-from lambdas.domain.errors import RemediationError, RequestRefused
+from lambdas.domain.errors import RemediationError, RequestRefused, SlackNotSetUp
 from lambdas.gateways.slack_client import SlackClient
 from lambdas.gateways.slack_secret import SlackSecret
 from ops import clock, slack_app
@@ -17,6 +17,10 @@ from ops.deployment import Deployment, NotDeployed
 from ops.doctor.results import CheckResult, guarded, not_checked
 
 _TIMEOUT_SECONDS = 10
+_QUIET = (
+    "quiet until then: what they find ends as NOT_ASKED, and nothing is posted. The first sweep afterwards "
+    "asks about all of it"
+)
 _RETRY = "Try again once it can be reached."
 
 
@@ -31,6 +35,8 @@ def examine(deployment: Deployment) -> Iterator[CheckResult]:
         yield CheckResult(subject, "it is stored")
     except RequestRefused as error:
         yield CheckResult(subject, str(error), _store_token(deployment))
+        if isinstance(error, SlackNotSetUp):
+            yield CheckResult("Rules and schedule", _QUIET)
     except (RemediationError, NotDeployed) as error:
         yield not_checked(subject, "secretsmanager", error)
     if token:

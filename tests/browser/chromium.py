@@ -6,6 +6,11 @@ import os
 import shutil
 import subprocess
 import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
 
@@ -24,6 +29,19 @@ ARGUMENTS = [
 def find() -> str | None:
     """The path of a Chromium on this machine."""
     return next((path for name in _NAMES if (path := shutil.which(name))), None)
+
+
+# What is behind a dialog shows around its round corners, and in the fraction of a pixel at its edges.
+_ALONE = """
+html, body { background: transparent !important }
+body > :not(dialog) { visibility: hidden }
+dialog::backdrop { background: none !important }
+"""
+
+
+def take_dialog(page: Page, path: Path) -> None:
+    """Take a picture of the open dialog, and of nothing behind it. The page has to bypass its CSP."""
+    page.get_by_role("dialog").first.screenshot(path=path, omit_background=True, style=_ALONE)
 
 
 def main() -> None:

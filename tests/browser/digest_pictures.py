@@ -72,7 +72,7 @@ def sample() -> tuple[Digest, list[Finding]]:
         mayDecide=["S0TEAM", _ADA.id], createdAt=now, deadline=now.replace("23T", "24T"), route="clinical"
     )
     found = [_finding(number) for number in range(500)]
-    return digest, sorted(found, key=lambda one: finding_key(one["endpointName"], one["surfaces"]))
+    return digest, sorted(found, key=lambda one: finding_key(one["endpointId"], one["surfaces"]))
 
 
 def _finding(number: int) -> Finding:
@@ -82,7 +82,13 @@ def _finding(number: int) -> Finding:
     if number % 60 == 0:
         surfaces.append(Surface.ASYNC_OUTPUT)
     types = ["ml.g5.2xlarge"] if number % 3 else ["ml.m6i.large", "ml.c6i.xlarge"]
-    facts = {"endpointName": f"patient-risk-{number:03}", "surfaces": surfaces, "instanceTypes": types}
+    name = f"patient-risk-{number:03}"
+    facts = {
+        "endpointId": f"123456789012/us-east-1/{name}",
+        "endpointName": name,
+        "surfaces": surfaces,
+        "instanceTypes": types,
+    }
     match number:
         case 60 | 240:
             return samples.approved(number, **facts, decidedBy=_ADA.id, outcome="ENCRYPTED")
@@ -104,14 +110,21 @@ def _take(
 ) -> None:
     for view, (width, height, scheme) in VIEWS.items():
         page = browser.new_page(
-            viewport={"width": width, "height": height}, color_scheme=scheme, timezone_id="UTC"
+            viewport={"width": width, "height": height},
+            color_scheme=scheme,
+            timezone_id="UTC",
+            bypass_csp=True,
         )
         page.goto(url)
         shown = page.get_by_role(role).first
         shown.wait_for()
         if at_end:
             shown.get_by_role("button", name="Next").scroll_into_view_if_needed()
-        shown.screenshot(path=_FOLDER / f"{name}-{view}.png")
+        path = _FOLDER / f"{name}-{view}.png"
+        if role == "dialog":
+            chromium.take_dialog(page, path)
+        else:
+            shown.screenshot(path=path)
         page.close()
 
 

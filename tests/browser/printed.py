@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from lambdas.domain.record import iso
+from lambdas.domain.record import Vote, iso
 from lambdas.domain.vocabulary import Surface
 from ops.audit.report import as_report as audit_report
 from ops.audit.result import LatestRemediation
@@ -25,7 +25,7 @@ _ENDINGS: tuple[dict[str, Any], ...] = (
 )  # fmt: skip
 _TIMELINE = (
     "Found unencrypted: instance volume, data capture", "The key and the models can be used",
-    "Asked in Slack, to be answered by 2026-11-24 09:00 UTC", "Reminded", "Decided: APPROVED",
+    "Asked in Slack, to be decided by Tue 24 Nov, 09:00 UTC", "Reminded", "Approved",
     f"Created {_NAME}-config-kms-0123456789", f"UpdateEndpoint from {_NAME}-config to its encrypted copy",
     "The update ended: ENCRYPTED.", "Ended ENCRYPTED.",
 )  # fmt: skip
@@ -57,7 +57,9 @@ def history(remediations: int = 8) -> str:
 
 def _evidence(number: int) -> Evidence:
     ending = _ENDINGS[number % len(_ENDINGS)]
-    attempts = [{"by": "U0MALLORY", "at": "2026-11-23T09:30:00Z", "what": "approve: you are not an approver"}]
+    attempts: list[Vote] = [
+        {"by": "U0MALLORY", "at": "2026-11-23T09:30:00Z", "what": "approve: you are not an approver"}
+    ]
     started = samples.MADE_AT - timedelta(days=1)
     record = samples.remediation(
         endpointName=f"{_NAME}-{number}",
@@ -78,9 +80,9 @@ def _evidence(number: int) -> Evidence:
         ],
         **ending,
     )
-    snapshot = {
+    kept = {
         "config": samples.config(),
         "tags": {"owner": "team-readmissions@example.com"},
         "endpoint": samples.endpoint(),
     }
-    return Evidence(record, snapshot, {"attempts": attempts if number == 1 else []})
+    return Evidence(record, samples.approval(attempts=attempts if number == 1 else []), kept)

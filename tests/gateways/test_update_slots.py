@@ -10,7 +10,7 @@ from lambdas.domain.encryption.progress import LONGEST_QUEUE
 from lambdas.domain.errors import DeadlinePassed
 from lambdas.gateways.records.table import Table
 from lambdas.gateways.records.update_slots import UpdateSlots
-from lambdas.handlers import await_in_service, check_encryption, close_remediation, create_encrypted_config
+from lambdas.handlers import await_in_service, check_encryption, create_encrypted_config
 from tests.handlers.conftest import TABLE, Bench
 from tests.handlers.test_twin_and_update import approve
 
@@ -21,7 +21,7 @@ HOUR = timedelta(hours=1)
 @pytest.fixture
 def slots(bench: Bench) -> UpdateSlots:
     del bench  # which has the table
-    return UpdateSlots(Table(TABLE))
+    return UpdateSlots(Table(TABLE), "123456789012/us-east-1")
 
 
 def acquire(slots: UpdateSlots, who: str, now: datetime = NOW, at_once: int = 2) -> bool:
@@ -91,9 +91,7 @@ def test_the_next_one_is_let_in_when_a_remediation_ends(queued: Bench, slots: Up
     slots.release("other-1")
     queued.run(await_in_service.handler, remediationId="r-1")
     queued.run(create_encrypted_config.handler, remediationId="r-1")
-    queued.run(
-        close_remediation.handler, **queued.check_input(), outcome="FAILED", reason="the update failed"
-    )
+    queued.close("FAILED", "the update failed")
     assert slots.others("nobody") == 1
 
 

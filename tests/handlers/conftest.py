@@ -22,8 +22,10 @@ from moto import mock_aws
 
 import lambdas.gateways.settings
 import lambdas.gateways.slack
-from lambdas.domain.record import Approval, Remediation
+from lambdas.domain.endpoint_id import EndpointId
+from lambdas.domain.record import Approval, Remediation, start_record
 from lambdas.gateways.records.records import Records
+from lambdas.handlers import check_encryption, close_remediation
 from local.aws import resource_tags
 from local.clock import Clock
 from local.sagemaker import SageMakerHosting
@@ -41,6 +43,9 @@ SIGNING_SECRET = "a-signing-secret"
 CONTEXT = SimpleNamespace(
     function_name="f", memory_limit_in_mb=128, invoked_function_arn="arn:f", aws_request_id="r"
 )
+FRAUD = EndpointId(ACCOUNT, REGION, "fraud")
+_FOUND = ("ALREADY_ENCRYPTED", "EXEMPT", "GONE", "SUPERSEDED", "DENIED")  # by CheckEncryption
+EXECUTIONS = f"arn:aws:states:{REGION}:{ACCOUNT}:execution:remediation"
 Handler = Callable[[dict[str, Any], Any], dict[str, Any]]
 
 
@@ -50,17 +55,17 @@ _KEEP: Any = {"core": {"reset_boto3_session": False}}
 
 @dataclass
 class FakeStepFunctions:
-    """Task tokens and what they were answered; moto's own know no token that no execution gave out."""
+    """The task tokens that were called back; moto's own know no token that no execution gave out."""
 
-    answers: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
+    woken: list[str] = field(default_factory=list[str])
     started: list[tuple[str, str, Any]] = field(default_factory=list[tuple[str, str, Any]])
     waiting: bool = True
 
     def start(self, machine_arn: str, name: str, machine_input: Any) -> None:
         self.started.append((machine_arn.rpartition(":")[2], name, machine_input))
 
-    def resume(self, task_token: str, decision: str) -> bool:
-        self.answers.append((task_token, str(decision)))
+    def wake(self, task_token: str) -> bool:
+        self.woken.append(task_token)
         return self.waiting
 
 
@@ -105,9 +110,27 @@ class Bench:
             "accountId": ACCOUNT, "region": REGION,
         }  # fmt: skip
         return {
-            "remediationId": remediation_id, "executionArn": f"arn:x:{remediation_id}",
+            "remediationId": remediation_id, "executionArn": f"{EXECUTIONS}:{remediation_id}",
             "endpointName": endpoint, "trigger": trigger,
         }  # fmt: skip
+
+    def check(
+        self, endpoint: str = "fraud", remediation_id: str = "r-1", event_id: str = "e-1"
+    ) -> dict[str, Any]:
+        """Run CheckEncryption; its answer, and what the record says of the verdict and the outcome."""
+        event = self.check_input(endpoint, remediation_id, event_id)
+        answer, record = self.run(check_encryption.handler, **event), self.remediation(remediation_id)
+        facts = {"verdict": "verdict", "outcome": "checkOutcome", "reason": "checkReason"}
+        return answer | {name: record[fact] for name, fact in facts.items() if fact in record}  # type: ignore[literal-required]
+
+    def close(self, outcome: str = "", reason: str = "", **event: Any) -> dict[str, Any]:
+        """Run CloseRemediation, after a step that has put an outcome on record."""
+        event = self.check_input() | event
+        if outcome:
+            self.records.start(start_record(event, self.clock_now()))
+            by = "check" if outcome in _FOUND else "update"
+            self.records.note("r-1", {f"{by}Outcome": outcome, f"{by}Reason": reason})
+        return self.run(close_remediation.handler, **event)
 
     def make_endpoint(
         self, name: str = "fraud", *, config: str = "", wait: bool = True, **members: Any
@@ -167,7 +190,8 @@ def decision_rules(*routes: dict[str, Any], **changes: Any) -> dict[str, Any]:
     }  # fmt: skip
     rules: dict[str, Any] = {
         "routes": [*({**default, **route} for route in routes), default | changes.pop("default", {})],
-        "forbidOwnApproval": True, "breakGlass": False, "twoApproversTag": {}, "runbookUrl": "",
+        "forbidOwnApproval": True, "breakGlass": False, "twoApproversTag": {},
+        "runbookPages": "docs/runbook/{}.md",
     }  # fmt: skip
     return rules | changes
 
@@ -225,13 +249,13 @@ def bench(monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
             ],
             AttributeDefinitions=[
                 {"AttributeName": name, "AttributeType": "S"}
-                for name in ("pk", "sk", "endpointName", "startedAt")
+                for name in ("pk", "sk", "endpointId", "startedAt")
             ],
             GlobalSecondaryIndexes=[
                 {
-                    "IndexName": "byEndpoint",
+                    "IndexName": "byEndpointId",
                     "KeySchema": [
-                        {"AttributeName": "endpointName", "KeyType": "HASH"},
+                        {"AttributeName": "endpointId", "KeyType": "HASH"},
                         {"AttributeName": "startedAt", "KeyType": "RANGE"},
                     ],
                     "Projection": {"ProjectionType": "ALL"},

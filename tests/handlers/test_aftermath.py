@@ -17,11 +17,11 @@ from lambdas.domain.errors import (
 )
 from lambdas.domain.record import iso
 from lambdas.domain.vocabulary import ApprovalStatus
+from lambdas.gateways.records.records import Evidence
 from lambdas.gateways.sagemaker import SageMaker
 from lambdas.handlers import (
     await_in_service,
     begin_backout,
-    check_encryption,
     close_backout,
     close_remediation,
     create_encrypted_config,
@@ -32,14 +32,15 @@ from lambdas.handlers import (
     retire_old_config,
     update_endpoint,
 )
-from tests.handlers.conftest import ADA, Bench
+from tests.handlers.conftest import ADA, EXECUTIONS, FRAUD, Bench
+from tests.unit import samples
 
 OLD = "fraud-config"
 
 
 def move_to_twin(bench: Bench) -> None:
     """Remediation r-1, up to the end of its update."""
-    bench.run(check_encryption.handler, **bench.check_input())
+    bench.check()
     bench.run(request_approval.handler, remediationId="r-1", taskToken="token-1")
     approval_id = bench.remediation().get("approvalId", "")
     bench.records.settle(approval_id, ApprovalStatus.APPROVED, {"decidedBy": ADA.id})
@@ -54,15 +55,23 @@ def encrypted(bench: Bench) -> Bench:
     bench.make_endpoint(Tags=[{"Key": "team", "Value": "fraud"}])
     move_to_twin(bench)
     bench.run(poll_endpoint.handler, remediationId="r-1")
-    bench.run(close_remediation.handler, remediationId="r-1", outcome="ENCRYPTED")
+    bench.run(close_remediation.handler, remediationId="r-1")
     return bench
+
+
+def requested(bench: Bench, backout_id: str = "b-1") -> None:
+    """Someone requested the backout: it is on the approval."""
+    bench.records.note_approval(
+        bench.approval()["approvalId"], {"backout": samples.backout_request(ADA.id, backoutId=backout_id)}
+    )
 
 
 def begin(bench: Bench, backout_id: str = "b-1", **changes: Any) -> dict[str, Any]:
     event = {
-        "remediationId": backout_id, "executionArn": f"arn:x:{backout_id}", "endpointName": "fraud",
-        "backsOut": "r-1", "requestedBy": ADA.id,
+        "backoutId": backout_id, "executionArn": f"{EXECUTIONS}:{backout_id}", "endpointName": "fraud",
+        "backsOut": "r-1",
     }  # fmt: skip
+    requested(bench, backout_id)
     return bench.run(begin_backout.handler, **event | changes)
 
 
@@ -70,11 +79,11 @@ def go_back(bench: Bench, backout_id: str = "b-1") -> None:
     """Everything up to the request that moves the endpoint."""
     begin(bench, backout_id)
     for step in (await_in_service, restore_config, exempt_endpoint, update_endpoint):
-        bench.run(step.handler, remediationId=backout_id)
+        bench.run(step.handler, backoutId=backout_id)
 
 
 def close(bench: Bench, **ending: Any) -> dict[str, Any]:
-    event = {"remediationId": "b-1", "executionArn": "arn:x:b-1", "backsOut": "r-1", **ending}
+    event = {"backoutId": "b-1", "executionArn": f"{EXECUTIONS}:b-1", "backsOut": "r-1", **ending}
     return bench.run(close_backout.handler, **event)
 
 
@@ -100,7 +109,7 @@ def card(bench: Bench) -> str:
 
 
 def test_success_starts_the_wait_for_the_old_configs_retirement_once(encrypted: Bench) -> None:
-    encrypted.run(close_remediation.handler, remediationId="r-1", outcome="ENCRYPTED")
+    encrypted.run(close_remediation.handler, remediationId="r-1")
     first, again = encrypted.workflow.started
     assert first == again
     assert first == (
@@ -114,9 +123,9 @@ def test_success_starts_the_wait_for_the_old_configs_retirement_once(encrypted: 
 def test_without_time_for_it_no_way_back_is_offered(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BACKOUT_DAYS", "0")
     bench.make_endpoint()
-    bench.run(check_encryption.handler, **bench.check_input())
+    bench.check()
     bench.run(request_approval.handler, remediationId="r-1", taskToken="token-1")
-    bench.run(close_remediation.handler, remediationId="r-1", outcome="ENCRYPTED")
+    bench.close("ENCRYPTED")
     assert '"backout"' not in card(bench)
     assert bench.workflow.started[-1][2]["waitSeconds"] == 0
 
@@ -131,33 +140,31 @@ def test_the_endpoint_returns_to_its_config_exempt_and_with_its_capacity(encrypt
     encrypted.pass_time(700)
     go_back(encrypted)
     encrypted.pass_time(1200)
-    ended = encrypted.run(poll_endpoint.handler, remediationId="b-1")
-    assert close(encrypted, **ended)["outcome"] == "BACKED_OUT"
+    encrypted.run(poll_endpoint.handler, backoutId="b-1")
+    assert close(encrypted)["outcome"] == "BACKED_OUT"
 
     assert live_config(encrypted) == OLD
     endpoint = encrypted.sagemaker.describe_endpoint(EndpointName="fraud")
     assert endpoint["ProductionVariants"][0]["CurrentInstanceCount"] == 5
     assert "sealpoint:exempt-until" in endpoint_tags(encrypted)
-    assert encrypted.records.holder("fraud") is None
-    assert encrypted.remediation().get("backoutOutcome") == "BACKED_OUT"
+    assert encrypted.records.holder(FRAUD) is None
+    assert encrypted.records.backout("b-1").get("outcome") == "BACKED_OUT"
     assert "Returned to" in card(encrypted)
-    asked_anew = encrypted.run(
-        check_encryption.handler, **encrypted.check_input(remediation_id="r-2", event_id="e-2")
-    )
+    asked_anew = encrypted.check(remediation_id="r-2", event_id="e-2")
     assert asked_anew["verdict"] == "EXEMPT"
 
 
 def test_a_config_that_was_deleted_is_made_anew_from_the_record(encrypted: Bench) -> None:
-    before = encrypted.records.snapshot("r-1")
+    before = encrypted.records.evidence("r-1").bodies
     encrypted.sagemaker.delete_endpoint_config(EndpointConfigName=OLD)
     begin(encrypted)
     for _ in range(2):  # a retry finds it there
-        encrypted.run(restore_config.handler, remediationId="b-1")
+        encrypted.run(restore_config.handler, backoutId="b-1")
     restored = encrypted.sagemaker.describe_endpoint_config(EndpointConfigName=OLD)
     assert restored["ProductionVariants"] == before["config"]["ProductionVariants"]
     tags = encrypted.sagemaker.list_tags(ResourceArn=restored["EndpointConfigArn"])["Tags"]
     assert tags == [{"Key": "team", "Value": "fraud"}]
-    assert encrypted.remediation("b-1").get("restoredConfigName") == OLD
+    assert encrypted.records.backout("b-1").get("restoredConfigName") == OLD
 
 
 def test_what_aws_adds_to_a_restored_config_is_no_difference_and_on_record(bench: Bench) -> None:
@@ -167,12 +174,12 @@ def test_what_aws_adds_to_a_restored_config_is_no_difference_and_on_record(bench
     bench.hosting.faults.adds_network_isolation = True
     move_to_twin(bench)
     bench.run(poll_endpoint.handler, remediationId="r-1")
-    bench.run(close_remediation.handler, remediationId="r-1", outcome="ENCRYPTED")
+    bench.run(close_remediation.handler, remediationId="r-1")
     bench.sagemaker.delete_endpoint_config(EndpointConfigName=OLD)
     begin(bench)
-    bench.run(restore_config.handler, remediationId="b-1")
-    assert bench.remediation("b-1").get("restoredConfigName") == OLD
-    assert bench.remediation("b-1").get("restoredAdditions") == ["EnableNetworkIsolation: false"]
+    bench.run(restore_config.handler, backoutId="b-1")
+    assert bench.records.backout("b-1").get("restoredConfigName") == OLD
+    assert bench.records.backout("b-1").get("restoredAdditions") == ["EnableNetworkIsolation: false"]
 
 
 def test_a_config_made_anew_with_another_volume_is_not_the_one_to_go_back_to(encrypted: Bench) -> None:
@@ -184,21 +191,21 @@ def test_a_config_made_anew_with_another_volume_is_not_the_one_to_go_back_to(enc
     }  # fmt: skip
     encrypted.make_config(OLD, ProductionVariants=[variant])
     begin(encrypted)
-    encrypted.run(restore_config.handler, remediationId="b-1")
-    assert encrypted.remediation("b-1").get("restoredConfigName", "").startswith("fraud-config-was-")
+    encrypted.run(restore_config.handler, backoutId="b-1")
+    assert encrypted.records.backout("b-1").get("restoredConfigName", "").startswith("fraud-config-was-")
 
 
 def test_the_endpoints_name_is_the_same_in_whatever_case(encrypted: Bench) -> None:
     assert begin(encrypted, endpointName="FRAUD") == {"attempt": 0}
-    assert encrypted.remediation("b-1")["endpointName"] == "fraud"
+    assert encrypted.records.backout("b-1")["endpointName"] == "fraud"
 
 
 def test_a_config_whose_name_someone_took_is_restored_under_another(encrypted: Bench) -> None:
     encrypted.sagemaker.delete_endpoint_config(EndpointConfigName=OLD)
     encrypted.make_config(OLD, KmsKeyId="alias/theirs")
     begin(encrypted)
-    encrypted.run(restore_config.handler, remediationId="b-1")
-    name = encrypted.remediation("b-1").get("restoredConfigName", "")
+    encrypted.run(restore_config.handler, backoutId="b-1")
+    name = encrypted.records.backout("b-1").get("restoredConfigName", "")
     assert name.startswith("fraud-config-was-")
     assert "KmsKeyId" not in encrypted.sagemaker.describe_endpoint_config(EndpointConfigName=name)
 
@@ -208,17 +215,14 @@ def test_a_config_whose_name_someone_took_is_restored_under_another(encrypted: B
     [
         ({"backsOut": "r-9"}, InvalidInput),
         ({"endpointName": "other"}, InvalidInput),
-        ({"requestedBy": None}, None),
+        ({"backoutId": "b-9"}, InvalidInput),
     ],
 )
 def test_only_what_was_encrypted_can_be_backed_out_of(
-    encrypted: Bench, changes: dict[str, Any], error: type[Exception] | None
+    encrypted: Bench, changes: dict[str, Any], error: type[Exception]
 ) -> None:
-    if error is None:
-        assert begin(encrypted, **changes) == {"attempt": 0}
-    else:
-        with pytest.raises(error):
-            begin(encrypted, **changes)
+    with pytest.raises(error):
+        begin(encrypted, **changes)
 
 
 def test_an_endpoint_that_moved_on_stays_where_it_is(encrypted: Bench) -> None:
@@ -231,7 +235,7 @@ def test_an_endpoint_that_moved_on_stays_where_it_is(encrypted: Bench) -> None:
 
 def test_a_remediation_at_work_is_not_disturbed(encrypted: Bench) -> None:
     claim: Any = {
-        "endpointName": "fraud", "remediationId": "r-2", "planHash": "p",
+        "endpointId": str(FRAUD), "holder": "remediation#r-2", "planHash": "p",
         "leaseUntil": "2099-01-01T00:00:00Z",
     }  # fmt: skip
     encrypted.records.claim(claim, encrypted.clock_now())
@@ -259,8 +263,8 @@ def test_a_backout_that_aws_refuses_leaves_the_twin_and_no_exemption(encrypted: 
 
 
 def test_a_backout_that_never_began_is_told_all_the_same(encrypted: Bench) -> None:
-    encrypted.records.note("r-1", {"backoutId": "b-1", "backoutRequestedBy": ADA.id, "backoutOutcome": ""})
-    closed = close(encrypted, outcome="FAILED", reason="the execution ended as ABORTED", endpointName="fraud")
+    requested(encrypted)
+    closed = close(encrypted, stopped="The execution ended as ABORTED.", endpointName="fraud")
     assert closed["outcome"] == "FAILED"
     assert "ended FAILED" in card(encrypted)
 
@@ -275,7 +279,7 @@ def retire(bench: Bench, **event: Any) -> dict[str, Any]:
 def test_the_old_config_is_deleted_when_nothing_uses_it(encrypted: Bench) -> None:
     assert retire(encrypted) == {}
     assert OLD not in configs(encrypted)
-    assert encrypted.records.snapshot("r-1")["config"]["EndpointConfigName"] == OLD
+    assert encrypted.records.evidence("r-1").bodies["config"]["EndpointConfigName"] == OLD
     assert "its content is on record" in card(encrypted)
     assert '"backout"' not in card(encrypted)
     assert retire(encrypted) == {}
@@ -284,13 +288,13 @@ def test_the_old_config_is_deleted_when_nothing_uses_it(encrypted: Bench) -> Non
 def test_the_old_config_is_itself_though_aws_describes_more_of_it_by_now(
     encrypted: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    kept = encrypted.records.snapshot("r-1")
+    kept = encrypted.records.evidence("r-1").bodies
     del kept["config"]["EnableNetworkIsolation"]
 
-    def as_kept(*_: Any) -> dict[str, Any]:
-        return kept
+    def as_kept(*_: Any) -> Evidence:
+        return Evidence({name: json.dumps(body) for name, body in kept.items()})
 
-    monkeypatch.setattr("lambdas.gateways.records.records.Records.snapshot", as_kept)
+    monkeypatch.setattr("lambdas.gateways.records.records.Records.evidence", as_kept)
     retire(encrypted)
     assert OLD not in configs(encrypted)
 
@@ -363,21 +367,23 @@ def test_every_page_of_endpoints_is_looked_at(encrypted: Bench, monkeypatch: pyt
 
 
 @pytest.mark.parametrize(
-    ("setting", "facts", "says"),
+    ("setting", "backout", "says"),
     [
-        ("false", {}, "settings keep"),
-        ("true", {"backoutId": "b-1", "backoutOutcome": "BACKED_OUT"}, "returned to it"),
-        ("true", {"backoutId": "b-1", "backoutOutcome": ""}, "returned to it"),
+        ("false", None, "settings keep"),
+        ("true", {}, "returned to it"),
+        ("true", {"outcome": "BACKED_OUT"}, "returned to it"),
+        ("true", {"outcome": "FAILED"}, ""),
     ],
 )
 def test_a_config_that_is_still_wanted_is_kept(
-    encrypted: Bench, monkeypatch: pytest.MonkeyPatch, setting: str, facts: dict[str, str], says: str
+    encrypted: Bench, monkeypatch: pytest.MonkeyPatch, setting: str, backout: dict[str, str] | None, says: str
 ) -> None:
     monkeypatch.setenv("RETIRE_OLD_CONFIG", setting)
-    if facts:
-        encrypted.records.note("r-1", facts)
+    if backout is not None:
+        requested(encrypted)
+        encrypted.records.start_backout(samples.backout(backoutId="b-1", **backout))
     retire(encrypted)
-    assert OLD in configs(encrypted)
+    assert (OLD in configs(encrypted)) is bool(says)
     assert says in encrypted.remediation().get("sourceKept", "")
 
 
@@ -392,7 +398,10 @@ def test_another_config_under_the_old_name_is_not_touched(encrypted: Bench) -> N
 def test_a_config_is_not_retired_in_the_moment_in_which_an_endpoint_moves_back_onto_it(
     encrypted: Bench,
 ) -> None:
-    with encrypted.records.config_locked(OLD, "b-1", encrypted.clock_now()), pytest.raises(EndpointBusy):
+    with (
+        encrypted.records.config_locked(samples.backout(backoutId="b-1"), OLD, encrypted.clock_now()),
+        pytest.raises(EndpointBusy),
+    ):
         retire(encrypted)
     assert OLD in configs(encrypted)
     retire(encrypted)
@@ -404,20 +413,20 @@ def test_an_endpoint_does_not_move_back_in_the_moment_in_which_its_config_is_ret
 ) -> None:
     begin(encrypted)
     for step in (await_in_service, restore_config, exempt_endpoint):
-        encrypted.run(step.handler, remediationId="b-1")
+        encrypted.run(step.handler, backoutId="b-1")
     with (
-        encrypted.records.config_locked(OLD, "retirement", encrypted.clock_now()),
+        encrypted.records.config_locked(encrypted.remediation(), OLD, encrypted.clock_now()),
         pytest.raises(EndpointBusy),
     ):
-        encrypted.run(update_endpoint.handler, remediationId="b-1")
+        encrypted.run(update_endpoint.handler, backoutId="b-1")
     encrypted.sagemaker.delete_endpoint_config(EndpointConfigName=OLD)
     with pytest.raises(EndpointConfigNotFound):
-        encrypted.run(update_endpoint.handler, remediationId="b-1")
+        encrypted.run(update_endpoint.handler, backoutId="b-1")
     assert live_config(encrypted) != OLD
 
 
 def test_a_lock_whose_holder_was_killed_ends_by_itself(encrypted: Bench) -> None:
-    lock = encrypted.records.config_locked(OLD, "b-1", encrypted.clock_now())
+    lock = encrypted.records.config_locked(samples.backout(backoutId="b-1"), OLD, encrypted.clock_now())
     lock.__enter__()
     encrypted.pass_time(600)
     retire(encrypted)

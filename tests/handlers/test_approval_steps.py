@@ -1,4 +1,4 @@
-"""RequestApproval, RemindOrExpire and CloseRemediation against the Slack stand-in."""
+"""RequestApproval, ReadDecision and CloseRemediation against the Slack stand-in."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from lambdas.domain.errors import InvalidInput, RequestRefused, SlackUnavailable, Throttled
+from lambdas.domain.errors import EndpointChanged, InvalidInput, RequestRefused, SlackUnavailable, Throttled
 from lambdas.domain.record import happened
 from lambdas.domain.vocabulary import ApprovalStatus, Outcome
 from lambdas.gateways.records.records import Records
 from lambdas.gateways.slack import Slack
 from lambdas.gateways.slack_secret import SlackSecret
-from lambdas.handlers import check_encryption, close_remediation, remind_or_expire, request_approval
-from tests.handlers.conftest import ADA, CHANNEL, Bench
+from lambdas.handlers import check_encryption, read_decision, request_approval
+from tests.handlers.conftest import ADA, CHANNEL, FRAUD, Bench
 from tests.unit import samples
 
 
@@ -28,8 +28,12 @@ from tests.unit import samples
 def found(bench: Bench) -> Bench:
     """An unencrypted endpoint whose remediation r-1 is about to ask."""
     bench.make_endpoint()
-    bench.run(check_encryption.handler, **bench.check_input())
+    bench.check()
     return bench
+
+
+def read(bench: Bench, **event: Any) -> dict[str, Any]:
+    return bench.run(read_decision.handler, remediationId="r-1", **event)
 
 
 def ask(bench: Bench, token: str = "token-1") -> dict[str, Any]:
@@ -41,7 +45,7 @@ def test_the_question_is_posted_and_the_token_stays_on_record(found: Bench) -> N
     [card] = found.messages()
     approval = found.approval()
     assert approval["status"] == "PENDING"
-    assert approval["taskToken"] == "token-1"
+    assert found.records.token(approval["approvalId"]) == "token-1"
     assert (approval.get("channel"), approval.get("ts")) == (CHANNEL, card.ts)
     assert "token-1" not in json.dumps(card.blocks)
     assert approval["deadline"] == found.remediation().get("deadline")
@@ -51,21 +55,23 @@ def test_the_step_run_again_posts_no_second_card_and_takes_the_new_token(found: 
     ask(found)
     ask(found, "token-2")
     assert len(found.messages()) == 1
-    assert found.approval()["taskToken"] == "token-2"
+    assert found.records.token(found.approval()["approvalId"]) == "token-2"
 
 
 def test_a_decision_made_before_the_step_ran_again_is_answered_at_once(found: Bench) -> None:
     ask(found)
     found.records.settle(found.approval()["approvalId"], ApprovalStatus.APPROVED, {"decidedBy": ADA.id})
     ask(found, "token-2")
-    assert found.workflow.answers == [("token-2", "APPROVED")]
+    assert found.workflow.woken == ["token-2"]
 
 
 def test_nobody_is_asked_about_an_endpoint_that_a_newer_change_has_claimed(found: Bench) -> None:
-    found.records.release("fraud", "r-1")
-    ask(found)
+    found.records.release(FRAUD, "remediation#r-1")
+    with pytest.raises(EndpointChanged):
+        ask(found)
     assert found.messages() == []
-    assert found.workflow.answers == [("token-1", "SUPERSEDED")]
+    assert read(found, failures=1) == {}
+    assert found.close()["outcome"] == "SUPERSEDED"
 
 
 def test_slack_out_of_reach_is_worth_another_try_which_asks(found: Bench) -> None:
@@ -75,7 +81,7 @@ def test_slack_out_of_reach_is_worth_another_try_which_asks(found: Bench) -> Non
     assert found.messages() == []
     ask(found, "token-2")
     assert len(found.messages()) == 1
-    assert found.approval()["taskToken"] == "token-2"
+    assert found.records.token(found.approval()["approvalId"]) == "token-2"
 
 
 def test_a_channel_that_slack_does_not_know_is_told_in_slacks_words(found: Bench) -> None:
@@ -110,31 +116,67 @@ def test_a_rotated_token_is_read_again_at_once(found: Bench) -> None:
 def test_the_deadline_expires_an_open_question(found: Bench) -> None:
     ask(found)
     found.pass_time(24 * 3600)
-    assert found.run(remind_or_expire.handler, remediationId="r-1") == {"decision": "EXPIRED"}
+    assert read(found) == {"decision": "EXPIRED"}
     assert found.approval()["status"] == "EXPIRED"
+
+
+def test_a_woken_workflow_reminds_nobody_until_a_reminder_is_due(found: Bench) -> None:
+    ask(found)
+    for _ in range(3):
+        assert read(found)["waitSeconds"] == pytest.approx(8 * 3600, abs=1)
+    assert _thread(found) == []
+    found.pass_time(8 * 3600)
+    assert read(found)["waitSeconds"] == pytest.approx(8 * 3600, abs=1)
+    assert read(found)["waitSeconds"] == pytest.approx(8 * 3600, abs=1)
+    assert len(_thread(found)) == 1
+
+
+def test_a_wait_that_ends_in_an_error_is_begun_again_a_few_times(found: Bench) -> None:
+    ask(found)
+    assert read(found, failures=1)["failures"] == 1
+    with pytest.raises(RequestRefused, match="6 times in a row"):
+        read(found, failures=6)
+
+
+def test_why_nobody_could_be_asked_is_on_record_and_nothing_else_counts(found: Bench) -> None:
+    found.set_rules(default={"channel": "C0NOWHERE"})
+    with pytest.raises(RequestRefused):
+        ask(found)
+    assert read(found, failures=1) == {}
+    closed = found.close()
+    assert closed["outcome"] == "FAILED"
+    assert "channel_not_found" in closed["reason"]
+
+
+def test_a_question_that_could_be_asked_after_all_forgets_the_error(found: Bench) -> None:
+    found.slack.faults.fail("chat.postMessage", "internal_error")
+    with pytest.raises(SlackUnavailable):
+        ask(found)
+    assert "askError" in found.remediation()
+    ask(found, "token-2")
+    assert "askError" not in found.remediation()
+
+
+def _thread(bench: Bench) -> list[Any]:
+    return [message for message in bench.slack.messages(CHANNEL) if message.thread_ts]
 
 
 def test_a_decision_on_record_outlives_a_deadline_that_did_not_hear_of_it(found: Bench) -> None:
     ask(found)
     found.records.settle(found.approval()["approvalId"], ApprovalStatus.APPROVED, {"decidedBy": ADA.id})
-    assert found.run(remind_or_expire.handler, remediationId="r-1") == {"decision": "APPROVED"}
+    assert read(found) == {"decision": "APPROVED"}
 
 
-def close(bench: Bench, **event: Any) -> dict[str, Any]:
-    return bench.run(close_remediation.handler, **bench.check_input(), **event)
-
-
-@pytest.mark.parametrize(
-    "outcome", [Outcome.EXPIRED, Outcome.ROLLED_BACK, Outcome.SUPERSEDED, Outcome.FAILED]
-)
+@pytest.mark.parametrize("outcome", [Outcome.DENIED, Outcome.ROLLED_BACK, Outcome.SUPERSEDED, Outcome.FAILED])
 def test_closing_records_frees_and_tells(found: Bench, outcome: Outcome) -> None:
     ask(found)
-    result = close(found, outcome=outcome, reason="because")
+    result = found.close(outcome, reason="because")
     assert result == {
         "outcome": outcome, "endpointName": "fraud", "remediationId": "r-1", "reason": "because",
         "sourceConfigName": "fraud-config",
+        "evidenceSha256": found.records.evidence("r-1").sha256,
     }  # fmt: skip
-    assert found.records.holder("fraud") is None
+    assert found.records.holder(FRAUD) is None
     assert found.remediation().get("closedAt")
     [card] = found.messages()
     assert "because" in json.dumps(card.blocks)
@@ -146,7 +188,7 @@ def test_a_deleted_card_is_posted_anew(found: Bench) -> None:
     ask(found)
     [card] = found.messages()
     found.slack.faults.fail("chat.update", "message_not_found")
-    close(found, outcome="ENCRYPTED")
+    found.close("ENCRYPTED")
     assert [message.ts for message in found.messages()] != [card.ts]
     assert "encrypted twin" in found.messages()[-1].text
 
@@ -224,8 +266,8 @@ def test_an_answer_that_is_none_of_slacks_is_worth_another_try(
 
 def test_closing_again_keeps_the_first_outcome(found: Bench) -> None:
     ask(found)
-    close(found, outcome="ENCRYPTED")
-    again = close(found, outcome="FAILED", reason="the execution ended as ABORTED")
+    found.close("ENCRYPTED")
+    again = found.close(stopped="The execution ended as ABORTED.")
     assert again["outcome"] == "ENCRYPTED"
     assert "reason" not in again
 
@@ -233,11 +275,11 @@ def test_closing_again_keeps_the_first_outcome(found: Bench) -> None:
 def test_closing_never_frees_an_endpoint_that_another_remediation_holds(found: Bench) -> None:
     found.make_config("other")
     found.move("other")
-    found.run(check_encryption.handler, **found.check_input(remediation_id="r-2", event_id="e-2"))
-    close(found, outcome="SUPERSEDED")
-    holder = found.records.holder("fraud")
+    found.check(remediation_id="r-2", event_id="e-2")
+    found.close("SUPERSEDED")
+    holder = found.records.holder(FRAUD)
     assert holder is not None
-    assert holder["remediationId"] == "r-2"
+    assert holder["holder"] == "remediation#r-2"
 
 
 def test_a_failure_before_anyone_was_asked_is_told_all_the_same_and_once(bench: Bench) -> None:
@@ -245,16 +287,16 @@ def test_a_failure_before_anyone_was_asked_is_told_all_the_same_and_once(bench: 
         "Error": "Throttled",
         "Cause": json.dumps({"errorMessage": "SageMaker is throttling.", "errorType": "Throttled"}),
     }
-    result = close(bench, error=error)
+    result = bench.close(error=error)
     assert (result["outcome"], result["reason"]) == ("FAILED", "SageMaker is throttling.")
-    close(bench, error=error)
+    bench.close(error=error)
     [notice] = bench.messages()
     assert "SageMaker is throttling." in json.dumps(notice.blocks)
 
 
 @pytest.mark.parametrize("outcome", ["ALREADY_ENCRYPTED", "EXEMPT", "GONE", "SUPERSEDED"])
 def test_what_matters_to_nobody_is_recorded_and_not_told(bench: Bench, outcome: str) -> None:
-    close(bench, outcome=outcome)
+    bench.close(outcome)
     assert bench.messages() == []
     assert bench.remediation().get("outcome") == outcome
 
@@ -263,10 +305,10 @@ def test_the_outcome_is_on_record_before_slack_is_told(found: Bench) -> None:
     ask(found)
     found.slack.faults.fail("chat.update", "internal_error")
     with pytest.raises(SlackUnavailable):
-        close(found, outcome="ENCRYPTED")
+        found.close("ENCRYPTED")
     assert found.remediation().get("outcome") == "ENCRYPTED"
-    assert found.records.holder("fraud") is None
-    assert close(found, outcome="ENCRYPTED")["outcome"] == "ENCRYPTED"
+    assert found.records.holder(FRAUD) is None
+    assert found.close("ENCRYPTED")["outcome"] == "ENCRYPTED"
     assert "Encrypted" in found.messages()[0].text
 
 
@@ -277,7 +319,8 @@ def test_the_decision_becomes_part_of_the_evidence(found: Bench) -> None:
         ApprovalStatus.DENIED,
         {"decidedBy": ADA.id, "decidedAt": "2026-11-23T10:00:00Z"},
     )
-    assert close(found, outcome="DENIED")["decidedBy"] == ADA.id
+    closed = found.close()
+    assert (closed["outcome"], closed["decidedBy"]) == ("DENIED", ADA.id)
     record = found.remediation()
     assert (record.get("decision"), record.get("decidedBy")) == ("DENIED", ADA.id)
 
@@ -336,8 +379,8 @@ def test_an_older_card_that_can_not_be_edited_does_not_stop_the_newer_question(f
     found.make_config("other")
     found.move("other")
     found.pass_time(700)
-    found.run(check_encryption.handler, **found.check_input(remediation_id="r-2", event_id="e-2"))
-    close(found, outcome="SUPERSEDED")
+    found.check(remediation_id="r-2", event_id="e-2")
+    found.close("SUPERSEDED")
     found.slack.faults.fail("chat.update", "is_archived")
     found.run(request_approval.handler, remediationId="r-2", taskToken="token-2")
     assert found.approval("r-2")["status"] == "PENDING"
@@ -360,7 +403,7 @@ def test_a_card_is_on_record_even_if_its_link_is_not_told(found: Bench) -> None:
 def test_a_route_dropped_before_anyone_was_asked_asks_nobody(bench: Bench) -> None:
     bench.set_rules({"name": "clinical", "regions": ["us-east-1"]})
     bench.make_endpoint()
-    bench.run(check_encryption.handler, **bench.check_input())
+    bench.check()
     bench.set_rules()
     with pytest.raises(InvalidInput, match="no longer have the route clinical"):
         ask(bench)
@@ -373,7 +416,7 @@ def test_two_approvers_are_asked_though_the_route_asks_nobody(bench: Bench) -> N
     bench.make_endpoint()
     arn = bench.sagemaker.describe_endpoint(EndpointName="fraud")["EndpointArn"]
     bench.sagemaker.add_tags(ResourceArn=arn, Tags=[{"Key": "critical", "Value": "true"}])
-    bench.run(check_encryption.handler, **bench.check_input())
+    bench.check()
     ask(bench)
     assert (bench.approval()["status"], bench.approval().get("approvalsNeeded")) == ("PENDING", 2)
     said = [entry["what"] for entry in bench.remediation().get("timeline", [])]
@@ -385,7 +428,7 @@ def test_two_approvers_are_asked_though_the_route_asks_nobody(bench: Bench) -> N
 def test_a_card_in_an_archived_channel_is_closed_by_a_notice(found: Bench) -> None:
     ask(found)
     found.slack.faults.fail("chat.update", "is_archived")
-    close(found, outcome="ENCRYPTED")
+    found.close("ENCRYPTED")
     assert [name for name, *_ in found.workflow.started] == ["retirement"]
     _, notice = found.messages()
     assert "encrypted twin" in notice.text
@@ -395,7 +438,7 @@ def test_an_ending_that_slack_takes_nowhere_stands(found: Bench, capsys: pytest.
     ask(found)
     found.slack.faults.fail("chat.update", "is_archived")
     found.slack.faults.fail("chat.postMessage", "is_archived")
-    assert close(found, outcome="ENCRYPTED")["outcome"] == "ENCRYPTED"
+    assert found.close("ENCRYPTED")["outcome"] == "ENCRYPTED"
     assert [name for name, *_ in found.workflow.started] == ["retirement"]
     assert "UnexpectedError" in capsys.readouterr().out, "an alarm says it instead"
 
@@ -406,7 +449,7 @@ def test_a_copy_is_closed_even_if_the_first_card_is_gone(found: Bench) -> None:
     [card] = found.messages()
     facts = {"ts": "1.000001", "otherTs": [card.ts]}
     found.records.note_approval(approval["approvalId"], facts)
-    close(found, outcome="EXPIRED")
+    found.close("EXPIRED")
     [card] = found.messages()
     assert "actions" not in [block["type"] for block in card.blocks]
 
@@ -417,7 +460,7 @@ def test_a_break_glass_approval_on_a_deleted_card_is_announced(found: Bench) -> 
     found.records.note_approval(found.approval()["approvalId"], facts)
     found.slack.faults.fail("chat.postMessage", "thread_not_found")
     found.slack.faults.fail("chat.update", "message_not_found")
-    close(found, outcome="ENCRYPTED")
+    found.close("ENCRYPTED")
     told = [json.dumps(one.blocks) for one in found.messages()]
     assert any("Break-glass approval" in one and "patients wait" in one and ADA.id in one for one in told)
     assert found.approval().get("breakGlassAnnouncedFor") == ADA.id
@@ -430,7 +473,7 @@ def test_a_break_glass_notice_that_no_channel_takes_stops_neither_the_card_nor_t
     facts = {"breakGlassBy": ADA.id, "breakGlassReason": "patients wait"}
     found.records.note_approval(found.approval()["approvalId"], facts)
     found.slack.faults.fail("chat.postMessage", "restricted_action", times=2)
-    close(found, outcome="ENCRYPTED")
+    found.close("ENCRYPTED")
     [card] = found.messages()
     assert "Encrypted" in card.text
     assert any(one.thread_ts for one in found.slack.messages(CHANNEL))

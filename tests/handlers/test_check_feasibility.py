@@ -9,7 +9,6 @@ import pytest
 
 from lambdas.domain.errors import KeyUnusable, ModelGone, RequestRefused
 from lambdas.gateways.organizations import organization_id
-from lambdas.handlers import check_encryption
 from lambdas.handlers.check_feasibility import handler
 from tests.handlers.conftest import ACCOUNT, Bench
 
@@ -24,7 +23,7 @@ def found(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> Bench:
         "InitialInstanceCount": 1, "InitialVariantWeight": 1.0,
     }  # fmt: skip
     bench.make_endpoint(ProductionVariants=[variant])
-    bench.run(check_encryption.handler, **bench.check_input())
+    bench.check()
     return bench
 
 
@@ -105,7 +104,7 @@ def _users_key(bench: Bench, monkeypatch: pytest.MonkeyPatch, iam: FakeIam, poli
         "CaptureOptions": [{"CaptureMode": "Input"}],
     }
     bench.make_endpoint(DataCaptureConfig=capture)
-    bench.run(check_encryption.handler, **bench.check_input())
+    bench.check()
 
 
 def _delegating(*more: dict[str, Any]) -> dict[str, Any]:
@@ -117,10 +116,10 @@ def _delegating(*more: dict[str, Any]) -> dict[str, Any]:
 def test_a_role_that_may_use_the_key_fills_all(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     iam = FakeIam("allowed")
     _users_key(bench, monkeypatch, iam, _delegating())
-    plan = bench.remediation().get("planHash")
+    surfaces = bench.remediation().get("surfaceKeys")
     bench.run(handler, remediationId="r-1")
     assert bench.remediation().get("notes") == []
-    assert bench.remediation().get("planHash") == plan
+    assert bench.remediation().get("surfaceKeys") == surfaces
     role = f"arn:aws:iam::{ACCOUNT}:role/Execution"
     assert (role, ("kms:GenerateDataKey", "kms:Decrypt")) in iam.asked
 
@@ -135,10 +134,10 @@ def test_an_organization_that_could_not_be_judged_is_noted(
     """The key's policy names the role; the simulator lacks a key that a service control policy asks for."""
     iam = FakeIam("organization")
     _users_key(bench, monkeypatch, iam, _delegating(_NAMING))
-    plan = bench.remediation().get("planHash")
+    surfaces = bench.remediation().get("surfaceKeys")
     for _ in range(2):
         bench.run(handler, remediationId="r-1")
-    assert bench.remediation().get("planHash") == plan
+    assert bench.remediation().get("surfaceKeys") == surfaces
     about_captures, about_us = bench.remediation().get("notes", [])
     assert "could not judge the organization's policies on kms:GenerateDataKey" in about_captures
     assert "Sealpoint may use the key" in about_us

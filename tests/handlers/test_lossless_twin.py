@@ -74,7 +74,7 @@ def test_a_twin_differs_only_as_allowed(
     source = gateway.require_config(name)
 
     paths = [key.path for key in surface_keys(source) if not key.key_id and key.surface in surfaces]
-    request = write_twin(source, KEY_ARN, paths, "churn")
+    request = write_twin(source, KEY_ARN, paths, f"{name}-kms")
     tags = write_tags(gateway.list_tags(source["EndpointConfigArn"]), name, "remediation-1")
     gateway.create_config(request, tags)
     twin = gateway.require_config(request["EndpointConfigName"])

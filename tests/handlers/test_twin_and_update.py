@@ -27,14 +27,13 @@ from lambdas.domain.vocabulary import ApprovalStatus
 from lambdas.gateways.sagemaker import SageMaker
 from lambdas.handlers import (
     await_in_service,
-    check_encryption,
     close_remediation,
     create_encrypted_config,
     delete_unused_twin,
     poll_endpoint,
     update_endpoint,
 )
-from tests.handlers.conftest import KEY_ARN, Bench
+from tests.handlers.conftest import FRAUD, KEY_ARN, Bench
 
 CAPTURE = {
     "EnableCapture": True,
@@ -50,7 +49,7 @@ def approved(bench: Bench) -> Bench:
     bench.make_endpoint(
         DataCaptureConfig=CAPTURE, Tags=[{"Key": "team", "Value": "fraud"}, {"Key": "cost", "Value": "42"}]
     )
-    bench.run(check_encryption.handler, **bench.check_input())
+    bench.check()
     approve(bench)
     return bench
 
@@ -59,9 +58,9 @@ def approve(bench: Bench, status: ApprovalStatus = ApprovalStatus.APPROVED) -> N
     bench.records.note("r-1", {"approvalId": "a-1"})
     opened = bench.records.open_approval(
         {
-            "approvalId": "a-1", "remediationId": "r-1", "endpointName": "fraud",
+            "approvalId": "a-1", "remediationId": "r-1", "endpointId": str(FRAUD), "endpointName": "fraud",
             "planHash": bench.remediation().get("planHash", ""), "status": ApprovalStatus.PENDING,
-            "taskToken": "token-1", "createdAt": iso(datetime.now(UTC)),
+            "createdAt": iso(datetime.now(UTC)),
             "deadline": iso(datetime.now(UTC) + timedelta(days=1)),
         }
     )  # fmt: skip
@@ -104,7 +103,7 @@ def test_a_twin_of_a_config_from_before_aws_added_members_is_the_same(bench: Ben
     bench.hosting.faults.adds_network_isolation = False
     bench.make_endpoint()
     bench.hosting.faults.adds_network_isolation = True
-    bench.run(check_encryption.handler, **bench.check_input())
+    bench.check()
     approve(bench)
     bench.run(create_encrypted_config.handler, remediationId="r-1")
     assert bench.remediation().get("twinAdditions") == [
@@ -123,7 +122,7 @@ def test_members_that_no_sdk_knows_survive(bench: Bench) -> None:
     SageMaker().create_config(as_request(body), {})
     bench.sagemaker.create_endpoint(EndpointName="fraud", EndpointConfigName="future")
     bench.pass_time(700)
-    bench.run(check_encryption.handler, **bench.check_input())
+    bench.check()
     approve(bench)
     twin = bench.run(create_encrypted_config.handler, remediationId="r-1")["twinConfigName"]
     body = _body(twin)
@@ -192,12 +191,23 @@ def test_a_refusal_is_told_in_awss_words(
 @pytest.mark.parametrize("status", [ApprovalStatus.DENIED, ApprovalStatus.EXPIRED, ApprovalStatus.SUPERSEDED])
 def test_nothing_is_made_without_an_approval_on_record(bench: Bench, status: ApprovalStatus) -> None:
     bench.make_endpoint()
-    bench.run(check_encryption.handler, **bench.check_input())
+    bench.check()
     approve(bench, status)
     before = len(bench.hosting.calls)
     with pytest.raises(NotApproved):
         bench.run(create_encrypted_config.handler, remediationId="r-1")
     assert "CreateEndpointConfig" not in [call.operation for call in bench.hosting.calls[before:]]
+
+
+def test_no_update_is_requested_once_the_approval_no_longer_stands(approved: Bench) -> None:
+    """The check and the record of the request are one transaction: no moment lies between them."""
+    approved.run(create_encrypted_config.handler, remediationId="r-1")
+    before, calls = approved.remediation(), len(approved.hosting.calls)
+    approved.records.note_approval("a-1", {"status": ApprovalStatus.DENIED})
+    with pytest.raises(NotApproved, match="no longer stands"):
+        approved.run(update_endpoint.handler, remediationId="r-1")
+    assert "UpdateEndpoint" not in [call.operation for call in approved.hosting.calls[calls:]]
+    assert approved.remediation() == before
 
 
 def test_another_key_than_the_approved_one_is_not_used(
@@ -228,7 +238,7 @@ def test_an_endpoint_that_moved_on_is_left_alone(approved: Bench) -> None:
 
 def test_a_remediation_that_lost_its_claim_changes_nothing(approved: Bench) -> None:
     approved.run(create_encrypted_config.handler, remediationId="r-1")
-    approved.records.release("fraud", "r-1")
+    approved.records.release(FRAUD, "remediation#r-1")
     with pytest.raises(EndpointChanged):
         approved.run(create_encrypted_config.handler, remediationId="r-1")
     with pytest.raises(EndpointChanged):
@@ -237,7 +247,7 @@ def test_a_remediation_that_lost_its_claim_changes_nothing(approved: Bench) -> N
 
 def test_waiting_for_service_ends_when_it_is_there(bench: Bench) -> None:
     bench.make_endpoint(wait=False)
-    bench.run(check_encryption.handler, **bench.check_input())
+    bench.check()
     assert bench.run(await_in_service.handler, remediationId="r-1") == {"waitSeconds": 15, "attempt": 1}
     bench.pass_time(700)
     assert bench.run(await_in_service.handler, remediationId="r-1", attempt=1) == {"ready": True}
@@ -245,7 +255,7 @@ def test_waiting_for_service_ends_when_it_is_there(bench: Bench) -> None:
 
 def test_waiting_for_service_has_an_end(bench: Bench) -> None:
     bench.make_endpoint(wait=False)
-    bench.run(check_encryption.handler, **bench.check_input())
+    bench.check()
     bench.run(await_in_service.handler, remediationId="r-1")
     bench.pass_time(20_000)
     bench.make_config("newer")
@@ -334,7 +344,7 @@ def test_an_update_that_was_taken_and_rolled_back_unseen_is_not_requested_again(
     assert _updates_taken(approved) == 1
     ended = approved.run(poll_endpoint.handler, remediationId="r-1", attempt=0)
     assert ended["outcome"] == "ROLLED_BACK"
-    assert "the alarm went off" in ended["reason"]
+    assert "the alarm went off" in approved.remediation().get("updateReason", "")
 
 
 def test_the_reason_of_an_earlier_rollback_is_not_told_as_this_ones(approved: Bench) -> None:
@@ -350,7 +360,7 @@ def test_the_reason_of_an_earlier_rollback_is_not_told_as_this_ones(approved: Be
     assert ended["outcome"] == "ROLLED_BACK"
     assert (
         "AWS gives no new reason; it still shows the one from before this update: last month"
-        in ended["reason"]
+        in approved.remediation().get("updateReason", "")
     )
 
 
@@ -364,8 +374,8 @@ def test_what_stood_there_before_the_first_request_is_kept_through_retries(appro
     approved.pass_time(1200)
     approved.run(update_endpoint.handler, remediationId="r-1")
     assert approved.remediation().get("failureReasonBefore") == ""
-    ended = approved.run(poll_endpoint.handler, remediationId="r-1", attempt=0)
-    assert ended["reason"].endswith("AWS says: this update's alarm")
+    approved.run(poll_endpoint.handler, remediationId="r-1", attempt=0)
+    assert approved.remediation().get("updateReason", "").endswith("AWS says: this update's alarm")
 
 
 @pytest.mark.parametrize("policy", [False, True])
@@ -381,7 +391,7 @@ def test_a_deployment_policy_is_retained_where_there_is_one(bench: Bench, policy
             DeploymentConfig={"BlueGreenUpdatePolicy": {"TrafficRoutingConfiguration": routing}},
         )
         bench.pass_time(700)
-    bench.run(check_encryption.handler, **bench.check_input())
+    bench.check()
     approve(bench)
     _updated(bench)
     [*_, update] = [call for call in bench.hosting.calls if call.operation == "UpdateEndpoint"]
@@ -491,7 +501,7 @@ def test_polling_tells_a_rollback_even_a_silent_one(approved: Bench, reason: str
     approved.pass_time(5000)
     result = approved.run(poll_endpoint.handler, remediationId="r-1", attempt=4)
     assert result["outcome"] == "ROLLED_BACK"
-    assert says in result["reason"]
+    assert says in approved.remediation().get("updateReason", "")
 
 
 # -- the twin after a failure

@@ -26,7 +26,10 @@ _NAMES = {
 _BY_SETTING = """\
 With a KMS key of your own (`kmsKeyArns`), keys that are looked at (`encryptedBy`) and more surfaces than the
 volume (`requiredSurfaces`), the roles differ in:"""
-_OPERATORS = {"StringEquals": "is", "ArnEquals": "is", "ForAllValues:StringEquals": "is"}
+_OPERATORS = {
+    "StringEquals": "is", "ArnEquals": "is", "ForAllValues:StringEquals": "are",
+    "ForAllValues:StringLike": "are",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,10 +95,11 @@ def _called(logical_id: str) -> str:
     return re.sub(r"^Functions|(Function|StateMachine)?(Role|Aliaslive)?[0-9A-F]{8}$", "", logical_id)
 
 
-def _condition(template: Template, operator: str, key: str, value: str) -> str:
+def _condition(template: Template, operator: str, key: str, value: str | list[str]) -> str:
     if (operator, value) == ("Null", "false"):
         return f"`{key}` is given"
-    return f"`{key}` {_OPERATORS[operator]} {_thing(template, value)}"
+    values = [value] if isinstance(value, str) else value
+    return f"`{key}` {_OPERATORS[operator]} {' or '.join(_thing(template, one) for one in values)}"
 
 
 def _thing(template: Template, text: str) -> str:

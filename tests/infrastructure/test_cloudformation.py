@@ -87,7 +87,7 @@ def _table(stack: DeployedStack, name: str, properties: dict[str, Any]) -> None:
     assert table["KeySchema"] == properties["KeySchema"]
     assert table["DeletionProtectionEnabled"] is True
     assert table["BillingModeSummary"]["BillingMode"] == "PAY_PER_REQUEST"
-    assert [index["IndexName"] for index in table["GlobalSecondaryIndexes"]] == ["byEndpoint"]
+    assert [index["IndexName"] for index in table["GlobalSecondaryIndexes"]] == ["byEndpointId"]
 
 
 def _key(stack: DeployedStack, name: str, _: dict[str, Any]) -> None:

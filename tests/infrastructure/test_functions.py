@@ -12,20 +12,20 @@ from typing import Any
 import pytest
 
 from lambdas.domain.approval.routes import DecideIn, Mode, Route, read_rules
-from lambdas.domain.encryption.assessment import Accepted
+from lambdas.domain.encryption.assessment import EXEMPT_REASON_TAG, EXEMPT_UNTIL_TAG, Accepted
 from lambdas.domain.vocabulary import Surface
 from stacks.lambda_asset import SETTINGS_FILE
+from stacks.permissions import EXEMPTION_TAGS
 from stacks.settings import json_schema
 from tests.infrastructure.conftest import GOV_KEY_ARN, ROOT, Elsewhere
 from tests.infrastructure.template import Template
 
 HANDLERS = (
     "check_encryption", "check_feasibility", "request_approval", "slack_interactions", "decisions",
-    "remind_or_expire",
-    "await_in_service", "create_encrypted_config", "update_endpoint", "poll_endpoint", "delete_unused_twin",
-    "close_remediation", "begin_backout", "restore_config", "exempt_endpoint", "close_backout",
-    "retire_old_config", "list_endpoints", "assess_endpoints", "start_remediations", "close_sweep",
-    "show_digest",
+    "read_decision", "await_in_service", "create_encrypted_config", "update_endpoint", "poll_endpoint",
+    "delete_unused_twin", "close_remediation", "begin_backout", "restore_config", "exempt_endpoint",
+    "close_backout", "retire_old_config", "list_endpoints", "assess_endpoints", "start_remediations",
+    "close_sweep", "show_digest",
 )  # fmt: skip
 
 
@@ -259,7 +259,7 @@ def test_other_resources_are_this_stacks_own(template: Template) -> None:
     }
     machine = "arn:aws:states:us-east-1:123456789012:stateMachine:Sealpoint-us-east-1-"
     started = {
-        "slack_interactions": {"backout"}, "close_remediation": {"retirement"},
+        "slack_interactions": {"backout"}, "decisions": {"backout"}, "close_remediation": {"retirement"},
         "start_remediations": {"remediation", "digest"},
     }  # fmt: skip
     for handler in HANDLERS:
@@ -274,7 +274,7 @@ def test_other_resources_are_this_stacks_own(template: Template) -> None:
             elif action == "states:SendTaskSuccess":
                 assert resources == {machine + "remediation"}
             elif (handler, action) == ("assess_endpoints", "dynamodb:Query"):
-                assert resources == {f"{table}/index/byEndpoint"}
+                assert resources == {f"{table}/index/byEndpointId"}
             elif (handler, service) == ("slack_interactions", "secretsmanager"):
                 # the one function that may read it: whoever has it can forge any approver's click
                 assert resources == own[service] | {template.outputs["SlackSigningSecretArn"]}
@@ -282,11 +282,101 @@ def test_other_resources_are_this_stacks_own(template: Template) -> None:
                 assert resources == own[service]
 
 
+def _kinds(template: Template, action: str) -> dict[str, set[str]]:
+    """The kinds of items on which each function may do something: the partition keys' prefixes."""
+    return {
+        handler: {
+            key.partition("#")[0]
+            for statement in granted(template, handler).get(f"dynamodb:{action}", [])
+            for key in statement.get("Condition", {}).get("ForAllValues:StringLike", {}).get(_LEADING, [])
+        }
+        for handler in HANDLERS
+    }
+
+
+_LEADING = "dynamodb:LeadingKeys"
+
+
+def test_every_right_on_the_table_is_one_on_some_kinds_of_items(template: Template) -> None:
+    table = f"{template.outputs['RecordsTableName']}.Arn"
+    for handler in HANDLERS:
+        for action, statements in granted(template, handler).items():
+            assert action != "dynamodb:Scan"
+            for statement in statements:
+                if statement["Resource"] == [table]:
+                    keys = statement["Condition"]["ForAllValues:StringLike"][_LEADING]
+                    assert all(key == "sweep" or re.fullmatch(r"[a-z]+#\*", key) for key in keys)
+                    # else a call that names no key would meet the condition
+                    limits = {
+                        key
+                        for operator, by_key in statement["Condition"].items()
+                        if operator.startswith("ForAllValues:")
+                        for key in by_key
+                    }
+                    assert statement["Condition"]["Null"] == dict.fromkeys(limits, "false")
+
+
+def test_evidence_is_put_by_one_function_and_changed_by_none(template: Template) -> None:
+    putting = _kinds(template, "PutItem")
+    assert [handler for handler, kinds in putting.items() if "evidence" in kinds] == ["check_encryption"]
+    for action in ("UpdateItem", "DeleteItem"):
+        assert not any("evidence" in kinds for kinds in _kinds(template, action).values())
+
+
+@pytest.mark.parametrize("handler", ["slack_interactions", "decisions"])
+def test_who_takes_decisions_writes_approvals_and_nothing_else(template: Template, handler: str) -> None:
+    assert _kinds(template, "UpdateItem")[handler] == {"approval"}
+    for action in ("PutItem", "DeleteItem"):
+        assert _kinds(template, action)[handler] == set()
+
+
+@pytest.mark.parametrize("handler", ["await_in_service", "poll_endpoint", "close_backout"])
+def test_who_only_shows_how_far_it_is_writes_nothing_that_people_decide(
+    template: Template, handler: str
+) -> None:
+    [writes] = [
+        statement["Condition"]
+        for statement in granted(template, handler)["dynamodb:UpdateItem"]
+        if "approval#*" in statement["Condition"]["ForAllValues:StringLike"][_LEADING]
+    ]
+    written = writes["ForAllValues:StringEquals"]["dynamodb:Attributes"]
+    assert {*written} == {"pk", "sk", "postedEntries", "breakGlassAnnouncedFor"}
+
+
+def test_task_tokens_are_read_by_those_who_wake_the_workflow_alone(template: Template) -> None:
+    readers = {handler for handler, kinds in _kinds(template, "GetItem").items() if "wait" in kinds}
+    assert readers == {"check_encryption", "slack_interactions", "decisions"}
+    assert all("states:SendTaskSuccess" in granted(template, handler) for handler in readers)
+
+
+def test_a_record_is_written_by_its_own_workflows_steps(template: Template) -> None:
+    backouts = {"begin_backout", "restore_config", "exempt_endpoint", "close_backout"}
+    shared = {"await_in_service", "update_endpoint", "poll_endpoint"}
+    for action in ("PutItem", "UpdateItem"):
+        written = _kinds(template, action)
+        assert {one for one, kinds in written.items() if "backout" in kinds} <= backouts | shared
+        assert not any("remediation" in written[one] for one in backouts)
+
+
+def test_no_tag_but_sealpoints_own_can_be_set_on_what_exists(template: Template) -> None:
+    assert set(EXEMPTION_TAGS) == {EXEMPT_UNTIL_TAG, EXEMPT_REASON_TAG}
+    for handler in HANDLERS:
+        found = granted(template, handler)
+        for statement in [*found.get("sagemaker:AddTags", []), *found.get("sagemaker:DeleteTags", [])]:
+            assert statement["Condition"] in (
+                {"StringEquals": {"sagemaker:TaggingAction": "CreateEndpointConfig"}},
+                {
+                    "ForAllValues:StringEquals": {"aws:TagKeys": list(EXEMPTION_TAGS)},
+                    "Null": {"aws:TagKeys": "false"},
+                },
+            )
+
+
 # -- what the code does, read from the code
 
 
 # boto3's method → the actions that IAM checks, where the name doesn't say it
-_CHECKED_AS = {"transact_write_items": {"ConditionCheckItem", "PutItem"}}
+_IN_TRANSACTION = {"ConditionCheck": "ConditionCheckItem", "Put": "PutItem", "Update": "UpdateItem"}
 
 
 # the gateways that keep what they know in the records table, through its own gateway
@@ -316,7 +406,10 @@ class _Gateway:
         for node in ast.walk(self._methods[method]):
             match node:
                 case ast.Attribute(value=ast.Attribute(attr="_client"), attr=name):
-                    found |= _CHECKED_AS.get(name, {_camel(name)})
+                    found |= {_camel(name)}
+                case ast.Call(func=ast.Attribute(value=ast.Attribute(attr="_table"), attr="together")):
+                    kinds = {part.value for part in ast.walk(node) if isinstance(part, ast.Constant)}
+                    found |= {action for kind, action in _IN_TRANSACTION.items() if kind in kinds}
                 case ast.Call(func=ast.Attribute(value=ast.Attribute(attr="_table"), attr=name)) if (
                     self._table
                 ):

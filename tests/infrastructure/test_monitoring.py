@@ -11,7 +11,7 @@ import pytest
 
 from lambdas.domain.vocabulary import Outcome
 from stacks.metrics import NAMESPACE, OUTCOMES
-from stacks.monitoring import runbook_page
+from stacks.settings import Settings
 from stacks.sweep_schedule import days_until_overdue
 from tests.infrastructure.conftest import ROOT, Elsewhere
 from tests.infrastructure.template import Template, strings
@@ -133,8 +133,9 @@ def test_a_sweep_is_overdue_after_twice_its_interval(expression: str, days: int 
         ("https://example.com/wiki/42", "https://example.com/wiki/42#sweep-overdue"),
     ],
 )
-def test_an_alarm_links_the_runbook_of_the_settings(url: str, link: str) -> None:
-    assert runbook_page(url, "sweep-overdue") == link
+def test_where_a_page_of_the_runbook_is(url: str, link: str) -> None:
+    pages = Settings.model_construct(runbook_url=url).runbook_pages
+    assert pages.replace("{}", "sweep-overdue") == link
 
 
 def test_the_settings_runbook_is_in_alarms_and_on_the_dashboard(

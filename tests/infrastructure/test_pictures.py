@@ -10,7 +10,7 @@ from tests.infrastructure.test_retries import MACHINES
 
 _TEXT = "{http://www.w3.org/2000/svg}text"
 # ways beside the main one, which the flow's picture leaves out
-_BESIDE_THE_FLOW = {"RemindOrExpire", "DeleteUnusedTwin"}
+_BESIDE_THE_FLOW = {"ReadDecision", "DeleteUnusedTwin"}
 
 
 # -- docs/architecture.md

@@ -162,7 +162,7 @@ def test_only_the_updating_functions_role_is_left_out(template: Template) -> Non
 # by so many rules: a remediation's own twin may be left behind, too
 @pytest.mark.parametrize(
     ("part", "called", "by"),
-    [("Remediation", "remediationId", 2), ("Backout", "remediationId", 1), ("Sweep", "sweepId", 1)],
+    [("Remediation", "remediationId", 2), ("Backout", "backoutId", 1), ("Sweep", "sweepId", 1)],
 )
 @pytest.mark.parametrize(
     ("status", "closed"),
@@ -188,8 +188,7 @@ def test_an_execution_that_ended_unclosed_is_closed(  # noqa: PLR0917  # the tab
         assert delivered(rule, happened) == {
             called: "run-1",
             "executionArn": "arn:execution",
-            "outcome": "FAILED",
-            "reason": f"the execution ended as {status}",
+            "stopped": f"The execution ended as {status}.",
         }
     happened["detail"]["stateMachineArn"] = "arn:another"  # type: ignore[index]  # a dict of dicts
     assert matching(template, happened) == []

@@ -56,13 +56,13 @@ LASTING = {
         also={
             "AttributeDefinitions": [
                 {"AttributeName": name, "AttributeType": "S"}
-                for name in ("pk", "sk", "endpointName", "startedAt")
+                for name in ("pk", "sk", "endpointId", "startedAt")
             ],
             "GlobalSecondaryIndexes": [
                 {
-                    "IndexName": "byEndpoint",
+                    "IndexName": "byEndpointId",
                     "KeySchema": [
-                        {"AttributeName": "endpointName", "KeyType": "HASH"},
+                        {"AttributeName": "endpointId", "KeyType": "HASH"},
                         {"AttributeName": "startedAt", "KeyType": "RANGE"},
                     ],
                     "Projection": {"ProjectionType": "ALL"},

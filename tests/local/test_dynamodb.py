@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -75,18 +76,23 @@ def test_a_cancelled_transaction_puts_back_what_it_replaced(dynamodb: Any) -> No
     assert sorted(found, key=str) == sorted(before, key=str)
 
 
-def test_a_transaction_updates_nothing(dynamodb: Any) -> None:
-    """What an update changes would not be put back."""
+@pytest.mark.parametrize("cancelled", [False, True])
+def test_a_transactions_update_is_put_back_where_it_is_cancelled(dynamodb: Any, cancelled: bool) -> None:
+    key = {"pk": {"S": "a"}, "sk": {"S": "b"}}
+    dynamodb.put_item(TableName=_TABLE, Item={**key, "list": {"L": [{"S": "one"}]}})
     update = {
         "TableName": _TABLE,
-        "Key": {"pk": {"S": "a"}, "sk": {"S": "b"}},
-        "UpdateExpression": "SET x = :x",
+        "Key": key,
+        "UpdateExpression": "SET #list = list_append(#list, :more)",
+        "ExpressionAttributeNames": {"#list": "list"},
+        "ExpressionAttributeValues": {":more": {"L": [{"S": "two"}]}},
     }
-    with pytest.raises(ClientError):
-        dynamodb.transact_write_items(
-            TransactItems=[{"Update": {**update, "ExpressionAttributeValues": {":x": {"S": "1"}}}}]
-        )
-    assert dynamodb.scan(TableName=_TABLE)["Items"] == []
+    holds = "attribute_exists(pk)" if cancelled else "attribute_not_exists(pk)"
+    check = {"TableName": _TABLE, "Key": {"pk": {"S": "c"}, "sk": {"S": "c"}}, "ConditionExpression": holds}
+    with pytest.raises(ClientError) if cancelled else contextlib.nullcontext():
+        dynamodb.transact_write_items(TransactItems=[{"Update": update}, {"ConditionCheck": check}])
+    [found] = dynamodb.scan(TableName=_TABLE)["Items"]
+    assert found["list"]["L"] == [{"S": "one"}, *([] if cancelled else [{"S": "two"}])]
 
 
 def test_an_item_comes_back_as_it_was_put(dynamodb: Any) -> None:

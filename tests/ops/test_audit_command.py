@@ -12,7 +12,7 @@ import pytest
 
 from lambdas.domain.errors import RequestRefused
 from lambdas.gateways.resource_tags import ResourceTags
-from lambdas.handlers import check_encryption, close_remediation
+from lambdas.handlers import check_encryption
 from ops import deployment
 from ops.cli import main
 from tests.handlers.conftest import KEY_ARN, REGION, Bench
@@ -91,12 +91,12 @@ def test_a_shared_config_is_read_once_and_its_endpoints_know_of_each_other(bench
     assert [call.operation for call in bench.hosting.calls].count("DescribeEndpointConfig") == 1
 
 
-def test_an_endpoint_that_is_being_updated_is_judged_by_where_it_goes(bench: Bench, run: Run) -> None:
+def test_an_endpoint_that_is_being_updated_is_judged_by_what_serves_meanwhile(bench: Bench, run: Run) -> None:
     bench.make_endpoint("moving")
     bench.make_config("next", KmsKeyId=KEY_ARN)
     bench.sagemaker.update_endpoint(EndpointName="moving", EndpointConfigName="next")
     bench.pass_time(61)
-    assert _found(run("--format", "json")[1])["moving"]["config"] == "next"
+    assert _found(run("--format", "json")[1])["moving"]["config"] == "moving-config"
 
 
 def test_more_than_a_page_is_listed_whole(bench: Bench, run: Run) -> None:
@@ -137,13 +137,14 @@ def test_an_endpoint_deleted_while_listing_is_told(bench: Bench, run: Run) -> No
     assert "endpoint gone: It was deleted while the audit ran." in err
 
 
-def test_a_config_deleted_while_in_use_is_told(bench: Bench, run: Run) -> None:
+def test_an_endpoint_whose_config_was_deleted_is_listed_as_unknown(bench: Bench, run: Run) -> None:
     config = bench.make_endpoint("orphan")
     bench.sagemaker.delete_endpoint_config(EndpointConfigName=config)
     bench.hosting.violations.clear()
-    code, _, err = run()
-    assert code == 2
-    assert f"endpoint orphan: Its config {config} does not exist" in err
+    code, out, _ = run("--format", "json", "--fail-on", "unencrypted")
+    assert code == 1
+    assert _found(out)["orphan"]["verdict"] == "UNKNOWN"
+    assert f"Its config {config} was deleted" in _found(out)["orphan"]["doubt"]
 
 
 @pytest.mark.parametrize("fault", ["throttle", "break_down"])
@@ -164,7 +165,7 @@ def test_the_latest_remediation_is_named_where_sealpoint_is_deployed(
     outputs = {"RecordsTableName": "records", "KmsKeyArn": KEY_ARN}
     monkeypatch.setattr(deployment.Deployment, "outputs", outputs)
     assert _found(run("--format", "json")[1])["open"]["remediation"]["outcome"] == ""
-    bench.run(close_remediation.handler, **bench.check_input("open", "r-1"), outcome="DENIED")
+    bench.close("DENIED", endpointName="open")
     found = _found(run("--format", "json")[1])["open"]["remediation"]
     assert (found["id"], found["outcome"]) == ("r-1", "DENIED")
 

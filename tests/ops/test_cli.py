@@ -36,7 +36,7 @@ OPTIONS = {
     "remediate": {"--no-follow"},
     "approve": {"--reason", "--break-glass", *SELECTING},
     "deny": {"--reason", "--ask-again", *SELECTING},
-    "backout": {"--yes"},
+    "backout": {"--reason", "--yes"},
     "guardrail": {"--except", "--key", "--allow-local-nvme"},
     "manifest": set[str](),
     "outputs": set[str](),

@@ -6,11 +6,12 @@ import json
 
 import pytest
 
+from lambdas.domain.record import run_id
 from lambdas.handlers import check_encryption
 from ops import backout, deployment, history
 from ops.cli import main
 from ops.deployment import Deployment
-from tests.handlers.conftest import KEY_ARN, REGION, TABLE, Bench
+from tests.handlers.conftest import ACCOUNT, KEY_ARN, REGION, TABLE, Bench
 from tests.unit import samples
 
 
@@ -21,9 +22,13 @@ def found(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> Deployment:
     monkeypatch.setattr(deployment, "_settings", dict)
     outputs = {"RecordsTableName": TABLE, "KmsKeyArn": KEY_ARN}
     monkeypatch.setattr(Deployment, "outputs", outputs)
-    record = samples.remediation(remediationId="r-1", endpointName="Fraud", outcome="ENCRYPTED")
+    record = samples.remediation(**_named("Fraud"), remediationId="r-1", outcome="ENCRYPTED")
     bench.records.start(record)
     return Deployment(REGION)
+
+
+def _named(name: str) -> dict[str, str]:
+    return {"endpointId": f"{ACCOUNT}/{REGION}/{name}", "endpointName": name}
 
 
 def _refuse(bench: Bench) -> None:
@@ -58,9 +63,9 @@ def test_a_backout_finds_what_encrypted_it(found: Deployment, bench: Bench) -> N
 def test_history_lists_the_records_under_both_spellings(
     bench: Bench, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    later = samples.remediation(remediationId="r-2", endpointName="FRAUD", startedAt="2026-11-25T09:00:00Z")
+    later = samples.remediation(**_named("FRAUD"), remediationId="r-2", startedAt="2026-11-25T09:00:00Z")
     bench.records.start(later)
-    other = samples.remediation(remediationId="r-3", endpointName="other")
+    other = samples.remediation(**_named("other"), remediationId="r-3")
     bench.records.start(other)
     assert main(["history", "FRAUD", "--region", REGION, "--format", "json"]) == 0
     listed = json.loads(capsys.readouterr().out)["remediations"]
@@ -68,11 +73,11 @@ def test_history_lists_the_records_under_both_spellings(
 
 
 def test_history_lists_each_record_once(found: Deployment) -> None:
-    assert [record["remediationId"] for record in history.records(found, "Fraud")] == ["r-1"]
+    assert [run_id(record) for record in history.records(found, "Fraud")] == ["r-1"]
 
 
 def test_the_record_of_a_name_typed_otherwise_goes_by_the_endpoints_own(
     found: Deployment, bench: Bench
 ) -> None:
     bench.run(check_encryption.handler, **bench.check_input("FRAUD", "r-4"))
-    assert {record["remediationId"] for record in history.records(found, "fraud")} == {"r-1", "r-4"}
+    assert {run_id(record) for record in history.records(found, "fraud")} == {"r-1", "r-4"}

@@ -35,14 +35,14 @@ _DONE: dict[str, Any] = {
     "decidedAt": "2026-11-23T10:00:00Z",
     "timeline": [
         {"at": "2026-11-23T10:30:00Z", "what": "UpdateEndpoint from a to b"},
-        {"at": "2026-11-23T10:00:00Z", "what": "Decided: APPROVED", "by": "U1"},
+        {"at": "2026-11-23T10:00:00Z", "what": "Approved", "by": "U1"},
     ],
 }
-_SNAPSHOT = {"config": samples.config(), "endpoint": samples.endpoint(), "tags": {"team": "<fraud>"}}
+_KEPT = {"config": samples.config(), "endpoint": samples.endpoint(), "tags": {"team": "<fraud>"}}
 
 
 def _evidence(**facts: Any) -> Evidence:
-    return Evidence(samples.remediation(**{**_DONE, **facts}), _SNAPSHOT)
+    return Evidence(samples.remediation(**{**_DONE, **facts}), samples.approval(), _KEPT)
 
 
 def _report(*history: Evidence) -> str:
@@ -60,7 +60,7 @@ def _printed(*history: Evidence) -> str:
 def test_json_is_everything_that_is_on_record() -> None:
     evidence = _evidence()
     [read] = json.loads(as_json([evidence]))["remediations"]
-    assert read == {"record": evidence.record, "snapshot": _SNAPSHOT, "approval": None}
+    assert read == {"record": evidence.record, "approval": evidence.approval, "evidence": _KEPT}
 
 
 @pytest.fixture
@@ -83,10 +83,9 @@ def recorded(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> Bench:
         moment = f"2026-11-2{number}T09:00:00Z"
         bench.records.start(samples.remediation(remediationId=f"r-{number}", startedAt=moment, **facts))
         evidence = {"config": samples.config(), "endpoint": samples.endpoint(), "tags": {}}
-        bench.records.keep_snapshot(f"r-{number}", evidence, bench.clock_now())
-    approval = samples.approval(
-        approvalId="a-1", remediationId="r-2", taskToken="a-secret-token", approvals=[{"by": "U1", "at": "t"}]
-    )
+        bench.records.keep_evidence(f"r-{number}", evidence, bench.clock_now())
+    bench.records.keep_token("a-1", "a-secret-token", bench.clock_now())
+    approval = samples.approval(approvalId="a-1", remediationId="r-2", approvals=[{"by": "U1", "at": "t"}])
     put(bench, "approval#a-1", "approval", approval)
     attempt: Any = {"by": "U2", "at": "2026-11-22T09:01:00Z", "what": "APPROVED: Ask <@U1>."}
     bench.records.note_attempt("a-1", attempt)
@@ -160,7 +159,7 @@ class TestCommand:
         def read(*_: Any) -> None:
             raise AssertionError("a call for each record")
 
-        monkeypatch.setattr("lambdas.gateways.records.records.Records.snapshot", read)
+        monkeypatch.setattr("lambdas.gateways.records.records.Records.evidence", read)
         assert "r-1" in self._run(capsys)
 
 
@@ -179,12 +178,11 @@ def test_a_reason_is_the_persons_or_the_workflows_without_markup() -> None:
 
 
 def test_csv_has_a_line_for_each() -> None:
-    rows = list(
-        csv.DictReader(io.StringIO(as_csv([_evidence(), _evidence(backsOut="r-1", outcome="BACKED_OUT")])))
-    )
+    returned = samples.backout(outcome="BACKED_OUT")
+    rows = list(csv.DictReader(io.StringIO(as_csv([_evidence(), Evidence(returned, None, {})]))))
     assert [(row["kind"], row["outcome"], row["eventName"]) for row in rows] == [
         ("remediation", "ENCRYPTED", "CreateEndpoint"),
-        ("backout", "BACKED_OUT", "CreateEndpoint"),
+        ("backout", "BACKED_OUT", "Backout"),
     ]
 
 
@@ -208,7 +206,7 @@ def test_what_users_wrote_is_shown_and_never_run(text: str) -> None:
 
 def test_the_report_has_every_fact_in_the_order_it_happened() -> None:
     page = _report(_evidence())
-    assert page.index("Decided: APPROVED") < page.index("UpdateEndpoint from a to b")
+    assert page.index("Approved") < page.index("UpdateEndpoint from a to b")
     for said in ("CreateEndpoint", samples.KEY_ARN, "no KMS key", "&lt;fraud&gt;", "m6i.large", "account 1"):
         assert said in page
     assert "http" not in page, "it needs nothing from elsewhere"
@@ -233,7 +231,7 @@ def test_the_report_names_people_and_what_was_refused() -> None:
         approvals=[{"by": "U2", "at": "2026-11-23T10:00:00Z", "name": "Ada"}],
         attempts=[{"by": "U3", "at": "2026-11-23T09:30:00Z", "what": "approve: not an approver"}],
     )
-    page = _report(Evidence(record, {}, approval))
+    page = _report(Evidence(record, approval, {}))
     for said in ("Grace Hopper (U1)", "Ada (U2)", "approve: not an approver", "2026-11-23 09:30:00", "abcd"):
         assert said in page
     assert "secret-token" not in page
@@ -256,11 +254,37 @@ def test_the_legend_says_what_the_documentation_says() -> None:
 
 @pytest.mark.parametrize("outcome", [*Outcome, None])
 def test_every_outcome_and_none_can_be_shown(outcome: Outcome | None) -> None:
-    evidence = Evidence(samples.remediation(**({"outcome": outcome} if outcome else {})), {})
+    evidence = Evidence(samples.remediation(**({"outcome": outcome} if outcome else {})), None, {})
     word = outcome or "open"
     assert word in _printed(evidence)
     assert word in _report(evidence)
     assert as_csv([evidence])
+
+
+def test_refused_attempts_votes_and_break_glass_are_shown_and_the_task_token_is_not() -> None:
+    approval = samples.approval(
+        attempts=[{"by": "U9", "at": "2026-11-23T09:30:00Z", "what": "APPROVED: not on the list"}],
+        approvals=[{"by": "U1", "at": "2026-11-23T10:00:00Z"}, {"by": "U5", "at": "2026-11-23T10:01:00Z"}],
+        breakGlassBy="U1", decidedBy="U5",
+        breakGlassReason="patients wait", backout=samples.backout_request("U2", reason="too slow"),
+    )  # fmt: skip
+    evidence = Evidence(samples.remediation(**_DONE), approval, _KEPT)
+    [read] = json.loads(as_json([evidence]))["remediations"]
+    assert read["approval"]["attempts"][0]["by"] == "U9"
+    assert read["approval"]["approvals"][0]["by"] == "U1"
+    page = _report(evidence)
+    for said in ("APPROVED: not on the list", "U9", "patients wait", "too slow", "U1, U5"):
+        assert said in page
+    assert "approved by U1; break-glass by U1; refused: U9" in _printed(evidence)
+    [row] = csv.DictReader(io.StringIO(as_csv([evidence])))
+    assert row["breakGlass"] == "U1: patients wait"
+    assert "oken" not in as_json([evidence])
+
+
+def test_the_report_says_if_the_evidence_is_not_what_was_kept() -> None:
+    record = samples.remediation(**_DONE, evidenceSha256="abcd")
+    assert "differs" not in _report(Evidence(record, None, _KEPT, "abcd"))
+    assert "What is kept now differs: ef01" in _report(Evidence(record, None, _KEPT, "ef01"))
 
 
 def test_nothing_on_record_is_said() -> None:
@@ -273,5 +297,5 @@ def test_a_record_of_a_failure_before_anything_was_known_can_be_shown() -> None:
         "remediationId": "r-1", "executionArn": "", "endpointName": "(unknown)",
         "trigger": dict.fromkeys(samples.remediation()["trigger"], ""), "startedAt": "2026-11-23T10:00:00Z",
     }  # fmt: skip
-    assert "(unknown)" in _report(Evidence(bare, {}))
-    assert "(unknown)" in _printed(Evidence(bare, {}))
+    assert "(unknown)" in _report(Evidence(bare, None, {}))
+    assert "(unknown)" in _printed(Evidence(bare, None, {}))

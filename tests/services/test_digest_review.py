@@ -16,9 +16,10 @@ from hypothesis import strategies as st
 
 from lambdas.domain.errors import ServiceUnavailable
 from lambdas.domain.messages import digest_card, digest_list
-from lambdas.domain.record import Digest, Finding, iso
+from lambdas.domain.record import Approval, Digest, Finding, iso
 from lambdas.domain.sweep.digest import finding_key
-from lambdas.gateways.records.digests import Digests, digests
+from lambdas.domain.vocabulary import ApprovalStatus
+from lambdas.gateways.records.digests import digests
 from lambdas.gateways.records.records import Records
 from lambdas.gateways.slack import Slack, forget_group_members
 from lambdas.handlers import slack_interactions
@@ -47,7 +48,7 @@ class _Desk:
         digests().open(mine, now)
         for one in range(number):
             self._ask_about(one, decide_in=mine["decideIn"])
-        findings = [finding for _, finding in digests().findings(_DIGEST)]
+        findings = digest_cards.findings(_DIGEST)
         client = Slack(slack_interactions.bot_token())
         channel, ts = client.post(CHANNEL, digest_card.message(mine, findings))
         assert slack.message(channel, ts)
@@ -56,29 +57,36 @@ class _Desk:
     def _ask_about(self, one: int, *, decide_in: str) -> None:
         bench, now = self.bench, self.bench.clock_now()
         name, remediation_id = f"endpoint-{one:03}", f"remediation-{one:03}"
-        key = finding_key(name, ["instance-volume"])
+        endpoint_id = f"123456789012/us-east-1/{name}"
+        key = finding_key(endpoint_id, ["instance-volume"])
         record = samples.remediation(
-            remediationId=remediation_id, endpointName=name, digestId=_DIGEST, findingKey=key,
+            remediationId=remediation_id, endpointId=endpoint_id, endpointName=name, digestId=_DIGEST,
             approvalId=f"approval-{one:03}", startedAt=iso(now),
         )  # fmt: skip
         bench.records.start(record)
         bench.records.claim(
             {
-                "endpointName": name, "remediationId": remediation_id, "planHash": "f" * 64,
+                "endpointId": endpoint_id, "holder": f"remediation#{remediation_id}", "planHash": "f" * 64,
                 "leaseUntil": "2099-01-01T00:00:00Z",
             },
             now,
         )  # fmt: skip
         approval = samples.approval(
-            approvalId=f"approval-{one:03}", remediationId=remediation_id, endpointName=name,
-            taskToken=f"token-{one:03}", createdAt=iso(now), deadline=iso(now).replace("2026", "2027"),
+            approvalId=f"approval-{one:03}", remediationId=remediation_id, endpointId=endpoint_id,
+            endpointName=name, createdAt=iso(now), deadline=iso(now).replace("2026", "2027"),
             mayDecide=[ADA.id, GRACE.id], decideIn=decide_in, digestId=_DIGEST,
         )  # fmt: skip
+        bench.records.keep_token(approval["approvalId"], f"token-{one:03}", now)
         assert bench.records.open_approval(approval)
         finding = samples.finding(
-            one, endpointName=name, remediationId=remediation_id, approvalId=f"approval-{one:03}"
+            one, endpointId=endpoint_id, endpointName=name, remediationId=remediation_id
         )
         digests().add_finding(_DIGEST, key, finding, now)
+
+    def decided(self, one: int, by: str = ADA.id) -> None:
+        """Someone approves an endpoint meanwhile."""
+        facts = {"decidedBy": by}
+        assert self.bench.records.settle(f"approval-{one:03}", ApprovalStatus.APPROVED, facts)
 
     def review(self, user: str = ADA.id, digest_id: str = _DIGEST, **changes: Any) -> int:
         payload = {
@@ -134,7 +142,12 @@ class _Desk:
         return answer["statusCode"], answer["body"]
 
     def findings(self) -> list[Finding]:
-        return [finding for _, finding in digests().findings(_DIGEST)]
+        return digest_cards.findings(_DIGEST)
+
+    def approval(self, one: int) -> Approval:
+        found = self.bench.records.approval(f"approval-{one:03}")
+        assert found
+        return found
 
     def statuses(self) -> list[str]:
         found = [self.bench.records.approval(one.get("approvalId", "")) for one in self.findings()]
@@ -157,7 +170,8 @@ def _said(answer: dict[str, Any]) -> str:
 
 def _show(slack: Slack) -> tuple[Digest, list[Finding]]:
     digest, findings = digest_cards.read(_DIGEST)
-    digest_cards.rewrite(digest, findings, slack)
+    if shown := digest_cards.rewrite(digest, findings, slack):
+        digests().note(_DIGEST, {"shown": shown})  # as ShowDigest does
     return digest, findings
 
 
@@ -171,26 +185,23 @@ def test_twenty_decisions_from_one_submission_are_twenty_records_under_the_appro
     assert answer["view"]["private_metadata"] == f"{_DIGEST}/2", "where something waits"
     statuses = ["DENIED" if one == 3 else "APPROVED" for one in range(20)]
     assert desk.statuses() == [*statuses, "PENDING"]
-    assert sorted(desk.bench.workflow.answers) == [
-        (f"token-{number:03}", status) for number, status in enumerate(statuses)
-    ]
-    for number, status in enumerate(statuses):
-        record = desk.bench.remediation(f"remediation-{number:03}")
-        assert (record.get("decision"), record.get("decidedBy")) == (status, ADA.id)
-        [entry] = record.get("timeline", [])
-        assert entry.get("by") == ADA.id
-        assert desk.findings()[number].get("decidedBy") == ADA.id
-    denied = desk.bench.remediation("remediation-003")
-    assert denied.get("decisionReason") == "it moves"
+    assert sorted(desk.bench.workflow.woken) == [f"token-{number:03}" for number in range(20)]
+    for number in range(20):
+        assert desk.approval(number).get("decidedBy") == ADA.id
+        assert "decision" not in desk.bench.remediation(f"remediation-{number:03}"), (
+            "its workflow takes it over"
+        )
+    denied = desk.approval(3)
+    assert denied.get("reason") == "it moves"
     assert denied.get("askAgain") == iso(desk.bench.clock_now() + timedelta(days=7))
-    assert "decisionReason" not in desk.bench.remediation("remediation-004"), "it was for the denial"
+    assert "reason" not in desk.approval(4), "it was for the denial"
     assert "1 awaiting a decision · 19 approved · 1 left as it is" in desk.card()
 
 
 def test_the_list_opens_where_something_waits(desk: _Desk) -> None:
     desk.ask(45)
-    for key, finding in digests().findings(_DIGEST)[:25]:
-        digests().note_finding(_DIGEST, key, {"decision": "APPROVED", "decidedBy": finding["endpointName"]})
+    for one in range(25):
+        desk.decided(one)
     assert desk.review() == 200
     assert desk.view()["private_metadata"] == f"{_DIGEST}/2"
 
@@ -300,9 +311,7 @@ def test_the_same_submission_again_is_harmless(desk: _Desk) -> None:
     body = desk.view(chosen={"all": "encrypt"})
     first, again = desk.submit({}, of=body), desk.submit({}, of=body)
     assert _said(first) == _said(again) == ":white_check_mark: *Recorded:* 3 to be encrypted."
-    for number in range(3):
-        assert len(desk.bench.remediation(f"remediation-{number:03}").get("timeline", [])) == 1
-    assert set(desk.bench.workflow.answers) == {(f"token-{number:03}", "APPROVED") for number in range(3)}
+    assert set(desk.bench.workflow.woken) == {f"token-{number:03}" for number in range(3)}
 
 
 def test_what_someone_else_decided_meanwhile_is_told_and_the_rest_recorded(desk: _Desk) -> None:
@@ -365,34 +374,20 @@ def test_one_that_can_not_be_recorded_now_holds_up_no_other(
 ) -> None:
     desk.ask(3)
     desk.review()
-    real = desk.bench.workflow.resume
+    real = desk.bench.workflow.wake
 
-    def broken(task_token: str, decision: str) -> bool:
+    def broken(task_token: str) -> bool:
         if task_token == "token-001":
             raise ServiceUnavailable("Step Functions could not be reached.")
-        return real(task_token, decision)
+        return real(task_token)
 
     with monkeypatch.context() as patch:
-        patch.setattr(desk.bench.workflow, "resume", broken)
+        patch.setattr(desk.bench.workflow, "wake", broken)
         said = _said(desk.submit({"all": "encrypt"}))
     assert "2 to be encrypted" in said
     assert "`endpoint-001`: The decision could not be recorded. Try again." in said
     assert "1 to be encrypted" in _said(desk.submit({"approval-001": "encrypt"}))
-    assert dict(desk.bench.workflow.answers).keys() == {"token-000", "token-001", "token-002"}
-
-
-def test_a_finding_that_can_not_be_noted_undoes_no_decision(
-    desk: _Desk, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    desk.ask(1)
-    desk.review()
-
-    def broken(*_: Any) -> None:
-        raise ServiceUnavailable("DynamoDB could not be reached.")
-
-    monkeypatch.setattr(Digests, "follow", broken)
-    assert "1 to be encrypted" in _said(desk.submit({"all": "encrypt"}))
-    assert desk.bench.workflow.answers == [("token-000", "APPROVED")]
+    assert set(desk.bench.workflow.woken) == {"token-000", "token-001", "token-002"}
 
 
 def test_a_card_that_can_not_be_rewritten_now_undoes_no_decision(desk: _Desk) -> None:
@@ -442,13 +437,13 @@ def test_all_is_on_record_before_the_first_workflow_goes_on(
 ) -> None:
     desk.ask(5)
     desk.review()
-    real, seen = desk.bench.workflow.resume, list[list[str]]()
+    real, seen = desk.bench.workflow.wake, list[list[str]]()
 
-    def answer(task_token: str, decision: str) -> bool:
+    def wake(task_token: str) -> bool:
         seen.append(desk.statuses())
-        return real(task_token, decision)
+        return real(task_token)
 
-    monkeypatch.setattr(desk.bench.workflow, "resume", answer)
+    monkeypatch.setattr(desk.bench.workflow, "wake", wake)
     desk.submit({"all": "encrypt"})
     assert seen == [["APPROVED"] * 5] * 5
 
@@ -466,7 +461,7 @@ def test_a_mistake_about_one_holds_up_no_other(desk: _Desk, monkeypatch: pytest.
     monkeypatch.setattr(Records, "settle", settle)
     with pytest.raises(KeyError):
         desk.submit({"all": "encrypt"})
-    assert dict(desk.bench.workflow.answers) == {"token-000": "APPROVED", "token-002": "APPROVED"}
+    assert sorted(desk.bench.workflow.woken) == ["token-000", "token-002"]
 
 
 def test_questions_that_can_not_be_read_now_decide_nothing(
@@ -494,8 +489,7 @@ def test_the_card_is_rewritten_only_if_it_would_say_something_else(desk: _Desk) 
     slack = Slack(slack_interactions.bot_token())
     for _ in range(2):
         _show(slack)
-    key, _ = digests().findings(_DIGEST)[0]
-    digests().note_finding(_DIGEST, key, {"decision": "APPROVED", "decidedBy": ADA.id})
+    desk.decided(0)
     digest, findings = _show(slack)
     assert digest["digestId"] == _DIGEST
     assert [finding.get("decision") for finding in findings] == ["APPROVED", None]
@@ -516,8 +510,7 @@ def test_whoever_writes_last_may_have_read_first(desk: _Desk, monkeypatch: pytes
 
     def update(self: Slack, *arguments: Any) -> None:
         if others:
-            key, _ = digests().findings(_DIGEST)[others.pop()]
-            digests().note_finding(_DIGEST, key, {"decision": "APPROVED", "decidedBy": GRACE.id})
+            desk.decided(others.pop(), GRACE.id)
             _show(slack)
         real(self, *arguments)
 

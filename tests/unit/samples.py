@@ -8,7 +8,15 @@ from typing import Any
 
 from lambdas.domain.approval.routes import DecideIn, Mode, Route, Rules
 from lambdas.domain.encryption.assessment import SurfaceAssessment
-from lambdas.domain.record import Approval, Digest, Finding, Remediation
+from lambdas.domain.record import (
+    Approval,
+    Backout,
+    BackoutRequest,
+    ConfigIdentity,
+    Digest,
+    Finding,
+    Remediation,
+)
 from lambdas.domain.sweep.audit import AuditedConfig, AuditedEndpoint, sharing, worst_first
 from lambdas.domain.vocabulary import ApprovalStatus, Surface, Verdict
 from ops.audit.result import Audit
@@ -16,6 +24,7 @@ from ops.audit.result import Audit
 KEY_ARN = "arn:aws:kms:us-east-1:123456789012:key/1111aaaa-2222-bbbb-3333-cccc4444dddd"
 SOURCE = "fraud-config"
 TWIN = "fraud-config-kms-0123456789"
+IDENTITY: ConfigIdentity = {"name": TWIN, "createdAt": "2026-03-01T12:00:00.250+00:00", "sha256": "5c0de"}
 
 
 def config(**members: Any) -> dict[str, Any]:
@@ -64,6 +73,7 @@ def remediation(**facts: Any) -> Remediation:
     record: Any = {
         "remediationId": "11111111-2222-3333-4444-555555555555",
         "executionArn": "arn:aws:states:us-east-1:123456789012:execution:machine:11111111",
+        "endpointId": f"123456789012/us-east-1/{facts.get('endpointName', 'fraud')}",
         "endpointName": "fraud",
         "trigger": {
             "kind": "event",
@@ -102,10 +112,10 @@ def approval(status: ApprovalStatus = ApprovalStatus.PENDING, **facts: Any) -> A
     record: Any = {
         "approvalId": "an-approval-that-can-not-be-guessed",
         "remediationId": "11111111-2222-3333-4444-555555555555",
+        "endpointId": "123456789012/us-east-1/fraud",
         "endpointName": "fraud",
         "planHash": "f" * 64,
         "status": status,
-        "taskToken": "secret-token",
         "createdAt": "2026-11-23T09:00:06Z",
         "deadline": "2026-11-24T09:00:06Z",
         "decideIn": "slack",
@@ -117,11 +127,40 @@ def approval(status: ApprovalStatus = ApprovalStatus.PENDING, **facts: Any) -> A
     return record
 
 
+def backout(**facts: Any) -> Backout:
+    record: Any = {
+        "backoutId": "99999999-2222-3333-4444-555555555555",
+        "executionArn": "arn:aws:states:us-east-1:123456789012:execution:backout:99999999",
+        "endpointId": "123456789012/us-east-1/fraud",
+        "endpointName": "fraud",
+        "trigger": {
+            "kind": "manual", "eventId": "", "eventName": "Backout", "eventTime": "2026-11-25T09:00:00Z",
+            "principalArn": "", "accountId": "123456789012", "region": "us-east-1",
+        },
+        "startedAt": "2026-11-25T09:00:05Z",
+        "backsOut": "11111111-2222-3333-4444-555555555555",
+        "requestedBy": "U1",
+        "requestedReason": "",
+        "sourceConfigName": SOURCE,
+        "twinConfigName": TWIN,
+        **facts,
+    }  # fmt: skip
+    return record
+
+
+def backout_request(by: str = "U1", **facts: Any) -> BackoutRequest:
+    request: Any = {
+        "backoutId": "99999999-2222-3333-4444-555555555555", "by": by, "at": "2026-11-25T09:00:00Z",
+        "reason": "", **facts,
+    }  # fmt: skip
+    return request
+
+
 def digest(**facts: Any) -> Digest:
     record: Any = {
         "digestId": "22222222-3333-4444-5555-666666666666", "sweepId": "sweep-1", "route": "default",
         "mode": "required", "decideIn": "slack", "mayDecide": ["U1", "S1"], "accountId": "123456789012",
-        "region": "us-east-1", "runbookUrl": "https://example.com/runbook",
+        "region": "us-east-1", "runbookPages": "https://example.com/runbook#{}",
         "createdAt": "2026-11-23T06:00:00Z", "deadline": "2026-11-24T06:00:00Z", **facts,
     }  # fmt: skip
     return record
@@ -130,6 +169,7 @@ def digest(**facts: Any) -> Digest:
 def finding(number: int = 0, **facts: Any) -> Finding:
     """An endpoint that waits for a decision."""
     record: Any = {
+        "endpointId": f"123456789012/us-east-1/fraud-{number}",
         "endpointName": f"fraud-{number}", "remediationId": f"remediation-{number}",
         "sourceConfigName": f"fraud-{number}-config", "surfaces": ["instance-volume"],
         "instanceTypes": ["ml.m6i.large"], "approvalId": f"approval-{number}", **facts,
@@ -167,7 +207,7 @@ def audited(
         "region": region, "name": name,
         "arn": f"arn:aws:sagemaker:{region}:123456789012:endpoint/{name}",
         "status": "InService", "created_at": MADE_AT - timedelta(days=40),
-        "modified_at": MADE_AT - timedelta(days=4), "tags": {"team": "fraud"}, "exemption": "",
+        "modified_at": MADE_AT - timedelta(days=4), "tags": {"team": "fraud"}, "exemption": "", "doubt": "",
         "config": AuditedConfig(config or f"{name}-config", surfaces, verdict, ("ml.m6i.large",)),
         "verdict": verdict,
     }  # fmt: skip

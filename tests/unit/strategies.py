@@ -79,6 +79,7 @@ def _keyed(draw: st.DrawFn) -> dict[str, Any]:
 @st.composite
 def _findings(draw: st.DrawFn) -> Finding:
     found: Any = {
+        "endpointId": "123456789012/us-east-1/x",
         "endpointName": draw(nasty) or "x", "remediationId": draw(nasty), "sourceConfigName": draw(nasty),
         "surfaces": draw(st.lists(st.sampled_from(Surface), unique=True)),
         "instanceTypes": draw(st.lists(nasty, max_size=5)),

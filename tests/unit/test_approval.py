@@ -15,20 +15,20 @@ from lambdas.domain.approval.decision import (
     Ruling,
     RulingKind,
     ask_again_at,
-    decision_entry,
     denial_of,
     is_last_reminder,
     judge,
     new_approval_id,
+    reminder_is_due,
     require_approved,
     still_denied,
-    vote_entry,
+    taken_over,
     votes_after,
     wait_seconds,
 )
 from lambdas.domain.approval.routes import DecideIn
 from lambdas.domain.errors import NotApproved
-from lambdas.domain.record import Approval, Vote
+from lambdas.domain.record import Approval, Vote, iso
 from lambdas.domain.vocabulary import ApprovalStatus
 from tests.unit import samples
 
@@ -229,29 +229,30 @@ def test_whoever_votes_in_whatever_order_no_person_counts_twice(people: list[str
 
 
 def _entry(approval: Approval) -> str:
-    return decision_entry(approval, _IN_TIME)["what"]
+    return _entries(approval)[-1]
+
+
+def _entries(approval: Approval) -> list[str]:
+    return [entry["what"] for entry in taken_over(approval, _IN_TIME)[1]]
 
 
 def test_who_approved_by_break_glass_is_named_not_who_approved_after_them() -> None:
     votes: list[Vote] = [{"by": by, "at": "2026-11-23T10:00:00Z"} for by in ("U1", "U2")]
     facts: dict[str, Any] = {
-        "approvals": votes, "decidedBy": "U2", "breakGlassBy": "U1", "breakGlassReason": "patients wait",
+        "approvals": votes, "decidedBy": "U2", "breakGlassBy": "U1", "breakGlassReason": "patients\nwait",
     }  # fmt: skip
     assert _entry(samples.approval(_APPROVED, **facts)) == (
-        "Decided: APPROVED, after U1; U1 approved their own change"
+        "Approved, after U1; U1 approved their own change"
     )
     assert "own change" not in _entry(samples.approval(_DENIED, **facts, reason="no")), "nothing was broken"
     facts["approvals"] = votes[:1]
     first = samples.approval(approvalsNeeded=2, **facts)
-    said = vote_entry(
-        first, DecisionRequest(_APPROVED, "U1", reason="patients\nwait", break_glass=True), _IN_TIME
-    )
-    assert said["what"] == "Approved, 1 of 2 (break-glass): “patients wait”"
+    assert _entries(first)[0] == "Approved, 1 of 2 (break-glass): “patients wait”"
 
 
 def test_a_reason_is_quoted_on_one_line() -> None:
-    approval = samples.approval(_DENIED, decidedBy="U1", reason="x\n*Decided: APPROVED*\n:lock:")
-    assert _entry(approval) == "Decided: DENIED: “x *Decided: APPROVED* :lock:”"
+    approval = samples.approval(_DENIED, decidedBy="U1", reason="x\n*Approved*\n:lock:")
+    assert _entry(approval) == "Denied: “x *Approved* :lock:”"
 
 
 # -- where decisions are taken
@@ -304,18 +305,22 @@ def test_a_denial_holds_for_as_long_as_was_chosen_and_for_its_plan_alone(choice:
 @given(st.integers(0, 30 * 86_400), st.integers(0, 30 * 86_400))
 def test_waiting_goes_from_reminder_to_reminder_and_ends_at_the_deadline(left: int, every: int) -> None:
     deadline, reminder, now = _IN_TIME + timedelta(seconds=left), timedelta(seconds=every), _IN_TIME
+    asked = samples.approval(createdAt=iso(now), deadline=iso(deadline))
     reminders = 0
     for _ in range(10_000 if every > 300 else 3):
-        wait = timedelta(seconds=wait_seconds(now, deadline, reminder))
+        wait = timedelta(seconds=wait_seconds(asked, reminder, now))
         assert wait > timedelta(0)
+        assert not reminder_is_due(asked, reminder, now + min(wait / 2, wait - 2 * timedelta(minutes=1)))
         now += wait
         if now >= deadline:
             assert now <= deadline + GRACE_PERIOD + timedelta(seconds=1)
             break
+        assert reminder_is_due(asked, reminder, now)
         reminders += 1
+        asked["remindedAt"] = iso(now)
         if is_last_reminder(now, deadline, reminder):
-            following = timedelta(seconds=wait_seconds(now, deadline, reminder))
-            assert now + following >= deadline
+            following = timedelta(seconds=wait_seconds(asked, reminder, now))
+            assert now + following + timedelta(minutes=1) >= deadline
     if not every:  # nobody is reminded; it wakes once, for the alarm about a question that is about to expire
         assert reminders == (1 if timedelta(seconds=left) > LAST_CALL else 0)
 

@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 
 from lambdas.domain import backout
-from lambdas.domain.approval.decision import RulingKind
+from lambdas.domain.approval.decision import Ruling, RulingKind
 from lambdas.domain.approval.routes import DecideIn
 from lambdas.domain.errors import EndpointChanged, EndpointGone, InvalidInput
+from lambdas.domain.record import Approval, Backout, Remediation
 from tests.unit import samples
 
 _NOW = datetime(2026, 12, 1, 12, tzinfo=UTC)
@@ -18,48 +19,52 @@ _DONE: dict[str, Any] = {
 _ASKED = samples.approval()
 
 
+_REQUESTED = samples.approval(backout=samples.backout_request("U2"))
+_IAM = "arn:aws:sts::123456789012:assumed-role/Oncall/ada@example.com"
+
+
+def _judged(
+    record: Remediation | None,
+    approval: Approval = _ASKED,
+    latest: Backout | None = None,
+    *,
+    by: str = "U1",
+    where: DecideIn = DecideIn.SLACK,
+) -> Ruling:
+    route = samples.route(decide_in=where)
+    return backout.judge_request(record, approval, latest, route, by, is_approver=by != "U9", now=_NOW)
+
+
 @pytest.mark.parametrize(
-    ("facts", "user", "kind", "says"),
+    ("facts", "asked", "user", "kind", "says"),
     [
-        ({}, "U1", RulingKind.DECIDE, ""),
-        ({}, "U9", RulingKind.REFUSE, "not on the list"),
-        ({"outcome": "DENIED"}, "U1", RulingKind.REFUSE, "nothing to back out"),
-        ({"backoutUntil": "2026-12-01T12:00:00Z"}, "U1", RulingKind.REFUSE, "is over"),
-        (
-            {"backoutId": "b", "backoutRequestedBy": "U2", "backoutOutcome": ""},
-            "U1",
-            RulingKind.REPEAT,
-            "<@U2>",
-        ),
-        (
-            {"backoutId": "b", "backoutRequestedBy": "U2", "backoutOutcome": "BACKED_OUT"},
-            "U1",
-            RulingKind.REFUSE,
-            "already",
-        ),
-        (
-            {"backoutId": "b", "backoutRequestedBy": "U2", "backoutOutcome": "ROLLED_BACK"},
-            "U1",
-            RulingKind.DECIDE,
-            "",
-        ),
+        ({}, (_ASKED, None), "U1", RulingKind.DECIDE, ""),
+        ({}, (_ASKED, None), "U9", RulingKind.REFUSE, "not on the list"),
+        ({"outcome": "DENIED"}, (_ASKED, None), "U1", RulingKind.REFUSE, "nothing to back out"),
+        ({"backoutUntil": "2026-12-01T12:00:00Z"}, (_ASKED, None), "U1", RulingKind.REFUSE, "is over"),
+        ({}, (_REQUESTED, None), "U1", RulingKind.REPEAT, "<@U2>"),
+        ({}, (_REQUESTED, samples.backout()), "U1", RulingKind.REPEAT, "<@U2>"),
+        ({}, (_REQUESTED, samples.backout(outcome="BACKED_OUT")), "U1", RulingKind.REFUSE, "already"),
+        ({}, (_REQUESTED, samples.backout(outcome="ROLLED_BACK")), "U1", RulingKind.DECIDE, ""),
     ],
 )
 def test_what_a_click_on_back_out_amounts_to(
-    facts: dict[str, Any], user: str, kind: RulingKind, says: str
+    facts: dict[str, Any], asked: tuple[Approval, Backout | None], user: str, kind: RulingKind, says: str
 ) -> None:
-    remediation = samples.remediation(**{**_DONE, **facts})
-    ruling = backout.judge_request(remediation, _ASKED, samples.route(), is_approver=user == "U1", now=_NOW)
+    ruling = _judged(samples.remediation(**{**_DONE, **facts}), *asked, by=user)
     assert ruling.kind is kind
     assert says in ruling.explanation
 
 
+def test_the_command_line_may_back_out_when_slack_no_longer_can() -> None:
+    over = samples.remediation(**{**_DONE, "backoutUntil": "2026-12-01T12:00:00Z"})
+    assert _judged(over, by=_IAM).kind is RulingKind.DECIDE
+    assert _judged(over, by=_IAM, where=DecideIn.COMMAND_LINE).kind is RulingKind.DECIDE
+    assert _judged(over, by="U1").kind is RulingKind.REFUSE
+
+
 def test_an_outsider_does_not_learn_whether_there_is_a_record() -> None:
-    known, unknown = (
-        backout.judge_request(record, _ASKED, samples.route(), is_approver=False, now=_NOW)
-        for record in (samples.remediation(**_DONE), None)
-    )
-    assert known == unknown
+    assert _judged(samples.remediation(**_DONE), by="U9") == _judged(None, by="U9")
 
 
 def test_a_route_outside_slack_takes_no_click() -> None:
@@ -68,29 +73,46 @@ def test_a_route_outside_slack_takes_no_click() -> None:
         (_ASKED, DecideIn.COMMAND_LINE),
         (samples.approval(decideIn="command-line"), DecideIn.SLACK),
     ):
-        route = samples.route(decide_in=where)
-        record = samples.remediation(**_DONE)
-        ruling = backout.judge_request(record, approval, route, is_approver=True, now=_NOW)
+        ruling = _judged(samples.remediation(**_DONE), approval, where=where)
         assert ruling.kind is RulingKind.REFUSE
         assert "sealpoint backout fraud" in ruling.explanation
 
 
-def test_every_try_starts_the_same_execution() -> None:
-    facts = backout.request_facts("U1", _NOW)
-    remediation = samples.remediation(**_DONE, **facts)
-    assert backout.machine_input(remediation) == backout.machine_input(remediation)
-    assert facts["backoutId"] != backout.request_facts("U1", _NOW)["backoutId"]
+def test_every_request_is_another_backout() -> None:
+    one, other = (backout.new_request("U1", "", _NOW) for _ in range(2))
+    assert one["backoutId"] != other["backoutId"]
+
+
+_EVENT = {
+    "backoutId": samples.backout_request()["backoutId"], "executionArn": "arn:x", "endpointName": "fraud",
+    "backsOut": "r-1",
+}  # fmt: skip
 
 
 @pytest.mark.parametrize(
-    "changes",
-    [{"original": None}, {"endpointName": "other"}, {"original": samples.remediation(outcome="DENIED")}],
+    ("changes", "original", "approval"),
+    [
+        ({}, None, _REQUESTED),
+        ({"endpointName": "other"}, samples.remediation(**_DONE), _REQUESTED),
+        ({}, samples.remediation(outcome="DENIED"), _REQUESTED),
+        ({}, samples.remediation(**_DONE), None),
+        ({}, samples.remediation(**_DONE), _ASKED),
+        ({"backoutId": "another"}, samples.remediation(**_DONE), _REQUESTED),
+    ],
 )
-def test_a_backout_of_nothing_is_refused_in_words(changes: dict[str, Any]) -> None:
-    event = {"remediationId": "b", "executionArn": "arn:x", "endpointName": "fraud", "backsOut": "r-1"}
-    original = changes.pop("original", samples.remediation(**_DONE))
+def test_a_backout_that_nobody_requested_or_of_nothing_is_refused_in_words(
+    changes: dict[str, Any], original: Remediation | None, approval: Approval | None
+) -> None:
     with pytest.raises(InvalidInput):
-        backout.start_record({**event, **changes}, original, _NOW)
+        backout.start_record({**_EVENT, **changes}, original, approval, _NOW)
+
+
+def test_a_backout_is_what_was_requested_whatever_started_it() -> None:
+    approval = samples.approval(backout=samples.backout_request("U2", reason="too slow"))
+    event = {**_EVENT, "requestedBy": "U9", "reason": "forged"}
+    record = backout.start_record(event, samples.remediation(**_DONE), approval, _NOW)
+    assert (record.get("requestedBy"), record.get("requestedReason")) == ("U2", "too slow")
+    assert record["endpointId"] == "123456789012/us-east-1/fraud"
 
 
 @pytest.mark.parametrize(
@@ -108,12 +130,12 @@ def test_a_backout_of_nothing_is_refused_in_words(changes: dict[str, Any]) -> No
     ],
 )
 def test_an_endpoint_elsewhere_is_not_returned(endpoint: Any, error: type[Exception]) -> None:
-    record = samples.remediation(backsOut="r-1", twinConfigName=samples.TWIN)
+    record = samples.backout(twinConfigName=samples.TWIN)
     with pytest.raises(error):
         backout.require_on_twin(endpoint, record)
 
 
 @pytest.mark.parametrize("live", [samples.TWIN, samples.SOURCE])
 def test_an_endpoint_on_its_twin_or_back_already_may_be_returned(live: str) -> None:
-    record = samples.remediation(backsOut="r-1", twinConfigName=samples.TWIN)
+    record = samples.backout(twinConfigName=samples.TWIN)
     backout.require_on_twin(samples.endpoint(config_name=live), record)

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any
+from pathlib import Path
+from typing import Any, get_args
 
 import pytest
 from hypothesis import given, settings
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from slack_sdk.models.blocks import Block
 from slack_sdk.models.views import View
 
-from lambdas.domain.messages import card, modals, thread
+from lambdas.domain.messages import card, links, modals, thread
 from lambdas.domain.messages.blocks import Message, clip, escape
 from lambdas.domain.record import TimelineEntry, Vote
 from lambdas.domain.vocabulary import ApprovalStatus, Outcome
@@ -82,6 +83,84 @@ def test_every_outcome_has_a_card_without_buttons_that_says_why(outcome: Outcome
     within_limits(message)
 
 
+_WIKI, _REPOSITORY = "https://example.com/wiki#{}", "docs/runbook/{}.md"
+
+
+@pytest.mark.parametrize(
+    ("facts", "page", "words"),
+    [
+        ({}, "approval-about-to-expire", "Runbook"),
+        ({"outcome": "FAILED"}, "remediation-failed", "What to do"),
+        ({"outcome": "ROLLED_BACK"}, "remediation-failed", "What to do"),
+        ({"outcome": "UNSUPPORTED"}, "remediation-failed", "What to do"),
+        ({"outcome": "EXPIRED"}, "approval-about-to-expire", "What to do"),
+        ({"outcome": "NOT_ASKED"}, "slack-unreachable", "What to do"),
+        ({"outcome": "OBSERVED"}, "README", "Runbook"),
+        ({"outcome": "ENCRYPTED"}, "README", "Runbook"),
+    ],
+)
+@pytest.mark.parametrize("asked", [True, False])
+def test_a_card_links_the_runbooks_page_about_it(
+    facts: dict[str, Any], page: str, words: str, *, asked: bool
+) -> None:
+    approval = samples.approval()
+    for pages in (_WIKI, _REPOSITORY):
+        record = samples.remediation(runbookPages=pages, **facts)
+        made = card.closed(record, approval if asked else None) if facts else card.message(record, approval)
+        shown, where = "\n".join(texts(made["blocks"])), pages.replace("{}", page)
+        if pages == _WIKI:
+            assert f"<{where}|{words}>" in shown
+        else:  # nobody can click a path, which is named only if there is something to do
+            assert (f"What to do: `{where}`" in shown) is (words == "What to do")
+            assert "Runbook" not in shown
+
+
+def test_the_card_of_a_backout_that_failed_links_what_to_do() -> None:
+    record = samples.remediation(runbookPages=_WIKI, outcome="ENCRYPTED")
+    made = card.closed(record, samples.approval(), samples.backout(outcome="FAILED"))
+    where = _WIKI.replace("{}", "remediation-failed")
+    assert f"<{where}|What to do>" in "\n".join(texts(made["blocks"]))
+
+
+@pytest.mark.parametrize("page", get_args(links.RunbookPage))
+def test_the_runbooks_pages_that_messages_link_exist(page: str) -> None:
+    assert (Path(__file__).resolve().parents[2] / f"docs/runbook/{page}.md").exists()
+
+
+_ROLLING = {"RollingUpdatePolicy": {"MaximumBatchSize": {"Type": "CAPACITY_PERCENT", "Value": 25}}}
+
+
+@pytest.mark.parametrize(
+    ("facts", "says"),
+    [
+        ({}, "up to 4 × ml.m6i.large run and are billed in addition"),
+        ({"updateOptions": {"DeploymentConfig": _ROLLING}}, "up to 25% more instances run and are billed"),
+        (
+            {"variants": [{"name": "a", "instanceType": "serverless"}]},
+            "a second copy of it runs and is billed",
+        ),
+    ],
+)
+def test_the_question_says_what_the_update_costs_meanwhile(facts: dict[str, Any], says: str) -> None:
+    blocks = card.question(samples.remediation(**facts), samples.approval())["blocks"]
+    assert f"• During the update, {says}" in "\n".join(texts(blocks))
+
+
+@pytest.mark.parametrize(
+    ("lines", "shown"),
+    [
+        (["The update ended: ENCRYPTED.", "Ended ENCRYPTED."], ["Ended ENCRYPTED."]),
+        (
+            ["UpdateEndpoint", "The update ended: ENCRYPTED."],
+            ["UpdateEndpoint", "The update ended: ENCRYPTED."],
+        ),
+    ],
+)
+def test_the_thread_reports_the_end_of_an_update_once(lines: list[str], shown: list[str]) -> None:
+    entries: list[TimelineEntry] = [{"at": "2026-11-23T09:30:00Z", "what": line} for line in lines]
+    assert thread.timeline(entries)["text"] == "; ".join(shown)
+
+
 _ENCRYPTED: dict[str, Any] = {
     "outcome": "ENCRYPTED",
     "twinConfigName": samples.TWIN,
@@ -91,47 +170,45 @@ _ENCRYPTED: dict[str, Any] = {
 
 
 @pytest.mark.parametrize(
-    ("facts", "button", "says"),
+    ("facts", "requested", "button", "says"),
     [
-        ({}, True, "Kept for backing out"),
-        ({"backoutId": "b", "backoutRequestedBy": "U1", "backoutOutcome": ""}, False, "*Backing out*"),
+        ({}, None, True, "Kept for backing out"),
+        ({}, ("U1", None), False, "*Backing out*"),
+        ({}, ("U1", {"progress": "a: Baking"}), False, "a: Baking"),
         (
-            {
-                "backoutId": "b",
-                "backoutRequestedBy": "U1",
-                "backoutOutcome": "BACKED_OUT",
-                "exemptUntil": "2026-12-23",
-            },
+            {},
+            ("U1", {"outcome": "BACKED_OUT", "exemptUntil": "2026-12-23"}),
             False,
             "exempt until 2026-12-23",
         ),
         (
-            {
-                "backoutId": "b",
-                "backoutRequestedBy": "arn:aws:iam::1:user/o",
-                "backoutOutcome": "ROLLED_BACK",
-            },
+            {},
+            ("arn:aws:iam::1:user/o", {"outcome": "ROLLED_BACK"}),
             True,
             "The backout by `o` ended ROLLED_BACK",
         ),
         (
             {"backoutClosedAt": "2026-12-07T11:00:00Z", "sourceKept": "It has <another> user."},
+            None,
             False,
             "&lt;another&gt;",
         ),
         (
             {"backoutClosedAt": "x", "sourceRetiredAt": "2026-12-07T11:00:00Z"},
+            None,
             False,
             "its content is on record",
         ),
     ],
 )
 def test_the_way_back_is_offered_only_while_it_is_open(
-    facts: dict[str, Any], *, button: bool, says: str
+    facts: dict[str, Any], requested: tuple[str, Any] | None, *, button: bool, says: str
 ) -> None:
-    message = card.closed(
-        samples.remediation(**_ENCRYPTED, **facts), samples.approval(ApprovalStatus.APPROVED, decidedBy="U1")
-    )
+    by, found = requested or ("", None)
+    request = {"backout": samples.backout_request(by)} if requested else {}
+    approval = samples.approval(ApprovalStatus.APPROVED, decidedBy="U1", **request)
+    backout = None if found is None else samples.backout(**found)
+    message = card.closed(samples.remediation(**_ENCRYPTED, **facts), approval, backout)
     assert [one["action_id"] for one in buttons(message)] == (["backout"] if button else [])
     assert says in "\n".join(texts(message["blocks"]))
     within_limits(message)
@@ -145,8 +222,9 @@ def test_a_change_that_did_not_happen_is_not_shown_as_one(outcome: Outcome) -> N
 
 
 def test_after_a_backout_no_key_is_shown() -> None:
-    facts = {**_ENCRYPTED, "backoutId": "b", "backoutRequestedBy": "U1", "backoutOutcome": "BACKED_OUT"}
-    message = card.closed(samples.remediation(**facts), samples.approval(ApprovalStatus.APPROVED))
+    approval = samples.approval(ApprovalStatus.APPROVED, backout=samples.backout_request())
+    backout = samples.backout(outcome="BACKED_OUT")
+    message = card.closed(samples.remediation(**_ENCRYPTED), approval, backout)
     assert "→" not in "\n".join(texts(message["blocks"]))
 
 
@@ -191,7 +269,7 @@ def test_ten_variants_with_the_longest_names_fit() -> None:
 _PEOPLE = st.sampled_from(["U1", "U2", "arn:aws:sts::1:assumed-role/<r>/*a*"])
 _OURS = re.compile(
     r"<(@U[12]|!subteam\^S1|!date\^\d+\^\{date_short_pretty\} at \{time\}\|[-0-9 :]+UTC"
-    r"|https://[^<>|]+\|(Endpoint|Execution|Runbook|The newer question about this endpoint))>"
+    r"|https://[^<>|]+\|(Endpoint|Execution|Runbook|What to do|The newer question about this endpoint))>"
 )
 
 
@@ -204,12 +282,13 @@ def _messages(endpoint: str, who: str, reason: str, person: str) -> list[Message
         "managedBy": {"tool": "Pulumi", "stack": reason}, "changedBySlackUser": "U1", "sourceKept": reason,
         "variants": [{"name": reason, "instanceType": who, "instanceCount": 3}] * 10,
         "endpointArn": "arn:aws:sagemaker:us-east-1:1:endpoint/x", "endpointStatus": who,
+        "runbookPages": "https://example.com/r#{}",
     }  # fmt: skip
     record = samples.remediation(**facts)
     record["trigger"] = {**record["trigger"], "principalArn": who, "eventTime": who, "eventName": reason}
     asked: dict[str, Any] = {
         "mayDecide": ["U1", "U2", "S1", "*"], "approvals": votes, "approvalsNeeded": 2, "reason": reason,
-        "decidedBy": person, "decidedAt": "2026-11-23T09:30:00Z", "runbookUrl": "https://example.com/r",
+        "decidedBy": person, "decidedAt": "2026-11-23T09:30:00Z"
     }  # fmt: skip
     made = [
         card.message(record, samples.approval(status, **asked, **more))

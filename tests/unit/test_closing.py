@@ -18,12 +18,47 @@ def _caught(word: str, message: str) -> dict[str, Any]:
     return {"error": {"Error": word, "Cause": cause}}
 
 
+_ERROR = _caught("Throttled", "Slow down.")
+
+
+@pytest.mark.parametrize(
+    ("facts", "event", "expected"),
+    [
+        # seen to end
+        ({"updateOutcome": "ENCRYPTED", "decision": "APPROVED"}, _ERROR, (Outcome.ENCRYPTED, "")),
+        ({"updateOutcome": "ROLLED_BACK", "updateReason": "alarm"}, {}, (Outcome.ROLLED_BACK, "alarm")),
+        # found by CheckEncryption
+        ({"checkOutcome": "EXEMPT", "checkReason": "for a while"}, {}, (Outcome.EXEMPT, "for a while")),
+        ({"checkOutcome": "DENIED", "checkReason": "by U1"}, {}, (Outcome.DENIED, "by U1")),
+        # decided
+        ({"decision": "DENIED"}, _ERROR, (Outcome.DENIED, "")),
+        ({"decision": "EXPIRED"}, {}, (Outcome.EXPIRED, "")),
+        ({"decision": "SUPERSEDED"}, {"stopped": "ABORTED"}, (Outcome.SUPERSEDED, "")),
+        # raised by a step
+        ({"decision": "APPROVED"}, _ERROR, (Outcome.FAILED, "Slow down.")),
+        ({"askError": _caught("EndpointChanged", "x")["error"]}, {}, (Outcome.SUPERSEDED, "x")),
+        # ended from outside
+        (
+            {"decision": "APPROVED"},
+            {"stopped": "It ended as ABORTED."},
+            (Outcome.FAILED, "It ended as ABORTED."),
+        ),
+        ({"approvalMode": "observe"}, {}, (Outcome.OBSERVED, "")),
+        ({"approvalMode": "observe"}, _ERROR, (Outcome.FAILED, "Slow down.")),
+    ],
+)
+def test_the_outcome_is_what_the_steps_recorded_or_raised(
+    facts: dict[str, Any], event: dict[str, Any], expected: tuple[Outcome, str]
+) -> None:
+    assert final_outcome(event, samples.remediation(**facts)) == expected
+
+
 @pytest.mark.parametrize("outcome", list(Outcome))
-def test_a_named_outcome_is_taken(outcome: Outcome) -> None:
-    assert final_outcome({"outcome": str(outcome), "reason": "because"}, samples.remediation()) == (
-        outcome,
-        "because",
-    )
+def test_an_outcome_in_the_input_counts_for_nothing(outcome: Outcome) -> None:
+    forged = {"outcome": str(outcome), "decision": str(outcome), "reason": "trust me"}
+    for decision in ({}, {"decision": "APPROVED"}):
+        found, reason = final_outcome(forged, samples.remediation(**decision))
+        assert (found, "trust me" in reason) == (Outcome.FAILED, False)
 
 
 @pytest.mark.parametrize(
@@ -46,11 +81,6 @@ def test_a_caught_error_becomes_an_outcome_in_its_own_words(
     event: dict[str, Any], expected: tuple[Outcome, str]
 ) -> None:
     assert final_outcome(event, samples.remediation()) == expected
-
-
-@pytest.mark.parametrize("event", [{}, {"outcome": "NONSENSE"}, {"outcome": None}])
-def test_no_outcome_is_a_failure(event: dict[str, Any]) -> None:
-    assert final_outcome(event, samples.remediation())[0] is Outcome.FAILED
 
 
 def test_an_update_that_was_seen_to_end_is_the_outcome_whatever_befell_the_workflow() -> None:

@@ -19,7 +19,7 @@ from tests.unit.strategies import findings, nasty
 
 _OURS = re.compile(
     r"<(@U[12]|!subteam\^S1|!date\^\d+\^\{date_short_pretty\} at \{time\}\|[-0-9 :]+UTC"
-    r"|https://example\.com/runbook\|Runbook)>"
+    r"|https://example\.com/runbook#[a-zA-Z-]+\|(Runbook|What to do))>"
 )
 
 
@@ -46,6 +46,19 @@ def test_it_says_how_many_are_how_far() -> None:
         "480 awaiting a decision · 12 approved (5 encrypted) · 3 left as they are · 3 not decided in time · "
         "2 rolled back" in "\n".join(texts(message["blocks"]))
     )
+
+
+@pytest.mark.parametrize(
+    ("some", "link"),
+    [
+        ([samples.finding()], "approval-about-to-expire|Runbook"),
+        ([samples.approved(outcome="ENCRYPTED")], "README|Runbook"),
+        ([samples.finding(), samples.approved(1, outcome="ROLLED_BACK")], "remediation-failed|What to do"),
+        ([samples.finding(outcome="FAILED")], "remediation-failed|What to do"),
+    ],
+)
+def test_it_links_the_runbooks_page_about_it(some: list[Finding], link: str) -> None:
+    assert f"<https://example.com/runbook#{link}>" in _shown(samples.digest(), some)
 
 
 def test_it_shows_the_worst_and_counts_the_rest() -> None:

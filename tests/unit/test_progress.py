@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -34,11 +35,12 @@ from lambdas.domain.errors import (
     EndpointNotServing,
     RemediationError,
 )
+from lambdas.domain.record import iso
 from lambdas.domain.vocabulary import Outcome
 from tests.unit import samples
 from tests.unit.samples import SOURCE, TWIN, endpoint
 
-MOVE = Move(SOURCE, TWIN, Outcome.ENCRYPTED)
+MOVE = Move(SOURCE, TWIN, Outcome.ENCRYPTED, samples.IDENTITY)
 _REQUESTED = datetime(2026, 11, 23, 10, tzinfo=UTC)
 _LATER = _REQUESTED + timedelta(minutes=10)
 _AFTER = _REQUESTED.timestamp() + 30
@@ -48,17 +50,16 @@ _BEFORE = _REQUESTED.timestamp() - 3600
 def _judge(body: dict[str, Any] | None, now: datetime = _LATER, before: str = "") -> Wait | UpdateResult:
     return judge_update(
         body,
-        MOVE,
+        replace(MOVE, requested_at=iso(_REQUESTED), reason_before=before),
         attempt=0,
-        requested_at=_REQUESTED,
-        reason_before=before,
         now=now,
         deadline=timedelta(hours=4),
     )
 
 
 def _before_update(body: dict[str, Any] | None, *, requested: bool = False, before: str = "") -> BeforeUpdate:
-    return judge_before_update(body, MOVE, requested=requested, reason_before=before)
+    requested_at = iso(_REQUESTED) if requested else ""
+    return judge_before_update(body, replace(MOVE, requested_at=requested_at, reason_before=before))
 
 
 @pytest.mark.parametrize("status", ["Creating", "Updating", "SystemUpdating", "RollingBack"])
@@ -275,12 +276,12 @@ def test_the_config_on_its_way_in_counts_as_the_one_in_charge() -> None:
 
 
 def test_a_backout_goes_the_other_way() -> None:
-    remediation = samples.remediation(twinConfigName=TWIN)
+    remediation = samples.remediation(twinConfigName=TWIN, targetIdentity=samples.IDENTITY)
     assert move_of(remediation) == MOVE
-    backout = samples.remediation(
-        twinConfigName=TWIN, backsOut="r-1", restoredConfigName="fraud-config-was-1"
+    backout = samples.backout(
+        twinConfigName=TWIN, restoredConfigName="fraud-config-was-1", targetIdentity=samples.IDENTITY
     )
-    assert move_of(backout) == Move(TWIN, "fraud-config-was-1", Outcome.BACKED_OUT)
+    assert move_of(backout) == Move(TWIN, "fraud-config-was-1", Outcome.BACKED_OUT, samples.IDENTITY)
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,7 @@ _NOW = datetime(2026, 11, 23, 12, 0, 0, 999, tzinfo=UTC)
 def _input(**changes: Any) -> dict[str, Any]:
     return {
         "remediationId": "r-1",
-        "executionArn": "arn:x",
+        "executionArn": "arn:aws:states:us-east-1:123456789012:execution:remediation:r-1",
         "endpointName": "fraud",
         "trigger": {"kind": "manual", "accountId": "1", "region": "us-east-1", "principalArn": None},
         **changes,
@@ -40,8 +40,9 @@ def test_a_record_starts_with_every_field_of_the_trigger() -> None:
     assert record["startedAt"] == "2026-11-23T12:00:00Z"
     assert record["trigger"] == {
         "kind": "manual", "eventId": "", "eventName": "", "eventTime": "",
-        "principalArn": "", "accountId": "1", "region": "us-east-1",
-    }  # fmt: skip
+        "principalArn": "", "accountId": "123456789012", "region": "us-east-1",
+    }, "where it is, is not for the input to say"  # fmt: skip
+    assert record["endpointId"] == "123456789012/us-east-1/fraud"
 
 
 @pytest.mark.parametrize(

@@ -32,7 +32,7 @@ _STOREYS: Mapping[str, frozenset[str]] = {
 # The domain's rooms by floor. A room imports from itself and from the floors below.
 _FLOORS = (
     {"plain_text", "vocabulary"},
-    {"errors"},
+    {"errors", "endpoint_id"},
     {"record"},
     {"claims"},
     {"encryption", "approval"},
@@ -41,16 +41,19 @@ _FLOORS = (
 )
 _FLOOR = {room: floor for floor, rooms in enumerate(_FLOORS) for room in rooms}
 # What gateways know of the domain: words, errors and the records' shapes, and these plain data types beside.
-_GATEWAYS_KNOW = frozenset({"plain_text", "vocabulary", "errors", "record"})
+_GATEWAYS_KNOW = frozenset({"plain_text", "vocabulary", "errors", "endpoint_id", "record"})
 _DATA_TYPES: Mapping[str, str] = {
     "lambdas.gateways.event_bus": "lambdas.domain.outcome_event",  # OutcomeEvent
     "lambdas.gateways.settings": "lambdas.domain.approval.routes",  # Rules
     "lambdas.gateways.sagemaker": "lambdas.domain.encryption.twin",  # ConfigRequest
     "lambdas.gateways.slack": "lambdas.domain.messages",  # Message
-    "lambdas.gateways.records.digests": "lambdas.domain.sweep.digest",  # where a remediation is asked about
 }
 _KNOWN: frozenset[Arrow] = frozenset(
-    {("local.world", "ops.slack_app")}  # the local run checks the very manifest that a user installs
+    {
+        ("local.world", "ops.slack_app"),  # the local run checks the very manifest that a user installs
+        ("local.playground_shell", "ops.cli"),  # the playground's shells run the command line, by its clock
+        ("local.playground_shell", "ops.clock"),
+    }
 )
 
 

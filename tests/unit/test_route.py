@@ -51,7 +51,7 @@ def test_a_reminder_that_would_come_too_late_is_none(deadline: int, reminder: in
         "name": "default", "channel": "C1", "approvers": ["U1"], "mode": "required", "decideIn": "slack",
         "deadlineHours": deadline, "reminderHours": reminder,
     }  # fmt: skip
-    rules = {"forbidOwnApproval": True, "breakGlass": False, "twoApproversTag": {}, "runbookUrl": ""}
+    rules = {"forbidOwnApproval": True, "breakGlass": False, "twoApproversTag": {}, "runbookPages": ""}
     route = read_rules({**rules, "routes": [given]}).default
     assert (route.deadline, route.reminder) == (timedelta(hours=deadline), timedelta(hours=kept))
 

@@ -86,15 +86,20 @@ def test_what_is_said_of_a_sweep_fits_into_slack(problems: list[str], error: str
         add_up([batch(9, missed=len(problems), problems=problems)], error),
         region="us-east-1",
         sweep_id="s",
+        runbook_pages="docs/runbook/{}.md",
     )
+    assert "What to do: `docs/runbook/sweep-incomplete.md`" in str(message["blocks"])
     assert len(message["text"]) <= 1000
     for block in message["blocks"]:
         if block["type"] == "section":
             assert 0 < len(block["text"]["text"]) <= 3000
 
 
+FRAUD = "123456789012/us-east-1/fraud"
+
+
 def claim(plan: str = "plan", *, until: datetime = NOW + timedelta(hours=1)) -> Claim:
-    return {"endpointName": "fraud", "remediationId": "r-1", "planHash": plan, "leaseUntil": iso(until)}
+    return {"endpointId": FRAUD, "holder": "remediation#r-1", "planHash": plan, "leaseUntil": iso(until)}
 
 
 def record(**members: Any) -> Remediation:
@@ -102,7 +107,7 @@ def record(**members: Any) -> Remediation:
 
 
 DENIAL: Denial = {
-    "endpointName": "fraud", "planHash": "plan", "by": "U0ADA", "at": iso(NOW), "reason": "later",
+    "endpointId": FRAUD, "planHash": "plan", "by": "U0ADA", "at": iso(NOW), "reason": "later",
     "until": iso(NOW + timedelta(days=30)),
 }  # fmt: skip
 
@@ -202,7 +207,7 @@ def test_scaling_hides_no_endpoint_with_inference_components_from_the_sweep() ->
 
 
 def digest(*, filled: bool = True) -> Digest:
-    made = new_digest("s-1", ROUTE, account_id="1", region="us-east-1", runbook_url="", now=NOW)
+    made = new_digest("s-1", ROUTE, account_id="1", region="us-east-1", runbook_pages="", now=NOW)
     if filled:
         made["filledAt"] = iso(NOW)
     return made

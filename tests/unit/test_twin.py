@@ -26,6 +26,7 @@ from lambdas.domain.encryption.twin import (
     write_tags,
     write_twin,
 )
+from lambdas.domain.endpoint_id import EndpointId
 from tests.unit import samples
 from tests.unit.strategies import configs, names
 
@@ -55,7 +56,7 @@ def test_a_twin_differs_in_name_and_the_keys_to_change_and_in_nothing_else(
 ) -> None:
     before = copy.deepcopy(source)
     paths = data.draw(st.lists(st.sampled_from([key.path for key in surface_keys(source)]), unique=True))
-    twin = write_twin(source, samples.KEY_ARN, paths, "fraud")
+    twin = write_twin(source, samples.KEY_ARN, paths, samples.TWIN)
 
     expected = copy.deepcopy(source)
     del expected["EndpointConfigArn"], expected["CreationTime"]
@@ -70,14 +71,14 @@ def test_a_twin_differs_in_name_and_the_keys_to_change_and_in_nothing_else(
 
 @given(configs())
 def test_a_twin_read_back_shows_no_difference(source: dict[str, Any]) -> None:
-    twin = write_twin(source, samples.KEY_ARN, missing(source), "fraud")
+    twin = write_twin(source, samples.KEY_ARN, missing(source), samples.TWIN)
     read_back = {**copy.deepcopy(twin), "EndpointConfigArn": "arn:…", "CreationTime": 1.0}
     assert compare(twin, read_back) == Comparison()
 
 
 @given(configs())
 def test_what_aws_adds_is_no_difference_and_is_named(source: dict[str, Any]) -> None:
-    twin = write_twin(source, samples.KEY_ARN, missing(source), "fraud")
+    twin = write_twin(source, samples.KEY_ARN, missing(source), samples.TWIN)
     read_back: dict[str, Any] = copy.deepcopy(twin)
     expected = []
     if "EnableNetworkIsolation" not in read_back:
@@ -159,7 +160,7 @@ def test_a_serverless_variant_is_requested_without_the_size_that_aws_describes()
     )
     for request in (
         as_request(config),
-        write_twin(config, samples.KEY_ARN, PATHS, "fraud"),
+        write_twin(config, samples.KEY_ARN, PATHS, samples.TWIN),
         restored_config(config, None),
     ):
         assert request["ProductionVariants"] == [serverless]
@@ -170,7 +171,7 @@ def test_a_serverless_variant_is_requested_without_the_size_that_aws_describes()
 
 @given(configs(), st.data())
 def test_any_one_change_is_a_difference(source: dict[str, Any], data: st.DataObject) -> None:
-    twin = write_twin(source, samples.KEY_ARN, missing(source), "fraud")
+    twin = write_twin(source, samples.KEY_ARN, missing(source), samples.TWIN)
     changed = copy.deepcopy(twin)
     holder: Any = changed
     while True:  # walk to some leaf
@@ -219,16 +220,18 @@ def test_a_twin_of_a_name_cut_at_a_hyphen_is_still_valid() -> None:
 
 
 def test_the_plan_changes_with_anything_that_would_be_done() -> None:
+    here, elsewhere = EndpointId("1", "us-east-1", "fraud"), EndpointId("2", "us-east-1", "fraud")
     options = {"RetainAllVariantProperties": True}
-    plan = plan_hash(samples.config(), samples.KEY_ARN, PATHS, options)
-    assert plan == plan_hash(samples.config(), samples.KEY_ARN, PATHS, options)
+    plan = plan_hash(here, samples.config(), samples.KEY_ARN, PATHS, options)
+    assert plan == plan_hash(here, samples.config(), samples.KEY_ARN, PATHS, options)
     others = [
-        plan_hash(samples.config(NewThing=1), samples.KEY_ARN, PATHS, options),
-        plan_hash(samples.config(), samples.KEY_ARN + "x", PATHS, options),
-        plan_hash(samples.config(), samples.KEY_ARN, (), options),
-        plan_hash(samples.config(), samples.KEY_ARN, PATHS, {"RetainAllVariantProperties": False}),
+        plan_hash(elsewhere, samples.config(), samples.KEY_ARN, PATHS, options),
+        plan_hash(here, samples.config(NewThing=1), samples.KEY_ARN, PATHS, options),
+        plan_hash(here, samples.config(), samples.KEY_ARN + "x", PATHS, options),
+        plan_hash(here, samples.config(), samples.KEY_ARN, (), options),
+        plan_hash(here, samples.config(), samples.KEY_ARN, PATHS, {"RetainAllVariantProperties": False}),
     ]
-    assert len({plan, *others}) == 5
+    assert len({plan, *others}) == 6
 
 
 def test_tags_are_kept_except_those_that_only_aws_sets() -> None:

@@ -74,7 +74,7 @@ def test_what_sagemaker_excludes_is_not_asked_of_it(
 @pytest.mark.parametrize(
     ("policy", "words"),
     [
-        (None, "as in the endpoint's last deployment"),
+        (None, "the way the endpoint's last deployment did"),
         (CANARY, "first 10%, then a wait of 10 min, rolled back if one of 1 alarms fires"),
         (ROLLING, "in rolling batches of 2 instances"),
         (ALL_AT_ONCE, "all at once"),

@@ -63,7 +63,7 @@ def loop(world: World) -> Iterator[Loop]:
     world.settle()
     assert world.sagemaker.violations == []
     assert world.bus.undelivered == []
-    assert world.runner.refused == []  # else a role lacks what its function needs
+    assert world.runner.refused == [], world.runner.refused  # else a role lacks what its function needs
 
 
 @pytest.fixture

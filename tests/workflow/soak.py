@@ -73,7 +73,7 @@ def soak(world: World, seed: int, *, endpoints: int = 200, deeds: int = 160) -> 
     days = Soak(world, seed, endpoints)
     days.live(deeds)
     days.rest()
-    records = days.records()
+    records = [*days.records(), *days.backouts()]
     outcomes = Counter(str(record.get("outcome", "(open)")) for record in records)
     problems = [problem for invariant in INVARIANTS for problem in invariant(days)]
     return Result(
@@ -215,7 +215,10 @@ class Soak:
         return {arn.rpartition("/")[2] for arn, _ in tagged}
 
     def records(self) -> list[Json]:
-        return [item for item in self.world.items("remediation") if item["sk"] == "record"]
+        return self.world.items("remediation")
+
+    def backouts(self) -> list[Json]:
+        return self.world.items("backout")
 
     def cards(self, action: str = "") -> list[Message]:
         """The messages that are no replies, oldest first; with an action's button, where one is given."""
@@ -530,6 +533,7 @@ def executions_have_ended(days: Soak) -> list[str]:
 
 def remediations_are_closed(days: Soak) -> list[str]:
     records = {record["remediationId"]: record for record in days.records()}
+    records |= {record["backoutId"]: record for record in days.backouts()}
     machines = {days.world.home.output(machine) for machine in (_REMEDIATION, _BACKOUT)}
     started = [one for one in days.world.executions.values() if one.state_machine.arn in machines]
     unknown = [
@@ -563,7 +567,8 @@ def outcomes_are_true(days: Soak) -> list[str]:
     """An endpoint whose latest remediation encrypted it is on its twin, unless a person moved it since."""
     problems: list[str] = []
     for name in sorted(days.alive()):
-        mine = [record for record in days.records() if record["endpointName"] == name]
+        runs = [*days.records(), *days.backouts()]
+        mine = [record for record in runs if record["endpointName"] == name]
         encrypted = [record for record in mine if record.get("outcome") == "ENCRYPTED"]
         if not encrypted:
             continue
@@ -586,9 +591,7 @@ def no_twin_is_orphaned(days: Soak) -> list[str]:
     used = {days.people.describe_endpoint(EndpointName=name)["EndpointConfigName"] for name in days.alive()}
     pages = days.people.get_paginator("list_endpoint_configs").paginate()
     there = {config["EndpointConfigName"] for page in pages for config in page["EndpointConfigs"]}
-    records = [
-        record for record in days.records() if "twinRequestedAt" in record and "backsOut" not in record
-    ]
+    records = [record for record in days.records() if "twinRequestedAt" in record]
     reached = {record["twinConfigName"] for record in records if record.get("outcome") == "ENCRYPTED"}
     mixed = {
         record["twinConfigName"]
@@ -620,16 +623,12 @@ def nothing_is_misused(days: Soak) -> list[str]:
 
 
 def evidence_is_whole(days: Soak) -> list[str]:
-    kept = {
-        item["pk"]
-        for item in days.world.items("remediation")
-        if item["sk"] == "snapshot" and "config" in item
-    }
+    kept = {item["pk"] for item in days.world.items("evidence") if "config" in item}
     asked = [record for record in days.records() if "approvalId" in record]
     return [
-        f"{_told(record)} has no snapshot"
+        f"{_told(record)} has no evidence"
         for record in asked
-        if f"remediation#{record['remediationId']}" not in kept
+        if f"evidence#{record['remediationId']}" not in kept
     ]
 
 
@@ -637,7 +636,7 @@ def nobody_holds_anything(days: Soak) -> list[str]:
     """No endpoint is claimed and no turn is taken by a remediation that has ended."""
     claims = [item for item in days.world.items("endpoint") if item["sk"] == "claim"]
     turns = [holder for item in days.world.items("updates") for holder in item.get("holders", {})]
-    return [f"{one['endpointName']} is still claimed by {one['remediationId']}" for one in claims] + [
+    return [f"{one['endpointId']} is still claimed by {one['holder']}" for one in claims] + [
         f"{holder} still has its turn" for holder in turns
     ]
 
@@ -682,7 +681,7 @@ def _twins(days: Soak) -> set[tuple[str, str]]:
 
 
 def _told(record: Json) -> str:
-    return f"remediation {record['remediationId']} of {record['endpointName']}"
+    return f"{record['pk']} of {record['endpointName']}"
 
 
 def _by_start(execution: Execution) -> tuple[str, str]:

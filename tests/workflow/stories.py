@@ -36,12 +36,12 @@ def updating(loop: Loop) -> None:
 
 
 def encrypted(loop: Loop) -> None:
-    """Encrypted, with the way back."""
+    """Encrypted, with the button to back out."""
     loop.encrypt()
 
 
 def backing_out(loop: Loop) -> None:
-    """On the way back."""
+    """Being backed out."""
     loop.encrypt()
     loop.click("backout")
 

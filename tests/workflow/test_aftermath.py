@@ -30,8 +30,7 @@ def test_backing_out_returns_the_endpoint_to_where_it_was(loop: Loop) -> None:
     assert loop.buttons() == []
     assert "Returned to" in _shown(loop)
     assert loop.record(execution)["outcome"] == "ENCRYPTED", "what happened stays on record"
-    assert loop.record(execution)["backoutOutcome"] == "BACKED_OUT"
-    assert loop.world.record(loop.backout().name)["outcome"] == "BACKED_OUT"
+    assert loop.world.backout_record(loop.backout().name)["outcome"] == "BACKED_OUT"
     assert len(loop.world.executions_of(loop.name)) == 1, "our own update starts nothing"
 
     again = loop.world.start(loop.name)
@@ -95,7 +94,7 @@ def test_a_stopped_backout_is_closed_and_told(loop: Loop) -> None:
     loop.world.settle()
     loop.world.client("stepfunctions").stop_execution(executionArn=loop.backout().exec_arn)
     loop.world.settle()
-    assert loop.world.record(loop.backout().name)["outcome"] == "FAILED"
+    assert loop.world.backout_record(loop.backout().name)["outcome"] == "FAILED"
     assert "ABORTED" in _shown(loop)
     loop.world.clock.advance(3600)  # the update that was under way ends as it may
 
@@ -112,7 +111,7 @@ def test_slack_gone_during_a_backout_costs_only_the_news(loop: Loop) -> None:
         loop.world.slack.faults.bring_up()
     assert ended["error"] == "BackoutNotClosed"
     assert loop.status() == ("InService", loop.config)
-    assert loop.world.record(loop.backout().name)["outcome"] == "BACKED_OUT"
+    assert loop.world.backout_record(loop.backout().name)["outcome"] == "BACKED_OUT"
     loop.world.bus.undelivered.clear()  # the alarm's dead letters
 
 
@@ -124,7 +123,7 @@ def test_when_its_time_is_over_the_old_config_is_retired(loop: Loop) -> None:
     assert [config["EndpointConfigName"] for config in loop.configs()] == [twin]
     assert loop.buttons() == []
     assert "its content is on record" in _shown(loop)
-    assert loop.world.snapshot(execution.name)["config"]["EndpointConfigName"] == loop.config
+    assert loop.world.evidence(execution.name)["config"]["EndpointConfigName"] == loop.config
 
 
 def test_an_old_config_that_another_endpoint_uses_is_kept(loop: Loop) -> None:

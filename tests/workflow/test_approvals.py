@@ -33,7 +33,7 @@ def test_the_thread_keeps_the_timeline_and_the_card_shows_each_stage(loop: Loop)
     assert "instances" in _shown(loop), "how far the update is"
     assert loop.outcome(execution) == "ENCRYPTED"
     told = "\n".join(loop.thread())
-    for part in ("Decided: APPROVED", "CreateEndpointConfig", "UpdateEndpoint", "Ended ENCRYPTED"):
+    for part in ("Approved", "CreateEndpointConfig", "UpdateEndpoint", "Ended ENCRYPTED"):
         assert told.count(part) == 1, part
 
 

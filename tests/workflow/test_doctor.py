@@ -442,6 +442,8 @@ def test_an_empty_secret_is_found_with_its_cure(
     assert "aws secretsmanager put-secret-value" in problem
     assert f"--secret-id {world.home.output(output)} " in problem
     assert f'then paste {{"{member}": ' in problem
+    quiet = "✓ Rules and schedule: quiet until then" in said
+    assert quiet == (member == "bot_token")  # without a signing secret, people are asked all the same
 
 
 @pytest.mark.parametrize(

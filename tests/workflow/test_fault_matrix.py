@@ -113,7 +113,7 @@ def _has_ended(execution: Any) -> bool:
 
 def _end_of(loop: Loop, execution: Any) -> str:
     loop.world.run(execution)
-    loop.world.clock.advance(3 * 3600)  # an update that nobody polls any more ends as well
+    loop.world.clock.advance(3 * 3600)  # an update that nobody polls ends as well
     loop.world.settle()
     status = execution.exec_status
     return str((execution.output or {}).get("outcome") or (status.value if status else ""))
@@ -164,9 +164,9 @@ def _problems(cell: Cell, world: World, story: Story) -> tuple[str, list[str]]:
     return outcome, [problem for problem, holds in checks.items() if not holds]
 
 
-def _outcome_on_record(loop: Loop, remediation_id: str) -> str | None:
-    wanted = (f"remediation#{remediation_id}", "record")
-    records = [item for item in loop.world.items("remediation") if (item["pk"], item["sk"]) == wanted]
+def _outcome_on_record(loop: Loop, run_id: str) -> str | None:
+    runs = [*loop.world.items("remediation"), *loop.world.items("backout")]
+    records = [item for item in runs if item["pk"].partition("#")[2] == run_id]
     return records[0].get("outcome") if records else None
 
 

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
+from fnmatch import fnmatchcase
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from moto.stepfunctions.parser.backend.execution import Execution
 
 from local.aws.iam.policy import Policy, covers
 from local.aws.template import ACCOUNT_ID
 from local.people import Loop
 from local.world import World
+from ops import follow
 from tests.conftest import SPECIAL_SETTINGS, synthesized
 from tests.unit.test_own_key_page import documented_policy
 from tests.workflow import stories, sweeps
@@ -43,8 +47,9 @@ _RUNTIMES = ("logs:", "xray:")
 _KEY = f"arn:aws:kms:us-east-1:{ACCOUNT_ID}:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 _EXECUTION_ROLE = f"arn:aws:iam::{ACCOUNT_ID}:role/Execution"
 
-# of a function, by its handler's name: an action, on a resource
-Permissions = set[tuple[str, str, str]]
+# of a function, by its handler's name: an action, on a resource, and on a kind of the records table's items,
+# which is empty for any other resource
+Permissions = set[tuple[str, str, str, str]]
 
 
 # -- what people live through
@@ -113,8 +118,26 @@ def misunderstood(loop: Loop) -> None:
     assert loop.world.run(backout)["outcome"] == "FAILED"
 
 
+def run_twice(loop: Loop) -> None:
+    """Lambda runs a step again whose answer was lost: what it put, it finds."""
+    execution = loop.make_endpoint()
+    _again(loop, "check_encryption", execution, "remediationId", trigger=execution.input_data["trigger"])
+    loop.click("approve")
+    assert loop.outcome() == "ENCRYPTED"
+    loop.click("backout")
+    _again(loop, "begin_backout", loop.backout(), "backoutId", backsOut=execution.name)
+    assert loop.world.run(loop.backout())["outcome"] == "BACKED_OUT"
+
+
+def _again(loop: Loop, handler: str, execution: Execution, called: str, **event: Any) -> None:
+    [name] = [name for name, one in _handlers(loop.world).items() if one == handler]
+    event |= {called: execution.name, "executionArn": execution.exec_arn, "endpointName": loop.name}
+    loop.world.runner.invoke(name, event)
+
+
 def swept(loop: Loop) -> None:
-    """Twice at once, of which one finds what a digest asks about; then in a region that does not answer."""
+    """Twice at once, of which one finds what a digest asks about; while that is open, and with an event about
+    one of them; with a card of its own; then in a region that does not answer."""
     world = loop.world
     world.trail_is_logging = False
     found = [sweeps.make(world, f"{loop.name}-{number}") for number in range(11)]
@@ -123,11 +146,21 @@ def swept(loop: Loop) -> None:
     world.run(first)
     world.run(second)
     world.drive(lambda: sweeps.is_asked(world))
+    assert sweeps.sweep(world)["covered"] >= len(found)
+    asked = [one.execution() for one in found]
+    assert found[1].outcome(world.start(found[1].name, kind="event")) == "SUPERSEDED"
     sweeps.decide(world, sweeps.card(world), found[:1], "encrypt")
     world.run(sweeps.watch(world))
-    assert [one.outcome() for one in found] == ["ENCRYPTED", *["EXPIRED"] * 10]
+    ended = [one.outcome(execution) for one, execution in zip(found, asked, strict=True)]
+    assert ended == ["ENCRYPTED", *["EXPIRED"] * 10]
     for one in found:
         one.delete()
+    alone = sweeps.make(world, f"{loop.name}-alone")
+    world.clock.advance(2500)
+    assert 0 < sweeps.sweep(world)["found"] < len(found), "so that each has a card"
+    alone.deny()
+    assert alone.outcome() == "DENIED"
+    alone.delete()
     world.sagemaker.faults.take_region_down(world.region)
     try:
         assert sweeps.sweep(world)["complete"] is False
@@ -139,7 +172,7 @@ def swept(loop: Loop) -> None:
 STORIES: tuple[Callable[[Loop], object], ...] = (
     stories.expired, stories.rolled_back, stories.superseded, stories.observed,
     returned_to_a_config_that_is_gone, encrypted_by_hand, denied_by_a_group, reported_twice, stopped,
-    misunderstood, not_returned_and_retired, swept,
+    misunderstood, not_returned_and_retired, run_twice, swept,
 )  # fmt: skip
 
 
@@ -153,27 +186,37 @@ def _handlers(world: World) -> dict[str, str]:
 
 def _used(world: World) -> Permissions:
     handlers = _handlers(world)
-    return {(handlers[name], action, resource) for name, action, resource in world.runner.allowed}
+    return {(handlers[name], action, resource, key) for name, action, resource, key in world.runner.allowed}
 
 
 def _granted(world: World) -> Permissions:
     return {
-        (function.handler.split(".")[-2], action, resource)
+        (function.handler.split(".")[-2], action, resource, key)
         for function in world.runner.functions
         for policy in world.roles[function.caller.role_arn]
         for statement in policy["Statement"]
         for action in _listed(statement["Action"])
         for resource in _listed(statement["Resource"])
+        for key in _item_keys(statement)
         if not action.startswith(_RUNTIMES)
     }
+
+
+def _item_keys(statement: Mapping[str, Any]) -> list[str]:
+    """The partition keys that a statement is limited to."""
+    limits = statement.get("Condition", {}).get("ForAllValues:StringLike", {})
+    return _listed(limits.get("dynamodb:LeadingKeys", ""))
 
 
 def _unused(granted: Permissions, used: Permissions) -> Permissions:
     """What was allowed on resources of which none was met: an action counts for each that its role names."""
     return {
-        (handler, action, pattern)
-        for handler, action, pattern in granted
-        if not any((handler, action) == (by, what) and covers(pattern, on) for by, what, on in used)
+        (handler, action, pattern, keys)
+        for handler, action, pattern, keys in granted
+        if not any(
+            (handler, action) == (by, what) and covers(pattern, on) and fnmatchcase(key, keys or "*")
+            for by, what, on, key in used
+        )
     }
 
 
@@ -181,7 +224,7 @@ def _listed(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 
-def test_all_that_is_allowed_is_used(loop: Loop, operate: Ops) -> None:
+def test_all_that_is_allowed_is_used(loop: Loop, operate: Ops, monkeypatch: pytest.MonkeyPatch) -> None:
     """What isn't allowed was refused, and the loop's own check says so."""
     loop.world.runner.allowed.clear()
     for story in STORIES:
@@ -189,8 +232,14 @@ def test_all_that_is_allowed_is_used(loop: Loop, operate: Ops) -> None:
     execution = loop.make_endpoint(tags={"route": "high-impact"})
     assert operate("approve", execution.name) == 0
     assert loop.outcome(execution) == "ENCRYPTED"
+
+    def live_on(_: float) -> None:
+        loop.world.run(loop.backout())
+
+    monkeypatch.setattr(follow, "time", SimpleNamespace(sleep=live_on))
+    assert operate("backout", loop.name, "--yes") == 0
     unused = _unused(_granted(loop.world), _used(loop.world))
-    assert {(handler, action) for handler, action, _ in unused} == NOT_CALLED.keys(), unused
+    assert {one[:2] for one in unused} == NOT_CALLED.keys(), unused
 
 
 # -- that it matters
@@ -305,9 +354,9 @@ def test_what_the_settings_allow_besides_is_used_too(usual: Permissions, users_k
     assert world.run(loop.backout())["outcome"] == "BACKED_OUT"
     assert sweeps.sweep(world)["complete"] is True
     assert world.runner.refused == []
-    before = {(handler, action) for handler, action, _ in usual}
+    before = {one[:2] for one in usual}
     added = {one for one in _granted(world) if one[:2] not in before}
-    assert {(handler, action) for handler, action, _ in added} == {
+    assert {one[:2] for one in added} == {
         ("check_encryption", "kms:DescribeKey"),
         ("assess_endpoints", "kms:DescribeKey"),
         ("check_feasibility", "kms:GetKeyPolicy"),

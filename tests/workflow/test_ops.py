@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-import threading
 from collections.abc import Callable
+from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
 
@@ -15,7 +15,7 @@ from rich.console import Console
 from lambdas.domain.errors import ServiceUnavailable, Throttled
 from local.people import Loop
 from local.world import OUTSIDER
-from ops import cli, follow
+from ops import cli, clock, follow
 from tests.unit import samples
 
 pytestmark = pytest.mark.xdist_group("world")
@@ -31,12 +31,13 @@ def run(loop: Loop, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixtur
         "AWS_ENDPOINT_URL_SAGEMAKER": loop.world.sagemaker_url,
         "AWS_REGION": loop.world.region,
         "AWS_DEFAULT_REGION": loop.world.region,
-        "AWS_ACCESS_KEY_ID": "AKIAOPERATOR",
-        "AWS_SECRET_ACCESS_KEY": "local",
+        "AWS_ACCESS_KEY_ID": "AKIAADA",
+        "AWS_SECRET_ACCESS_KEY": "ada-secret",
         "COLUMNS": "200",
     }.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(follow, "POLL_EVERY_SECONDS", 0.02)
+    monkeypatch.setattr(clock, "now", lambda: datetime.fromtimestamp(loop.world.clock.now(), UTC))
 
     def run(*arguments: str) -> tuple[int, str, str]:
         capfd.readouterr()
@@ -55,7 +56,7 @@ def test_history_in_every_format(loop: Loop, run: Run) -> None:
     assert "ENCRYPTED" in table
     _, text, _ = run("history", loop.name, "--format", "json")
     [remediation] = json.loads(text)["remediations"]
-    assert remediation["snapshot"]["config"]["EndpointConfigName"] == loop.config
+    assert remediation["evidence"]["config"]["EndpointConfigName"] == loop.config
     assert remediation["record"]["timeline"]
     _, text, _ = run("history", loop.name, "--format", "csv")
     assert text.count(loop.name) >= 1
@@ -63,20 +64,21 @@ def test_history_in_every_format(loop: Loop, run: Run) -> None:
     assert loop.name in page
 
 
-def test_backout_from_the_command_line(loop: Loop, run: Run) -> None:
+def test_backout_from_the_command_line(loop: Loop, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     loop.encrypt()
-    result: list[tuple[int, str, str]] = []
-    thread = threading.Thread(target=lambda: result.append(run("backout", loop.name, "--yes")))
-    thread.start()
-    loop.world.drive(lambda: loop.backouts() == 1)
-    loop.world.run(loop.backout())
-    thread.join(timeout=60)
-    [(code, said, _)] = result
+
+    def live_on(_: float) -> None:
+        loop.world.run(loop.backout())
+
+    monkeypatch.setattr(follow, "time", SimpleNamespace(sleep=live_on))
+    code, said, _ = run("backout", loop.name, "--yes", "--reason", "too slow")
     assert code == 0
     assert "UpdateEndpoint from" in said
     assert "BACKED_OUT" in said
     assert loop.status() == ("InService", loop.config)
-    assert loop.record()["backoutRequestedBy"].startswith("arn:")
+    approval = loop.world.approval(loop.approval_id())
+    assert approval["backout"]["by"].startswith("arn:")
+    assert approval["backout"]["reason"] == "too slow"
     assert "Returned to" in json.dumps(loop.card().blocks)
 
 
@@ -103,7 +105,7 @@ def test_remediate_is_followed_to_its_end(loop: Loop, run: Run, monkeypatch: pyt
     assert f"Remediation {started.name} has started" in said
     assert f"sealpoint approve {started.name}" in said
     assert f"/archives/{loop.world.channel_id}/" in said
-    assert "Decided: APPROVED" in said
+    assert "Approved" in said
     assert "✓ ENCRYPTED" in said
     assert loop.record(started)["trigger"]["principalArn"].startswith("arn:")
     assert "*Requested by*" in json.dumps(loop.cards()[-1].blocks)
@@ -173,15 +175,14 @@ def test_following_goes_on_where_a_read_is_throttled() -> None:
     record = samples.remediation(outcome="ENCRYPTED", timeline=[{"at": "2026-11-23T09:00:00Z", "what": "x"}])
     answers: list[Any] = [Throttled("slow down"), None, ServiceUnavailable("away"), record]
 
-    def read(_: str) -> Any:
+    def read() -> Any:
         answer = answers.pop(0)
         if isinstance(answer, Exception):
             raise answer
         return answer
 
-    deployment: Any = SimpleNamespace(records=SimpleNamespace(find_remediation=read))
     pauses: list[float] = []
-    followed = follow.until_ended(deployment, "r-1", Console(), sleep=pauses.append)
+    followed = follow.until_ended(read, Console(), sleep=pauses.append)
     assert followed is record
     assert len(pauses) == 3
 

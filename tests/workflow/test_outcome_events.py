@@ -75,7 +75,7 @@ def test_a_stopped_execution_is_reported_by_whatever_closes_it(loop: Loop) -> No
     loop.world.settle()
     [(detail_type, closed)] = events(loop)
     assert (detail_type, closed["outcome"]) == ("Sealpoint Remediation Closed", "FAILED")
-    assert closed["reason"] == "the execution ended as ABORTED"
+    assert closed["reason"] == "The execution ended as ABORTED."
 
 
 def test_a_step_that_is_killed_puts_the_same_event_again(loop: Loop) -> None:
@@ -100,5 +100,5 @@ def test_an_event_that_is_refused_holds_up_nothing_and_is_counted(loop: Loop, ki
     loop.world.runner.faults_met.clear()
     assert events(loop) == []
     claims = [one for one in loop.world.items("endpoint") if one["sk"] == "claim"]
-    assert loop.name not in [claim["endpointName"] for claim in claims]
+    assert loop.name not in [claim["endpointId"].split("/")[-1] for claim in claims]
     assert "OutcomeEventLost" in loop.world.runner.logs()[logged:]

@@ -31,7 +31,7 @@ def test_encrypted(loop: Loop) -> None:
     assert loop.buttons() == ["backout"]
     assert "Encrypted" in loop.card().text
     assert loop.world.states_entered(loop.execution()) == [
-        "CheckEncryption", "Unencrypted?", "CheckFeasibility", "RequestApproval", "Approved?",
+        "CheckEncryption", "Unencrypted?", "CheckFeasibility", "RequestApproval", "ReadDecision", "Decided?",
         "AwaitInService", "InService?", "CreateEncryptedConfig", "UpdateEndpoint",
         *["WaitForUpdate", "PollEndpoint", "UpdateEnded?"] * _polls(loop), "CloseRemediation",
     ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""Two things at once: whoever wins, the endpoint, the record and the card agree, and someone is told."""
+"""Two things at once: whichever wins, endpoint, record and card agree, and someone is notified."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def test_an_approval_whose_answer_was_lost_counts_at_the_deadline(loop: Loop) ->
     finally:
         runner.stop_injecting()
     assert loop.outcome(execution) == "ENCRYPTED"
-    assert "RemindOrExpire" in loop.world.states_entered(execution)
+    assert "ReadDecision" in loop.world.states_entered(execution)
 
 
 def test_an_approval_against_a_persons_update(loop: Loop) -> None:

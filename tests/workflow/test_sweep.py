@@ -141,4 +141,4 @@ def test_many_findings_make_one_card_and_each_decision_is_its_own(digest: list[L
     assert Counter(one.outcome() for one in left) == {"EXPIRED": DIGEST_OF - APPROVED - 2}
     world.run(watch(world))
     over = card_after(world, posted)
-    assert "review" not in str(over.blocks), "nothing in it is open any more"
+    assert "review" not in str(over.blocks), "nothing in it is open"

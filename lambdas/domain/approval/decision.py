@@ -19,7 +19,7 @@ DECISIONS = {"approve": ApprovalStatus.APPROVED, "deny": ApprovalStatus.DENIED}
 
 # When to ask again about a denied endpoint: the choices of the modal and the command line.
 ASK_AGAIN_DAYS: Mapping[str, int | None] = {"7": 7, "30": 30, "90": 90, "when-changed": None}
-_DECISION_FACTS: Mapping[str, Literal["decidedBy", "decidedAt", "reason", "askAgain"]] = {
+_TAKEN_OVER: Mapping[str, Literal["decidedBy", "decidedAt", "reason", "askAgain"]] = {
     "decidedBy": "decidedBy",
     "decidedAt": "decidedAt",
     "decisionReason": "reason",
@@ -34,6 +34,8 @@ ONE_IS_ON_RECORD = (
 GRACE_PERIOD = timedelta(minutes=5)
 # How long before the deadline the last call comes, if there are no reminders.
 LAST_CALL = timedelta(hours=1)
+# The first wait begins before the question is on record: a reminder may come this much early.
+_NEARLY = timedelta(minutes=1)
 
 
 class RulingKind(StrEnum):
@@ -137,48 +139,50 @@ def people_in(votes: Sequence[Vote]) -> int:
     return max(in_slack, len(votes) - in_slack)
 
 
-def vote_entry(approval: Approval, request: DecisionRequest, now: datetime) -> TimelineEntry:
-    """The line of the timeline for an approval that doesn't suffice yet."""
-    given, needed = people_in(approval.get("approvals", [])), approval.get("approvalsNeeded", 1)
-    is_break_glass = approval.get("breakGlassBy") == request.by
-    how = f" (break-glass): {_quoted(request.reason)}" if is_break_glass else ""
-    return happened(now, f"Approved, {given} of {needed}{how}", request.by)
-
-
 def ask_again_at(choice: str, now: datetime) -> str:
     """When to ask again about a denied endpoint; empty for when its config changes."""
     days = ASK_AGAIN_DAYS.get(choice)
     return "" if days is None else iso(now + timedelta(days=days))
 
 
-def decision_facts(approval: Approval) -> dict[str, str]:
-    """What the remediation's record copies from a decided approval."""
+def taken_over(approval: Approval, now: datetime) -> tuple[dict[str, str], list[TimelineEntry]]:
+    """What the workflow takes over from a settled approval: facts and timeline entries."""
     facts = {"decision": str(approval["status"])}
-    for ours, theirs in _DECISION_FACTS.items():
+    for ours, theirs in _TAKEN_OVER.items():
         if (fact := approval.get(theirs)) is not None:
             facts[ours] = fact
-    return facts
-
-
-def decision_entry(approval: Approval, now: datetime) -> TimelineEntry:
-    """The line of the timeline that says who decided what, and why."""
-    reason, by = approval.get("reason"), approval.get("decidedBy", "")
+    by, votes = approval.get("decidedBy", ""), approval.get("approvals", [])
+    entries = [
+        _happened(vote["at"], _vote_in_words(approval, vote, votes[:given]), vote["by"])
+        for given, vote in enumerate(votes, 1)
+        if vote["by"] != by
+    ]
+    reason = approval.get("reason")
     why = f": {_quoted(reason)}" if reason else ""
-    others = [vote["by"] for vote in approval.get("approvals", []) if vote["by"] != by]
+    others = [vote["by"] for vote in votes if vote["by"] != by]
     also = f", after {' and '.join(others)}" if others else ""
     own = approval.get("breakGlassBy") if approval["status"] == ApprovalStatus.APPROVED else None
     break_glass = f"; {own} approved their own change" if own and own != by else ""
     if own and own == by:
         break_glass = " (break-glass)"
-    entry = happened(now, f"Decided: {approval['status']}{also}{break_glass}{why}", by)
-    entry["at"] = approval.get("decidedAt", entry["at"])
-    return entry
+    what = f"{approval['status'].capitalize()}{also}{break_glass}{why}"
+    return facts, [*entries, _happened(approval.get("decidedAt", iso(now)), what, by)]
+
+
+def _vote_in_words(approval: Approval, vote: Vote, given: Sequence[Vote]) -> str:
+    is_break_glass = approval.get("breakGlassBy") == vote["by"]
+    how = f" (break-glass): {_quoted(approval.get('breakGlassReason', ''))}" if is_break_glass else ""
+    return f"Approved, {people_in(given)} of {approval.get('approvalsNeeded', 1)}{how}"
+
+
+def _happened(at: str, what: str, by: str) -> TimelineEntry:
+    return happened(from_iso(at), what, by)
 
 
 def denial_of(remediation: Remediation, approval: Approval) -> Denial:
     """What is kept of a denial, so that nobody is asked the same again immediately."""
     return {
-        "endpointName": remediation["endpointName"],
+        "endpointId": remediation["endpointId"],
         "planHash": remediation.get("foundPlanHash", approval["planHash"]),
         "by": approval.get("decidedBy", ""),
         "at": approval.get("decidedAt", ""),
@@ -198,18 +202,49 @@ def still_denied(denial: Denial | None, plan: str, now: datetime) -> str | None:
     return f"Denied by {denial['by']} at {denial['at']}, {when}: {denial['reason']}"
 
 
-def wait_seconds(now: datetime, deadline: datetime, reminder: timedelta) -> int:
+def next_reminder(approval: Approval, reminder: timedelta) -> datetime | None:
+    """When people are to be reminded next; None if they aren't any more.
+
+    Without reminders there is still a last call, for the alarm.
+    """
+    deadline, reminded = from_iso(approval["deadline"]), approval.get("remindedAt")
+    if reminder:
+        due = from_iso(reminded or approval["createdAt"]) + reminder
+    elif reminded or deadline - LAST_CALL <= from_iso(approval["createdAt"]):
+        return None
+    else:
+        due = deadline - LAST_CALL
+    return due if due + _NEARLY < deadline else None
+
+
+def wait_seconds(approval: Approval, reminder: timedelta, now: datetime) -> int:
     """How long the workflow waits for a decision before it reminds people or expires the question."""
-    remaining = deadline - now
-    wait = reminder or remaining - LAST_CALL
-    if not timedelta() < wait < remaining:
-        wait = remaining + GRACE_PERIOD
+    until = next_reminder(approval, reminder) or from_iso(approval["deadline"]) + GRACE_PERIOD
+    return max(1, int((until - now).total_seconds()))
+
+
+def first_wait(deadline: timedelta, reminder: timedelta) -> int:
+    """The same for a question that is about to be asked."""
+    wait = reminder or deadline - LAST_CALL
+    if not timedelta() < wait < deadline:
+        wait = deadline + GRACE_PERIOD
     return max(1, int(wait.total_seconds()))
+
+
+def is_over(approval: Approval, now: datetime) -> bool:
+    """Whether the time to decide is over, and nobody has."""
+    return approval["status"] == ApprovalStatus.PENDING and now >= from_iso(approval["deadline"])
+
+
+def reminder_is_due(approval: Approval, reminder: timedelta, now: datetime) -> bool:
+    """Whether people are to be reminded now of a question that is still open."""
+    due = next_reminder(approval, reminder)
+    return approval["status"] == ApprovalStatus.PENDING and due is not None and now >= due - _NEARLY
 
 
 def is_last_reminder(now: datetime, deadline: datetime, reminder: timedelta) -> bool:
     """Whether this is the last reminder. Without reminders there is still a last call, for the alarm."""
-    return now + (reminder or LAST_CALL) >= deadline
+    return now + (reminder or LAST_CALL) + _NEARLY >= deadline
 
 
 def settled(approval: Approval) -> str:

@@ -33,7 +33,7 @@ def email_of(principal_arn: str) -> str | None:
 def same_principal(one: str, other: str) -> bool:
     """Whether two principals may be one person: by their names, or as sessions of one role.
 
-    Whoever assumes a role picks the session name, so two sessions don't prove two people.
+    Anyone who assumes a role picks the session name, so two sessions don't prove two people.
     """
     role = _role_of(one)
     if one == other or (role and role == _role_of(other)):

@@ -9,24 +9,21 @@ from lambdas.domain.record import Approval, Digest, Remediation, from_iso, iso, 
 from lambdas.domain.vocabulary import ApprovalStatus
 
 
-def new_question(
-    remediation: Remediation, route: Route, task_token: str, now: datetime, *, runbook_url: str
-) -> Approval:
+def new_question(remediation: Remediation, route: Route, now: datetime) -> Approval:
     """The approval of a remediation. An automatic route asks nobody: it is approved from the start."""
     approval: Approval = {
         "approvalId": required_fact(remediation, "approvalId"),
         "remediationId": remediation["remediationId"],
+        "endpointId": remediation["endpointId"],
         "endpointName": remediation["endpointName"],
         "planHash": remediation.get("planHash", ""),
         "status": ApprovalStatus.PENDING,
-        "taskToken": task_token,
         "createdAt": iso(now),
         "deadline": iso(now + route.deadline),
         "decideIn": route.decide_in,
         "mayDecide": list(route.approvers),
         "approvalsNeeded": remediation.get("approvalsNeeded", 1),
         "changedBy": remediation.get("changedBySlackUser", ""),
-        "runbookUrl": runbook_url,
     }
     if "digestId" in remediation:
         approval["digestId"] = remediation["digestId"]

@@ -88,13 +88,15 @@ class Rules:
         Except with a reason, which is announced to all approvers.
     two_approvers_tag
         Tags that require two approvers; one of them on the endpoint is enough.
+    runbook_pages
+        Where the runbook's pages are: a URL, or a path in the repository. `{}` stands for a page's name.
     """
 
     routes: tuple[Route, ...]
     forbid_own_approval: bool = True
     break_glass: bool = False
     two_approvers_tag: Mapping[str, str] | None = None
-    runbook_url: str = ""
+    runbook_pages: str = ""
 
     @property
     def default(self) -> Route:
@@ -142,7 +144,7 @@ def read_rules(given: Mapping[str, Any]) -> Rules:
         forbid_own_approval=bool(given["forbidOwnApproval"]),
         break_glass=bool(given["breakGlass"]),
         two_approvers_tag=given["twoApproversTag"],
-        runbook_url=str(given["runbookUrl"]),
+        runbook_pages=str(given["runbookPages"]),
     )
 
 

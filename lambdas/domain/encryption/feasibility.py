@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from lambdas.domain.encryption.assessment import variants_of
 from lambdas.domain.errors import KeyUnusable, ModelGone, ServiceUnavailable
+from lambdas.domain.record import Model
 
 # With local NVMe storage, which AWS encrypts in hardware with keys of its own (docs/facts.md).
 LOCAL_NVME_FAMILIES = frozenset(
@@ -17,6 +19,7 @@ LOCAL_NVME_FAMILIES = frozenset(
 )  # fmt: skip
 
 
+_ONE_CLOCK = timedelta(seconds=1)  # SageMaker stamps all its times by one
 # `Updating` lasts seconds, while a multi-Region key's primary Region changes; the key works meanwhile.
 # https://docs.aws.amazon.com/kms/latest/developerguide/key-state.html
 _USABLE_STATES = frozenset({"Enabled", "Updating"})
@@ -84,6 +87,34 @@ def require_models(missing: Collection[str]) -> None:
             f"The config's model {', '.join(sorted(missing))} no longer exists. SageMaker would refuse the "
             "update, so nothing was asked or changed."
         )
+
+
+def models_found(models: Mapping[str, Mapping[str, Any]], deployed: datetime) -> list[Model]:
+    """What people are shown of the models, and approve.
+
+    Parameters
+    ----------
+    models
+        The answers of DescribeModel, by name.
+    deployed
+        When the endpoint's deployment was made.
+    """
+    return [
+        {
+            "name": name,
+            "createdAt": created.astimezone(UTC).isoformat(timespec="milliseconds"),
+            "images": list(dict.fromkeys(_images(model))),
+            "isNewer": created > deployed + _ONE_CLOCK,
+        }
+        for name, model in models.items()
+        if (created := model["CreationTime"])
+    ]
+
+
+def _images(model: Mapping[str, Any]) -> Iterator[str]:
+    for container in (model.get("PrimaryContainer"), *(model.get("Containers") or ())):
+        if container and (image := container.get("Image") or container.get("ModelPackageName")):
+            yield str(image)
 
 
 def execution_roles(config: Mapping[str, Any], models: Collection[Mapping[str, Any]]) -> list[str]:

@@ -7,6 +7,7 @@ from typing import Any, NotRequired, TypedDict
 
 from lambdas.domain.encryption.assessment import Path, SurfaceAssessment
 from lambdas.domain.encryption.twin import dotted, from_dotted, plan_hash, twin_name
+from lambdas.domain.endpoint_id import EndpointId
 from lambdas.domain.record import ManagedBy, SurfaceEntry, Variant
 from lambdas.domain.vocabulary import Surface, Verdict
 
@@ -46,10 +47,11 @@ def facts_of(
     changes: Collection[SurfaceAssessment],
     update_options: Mapping[str, Any],
     notes: Sequence[str],
+    remediation_id: str = "",
 ) -> Facts:
     """The facts for the record and the card, from the bodies of DescribeEndpoint(Config)."""
     paths = [change.path for change in changes]
-    plan = plan_hash(config, key_arn, paths, update_options)
+    plan = plan_hash(EndpointId.described(endpoint), config, key_arn, paths, update_options)
     return {
         "verdict": Verdict.UNENCRYPTED,
         "endpointArn": str(endpoint["EndpointArn"]),
@@ -61,7 +63,7 @@ def facts_of(
         "updateOptions": dict(update_options),
         "planHash": plan,
         "foundPlanHash": plan,
-        "plannedTwinName": twin_name(config, key_arn, paths, str(endpoint["EndpointName"])),
+        "plannedTwinName": twin_name(config, key_arn, paths, remediation_id),
         "notes": list(notes),
     }
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -14,9 +14,10 @@ from lambdas.domain.errors import (
     EndpointChanged,
     EndpointGone,
     EndpointNotServing,
+    InvalidInput,
 )
 from lambdas.domain.plain_text import cleaned
-from lambdas.domain.record import Remediation, required_fact
+from lambdas.domain.record import ConfigIdentity, Run, from_iso, holder_of, moment, required_fact
 from lambdas.domain.vocabulary import Outcome
 
 # With doubling capped at four minutes, an update of 5 to 25 minutes takes about seven polls, and its end is
@@ -51,11 +52,27 @@ class BeforeUpdate(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """An update from one config to another, and the outcome if it succeeds."""
+    """An update from one config to another: of a remediation to the twin, or of a backout back from it.
 
-    start: str
+    Attributes
+    ----------
+    success
+        The outcome if it succeeds.
+    requested_at
+        Empty until it was requested, perhaps by an attempt whose response was lost.
+    reason_before
+        The FailureReason that the endpoint showed before that, if any: an old one stays, and says nothing
+        about this update.
+    identity
+        Of the target, as it was compared: its name alone doesn't say what would be deployed.
+    """
+
+    source: str
     target: str
     success: Outcome
+    identity: ConfigIdentity
+    requested_at: str = ""
+    reason_before: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,25 +90,48 @@ class UpdateResult:
     reason: str = ""
 
 
-def move_of(record: Remediation) -> Move:
-    """The update that a remediation makes (to the twin), or a backout (back from it)."""
-    backout = "backsOut" in record
-    target = required_fact(record, "restoredConfigName" if backout else "twinConfigName")
-    return Move(start_of(record), target, Outcome.BACKED_OUT if backout else Outcome.ENCRYPTED)
+def move_of(run: Run) -> Move:
+    """The update that a remediation makes, or a backout."""
+    target, success = (
+        ("restoredConfigName", Outcome.BACKED_OUT)
+        if "backoutId" in run
+        else ("twinConfigName", Outcome.ENCRYPTED)
+    )
+    return Move(
+        start_of(run),
+        required_fact(run, target),
+        success,
+        target_of(run),
+        run.get("updateRequestedAt", ""),
+        run.get("failureReasonBefore", ""),
+    )
 
 
-def start_of(record: Remediation) -> str:
+def target_of(run: Run) -> ConfigIdentity:
+    """The config that was compared, and to which alone the endpoint may be moved.
+
+    Raises
+    ------
+    InvalidInput
+        None was compared yet: the steps did not run in the workflow's order.
+    """
+    if "targetIdentity" not in run:
+        raise InvalidInput(f"The record {holder_of(run)} has no config yet that was compared.")
+    return run["targetIdentity"]
+
+
+def start_of(run: Run) -> str:
     """The config that the endpoint must still be on, or the update is not the one that was asked for."""
-    return required_fact(record, "twinConfigName" if "backsOut" in record else "sourceConfigName")
+    return required_fact(run, "twinConfigName" if "backoutId" in run else "sourceConfigName")
 
 
-def acceptable_starts(record: Remediation) -> tuple[str, ...]:
+def acceptable_starts(run: Run) -> tuple[str, ...]:
     """The configs that the endpoint may be on when work on it begins.
 
     A backout may find it on its earlier config, if an earlier backout succeeded unobserved.
     """
-    start = start_of(record)
-    return (start, required_fact(record, "sourceConfigName")) if "backsOut" in record else (start,)
+    start = start_of(run)
+    return (start, required_fact(run, "sourceConfigName")) if "backoutId" in run else (start,)
 
 
 def live_capture_problem(endpoint: Endpoint, key_arn: str) -> str | None:
@@ -174,21 +214,12 @@ def judge_readiness(
     return None
 
 
-def judge_before_update(
-    endpoint: Endpoint | None, move: Move, *, requested: bool, reason_before: str
-) -> BeforeUpdate:
+def judge_before_update(endpoint: Endpoint | None, move: Move) -> BeforeUpdate:
     """Whether to request the update, judged right before the request.
 
     Safe to repeat after a lost response: an update that SageMaker accepted is not requested twice, and one
     that it accepted and rolled back with a new reason is not tried again. LastModifiedTime doesn't help here,
     because scaling and patching change it, too.
-
-    Parameters
-    ----------
-    requested
-        Whether it may have been requested already, by an attempt whose response was lost.
-    reason_before
-        The FailureReason that the endpoint showed before that, if any.
 
     Raises
     ------
@@ -202,8 +233,8 @@ def judge_before_update(
     if endpoint["EndpointStatus"] in _SETTLING:
         raise EndpointBusy(f"The endpoint is {endpoint['EndpointStatus']}.")
     _require_serving(endpoint)
-    _require_config(endpoint, move.start)
-    if requested and failure_reason(endpoint) not in ("", reason_before):
+    _require_config(endpoint, move.source)
+    if move.requested_at and failure_reason(endpoint) not in ("", move.reason_before):
         return BeforeUpdate.ALREADY_UNDER_WAY
     return BeforeUpdate.REQUEST
 
@@ -213,20 +244,15 @@ def judge_update(
     move: Move,
     *,
     attempt: int,
-    requested_at: datetime,
-    reason_before: str,
     now: datetime,
     deadline: timedelta,
 ) -> Wait | UpdateResult:
-    """How far the update is. `InService` alone is no success: the config must be the target.
-
-    `reason_before` is the FailureReason that the endpoint showed when the update was requested. An old one
-    stays, and says nothing about this update.
-    """
+    """How far the update is. `InService` alone is no success: the config must be the target."""
     if endpoint is None or endpoint["EndpointStatus"] == _DELETING:
         return UpdateResult(Outcome.GONE, "The endpoint was deleted while it was being updated.")
     status, config = endpoint["EndpointStatus"], endpoint["EndpointConfigName"]
-    aws_says = _update_reason(endpoint, reason_before)
+    aws_says = _update_reason(endpoint, move.reason_before)
+    requested_at = from_iso(move.requested_at)
     if status in _SETTLING:
         if now - requested_at < deadline:
             return Wait(wait_seconds(attempt))
@@ -244,13 +270,13 @@ def judge_update(
         return UpdateResult(Outcome.FAILED, f"The endpoint is {status}.{mixed} {aws_says}")
     if config == move.target:
         return UpdateResult(move.success)
-    if config != move.start:
+    if config != move.source:
         return UpdateResult(Outcome.SUPERSEDED, f"Someone else moved the endpoint to the config {config}.")
     if now - requested_at < _UPDATE_VISIBLE_WITHIN:
         return Wait(wait_seconds(attempt))
     return UpdateResult(
         Outcome.ROLLED_BACK,
-        f"SageMaker rolled the update back: the endpoint is in service on {move.start} again. {aws_says}",
+        f"SageMaker rolled the update back: the endpoint is in service on {move.source} again. {aws_says}",
     )
 
 
@@ -335,8 +361,3 @@ def _require_config(endpoint: Endpoint, *acceptable: str) -> None:
         raise EndpointChanged(
             f"The endpoint is now on the config {live}, no longer on {acceptable[0]} as when this was asked."
         )
-
-
-def moment(epoch_seconds: Any) -> datetime:
-    """A time in one of SageMaker's bodies, which give Unix seconds."""
-    return datetime.fromtimestamp(float(epoch_seconds), UTC)

@@ -1,6 +1,6 @@
 """Which tool manages an endpoint, by the marks that the tools document: tags, and names they make up.
 
-A tool that doesn't mark what it makes isn't recognised, nor is any by how an id looks: CDK, SAM and the like
+A tool that doesn't mark what it makes isn't recognised, nor is any by how an id looks: CDK, SAM and others
 deploy through CloudFormation, and can't be told apart from it.
 """
 

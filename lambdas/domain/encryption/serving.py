@@ -14,7 +14,7 @@ from enum import StrEnum
 from typing import Any
 
 from lambdas.domain.encryption.assessment import variants_of
-from lambdas.domain.encryption.progress import moment
+from lambdas.domain.record import iso, moment, utc_words
 
 # SageMaker stamps all its times by one clock, to the millisecond, within a second of each other.
 _ONE_CLOCK = timedelta(seconds=1)
@@ -98,3 +98,25 @@ def _resolution_times(endpoint: _Body) -> Iterator[datetime]:
         for image in variant.get("DeployedImages") or ():
             if resolved := image.get("ResolutionTime"):
                 yield moment(resolved)
+
+
+def doubt(found: Serving, config: _Body) -> str:
+    """What people have to know about the config that is described; empty if it certainly serves."""
+    name = config["EndpointConfigName"]
+    if found is Serving.UNDATED:
+        return f"The time when {name} was deployed is not known."
+    if found is not Serving.UNKNOWN:
+        return ""
+    created = utc_words(iso(moment(config["CreationTime"])))
+    return (
+        f"What runs can't be told from {name}: that config was created on {created}, after the endpoint was "
+        "deployed. Someone may have deleted the config that runs and created another one under its name."
+    )
+
+
+def gone(config_name: str) -> str:
+    """What people have to know about an endpoint whose config was deleted."""
+    return (
+        f"Its config {config_name} was deleted while the endpoint uses it, so what runs is not known, and "
+        "SageMaker would refuse every update. Create an endpoint with a KMS key and move the traffic there."
+    )

@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 from typing import Any, NewType
 
 from lambdas.domain.encryption.assessment import Path, variants_of
+from lambdas.domain.endpoint_id import EndpointId
+from lambdas.domain.record import ConfigIdentity, Model, moment
 
 SOURCE_CONFIG_TAG = "sealpoint:source-config"
 REMEDIATION_TAG = "sealpoint:remediation-id"
@@ -45,21 +47,50 @@ class Comparison:
     added: list[str] = field(default_factory=list[str])
 
 
-def twin_name(source: Mapping[str, Any], key_arn: str, paths: Collection[Path], endpoint_name: str) -> str:
+def twin_name(
+    source: Mapping[str, Any], key_arn: str, paths: Collection[Path], remediation_id: str, taken: str = ""
+) -> str:
     """The twin's name: valid, at most 63 characters, and the same on every retry.
 
-    The name's suffix covers the source's whole body, so that a config that was deleted and created again
-    under its old name gets its own twin. It also covers the endpoint, so that deleting one endpoint's twin
-    never affects another's.
+    The name's suffix covers the remediation, so that each writes a twin of its own and deleting it never
+    affects another's.
+
+    Parameters
+    ----------
+    taken
+        If a config has the name already: anything that nobody could know in advance, for another name.
     """
-    named = {"source": source, "changes": _changes(paths, key_arn), "endpoint": endpoint_name}
+    named = {
+        "source": source, "changes": _changes(paths, key_arn), "remediation": remediation_id, "taken": taken,
+    }  # fmt: skip
     suffix = f"-kms-{fingerprint(named)[:_SUFFIX_CHARACTERS]}"
     return _with_suffix(str(source["EndpointConfigName"]), suffix)
 
 
-def write_twin(
-    source: Mapping[str, Any], key_arn: str, paths: Collection[Path], endpoint_name: str
-) -> ConfigRequest:
+def identity(config: Mapping[str, Any]) -> ConfigIdentity:
+    """What tells a described config from any other of its name.
+
+    SageMaker stamps the CreationTime of every config to the millisecond, and nobody else can set it.
+    """
+    return {
+        "name": str(config["EndpointConfigName"]),
+        "createdAt": moment(config["CreationTime"]).isoformat(timespec="milliseconds"),
+        "sha256": fingerprint(as_request(config)),
+    }
+
+
+def replaced_words(expected: ConfigIdentity, config: Mapping[str, Any]) -> str | None:
+    """In words, that a described config isn't the one that was compared; None if it is."""
+    found = identity(config)
+    if found == expected:
+        return None
+    return (
+        f"The config {expected['name']} is not the one that Sealpoint compared, created at "
+        f"{expected['createdAt']}: another one was created under its name at {found['createdAt']}."
+    )
+
+
+def write_twin(source: Mapping[str, Any], key_arn: str, paths: Collection[Path], name: str) -> ConfigRequest:
     """The body of the CreateEndpointConfig request, without its tags.
 
     Parameters
@@ -70,11 +101,11 @@ def write_twin(
         The full ARN of the KMS key to name.
     paths
         Where to name it: the members of the surfaces to change. The others stay as they are.
-    endpoint_name
-        The endpoint that the twin is for.
+    name
+        The twin's, from `twin_name`.
     """
     twin = as_request(source)
-    twin["EndpointConfigName"] = twin_name(source, key_arn, paths, endpoint_name)
+    twin["EndpointConfigName"] = name
     for path in paths:
         *parents, member = path
         holder: Any = twin
@@ -154,11 +185,31 @@ def missing_tags(expected: Mapping[str, str], actual: Mapping[str, str]) -> list
 
 
 def plan_hash(
-    source: Mapping[str, Any], key_arn: str, paths: Collection[Path], update_options: Mapping[str, Any]
+    endpoint: EndpointId,
+    source: Mapping[str, Any],
+    key_arn: str,
+    paths: Collection[Path],
+    update_options: Mapping[str, Any],
+    *,
+    models: Collection[Model] = (),
 ) -> str:
-    """A hash of what an approver approves, recomputed before acting: another plan is another question."""
-    changes = _changes(paths, key_arn)
-    return fingerprint({"source": source, "changes": changes, "key": key_arn, "update": update_options})
+    """A hash of what an approver approves, recomputed before acting: another plan is another question.
+
+    Parameters
+    ----------
+    models
+        None in the hash by which claims, denials and sweeps know a plan: they don't look at models.
+    """
+    return fingerprint(
+        {
+            "endpoint": str(endpoint),
+            "source": source,
+            "changes": _changes(paths, key_arn),
+            "key": key_arn,
+            "update": update_options,
+            "models": {model["name"]: model["createdAt"] for model in models},
+        }
+    )
 
 
 def keys_missing(config: Mapping[str, Any], key_arn: str, paths: Collection[Path]) -> list[str]:

@@ -41,7 +41,7 @@ def in_words(options: Mapping[str, Any]) -> str:
     """How the traffic shifts to the new instances."""
     chosen = options.get("DeploymentConfig")
     if chosen is None:
-        return "as in the endpoint's last deployment (all at once if it had no policy)"
+        return "the way the endpoint's last deployment did (all at once by default)"
     alarms = len((chosen.get("AutoRollbackConfiguration") or {}).get("Alarms") or ())
     watched = f", rolled back if one of {alarms} alarms fires" if alarms else ""
     if rolling := chosen.get("RollingUpdatePolicy"):

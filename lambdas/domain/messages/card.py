@@ -32,7 +32,7 @@ from lambdas.domain.messages.blocks import (
     quoted,
     section,
 )
-from lambdas.domain.record import Approval, Remediation, SurfaceEntry, utc_words
+from lambdas.domain.record import Approval, Backout, Remediation, SurfaceEntry, utc_words
 from lambdas.domain.vocabulary import SURFACE_WORDS, ApprovalStatus, Outcome, Surface
 
 _VARIANTS_SHOWN = 6
@@ -48,7 +48,10 @@ _OUTCOME_WORDS = {
     Outcome.EXEMPT: (":receipt:", "Exempt."),
     Outcome.DENIED: (":no_entry:", "Left as it is: the change was denied."),
     Outcome.EXPIRED: (":hourglass:", "Left as it is: nobody decided in time."),
-    Outcome.SUPERSEDED: (":arrows_counterclockwise:", "Superseded: the endpoint changed."),
+    Outcome.SUPERSEDED: (
+        ":arrows_counterclockwise:",
+        "Superseded: the endpoint was changed meanwhile.",
+    ),
     Outcome.GONE: (":wastebasket:", "The endpoint no longer exists."),
     Outcome.UNSUPPORTED: (":warning:", "AWS does not accept a KMS key for this endpoint. It stays as it is."),
     Outcome.ROLLED_BACK: (
@@ -64,14 +67,29 @@ _OUTCOME_WORDS = {
     ),
 }
 
+# The runbook's page about an outcome that a person may have to do something about.
+_LOOK_UP: dict[Outcome, links.RunbookPage] = {
+    Outcome.FAILED: "remediation-failed",
+    Outcome.ROLLED_BACK: "remediation-failed",
+    Outcome.UNSUPPORTED: "remediation-failed",
+    Outcome.NOT_ASKED: "slack-unreachable",
+    Outcome.EXPIRED: "approval-about-to-expire",
+}
+
 # Outcomes that are reported even if nobody was asked.
 _MATTERS_UNASKED = frozenset({Outcome.UNSUPPORTED, Outcome.ROLLED_BACK, Outcome.FAILED, Outcome.OBSERVED})
 
 
-def message(remediation: Remediation, approval: Approval) -> Message:
-    """The card as it should be now: asking, in progress, or ended."""
+def message(remediation: Remediation, approval: Approval, backout: Backout | None = None) -> Message:
+    """The card as it should be now: asking, in progress, or ended.
+
+    Parameters
+    ----------
+    backout
+        The record of the backout that was requested last, if it has one yet.
+    """
     if "outcome" in remediation:
-        return closed(remediation, approval)
+        return closed(remediation, approval, backout)
     if approval["status"] == ApprovalStatus.PENDING:
         return question(remediation, approval)
     return under_way(remediation, approval)
@@ -143,13 +161,14 @@ def stage(remediation: Remediation) -> str:
     return "*Creating the encrypted config*"
 
 
-def closed(remediation: Remediation, approval: Approval | None) -> Message:
+def closed(remediation: Remediation, approval: Approval | None, backout: Backout | None = None) -> Message:
     """The card of a remediation that has ended, with the Back out button while that is possible."""
     outcome = Outcome(remediation.get("outcome", Outcome.FAILED))
-    icon, words = _OUTCOME_WORDS[_standing(remediation, outcome)]
+    backed_out = bool(backout) and backout.get("outcome") == Outcome.BACKED_OUT
+    icon, words = _OUTCOME_WORDS[Outcome.BACKED_OUT if backed_out else outcome]
     reason = remediation.get("reason", "")
     text = f"Endpoint {remediation['endpointName']} ({_place(remediation)}): {words} {reason}".strip()
-    encrypted = _standing(remediation, outcome) is Outcome.ENCRYPTED
+    encrypted = outcome is Outcome.ENCRYPTED and not backed_out
     title = _ENCRYPTED_TITLE if encrypted else _ASKING_TITLE
     blocks = [*_facts(remediation, title, changed=encrypted), section(f"{icon} *{words}*")]
     if reason:
@@ -157,7 +176,7 @@ def closed(remediation: Remediation, approval: Approval | None) -> Message:
     if outcome is Outcome.SUPERSEDED and (newer := remediation.get("supersededByLink")):
         blocks.append(section(f":point_right: {link(newer, 'The newer question about this endpoint')}"))
     if outcome is Outcome.ENCRYPTED:
-        blocks += _configs(remediation)
+        blocks += _configs(remediation, approval, backout)
         blocks += _warning(remediation)
     if "twinDeletedAt" in remediation:
         blocks.append(context(f"The unused copy {code(remediation.get('twinConfigName', ''))} was deleted."))
@@ -166,8 +185,8 @@ def closed(remediation: Remediation, approval: Approval | None) -> Message:
         blocks += _break_glass(approval)
     closed_at = remediation.get("closedAt")
     ended = f"Ended {date_token(closed_at)} · " if closed_at else ""
-    blocks.append(context(f"{ended}{_further(remediation, approval)}"))
-    if approval is not None and _can_be_backed_out(remediation) and _in_slack(approval):
+    blocks.append(context(f"{ended}{_further(remediation, approval, backout)}"))
+    if approval is not None and _can_be_backed_out(remediation, approval, backout) and _in_slack(approval):
         blocks.append(_backout_button(approval))
     return {"text": clip(escape(text), TEXT_LIMIT), "blocks": blocks}
 
@@ -204,30 +223,44 @@ def _plan(remediation: Remediation) -> list[dict[str, Any]]:
     source, twin = (code(remediation.get(name, "")) for name in ("sourceConfigName", "plannedTwinName"))
     how = in_words(remediation.get("updateOptions", {}))
     lines = [
-        f"• {source} is copied, with the key, to {twin}",
-        f"• Traffic shifts {how}; the endpoint stays in service throughout",
-        f"• Meanwhile SageMaker {_extra_instances(remediation)}",
+        f"• Sealpoint creates {twin}: a copy of {source} with the KMS key",
+        *_models(remediation),
+        f"• Traffic shifts {how}. The endpoint stays in service throughout",
+        f"• During the update, {_extra_instances(remediation)}",
         "• Kept: live instance counts and weights, the deployment policy, and the old config for backing out",
     ]
     return [section("*What will happen*\n" + "\n".join(lines))]
+
+
+def _models(remediation: Remediation) -> list[str]:
+    """What is deployed: the plan covers each model as it is now, under its name."""
+    models = remediation.get("models", [])
+    lines = [
+        f"• It deploys the model {code(model['name'])}"
+        + (f", image {', '.join(code(image) for image in model['images'])}" if model["images"] else "")
+        + (". :warning: *That model was created after the endpoint was deployed*" if model["isNewer"] else "")
+        for model in models[:_VARIANTS_SHOWN]
+    ]
+    more = len(models) - _VARIANTS_SHOWN
+    return [*lines, f"• and {more} more models"] if more > 0 else lines
 
 
 def _extra_instances(remediation: Remediation) -> str:
     options = remediation.get("updateOptions", {})
     if rolling := (options.get("DeploymentConfig") or {}).get("RollingUpdatePolicy"):
         size = rolling["MaximumBatchSize"]
-        unit = "% of its instances" if size["Type"] == "CAPACITY_PERCENT" else " instances"
-        return f"temporarily runs up to {size['Value']}{unit} more"
+        unit = "%" if size["Type"] == "CAPACITY_PERCENT" else ""
+        return f"up to {size['Value']}{unit} more instances run and are billed"
     counted = [
         f"{count} × {escape(variant['instanceType'])}"
         for variant in remediation.get("variants", [])
         if (count := variant.get("instanceCount"))
     ]
     if not counted:
-        return "temporarily runs a second copy of it"
+        return "a second copy of it runs and is billed"
     shown = ", ".join(counted[:_VARIANTS_SHOWN])
     more = ", …" if len(counted) > _VARIANTS_SHOWN else ""
-    return f"temporarily runs up to twice as many instances: another {shown}{more}"
+    return f"up to {shown}{more} run and are billed in addition"
 
 
 def _warning(remediation: Remediation) -> list[dict[str, Any]]:
@@ -256,18 +289,29 @@ def _warning(remediation: Remediation) -> list[dict[str, Any]]:
     ]
 
 
-def _further(remediation: Remediation, approval: Approval | None) -> str:
+def _further(remediation: Remediation, approval: Approval | None, backout: Backout | None = None) -> str:
     """Links, and the ids that people ask for."""
     pages = {
         "Endpoint": links.endpoint_page(remediation.get("endpointArn", ""), remediation["endpointName"]),
         "Execution": links.execution_page(remediation["executionArn"]),
-        "Runbook": (approval or {}).get("runbookUrl", ""),
     }
     shown = [link(url, words) for words, url in pages.items() if url]
+    shown += filter(None, [_runbook(remediation, approval, backout)])
     ids = f"remediation {code(remediation['remediationId'])}"
     if plan := remediation.get("planHash"):
         ids += f" · plan {code(plan[:12])}"
     return " · ".join([*shown, ids])
+
+
+def _runbook(remediation: Remediation, approval: Approval | None, backout: Backout | None) -> str:
+    """The runbook's page about where the remediation stands; its index if there is nothing to do."""
+    pages = remediation.get("runbookPages", "")
+    outcomes = ((backout or {}).get("outcome"), remediation.get("outcome"))
+    for outcome in (Outcome(one) for one in outcomes if one):
+        if page := _LOOK_UP.get(outcome):
+            return links.runbook(pages, page, needed=True)
+    asks = "outcome" not in remediation and (approval or {}).get("status") == ApprovalStatus.PENDING
+    return links.runbook(pages, "approval-about-to-expire" if asks else "README", needed=False)
 
 
 def _commands(remediation: Remediation) -> str:
@@ -343,34 +387,25 @@ def _asked_again(approval: Approval) -> str:
     return f"Sealpoint asks again {again} when its config changes."
 
 
-def _standing(remediation: Remediation, outcome: Outcome) -> Outcome:
-    """Where the endpoint stands: a successful backout comes last."""
-    backed_out = remediation.get("backoutOutcome") == Outcome.BACKED_OUT
-    return Outcome.BACKED_OUT if backed_out else outcome
-
-
-def _configs(remediation: Remediation) -> list[dict[str, Any]]:
+def _configs(
+    remediation: Remediation, approval: Approval | None, backout: Backout | None
+) -> list[dict[str, Any]]:
     """What became of the two configs, and of a backout."""
     old, twin = (code(remediation.get(name, "")) for name in ("sourceConfigName", "twinConfigName"))
-    outcome = remediation.get("backoutOutcome")
-    by = person(remediation.get("backoutRequestedBy", ""))
+    requested, outcome = (approval or {}).get("backout"), (backout or {}).get("outcome")
+    by = person(requested["by"]) if requested else "nobody on record"
     if outcome == Outcome.BACKED_OUT:
-        until = remediation.get("exemptUntil", "")
+        until = (backout or {}).get("exemptUntil", "")
         line = f"Returned to {old} by {by}. It is exempt until {escape(until)}, then Sealpoint asks again."
         return [section(line)]
     blocks = [section(f"Config now: {twin}\n{_old_config(remediation, old)}")]
-    if remediation.get("backoutId") and not outcome:
-        progress = escape(remediation.get("backoutProgress", ""))
-        blocks.append(
-            section(
-                f":hourglass_flowing_sand: *Backing out* to {old}, requested by {by}"
-                + (f" · {progress}" if progress else "")
-            )
-        )
-    elif outcome:
-        why = escape(remediation.get("backoutReason", ""))
-        line = f":warning: *The backout by {by} ended {escape(outcome)}*. {why}"
-        blocks.append(section(line))
+    if outcome:
+        why = escape((backout or {}).get("reason", ""))
+        blocks.append(section(f":warning: *The backout by {by} ended {escape(outcome)}*. {why}"))
+    elif requested:
+        progress = escape((backout or {}).get("progress", ""))
+        line = f":hourglass_flowing_sand: *Backing out* to {old}, requested by {by}"
+        blocks.append(section(f"{line} · {progress}" if progress else line))
     return blocks
 
 
@@ -383,11 +418,11 @@ def _old_config(remediation: Remediation, old: str) -> str:
     return f"Kept for backing out: {old}" + (f", until {date_token(until)}" if until else "")
 
 
-def _can_be_backed_out(remediation: Remediation) -> bool:
+def _can_be_backed_out(remediation: Remediation, approval: Approval, backout: Backout | None) -> bool:
     return (
         "backoutUntil" in remediation
         and "backoutClosedAt" not in remediation
-        and judge_state(remediation).kind is RulingKind.DECIDE
+        and judge_state(remediation, approval, backout).kind is RulingKind.DECIDE
     )
 
 

@@ -1,4 +1,4 @@
-"""A decision from the command line, `sealpoint approve` or `deny`, taken apart."""
+"""A decision from the command line, `sealpoint approve`, `deny` or `backout`, taken apart."""
 
 from __future__ import annotations
 
@@ -34,12 +34,7 @@ def parse_decision(body: str, principal: str) -> tuple[str, DecisionRequest]:
     ------
     MalformedRequest
     """
-    try:
-        given = cleaned_all(json.loads(body))
-    except (ValueError, RecursionError):
-        raise MalformedRequest("The body is not JSON.") from None
-    if not isinstance(given, dict):
-        raise MalformedRequest("The body is not a JSON object.")
+    given = _json_object(body)
     texts = {name: given.get(name, "") for name in ("remediationId", "decision", "reason", "askAgain")}
     if any(not isinstance(text, str) for text in texts.values()):
         raise MalformedRequest("remediationId, decision, reason and askAgain must be strings.")
@@ -56,6 +51,32 @@ def parse_decision(body: str, principal: str) -> tuple[str, DecisionRequest]:
         ask_again=texts["askAgain"],
         break_glass=given.get("breakGlass") is True,
     )
+
+
+def parse_backout(body: str) -> tuple[str, str]:
+    """The id of the remediation to back out of, and the reason; empty if none is given.
+
+    Raises
+    ------
+    MalformedRequest
+    """
+    given = _json_object(body)
+    remediation_id, reason = given.get("remediationId", ""), given.get("reason", "")
+    if not isinstance(remediation_id, str) or not isinstance(reason, str):
+        raise MalformedRequest("remediationId and reason must be strings.")
+    if len(reason) > REASON_LIMIT:
+        raise MalformedRequest(f"A reason has at most {REASON_LIMIT} characters.")
+    return remediation_id, reason.strip()
+
+
+def _json_object(body: str) -> dict[str, Any]:
+    try:
+        given = cleaned_all(json.loads(body))
+    except (ValueError, RecursionError):
+        raise MalformedRequest("The body is not JSON.") from None
+    if not isinstance(given, dict):
+        raise MalformedRequest("The body is not a JSON object.")
+    return given
 
 
 def in_words(request: DecisionRequest, status: str) -> str:

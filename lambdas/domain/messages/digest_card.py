@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from lambdas.domain.approval.routes import DecideIn, Mode, mentions, summons
+from lambdas.domain.messages import links
 from lambdas.domain.messages.blocks import (
     TEXT_LIMIT,
     Message,
@@ -22,7 +23,6 @@ from lambdas.domain.messages.blocks import (
     escape,
     fields,
     header,
-    link,
     person,
     plain,
     section,
@@ -52,6 +52,7 @@ _ENDED = {
     Outcome.OBSERVED: (":eyes:", "observed only"),
     Outcome.BACKED_OUT: (":leftwards_arrow_with_hook:", "backed out"),
 }
+_LOOK_UP = (Outcome.FAILED, Outcome.ROLLED_BACK, Outcome.UNSUPPORTED)  # in the runbook
 _BY_ROUTE = "route/"  # an automatic route's own approval
 _COUNTED_BEFORE = (Outcome.ENCRYPTED, Outcome.DENIED)
 
@@ -218,9 +219,16 @@ def _small_print(digest: Digest, counted: Counter[Stage], findings: Sequence[Fin
         lines.append(
             "The outcome of each approved endpoint is posted in this thread, with a button to back out."
         )
-    runbook = f"{link(digest['runbookUrl'], 'Runbook')} · " if digest["runbookUrl"] else ""
-    lines.append(f"{runbook}route {code(digest['route'])} · digest {code(digest['digestId'])}")
+    ids = [f"route {code(digest['route'])}", f"digest {code(digest['digestId'])}"]
+    lines.append(" · ".join(filter(None, [_runbook(digest, counted, findings), *ids])))
     return lines
+
+
+def _runbook(digest: Digest, counted: Counter[Stage], findings: Sequence[Finding]) -> str:
+    """The runbook's page about what failed, or else about what waits for a decision."""
+    needed = any(one.get("outcome") in _LOOK_UP for one in findings)
+    asks = "approval-about-to-expire" if counted[Stage.WAITING] else "README"
+    return links.runbook(digest["runbookPages"], "remediation-failed" if needed else asks, needed=needed)
 
 
 def _button(digest: Digest, *, to_decide: bool) -> dict[str, Any]:

@@ -1,8 +1,15 @@
-"""Links to the AWS console, in the partition of the ARNs."""
+"""Links to the AWS console, in the partition of the ARNs, and to the runbook."""
 
 from __future__ import annotations
 
+from typing import Literal
 from urllib.parse import quote
+
+from lambdas.domain.messages.blocks import code, link
+
+RunbookPage = Literal[
+    "README", "remediation-failed", "slack-unreachable", "approval-about-to-expire", "sweep-incomplete"
+]  # fmt: skip
 
 _CONSOLES = {
     "aws": "console.aws.amazon.com",
@@ -27,6 +34,22 @@ def execution_page(execution_arn: str) -> str | None:
     if not console:
         return None
     return f"{console}/states/home?region={region}#/v2/executions/details/{quote(execution_arn, safe=':/')}"
+
+
+def runbook(pages: str, page: RunbookPage, *, needed: bool) -> str:
+    """A page of the runbook, as Slack links it.
+
+    Parameters
+    ----------
+    pages
+        The record's `runbookPages`. It may be a path, which nobody can click.
+    needed
+        Whether to name the path then, because there is something to look up. Otherwise the result is empty.
+    """
+    where = pages.replace("{}", page)
+    if where.startswith("https://"):
+        return link(where, "What to do" if needed else "Runbook")
+    return f"What to do: {code(where)}" if needed and where else ""
 
 
 def _console(arn: str) -> str | None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from lambdas.domain.messages import links
 from lambdas.domain.messages.blocks import Message, clip, code, context, escape, header, section
 from lambdas.domain.sweep.coverage import SweepResult
 
 _PROBLEMS_SHOWN = 8
 
 
-def incomplete(result: SweepResult, *, region: str, sweep_id: str) -> Message:
+def incomplete(result: SweepResult, *, region: str, sweep_id: str, runbook_pages: str) -> Message:
     coverage = result.coverage
     missed = f"{coverage.missed} of {result.listed} endpoints could not be checked"
     what = "the sweep could not be completed" if result.error else missed
@@ -28,8 +29,8 @@ def incomplete(result: SweepResult, *, region: str, sweep_id: str) -> Message:
         section(f"*{escape(region)}*: {missed}. {coverage.assessed} checked, {findings}."),
         section("*Why*\n" + ("\n".join(shown) or "• no reason is known")),
         context(
-            f"sweep {code(sweep_id)} · They will be checked again in the next sweep. Run `sealpoint audit` "
-            "to check now."
+            "They will be checked again in the next sweep. Run `sealpoint audit` to check now.",
+            f"{links.runbook(runbook_pages, 'sweep-incomplete', needed=True)} · sweep {code(sweep_id)}",
         ),
     ]
     return {"text": clip(escape(text), 1000), "blocks": blocks}

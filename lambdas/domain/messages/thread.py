@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from lambdas.domain.approval.routes import summons
+from lambdas.domain.closing import UPDATE_ENDED
 from lambdas.domain.messages.blocks import (
     TEXT_LIMIT,
     Message,
@@ -22,7 +23,9 @@ _LINES_LIMIT = 2900  # characters of the lines that fit into one section
 
 
 def timeline(entries: Sequence[TimelineEntry]) -> Message:
-    """Timeline entries not yet posted to the thread."""
+    """Timeline entries not yet posted to the thread. The end of an update is not reported twice."""
+    if any(entry["what"].startswith("Ended ") for entry in entries):
+        entries = [entry for entry in entries if not entry["what"].startswith(UPDATE_ENDED)]
     lines = [_line(entry) for entry in entries]
     text = clip("\n".join(lines), _LINES_LIMIT)
     return {

@@ -8,10 +8,19 @@ from datetime import datetime
 from typing import Any
 
 from lambdas.domain.encryption.assessment import SurfaceAssessment, exemption, variants_of, verdict
-from lambdas.domain.encryption.progress import config_in_charge, moment
+from lambdas.domain.encryption.serving import Serving
+from lambdas.domain.record import moment
 from lambdas.domain.vocabulary import Surface, Verdict
 
-_WORST_FIRST = (Verdict.UNENCRYPTED, Verdict.UNSUPPORTED, Verdict.EXEMPT, Verdict.ENCRYPTED, Verdict.GONE)
+_WORST_FIRST = (
+    Verdict.UNENCRYPTED,
+    Verdict.UNKNOWN,
+    Verdict.UNSUPPORTED,
+    Verdict.EXEMPT,
+    Verdict.ENCRYPTED,
+    Verdict.GONE,
+)
+_OPEN = (Verdict.UNENCRYPTED, Verdict.UNKNOWN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +51,8 @@ class AuditedEndpoint:
         None if they could not be read: then no exemption is known either.
     exemption
         What its exemption tags amount to, in words; empty if it has none.
+    doubt
+        Why it isn't certain that the described config is the one that runs, in words; empty if it is.
     """
 
     region: str
@@ -53,6 +64,7 @@ class AuditedEndpoint:
     config: AuditedConfig
     tags: Mapping[str, str] | None
     exemption: str
+    doubt: str
     verdict: Verdict
 
     @property
@@ -69,12 +81,30 @@ def audit_config(
     )
 
 
+def missing_config(name: str) -> AuditedConfig:
+    """A config that was deleted while an endpoint uses it."""
+    return AuditedConfig(name, (), Verdict.UNKNOWN, ())
+
+
 def audit_endpoint(
-    body: Mapping[str, Any], config: AuditedConfig, tags: Mapping[str, str] | None, now: datetime
+    body: Mapping[str, Any],
+    config: AuditedConfig,
+    tags: Mapping[str, str] | None,
+    now: datetime,
+    *,
+    runs: Serving = Serving.AS_DESCRIBED,
+    doubt: str = "",
 ) -> AuditedEndpoint:
-    """Audit an endpoint's body, with the config that is in charge of it."""
+    """Audit an endpoint's body, with its config.
+
+    Parameters
+    ----------
+    runs, doubt
+        Whether the config is the one that runs, and what people have to know about that.
+    """
+    found = Verdict.UNKNOWN if runs is Serving.UNKNOWN else config.verdict
     exempt = exemption(tags or {}, now)
-    is_exempt = exempt.in_force and config.verdict is Verdict.UNENCRYPTED
+    is_exempt = exempt.in_force and found in _OPEN
     arn = str(body["EndpointArn"])
     return AuditedEndpoint(
         region=arn.split(":")[3],
@@ -86,13 +116,14 @@ def audit_endpoint(
         config=config,
         tags=tags,
         exemption=exempt.note,
-        verdict=Verdict.EXEMPT if is_exempt else config.verdict,
+        doubt=doubt,
+        verdict=Verdict.EXEMPT if is_exempt else found,
     )
 
 
 def config_of(body: Mapping[str, Any]) -> str:
-    """The name of the config by which an endpoint is judged: the one it is on, or on its way to."""
-    return config_in_charge(body)
+    """The name of the config by which an endpoint is judged: a pending one doesn't serve yet."""
+    return str(body["EndpointConfigName"])
 
 
 def worst_first(audited: Collection[AuditedEndpoint]) -> list[AuditedEndpoint]:

@@ -11,8 +11,8 @@ from typing import Any
 from lambdas.domain.approval.decision import still_denied
 from lambdas.domain.approval.routes import Mode
 from lambdas.domain.claims import is_at_work
-from lambdas.domain.encryption.progress import deployed_at, is_settling, moment
-from lambdas.domain.record import Claim, Denial, Remediation, iso
+from lambdas.domain.encryption.progress import deployed_at, is_settling
+from lambdas.domain.record import Claim, Denial, Remediation, Run, iso, moment
 from lambdas.domain.vocabulary import Outcome
 
 PROBLEMS_KEPT = 5  # of a batch; the logs have all of them
@@ -154,7 +154,7 @@ def may_be_unannounced(endpoint: Mapping[str, Any], since: str, now: datetime) -
     return bool(since) and since < iso(created) and now - created >= _LEFT_TO_ITS_EVENT
 
 
-def is_announced(endpoint: Mapping[str, Any], newest: Remediation | None) -> bool:
+def is_announced(endpoint: Mapping[str, Any], newest: Run | None) -> bool:
     """Whether an endpoint has a record from after its creation, and not one of an earlier namesake."""
     return newest is not None and newest["startedAt"] >= iso(moment(endpoint["CreationTime"]) - _CLOCK_SKEW)
 
@@ -167,7 +167,7 @@ def is_covered(
     holder: Remediation | None,
     unseen: bool,
     denial: Denial | None,
-    newest: Remediation | None,
+    newest: Run | None,
     now: datetime,
 ) -> bool:
     """Whether nobody has to be asked about a plan: it is being worked on, was denied, or failed for good.
@@ -189,4 +189,6 @@ def is_covered(
     if still_denied(denial, plan, now):
         return True
     settled_as = {Outcome.UNSUPPORTED} | ({Outcome.OBSERVED} if mode is Mode.OBSERVE else set[Outcome]())
-    return bool(newest) and newest.get("outcome") in settled_as and newest.get("foundPlanHash") == plan
+    if newest is None or "backoutId" in newest:
+        return False
+    return newest.get("outcome") in settled_as and newest.get("foundPlanHash") == plan

@@ -10,7 +10,7 @@ from enum import StrEnum
 
 from lambdas.domain.approval.question import LONGEST_UNSEEN
 from lambdas.domain.approval.routes import Route
-from lambdas.domain.record import Digest, Finding, Remediation, from_iso, iso
+from lambdas.domain.record import Digest, Finding, from_iso, iso
 from lambdas.domain.vocabulary import ApprovalStatus, Outcome
 
 ACTION_ID = "review"  # of the card's button
@@ -48,13 +48,13 @@ def digest_id(sweep_id: str, route: str, part: int = 0) -> str:
     return str(uuid.uuid5(_NAMESPACE, f"{sweep_id}/route/{route}/{part}"))
 
 
-def remediation_id(sweep_id: str, endpoint_name: str) -> str:
-    return str(uuid.uuid5(_NAMESPACE, f"{sweep_id}/endpoint/{endpoint_name}"))
+def remediation_id(sweep_id: str, endpoint_id: str) -> str:
+    return str(uuid.uuid5(_NAMESPACE, f"{sweep_id}/endpoint/{endpoint_id}"))
 
 
-def finding_key(endpoint_name: str, surfaces: Collection[str]) -> str:
-    """Sorts worst first: more open surfaces, then by name."""
-    return f"{99 - len(surfaces):02d}#{endpoint_name}"
+def finding_key(endpoint_id: str, surfaces: Collection[str]) -> str:
+    """Sorts worst first: more open surfaces, then by account, region and name."""
+    return f"{99 - len(surfaces):02d}#{endpoint_id}"
 
 
 def stage(finding: Finding) -> Stage:
@@ -110,7 +110,7 @@ def new_digest(
     *,
     account_id: str,
     region: str,
-    runbook_url: str,
+    runbook_pages: str,
     now: datetime,
 ) -> Digest:
     return {
@@ -122,16 +122,10 @@ def new_digest(
         "mayDecide": list(route.approvers),
         "accountId": account_id,
         "region": region,
-        "runbookUrl": runbook_url,
+        "runbookPages": runbook_pages,
         "createdAt": iso(now),
         "deadline": iso(now + route.deadline),
     }
-
-
-def asked_in(remediation: Remediation) -> tuple[str, str] | None:
-    """The digest that asks about a remediation, and its place in it."""
-    digest, key = remediation.get("digestId"), remediation.get("findingKey")
-    return (digest, key) if digest and key else None
 
 
 def reminder_is_due(digest: Digest, counted: Counter[Stage], reminder: timedelta, now: datetime) -> bool:

@@ -11,6 +11,8 @@ pk                           sk                      what
 ``digest#<id>``              ``digest``              the card for what a sweep found on a route
 ``digest#<id>``              ``finding#<key>``       one endpoint, worst first in the order of the keys
 ===========================  ======================  ====================================================
+
+A finding stays what the sweep found. What became of it is read from its remediation and its approval.
 """
 
 from __future__ import annotations
@@ -21,8 +23,7 @@ from functools import cache
 from typing import Any, cast
 
 from lambdas.domain.errors import RequestRefused
-from lambdas.domain.record import Digest, Finding, Remediation, iso
-from lambdas.domain.sweep.digest import asked_in
+from lambdas.domain.record import Digest, Finding, iso
 from lambdas.gateways.records.table import Table
 from lambdas.gateways.settings import required, required_days
 
@@ -130,7 +131,7 @@ class Digests:
     # -- findings
 
     def add_finding(self, digest_id: str, key: str, finding: Finding, now: datetime) -> None:
-        """Record a finding. One that is already on record keeps its progress."""
+        """Record a finding, once."""
         item = {**finding, **self._expiry(now)}
         self._table.put(_finding_key(digest_id, key), item, "attribute_not_exists(pk)")
 
@@ -140,15 +141,6 @@ class Digests:
             (key.removeprefix(_FINDING), cast("Finding", finding))
             for key, finding in self._table.items(f"digest#{digest_id}", begins_with=_FINDING)
         ]
-
-    def note_finding(self, digest_id: str, key: str, facts: Mapping[str, Any]) -> None:
-        """Add facts to a finding."""
-        self._table.update(_finding_key(digest_id, key), facts, "attribute_exists(pk)")
-
-    def follow(self, remediation: Remediation, facts: Mapping[str, Any]) -> None:
-        """Copy a remediation's progress to its digest finding, if it has one."""
-        if asked := asked_in(remediation):
-            self.note_finding(*asked, facts)
 
     def _expiry(self, now: datetime) -> dict[str, int]:
         return {"expiresAt": int((now + self._retention).timestamp())}

@@ -6,9 +6,11 @@ What must happen at most once depends on a condition that DynamoDB checks, never
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
+from functools import partial
 from itertools import chain, islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 from botocore.exceptions import ClientError
@@ -22,9 +24,12 @@ if TYPE_CHECKING:
 
 Key = Mapping[str, str]
 Values = Mapping[str, Any]
+Appended = tuple[str, Sequence[Values]]  # to a list: its name, and the new entries
 
 _NOT_CONTENT = frozenset({"pk", "sk", "expiresAt"})
+_BATCH = 100  # keys that BatchGetItem takes
 _BATCH_TRIES = 3
+_BATCHES_AT_ONCE = 8
 _CONDITION_FAILED = "ConditionalCheckFailedException"
 _TRANSACTION_CANCELLED = "TransactionCanceledException"
 _SERIALIZER, _DESERIALIZER = TypeSerializer(), TypeDeserializer()
@@ -44,22 +49,37 @@ class Table:
         item = response.get("Item")
         return _content(item) if item else None
 
-    def get_each(self, keys: Sequence[Key]) -> list[dict[str, Any] | None]:
-        """Up to 100 items, in the order of their keys, as they are now; None for a missing one."""
+    def get_each(self, keys: Sequence[Key], *, only: Sequence[str] = ()) -> list[dict[str, Any] | None]:
+        """The items of any number of keys, in their order, as they are now; None for a missing one.
+
+        Parameters
+        ----------
+        only
+            The members to read; empty for all.
+        """
+        asked = [_to_item({"pk": pk, "sk": sk}) for pk, sk in {(key["pk"], key["sk"]) for key in keys}]
+        batches = [asked[at : at + _BATCH] for at in range(0, len(asked), _BATCH)]
         found: dict[tuple[str, str], dict[str, Any]] = {}
-        left: Any = [_to_item({"pk": pk, "sk": sk}) for pk, sk in {(key["pk"], key["sk"]) for key in keys}]
+        with ThreadPoolExecutor(_BATCHES_AT_ONCE) as pool:
+            for items in pool.map(partial(self._get_batch, only=only), batches):
+                found |= {(item["pk"]["S"], item["sk"]["S"]): _content(item) for item in items}
+        return [found.get((key["pk"], key["sk"])) for key in keys]
+
+    def _get_batch(self, keys: list[Any], *, only: Sequence[str]) -> list[dict[str, Any]]:
+        members = {f"#{name}": name for name in ("pk", "sk", *only)} if only else {}
+        projection: Any = (
+            {"ProjectionExpression": ", ".join(members), "ExpressionAttributeNames": members} if only else {}
+        )
+        found, left = list[dict[str, Any]](), keys
         for _ in range(_BATCH_TRIES):
-            if not left:
-                break
-            request: Any = {self.name: {"Keys": left, "ConsistentRead": True}}
+            request: Any = {self.name: {"Keys": left, "ConsistentRead": True, **projection}}
             with translated("DynamoDB"):
                 response: Any = self._client.batch_get_item(RequestItems=request)
-            for item in response["Responses"].get(self.name, ()):
-                found[item["pk"]["S"], item["sk"]["S"]] = _content(item)
+            found += response["Responses"].get(self.name, ())
             left = response.get("UnprocessedKeys", {}).get(self.name, {}).get("Keys")
-        if left:
-            raise Throttled(f"DynamoDB left {len(left)} items unread, {_BATCH_TRIES} times.")
-        return [found.get((key["pk"], key["sk"])) for key in keys]
+            if not left:
+                return found
+        raise Throttled(f"DynamoDB left {len(left)} items unread, {_BATCH_TRIES} times.")
 
     def put(
         self,
@@ -107,23 +127,35 @@ class Table:
         condition: str,
         values: Values | None = None,
         *,
-        appended: tuple[str, Values] | None = None,
+        appended: Appended | None = None,
     ) -> dict[str, Any] | None:
-        """Set facts and append an entry to a list; the new item, or None if the condition does not hold."""
-        names = {f"#{name}": name for name in facts}
-        assignments = [f"#{name} = :set_{name}" for name in facts]
-        settings = {f":set_{name}": value for name, value in facts.items()} | dict(values or {})
-        if appended is not None:  # the list itself is never rewritten
-            names["#list"], one = appended[0], dict(appended[1])
-            assignments.append("#list = list_append(if_not_exists(#list, :nothing), :one)")
-            settings |= {":nothing": [], ":one": [one]}
-        return self.change(key, f"SET {', '.join(assignments)}", condition, settings, names)
+        """Set facts and append entries to a list; the new item, or None if the condition does not hold."""
+        expression, names, settings = _assignments(facts, appended)
+        return self.change(key, expression, condition, settings | dict(values or {}), names)
+
+    def set(self, key: Key, facts: Values) -> bool:
+        """Set facts of an item, and ask for nothing in return; False if there is no such item.
+
+        For roles that may touch no other attribute (`dynamodb:Attributes`).
+        """
+        expression, names, settings = _assignments(facts, None)
+        return (
+            self.change(key, expression, "attribute_exists(pk)", settings, names, returned="NONE") is not None
+        )
 
     def change(
-        self, key: Key, expression: str, condition: str, values: Values, names: Mapping[str, str]
+        self,
+        key: Key,
+        expression: str,
+        condition: str,
+        values: Values,
+        names: Mapping[str, str],
+        *,
+        returned: Literal["ALL_NEW", "NONE"] = "ALL_NEW",
     ) -> dict[str, Any] | None:
         """Apply an update expression; the new item, or None if the condition does not hold."""
         extra: Any = {"ExpressionAttributeValues": _to_item(values)} if values else {}
+        extra |= {"ExpressionAttributeNames": names} if names else {}
         with translated("DynamoDB"):
             try:
                 response = self._client.update_item(
@@ -131,8 +163,7 @@ class Table:
                     Key=_to_item(key),
                     UpdateExpression=expression,
                     ConditionExpression=condition,
-                    ExpressionAttributeNames=names,
-                    ReturnValues="ALL_NEW",
+                    ReturnValues=returned,
                     **extra,
                 )
             except ClientError as error:
@@ -219,6 +250,17 @@ class Table:
             for page in pages(self._client.scan, asked, "ExclusiveStartKey", "LastEvaluatedKey"):
                 yield from map(_content, page["Items"])
 
+    @staticmethod
+    def assigning(facts: Values, condition: str, appended: Appended | None = None) -> Mapping[str, Any]:
+        """The members of an ``Update`` that `together` is given: what `update` would do."""
+        expression, names, settings = _assignments(facts, appended)
+        return {
+            "UpdateExpression": expression,
+            "ConditionExpression": condition,
+            "ExpressionAttributeNames": names,
+            "ExpressionAttributeValues": settings,
+        }
+
     def _write(self, kind: str, key: Key, members: Mapping[str, Any]) -> dict[str, Any]:
         values = members.get("ExpressionAttributeValues")
         write = {**members, "TableName": self.name}
@@ -227,6 +269,18 @@ class Table:
         if kind == "Put":
             return write | {"Item": _to_item({**key, **members["Item"]})}
         return write | {"Key": _to_item(key)}
+
+
+def _assignments(facts: Values, appended: Appended | None) -> tuple[str, dict[str, str], dict[str, Any]]:
+    """An update expression, with its names and values."""
+    names = {f"#{name}": name for name in facts}
+    assignments = [f"#{name} = :set_{name}" for name in facts]
+    settings: dict[str, Any] = {f":set_{name}": value for name, value in facts.items()}
+    if appended is not None:  # the list itself is never rewritten
+        names["#list"] = appended[0]
+        assignments.append("#list = list_append(if_not_exists(#list, :nothing), :new)")
+        settings |= {":nothing": [], ":new": [dict(entry) for entry in appended[1]]}
+    return f"SET {', '.join(assignments)}", names, settings
 
 
 def _content(item: Mapping[str, Any]) -> dict[str, Any]:

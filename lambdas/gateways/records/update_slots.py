@@ -1,7 +1,8 @@
 """Update slots: a few endpoints are updated at once, so that quotas and blue/green capacity suffice.
 
-A counting semaphore with leases. One item of the records table (``updates``, ``slots``) has the holders, each
-with the end of its lease, and the moment from which the next update may begin.
+A counting semaphore with leases. One item of the records table for each account and region
+(``updates#<spoke>``, ``slots``) has the holders, each with the end of its lease, and the moment from which
+the next update may begin.
 """
 
 from __future__ import annotations
@@ -15,7 +16,6 @@ from lambdas.domain.record import iso
 from lambdas.gateways.records.table import Table
 from lambdas.gateways.settings import required
 
-_KEY = {"pk": "updates", "sk": "slots"}
 # CreateEndpointConfig and UpdateEndpoint may be called once a second in an account
 _BETWEEN = timedelta(seconds=2)
 
@@ -23,8 +23,9 @@ _BETWEEN = timedelta(seconds=2)
 class UpdateSlots:
     """Every call may raise `Throttled`, `ServiceUnavailable` or `RequestRefused`."""
 
-    def __init__(self, table: Table) -> None:
+    def __init__(self, table: Table, spoke: str) -> None:
         self._table = table
+        self._key = {"pk": f"updates#{spoke}", "sk": "slots"}
 
     def acquire(self, remediation_id: str, now: datetime, *, at_once: int, lease: timedelta) -> bool:
         """Take a slot, if fewer than `at_once` are held and the last one was not taken a moment ago.
@@ -39,9 +40,9 @@ class UpdateSlots:
         acquire = ("SET holders.#me = :until, nextAt = :next", f"{mine} OR ({free})", values)
         if self._change(remediation_id, *acquire):
             return True
-        slots = self._table.get(_KEY)
+        slots = self._table.get(self._key)
         if slots is None:
-            self._table.update(_KEY, {"holders": {}, "nextAt": iso(now)}, "attribute_not_exists(pk)")
+            self._table.update(self._key, {"holders": {}, "nextAt": iso(now)}, "attribute_not_exists(pk)")
         elif not self._free_expired(slots, now):
             return False
         return self._change(remediation_id, *acquire)
@@ -52,7 +53,7 @@ class UpdateSlots:
 
     def others(self, remediation_id: str) -> int:
         """How many other endpoints are being updated."""
-        slots = self._table.get(_KEY) or {}
+        slots = self._table.get(self._key) or {}
         return len({*slots.get("holders", {})} - {remediation_id})
 
     def _free_expired(self, slots: Mapping[str, Any], now: datetime) -> bool:
@@ -65,9 +66,10 @@ class UpdateSlots:
         return any(freed)
 
     def _change(self, holder: str, expression: str, condition: str, values: Mapping[str, Any]) -> bool:
-        return self._table.change(_KEY, expression, condition, values, {"#me": holder}) is not None
+        return self._table.change(self._key, expression, condition, values, {"#me": holder}) is not None
 
 
 @cache
-def update_slots() -> UpdateSlots:
-    return UpdateSlots(Table(required("RECORDS_TABLE_NAME")))
+def update_slots(spoke: str) -> UpdateSlots:
+    """The slots of one account and region."""
+    return UpdateSlots(Table(required("RECORDS_TABLE_NAME")), spoke)

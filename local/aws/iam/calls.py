@@ -5,6 +5,7 @@ https://docs.aws.amazon.com/service-authorization/latest/reference/
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -17,11 +18,15 @@ Parameters = Mapping[str, Any]
 # is absent from a request would be this file's doing, not AWS's.
 CONDITION_KEYS = frozenset(
     {
-        "sagemaker:volumekmskey",
+        "aws:principalarn",
+        "aws:tagkeys",
+        "dynamodb:attributes",
+        "dynamodb:leadingkeys",
+        "events:source",
         "iam:passedtoservice",
         "kms:viaservice",
-        "aws:principalarn",
-        "events:source",
+        "sagemaker:taggingaction",
+        "sagemaker:volumekmskey",
     }
 )
 
@@ -110,15 +115,26 @@ def _named(kind: str, name: str, caller: Caller) -> str:
 
 
 def _on_tagged(action: str) -> _Needs:
-    return _on(f"sagemaker:{action}", lambda given, _: given["ResourceArn"])
+    """A call on a resource's tags; `aws:TagKeys` has those that the request names, if it names any.
+
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html#condition-keys-tagkeys
+    """
+
+    def needs(given: Parameters, _: Caller) -> Iterator[Request]:
+        keys = [tag["Key"] for tag in given.get("Tags", ())] or list(given.get("TagKeys", ()))
+        yield Request(f"sagemaker:{action}", given["ResourceArn"], {"aws:TagKeys": keys} if keys else {})
+
+    return needs
 
 
 def _create_endpoint_config(given: Parameters, caller: Caller) -> Iterator[Request]:
     config = _named("endpoint-config", given["EndpointConfigName"], caller)
     key = given.get("KmsKeyId")
     yield Request("sagemaker:CreateEndpointConfig", config, {"sagemaker:VolumeKmsKey": key} if key else {})
-    if given.get("Tags"):
-        yield Request("sagemaker:AddTags", config)
+    if tags := given.get("Tags"):
+        at_creation = {"sagemaker:TaggingAction": "CreateEndpointConfig"}
+        keys = [tag["Key"] for tag in tags]
+        yield Request("sagemaker:AddTags", config, {"aws:TagKeys": keys, **at_creation})
     if role := given.get("ExecutionRoleArn"):
         yield Request("iam:PassRole", role, {"iam:PassedToService": "sagemaker.amazonaws.com"})
     if key:
@@ -159,14 +175,25 @@ def _get_secret_value(given: Parameters, caller: Caller) -> Iterator[Request]:
 
 
 # -- DynamoDB
+#
+# `dynamodb:LeadingKeys` has the partition key's values, in any call that names some: a scan has none.
+# `dynamodb:Attributes` has the top-level attributes that a call names, the keys included; a read without a
+# projection names none but its key.
+# https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/specifying-conditions.html#FGAC_DDB.ConditionKeys
+
+_EXPRESSIONS = (
+    "ProjectionExpression", "UpdateExpression", "ConditionExpression", "KeyConditionExpression",
+    "FilterExpression",
+)  # fmt: skip
+_PARTITION_KEY = "pk"  # the tables' own; an index is queried by its own
+_EQUALITY = re.compile(r"([#\w]+)\s*=\s*(:\w+)")
+# a name stands at the start of a document path, and is neither a value nor a function
+_NAME = re.compile(r"(?<![:#\w.])(?:#\w+|[A-Za-z_]\w*)\b(?!\s*\()")
+_WORDS = frozenset({"SET", "REMOVE", "ADD", "DELETE", "AND", "OR", "NOT", "IN", "BETWEEN"})
 
 
 def _table(given: Parameters, caller: Caller) -> str:
     return caller.arn("dynamodb", f"table/{given['TableName']}")
-
-
-def _dynamodb(action: str) -> _Needs:
-    return _on(f"dynamodb:{action}", _table)
 
 
 def _table_or_index(given: Parameters, caller: Caller) -> str:
@@ -175,20 +202,53 @@ def _table_or_index(given: Parameters, caller: Caller) -> str:
     return f"{_table(given, caller)}/index/{index}" if index else _table(given, caller)
 
 
+def _on_items(action: str, given: Parameters, caller: Caller) -> Request:
+    keys = given.get("Keys") or [given.get("Key") or given.get("Item") or {}]
+    leading = sorted({key[_PARTITION_KEY]["S"] for key in keys if _PARTITION_KEY in key})
+    if condition := given.get("KeyConditionExpression"):
+        leading = [_queried(condition, given)]
+    names = given.get("ExpressionAttributeNames", {})
+    attributes = {name for key in keys for name in key}
+    for expression in filter(None, map(given.get, _EXPRESSIONS)):
+        found = {word for word in _NAME.findall(expression) if word.upper() not in _WORDS}
+        attributes |= {names.get(word, word) for word in found}
+    context = {"dynamodb:LeadingKeys": leading, "dynamodb:Attributes": sorted(attributes)}
+    return Request(
+        f"dynamodb:{action}",
+        _table_or_index(given, caller),
+        {name: values for name, values in context.items() if values},
+    )
+
+
+def _queried(condition: str, given: Parameters) -> str:
+    """The partition key's value that a query names: the one that is compared by `=`."""
+    equality = _EQUALITY.search(condition)
+    if equality is None:
+        raise UnknownCallError(f"A query without a partition key: {condition}")
+    return given["ExpressionAttributeValues"][equality[2]]["S"]
+
+
+def _dynamodb(action: str) -> _Needs:
+    def needs(given: Parameters, caller: Caller) -> Iterator[Request]:
+        yield _on_items(action, given, caller)
+
+    return needs
+
+
 _IN_TRANSACTION = {
     "ConditionCheck": "ConditionCheckItem", "Put": "PutItem", "Update": "UpdateItem", "Delete": "DeleteItem",
 }  # fmt: skip
 
 
 def _batch_get_item(given: Parameters, caller: Caller) -> Iterator[Request]:
-    for table in given["RequestItems"]:
-        yield Request("dynamodb:BatchGetItem", _table({"TableName": table}, caller))
+    for table, asked in given["RequestItems"].items():
+        yield _on_items("BatchGetItem", {"TableName": table, **asked}, caller)
 
 
 def _transact_write_items(given: Parameters, caller: Caller) -> Iterator[Request]:
     for item in given["TransactItems"]:
         for kind, asked in item.items():
-            yield Request(f"dynamodb:{_IN_TRANSACTION[kind]}", _table(asked, caller))
+            yield _on_items(_IN_TRANSACTION[kind], asked, caller)
 
 
 def _put_events(given: Parameters, caller: Caller) -> Iterator[Request]:
@@ -218,13 +278,15 @@ _NEEDS: dict[str, _Needs] = {
     "dynamodb.PutItem": _dynamodb("PutItem"),
     "dynamodb.UpdateItem": _dynamodb("UpdateItem"),
     "dynamodb.DeleteItem": _dynamodb("DeleteItem"),
-    "dynamodb.Query": _on("dynamodb:Query", _table_or_index),
+    "dynamodb.Query": _dynamodb("Query"),
+    "dynamodb.Scan": _dynamodb("Scan"),
     "dynamodb.TransactWriteItems": _transact_write_items,
     "kms.DescribeKey": _kms("DescribeKey"),
     "kms.GetKeyPolicy": _kms("GetKeyPolicy"),
     "iam.SimulatePrincipalPolicy": _on(
         "iam:SimulatePrincipalPolicy", lambda given, _: given["PolicySourceArn"]
     ),
+    "cloudtrail.LookupEvents": _on("cloudtrail:LookupEvents", lambda _, __: "*"),
     "organizations.DescribeOrganization": _on("organizations:DescribeOrganization", lambda _, __: "*"),
     "secrets-manager.GetSecretValue": _get_secret_value,
     "sfn.StartExecution": _on("states:StartExecution", lambda given, _: given["stateMachineArn"]),

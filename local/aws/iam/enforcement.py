@@ -7,6 +7,7 @@ Calls are met in botocore's `before-send` event, as they go over the wire. Stand
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -26,7 +27,7 @@ class Enforcement:
     def __init__(self) -> None:
         self._caller: Caller | None = None
         self._policies: list[Policy] = []
-        self._allowed: set[tuple[str, str]] = set()
+        self._allowed: set[tuple[str, str, str]] = set()
         self._refused: list[str] = []
 
     def begin(self, caller: dict[str, str], policies: list[Policy]) -> None:
@@ -35,7 +36,7 @@ class Enforcement:
         self._allowed, self._refused = set(), []
 
     def report(self) -> dict[str, Any]:
-        """The actions that were allowed, each with its resource, and in AWS's words those that weren't."""
+        """What was allowed: an action, its resource, the item's key if any; and in AWS's words what not."""
         return {"allowed": sorted(self._allowed), "refused": self._refused}
 
     def watch(self, events: Any) -> None:
@@ -56,8 +57,13 @@ class Enforcement:
             if not evaluation.allowed:
                 self._refused.append(refusal(one, evaluation, self._caller))
                 return _access_denied(request, self._refused[-1])
-        self._allowed.update((one.action, one.resource) for one in needed)
+        self._allowed.update((one.action, one.resource, key) for one in needed for key in _keys(one))
         return None
+
+
+def _keys(request: Request) -> Sequence[str]:
+    """The partition keys of DynamoDB's items that a request is about; one empty text for any other."""
+    return request.context.get("dynamodb:LeadingKeys") or [""]
 
 
 def refusal(request: Request, evaluation: Evaluation, caller: Caller) -> str:

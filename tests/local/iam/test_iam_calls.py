@@ -81,7 +81,11 @@ def test_creating_a_config_needs_what_its_members_need() -> None:
     through_sagemaker = who | {"kms:ViaService": "sagemaker.us-east-1.amazonaws.com"}
     assert [(one.action, one.resource, one.context) for one in requests] == [
         (*create, who | {"sagemaker:VolumeKmsKey": KEY}),
-        ("sagemaker:AddTags", FRAUD_CONFIG, who),
+        (
+            "sagemaker:AddTags",
+            FRAUD_CONFIG,
+            who | {"aws:TagKeys": ["team"], "sagemaker:TaggingAction": "CreateEndpointConfig"},
+        ),
         ("iam:PassRole", EXECUTION_ROLE, who | {"iam:PassedToService": "sagemaker.amazonaws.com"}),
         ("kms:CreateGrant", KEY, through_sagemaker),
         ("kms:DescribeKey", KEY, through_sagemaker),
@@ -105,6 +109,68 @@ def test_a_transaction_needs_each_of_its_items_actions() -> None:
         (f"dynamodb:{action}", TABLE)
         for action in ("ConditionCheckItem", "PutItem", "UpdateItem", "DeleteItem")
     ]
+
+
+_HELD = {"pk": {"S": "approval#a"}, "sk": {"S": "approval"}}
+_OTHER = {"pk": {"S": "evidence#r"}, "sk": {"S": "evidence"}}
+
+
+@pytest.mark.parametrize(
+    ("call", "parameters", "keys", "attributes"),
+    [
+        ("GetItem", {"Key": _HELD}, ["approval#a"], ["pk", "sk"]),
+        ("PutItem", {"Item": {**_HELD, "status": {"S": "x"}}}, ["approval#a"], ["pk", "sk", "status"]),
+        (
+            "UpdateItem",
+            {
+                "Key": _HELD,
+                "UpdateExpression": "SET #a = list_append(if_not_exists(#a, :no), :one), x.#b = :y REMOVE c",
+                "ConditionExpression": "attribute_exists(pk) AND size(d) < :most",
+                "ExpressionAttributeNames": {"#a": "timeline", "#b": "inner"},
+            },
+            ["approval#a"],
+            ["c", "d", "pk", "sk", "timeline", "x"],
+        ),
+        (
+            "UpdateItem",
+            {
+                "Key": _HELD,
+                "UpdateExpression": "SET #0 = :0, #1 = :1",
+                "ExpressionAttributeNames": {"#0": "status", "#1": "decidedBy"},
+            },
+            ["approval#a"],
+            ["decidedBy", "pk", "sk", "status"],
+        ),
+        (
+            "Query",
+            {
+                "KeyConditionExpression": "pk = :pk AND begins_with(sk, :begins)",
+                "ExpressionAttributeValues": {":pk": {"S": "digest#d"}, ":begins": {"S": "x"}},
+            },
+            ["digest#d"],
+            ["pk", "sk"],
+        ),
+        ("Scan", {}, None, None),
+    ],
+)
+def test_a_call_on_items_names_their_keys_and_attributes(
+    call: str, parameters: dict[str, Any], keys: list[str] | None, attributes: list[str] | None
+) -> None:
+    [needed] = requests_of("dynamodb", call, {"TableName": "records", **parameters}, CALLER)
+    assert needed.context.get("dynamodb:LeadingKeys") == keys
+    assert needed.context.get("dynamodb:Attributes") == attributes
+
+
+def test_a_batch_names_the_key_of_each_item_and_a_transaction_is_judged_item_by_item() -> None:
+    batch = {"RequestItems": {"records": {"Keys": [_HELD, _OTHER]}}}
+    [read] = requests_of("dynamodb", "BatchGetItem", batch, CALLER)
+    assert read.context["dynamodb:LeadingKeys"] == ["approval#a", "evidence#r"]
+    items = [
+        {"ConditionCheck": {"TableName": "records", "Key": _HELD}},
+        {"Put": {"TableName": "records", "Item": _OTHER}},
+    ]
+    both = requests_of("dynamodb", "TransactWriteItems", {"TransactItems": items}, CALLER)
+    assert [one.context["dynamodb:LeadingKeys"] for one in both] == [["approval#a"], ["evidence#r"]]
 
 
 # -- what becomes of it
@@ -147,7 +213,7 @@ def test_a_refused_call_fails_in_awss_words() -> None:
         "the sagemaker:DeleteEndpointConfig action"
     )
     assert error_message(caught.value) == said
-    described = ("sagemaker:DescribeEndpoint", CALLER.arn("sagemaker", "endpoint/Fraud"))
+    described = ("sagemaker:DescribeEndpoint", CALLER.arn("sagemaker", "endpoint/Fraud"), "")
     assert enforcement.report() == {"allowed": [described], "refused": [said]}
 
 
@@ -171,7 +237,7 @@ def test_what_is_judged_is_the_body_that_is_really_sent(key: str, allowed: bool)
     body = as_request({"EndpointConfigName": "Fraud-2"} | ({"KmsKeyId": key} if key else {}))
     if allowed:
         gateway.create_config(body, {"team": "risk"})
-        assert ("sagemaker:AddTags", FRAUD_CONFIG) in enforcement.report()["allowed"]
+        assert ("sagemaker:AddTags", FRAUD_CONFIG, "") in enforcement.report()["allowed"]
     else:
         with pytest.raises(RequestRefused, match="not authorized to perform: sagemaker:CreateEndpointConfig"):
             gateway.create_config(body, {"team": "risk"})
