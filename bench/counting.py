@@ -238,7 +238,9 @@ def _texts(event: Mapping[str, Any]) -> list[str]:
 
 def _billed_calls(world: World, execution: Execution, calls: Sequence[tuple[str, str]]) -> Counter[str]:
     """Each write as if its record had its last size already."""
-    record = len(json.dumps(world.record(execution.name)))
+    is_backout = execution.state_machine.arn.endswith("-backout")
+    read = world.backout_record if is_backout else world.record
+    record = len(json.dumps(read(execution.name)))
     write_units, read_units = math.ceil(record / _KB), math.ceil(record / (4 * _KB))
     billed = Counter[str]()
     for _, call in calls:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import patch
 
 # read when Powertools is first imported, in tests as in a Lambda function
 os.environ["POWERTOOLS_SERVICE_NAME"] = "sealpoint"
@@ -24,8 +25,9 @@ import lambdas.gateways.settings
 import lambdas.gateways.slack
 from lambdas.domain.endpoint_id import EndpointId
 from lambdas.domain.record import Approval, Remediation, start_record
+from lambdas.gateways.kms import Kms
 from lambdas.gateways.records.records import Records
-from lambdas.handlers import check_encryption, close_remediation
+from lambdas.handlers import check_encryption, check_feasibility, close_remediation
 from local.aws import resource_tags
 from local.clock import Clock
 from local.sagemaker import SageMakerHosting
@@ -122,6 +124,15 @@ class Bench:
         answer, record = self.run(check_encryption.handler, **event), self.remediation(remediation_id)
         facts = {"verdict": "verdict", "outcome": "checkOutcome", "reason": "checkReason"}
         return answer | {name: record[fact] for name, fact in facts.items() if fact in record}  # type: ignore[literal-required]
+
+    def check_feasibility(self) -> None:
+        """Run CheckFeasibility for r-1, with a key that can be used."""
+        usable = {
+            "Arn": KEY_ARN, "KeyState": "Enabled", "KeySpec": "SYMMETRIC_DEFAULT",
+            "KeyUsage": "ENCRYPT_DECRYPT",
+        }  # fmt: skip
+        with patch.object(Kms, "describe_key", return_value=usable):
+            self.run(check_feasibility.handler, remediationId="r-1")
 
     def close(self, outcome: str = "", reason: str = "", **event: Any) -> dict[str, Any]:
         """Run CloseRemediation, after a step that has put an outcome on record."""

@@ -41,6 +41,7 @@ OLD = "fraud-config"
 def move_to_twin(bench: Bench) -> None:
     """Remediation r-1, up to the end of its update."""
     bench.check()
+    bench.check_feasibility()
     bench.run(request_approval.handler, remediationId="r-1", taskToken="token-1")
     approval_id = bench.remediation().get("approvalId", "")
     bench.records.settle(approval_id, ApprovalStatus.APPROVED, {"decidedBy": ADA.id})

@@ -55,6 +55,7 @@ def approved(bench: Bench) -> Bench:
 
 
 def approve(bench: Bench, status: ApprovalStatus = ApprovalStatus.APPROVED) -> None:
+    bench.check_feasibility()
     bench.records.note("r-1", {"approvalId": "a-1"})
     opened = bench.records.open_approval(
         {

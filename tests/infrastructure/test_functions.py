@@ -180,6 +180,7 @@ def test_a_wildcard_resource_has_a_reason(template: Template) -> None:
         "logs:ListLogDeliveries", "logs:PutResourcePolicy", "logs:DescribeResourcePolicies",
         "logs:DescribeLogGroups",
         "sagemaker:ListEndpoints",
+        "cloudtrail:LookupEvents",
     }  # fmt: skip
     for name in template.resources("AWS::IAM::Role"):
         for statement in template.statements_of(name):
