@@ -76,8 +76,10 @@ settings: setup ## check sealpoint.yaml, which `sealpoint init` makes
 .PHONY: configured
 configured: setup
 	@$(BIN)/python -m ops.settings > /dev/null
+	@rm -rf build/deploying
 
-CDK := node_modules/.bin/cdk --context deploying=true
+# Into a folder of its own, emptied before: CDK would ship an asset that it finds there under the right name.
+CDK := node_modules/.bin/cdk --context deploying=true --output build/deploying
 
 bootstrap: configured ## CDK's own stack, once for each region of sealpoint.yaml
 	@$(CDK) bootstrap $(ARGS)
@@ -88,7 +90,7 @@ diff: configured ## what a deployment would change; ARGS="--profile x", as for a
 deploy: configured ## into your AWS account, every region of sealpoint.yaml; ARGS="--profile x Sealpoint-us-east-1"
 	@$(CDK) deploy --require-approval broadening $(or $(ARGS),--all)
 
-outputs: configured ## what the stacks name: the secret, the table, the URL for Slack, ...
+outputs: configured ## what the stacks name: the secrets, the table, the URL for Slack, ...
 	@$(BIN)/sealpoint outputs $(ARGS)
 
 destroy: configured ## end what runs and remove the stacks; the records, the keys and Slack's credentials stay
@@ -175,8 +177,9 @@ docs: setup # docs/permissions.md, docs/settings.md and sealpoint.example.yaml, 
 LOCKED := lambdas . local/installer tests/security bench/custodian
 
 lock: setup ## pin every transitive version with its hash
+	@test -x $(BIN)/uv || $(BIN)/pip install --quiet --require-hashes --only-binary :all: -r local/installer/requirements.lock
 	@for folder in $(LOCKED); do \
-		$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
+		$(BIN)/uv pip compile --quiet --only-binary :all: --universal --python-version 3.11 --generate-hashes --no-header \
 			$$folder/requirements.txt -o $$folder/requirements.lock || exit 1; \
 	done
 

@@ -239,7 +239,7 @@ def fixed(template: dict[str, Any]) -> list[tuple[str, str, float]]:
     keys, secrets = of_type["AWS::KMS::Key"], of_type["AWS::SecretsManager::Secret"]
     return [
         ("customer-managed KMS keys", f"{keys} at $1.00", keys * 1.00),
-        ("secret", f"{secrets} at $0.40", secrets * 0.40),
+        ("secrets", f"{secrets} at $0.40", secrets * 0.40),
         ("metrics that alarms watch", f"{watched} at $0.10", watched * 0.10),
         (
             "metrics of a daily sweep",

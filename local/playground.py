@@ -6,7 +6,6 @@ that each page of the runbook can be rehearsed.
 
 from __future__ import annotations
 
-import json
 import re
 import shlex
 import signal
@@ -116,7 +115,9 @@ class Playground:
             "slack": Command(
                 "slack down|up", "Let Slack's API stop answering, or answer again.", self._slack
             ),
-            "secret": Command("secret empty|filled", "Empty Slack's secret, or fill it again.", self._secret),
+            "secret": Command(
+                "secret empty|filled", "Empty Slack's secrets, or fill them again.", self._secret
+            ),
             "trail": Command("trail off|on", "Let CloudTrail stop logging, or log again.", self._trail),
             "region": Command("region down|up NAME", "Cut off SageMaker in a region.", self._region),
             "rollback": Command(
@@ -242,16 +243,15 @@ class Playground:
     def _secret(self, words: list[str]) -> None:
         def fill() -> None:
             for deployment in self._world.deployments:
-                self._world.fill_secret(deployment)
+                self._world.fill_secrets(deployment)
 
         def empty() -> None:
             for deployment in self._world.deployments:
-                self._world.client("secretsmanager", deployment.region).put_secret_value(
-                    SecretId=deployment.output("SlackSecretArn"), SecretString=json.dumps({})
-                )
+                for output in ("SlackTokenSecretArn", "SlackSigningSecretArn"):
+                    self._world.store_secret(deployment, output, {})
 
         _either(words, "empty", "filled", empty, fill)
-        self._say(f"Slack's secret is {words[0]}.")
+        self._say(f"Slack's secrets are {words[0]}.")
 
     def _trail(self, words: list[str]) -> None:
         def log(logging: bool) -> None:

@@ -1,4 +1,4 @@
-"""The embedded default: a cloud assembly deployed on this machine, on one clock, with people who can click.
+"""The local run: a cloud assembly deployed on this machine, on one clock, with people who can click.
 
 Everything that AWS would run is what the template says: its state machine, its rules and their input
 transformers, its table, its key, its functions from their built assets with their environment, its HTTP
@@ -432,7 +432,7 @@ class World:
             self.logs.create(function.log_group)
             identity = assumed_role(function.caller.role_arn, function.name)
             self._principals[access_key_of(function.name)] = identity
-        self.fill_secret(deployment)
+        self.fill_secrets(deployment)
         self._subscribe_to_alarms(deployment)
         api = HttpApi(deployment.routes(), self._answer_someone, OPERATORS, self.clock.now)
         self.apis[deployment.region] = api
@@ -557,9 +557,13 @@ class World:
             TopicArn=deployment.output("AlarmTopicArn"), Protocol="email", Endpoint="oncall@example.com"
         )
 
-    def fill_secret(self, deployment: Deployment) -> None:
-        """What a person does after deploying: put Slack's credentials into the secret."""
-        values = {"bot_token": self.slack.bot_token, "signing_secret": self.slack.signing_secret}
+    def fill_secrets(self, deployment: Deployment) -> None:
+        """What a person does after deploying: store Slack's credentials."""
+        self.store_secret(deployment, "SlackTokenSecretArn", {"bot_token": self.slack.bot_token})
+        self.store_secret(deployment, "SlackSigningSecretArn", {"signing_secret": self.slack.signing_secret})
+
+    def store_secret(self, deployment: Deployment, output: str, values: dict[str, str]) -> None:
+        """Store values in the secret that an output of the stack names."""
         self.cloud.client("secretsmanager", deployment.region).put_secret_value(
-            SecretId=deployment.output("SlackSecretArn"), SecretString=json.dumps(values)
+            SecretId=deployment.output(output), SecretString=json.dumps(values)
         )

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
 import json
 import sys
 from collections.abc import Iterable, Iterator, Sequence
@@ -20,7 +18,7 @@ from ops.evidence import Evidence, decider, evidence, is_backout, is_open, perso
 from ops.history_report import as_report, moment
 from ops.listing import Column, Listing
 from ops.options import Profile, Region, Stack, epilog
-from ops.spreadsheet import harmless
+from ops.spreadsheet import table
 from ops.text import from_slack
 
 Format = Literal["table", "json", "csv", "report"]
@@ -197,27 +195,25 @@ def as_json(history: Iterable[Evidence]) -> str:
 
 def as_csv(history: Iterable[Evidence]) -> str:
     """A header, and one line for each remediation."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, _COLUMNS, extrasaction="ignore")
-    writer.writeheader()
-    for one in history:
-        record, trigger = one.record, one.record["trigger"]
-        row: dict[str, Any] = {
-            **record,
-            "remediationId": run_id(record),
-            "kind": _kind(record),
-            "accountId": trigger["accountId"],
-            "region": trigger["region"],
-            "triggeredBy": trigger["principalArn"],
-            "eventName": trigger["eventName"],
-            "eventTime": trigger["eventTime"],
-            "decidedByName": decider(record),
-            "approvals": "; ".join(voters(one.approval.get("approvals", []) if one.approval else [])),
-            "breakGlass": _break_glass(one.approval),
-            "refusedAttempts": "; ".join(_attempts(one)),
-        }
-        writer.writerow({column: harmless(str(row.get(column, ""))) for column in _COLUMNS})
-    return text.getvalue()
+    return table(_COLUMNS, map(_row, history))
+
+
+def _row(one: Evidence) -> dict[str, Any]:
+    record, trigger = one.record, one.record["trigger"]
+    return {
+        **record,
+        "remediationId": run_id(record),
+        "kind": _kind(record),
+        "accountId": trigger["accountId"],
+        "region": trigger["region"],
+        "triggeredBy": trigger["principalArn"],
+        "eventName": trigger["eventName"],
+        "eventTime": trigger["eventTime"],
+        "decidedByName": decider(record),
+        "approvals": "; ".join(voters(one.approval.get("approvals", []) if one.approval else [])),
+        "breakGlass": _break_glass(one.approval),
+        "refusedAttempts": "; ".join(_attempts(one)),
+    }
 
 
 def _break_glass(approval: Approval | None) -> str:

@@ -7,7 +7,7 @@ from ops.deployment import deployments
 from ops.options import Profile, Regions, Stack, epilog
 
 EPILOG = epilog(
-    examples=(("outputs --region us-east-1", "the secret, the table, the URL for Slack and others"),),
+    examples=(("outputs --region us-east-1", "the secrets, the table, the URL for Slack and others"),),
     exit_codes="0 when done; 2 if a stack could not be read",
     permissions=("cloudformation:DescribeStacks",),
 )
@@ -17,5 +17,5 @@ def command(regions: Regions = None, stack: Stack = None, profile: Profile = Non
     """Print the stacks' outputs: one line each, with the region, the name and the value."""
     for deployment in deployments(regions, stack, profile):
         for name, value in sorted(deployment.outputs.items()):
-            terminal.output().print(f"{deployment.region}  {name}  {value}", markup=False, soft_wrap=True)
+            terminal.output().print(terminal.shown(f"{deployment.region}  {name}  {value}"), soft_wrap=True)
     return 0

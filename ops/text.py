@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-import unicodedata
+
+from lambdas.domain.plain_text import is_hidden
 
 # https://docs.slack.dev/messaging/formatting-message-text
 _SPECIAL = re.compile(r"<([^<>]+)>")
 _ENTITIES = (("&lt;", "<"), ("&gt;", ">"), ("&amp;", "&"))
-_KEPT = "\n\u200c\u200d"  # scripts and emoji need both joiners
-_HIDDEN = ("Cc", "Cf", "Cs", "Zl", "Zp")
 
 
 def from_slack(text: str) -> str:
@@ -30,7 +29,7 @@ def visible(text: str) -> str:
     """
     return "".join(
         character
-        if character in _KEPT or unicodedata.category(character) not in _HIDDEN
+        if character == "\n" or not is_hidden(character)
         else character.encode("unicode_escape").decode()
         for character in text
     )

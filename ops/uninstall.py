@@ -172,7 +172,8 @@ These stay, and cost as long as they do. For a new deployment that goes on with 
 adopt:
   {region}:
     recordsTable: {outputs["RecordsTableName"]}
-    slackSecret: {outputs["SlackSecretArn"]}
+    slackTokenSecret: {outputs["SlackTokenSecretArn"]}
+    slackSigningSecret: {outputs["SlackSigningSecretArn"]}
     operationsKey: {outputs["OperationsKeyArn"]}
 kmsKeyArns:
   {region}: {outputs["KmsKeyArn"]}

@@ -17,7 +17,8 @@ from stacks.log_groups import LogGroups
 _PATH = "/slack/interactions"
 _DECISIONS_PATH = "/decisions"
 _BACKOUTS_PATH = "/backouts"
-# Only people click: this is far above any day's clicks and far below a flood.
+# Of each route, so that a flood of forged clicks leaves room on the others. Only people click and decide:
+# this is far above any day's decisions and far below a flood.
 _REQUESTS_PER_SECOND = 20
 _BURST = 40
 
@@ -81,15 +82,15 @@ class ApprovalsApi(Construct):
             )
         name = f"/aws/vendedlogs/http-api/{stack.stack_name}-approvals"
         log_group = log_groups.create(self, "AccessLogs", name=name)
-        apigateway.CfnStage(
+        routes = [one for one in self.api.node.find_all() if isinstance(one, apigateway.CfnRoute)]
+        limits = {"ThrottlingRateLimit": _REQUESTS_PER_SECOND, "ThrottlingBurstLimit": _BURST}
+        stage = apigateway.CfnStage(
             self,
             "Stage",
             api_id=self.api.api_id,
             stage_name="$default",
             auto_deploy=True,
-            default_route_settings=apigateway.CfnStage.RouteSettingsProperty(
-                throttling_rate_limit=_REQUESTS_PER_SECOND, throttling_burst_limit=_BURST
-            ),
+            route_settings={route.route_key: limits for route in routes},
             access_log_settings=apigateway.CfnStage.AccessLogSettingsProperty(
                 # API Gateway wants the ARN without the `:*` that the log group's own attribute ends with
                 destination_arn=stack.format_arn(
@@ -101,6 +102,10 @@ class ApprovalsApi(Construct):
                 format=json.dumps(_LOGGED),
             ),
         )
+        for route in routes:
+            # or API Gateway answers "Unable to find Route by key":
+            # https://github.com/terraform-aws-modules/terraform-aws-apigateway-v2/pull/80
+            stage.add_dependency(route)
         base = f"https://{self.api.api_id}.execute-api.{stack.region}.{stack.url_suffix}"
         self.interactions_url = base + _PATH
         self.decisions_url, self.backouts_url = base + _DECISIONS_PATH, base + _BACKOUTS_PATH

@@ -50,7 +50,8 @@ class EncryptionKey(Construct):
         )
         # Anyone who later moves an endpoint to an encrypted config also needs its grant. It isn't
         # documented whose session SageMaker makes it with: the caller's, which has a ViaService, or the
-        # execution role's, which has none.
+        # execution role's, which has none. Whether kms:GrantIsForAWSResource is true in the first case isn't
+        # documented either, so it is asked for in the second alone, where nothing else narrows it.
         key.add_to_resource_policy(
             self._in_this_account("EndpointsGetTheirGrants", ["kms:CreateGrant"], via=("sagemaker",))
         )

@@ -19,7 +19,8 @@ from stacks.names import workflow_arn
 from stacks.permissions import Permissions
 from stacks.retirements import Retirements
 from stacks.settings import Settings
-from stacks.slack_secret import SlackSecret
+from stacks.settings_file import is_deploying
+from stacks.slack_secrets import SlackSecrets
 
 _STEP = cdk.Duration.seconds(30)
 # A margin over the three seconds that Slack waits lets a recorded decision still resume the workflow.
@@ -60,11 +61,12 @@ class _Environment:
         scope: Construct,
         settings: Settings,
         encryption: EncryptionKey,
-        slack_secret: SlackSecret,
+        slack: SlackSecrets,
         retirements: Retirements,
     ) -> None:
         self.key = {"KMS_KEY_ARN": encryption.key.key_arn}
-        self.slack = {"SLACK_SECRET_ARN": slack_secret.secret.secret_arn}
+        self.slack = {"SLACK_TOKEN_SECRET_ARN": slack.bot_token.secret_arn}
+        self.clicks = self.slack | {"SLACK_SIGNING_SECRET_ARN": slack.signing_secret.secret_arn}
         self.surfaces = {"REQUIRED_SURFACES": ",".join(settings.required_surfaces)}
         self.update_deadline = {"UPDATE_DEADLINE_SECONDS": str(int(_UPDATE_DEADLINE.to_seconds()))}
         self.quota_share = {"QUOTA_SHARE": str(settings.sweep_quota_share)}
@@ -101,7 +103,7 @@ class Functions(Construct):
         settings: Settings,
         records: dynamodb.ITable,
         encryption: EncryptionKey,
-        slack_secret: SlackSecret,
+        slack: SlackSecrets,
         retirements: Retirements,
         log_groups: LogGroups,
     ) -> None:
@@ -111,10 +113,10 @@ class Functions(Construct):
             settings=settings,
             records=records,
             encryption=encryption,
-            slack_secret=slack_secret,
+            slack=slack,
             retirements=retirements,
         )
-        given = _Environment(self, settings, encryption, slack_secret, retirements)
+        given = _Environment(self, settings, encryption, slack, retirements)
         rows = [
             *self._assessing(may, given),
             *self._deciding(may, given),
@@ -122,7 +124,7 @@ class Functions(Construct):
             *self._going_back(may, given, settings),
             *self._sweeping(may, given, settings),
         ]
-        code = lambda_code(settings.for_functions())
+        code = lambda_code(settings.for_functions(), anew=is_deploying(self.node.try_get_context))
         common = {
             "POWERTOOLS_SERVICE_NAME": cdk.Stack.of(self).stack_name,
             "POWERTOOLS_METRICS_NAMESPACE": NAMESPACE,
@@ -146,6 +148,7 @@ class Functions(Construct):
             )
             for row in rows
         }
+        slack.only_read_by(self.by_name["SlackInteractions"].role)
         if not encryption.is_ours:
             users = (self.by_name[name].role.role_arn for name in ("CreateEncryptedConfig", "UpdateEndpoint"))
             self.by_name["CheckFeasibility"].function.add_environment("KEY_USERS", ",".join(users))
@@ -203,14 +206,14 @@ class Functions(Construct):
                         endpoint="ConditionCheckItem",  # a question is recorded only with the claim
                         digest="GetItem",
                     ),
-                    *may.read_slack_secret(),
+                    *may.read_bot_token(),
                     may.resume_remediations(),
                 ],
             ),
             _Row(
                 "SlackInteractions",
                 "Takes clicks from Slack: verifies, judges and records them, then resumes the workflow",
-                environment=deciding,
+                environment=deciding | given.clicks,
                 timeout=_CLICK,
                 at_least_mb=_CLICK_MEMORY_MB,
                 may=[
@@ -221,7 +224,7 @@ class Functions(Construct):
                         backout="GetItem",
                         digest="GetItem Query",
                     ),
-                    *may.read_slack_secret(),
+                    *may.read_both_secrets(),
                     may.resume_remediations(),
                     may.start("backout"),
                 ],
@@ -237,7 +240,7 @@ class Functions(Construct):
                         remediation="GetItem",
                         backout="GetItem",
                     ),
-                    *may.read_slack_secret(),
+                    *may.read_bot_token(),
                     may.resume_remediations(),
                     may.start("backout"),
                 ],
@@ -250,7 +253,7 @@ class Functions(Construct):
                     *may.records(
                         remediation="GetItem UpdateItem", approval="GetItem UpdateItem", digest="GetItem"
                     ),
-                    *may.read_slack_secret(),
+                    *may.read_bot_token(),
                 ],
             ),
         ]
@@ -272,7 +275,7 @@ class Functions(Construct):
                     ),
                     may.note_threads(),
                     may.on_endpoints("DescribeEndpoint"),
-                    *may.read_slack_secret(),
+                    *may.read_bot_token(),
                 ],
             ),
             _Row(
@@ -314,7 +317,7 @@ class Functions(Construct):
                     may.note_threads(),
                     may.on_endpoints("DescribeEndpoint"),
                     may.on_configs("DescribeEndpointConfig"),
-                    *may.read_slack_secret(),
+                    *may.read_bot_token(),
                 ],
             ),
             _Row(
@@ -343,7 +346,7 @@ class Functions(Construct):
                         digest="GetItem",
                         retirements="PutItem",
                     ),
-                    *may.read_slack_secret(),
+                    *may.read_bot_token(),
                     may.start("retirement"),
                     may.read_history_of("remediation"),
                     *may.schedule_retirements(),
@@ -409,7 +412,7 @@ class Functions(Construct):
                     may.on_endpoints("DescribeEndpoint"),
                     may.tag_endpoints("AddTags", "DeleteTags"),
                     may.put_outcome_events(),
-                    *may.read_slack_secret(),
+                    *may.read_bot_token(),
                 ],
             ),
             _Row(
@@ -431,7 +434,7 @@ class Functions(Construct):
                     may.on_configs("DescribeEndpointConfig"),
                     may.delete_old_configs(),
                     may.put_outcome_events(),
-                    *may.read_slack_secret(),
+                    *may.read_bot_token(),
                 ],
             ),
         ]
@@ -500,7 +503,7 @@ class Functions(Construct):
                         approval="GetItem BatchGetItem",
                     ),
                     may.read_history_of("sweep"),
-                    *may.read_slack_secret(),
+                    *may.read_bot_token(),
                 ],
             ),
             _Row(
@@ -512,7 +515,7 @@ class Functions(Construct):
                     *may.records(
                         digest="Query GetItem UpdateItem", remediation="BatchGetItem", approval="BatchGetItem"
                     ),
-                    *may.read_slack_secret(),
+                    *may.read_bot_token(),
                 ],
             ),
         ]

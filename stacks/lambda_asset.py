@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import warnings
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -24,10 +25,9 @@ RUNTIME = lambda_.Runtime.PYTHON_3_14
 LAMBDAS = Path(__file__).resolve().parent.parent / "lambdas"
 SETTINGS_FILE = "settings.json"  # where `lambdas.gateways.settings` looks for it
 
-# Installed once for each lock file and set of options: synthesizing again needs neither pip nor network.
-_PACKAGE_CACHE = LAMBDAS.parent / "build" / "lambda-packages"
-# Compiled once for each version of our own code: it takes some seconds.
-_ASSET_CACHE = LAMBDAS.parent / "build" / "lambda-assets"
+# What was made for one lock file, or one version of our own code: synthesizing again needs neither pip nor
+# network nor the compiler's seconds. It is verified before it is used, and a deployment doesn't use it.
+_CACHE = LAMBDAS.parent / "build"
 _COMPILER = Path(__file__).with_name("bytecode.mjs")
 _COMPILER_LOCK = LAMBDAS.parent / "package-lock.json"
 
@@ -82,31 +82,34 @@ class AssetError(Exception):
     """The Lambda asset can't be built."""
 
 
-def lambda_code(settings: str) -> lambda_.Code:
+def lambda_code(settings: str, *, anew: bool) -> lambda_.Code:
     """The asset. CDK builds it once for an app, however many functions and regions share it.
 
     Parameters
     ----------
     settings
         What the functions find in `SETTINGS_FILE`, the same for all regions.
+    anew
+        Take nothing from the cache: what is deployed is what its sources give now.
     """
     return lambda_.Code.from_asset(
         str(LAMBDAS),
         asset_hash_type=cdk.AssetHashType.OUTPUT,
         bundling=cdk.BundlingOptions(
             image=RUNTIME.bundling_image,  # CDK insists; not used, as the local bundling never declines
-            local=_LocalBundling(settings),
+            local=_LocalBundling(settings, anew=anew),
         ),
     )
 
 
 @jsii.implements(cdk.ILocalBundling)
 class _LocalBundling:
-    def __init__(self, settings: str) -> None:
+    def __init__(self, settings: str, *, anew: bool) -> None:
         self._settings = settings
+        self._anew = anew
 
     def try_bundle(self, output_dir: str, *_: Any, **__: Any) -> bool:
-        build_asset(Path(output_dir))
+        build_asset(Path(output_dir), anew=self._anew)
         add_settings(Path(output_dir), self._settings)
         return True
 
@@ -118,8 +121,13 @@ def add_settings(asset: Path, settings: str) -> None:
     file.chmod(0o644)
 
 
-def build_asset(target: Path) -> None:
+def build_asset(target: Path, *, anew: bool = False) -> None:
     """Fill a folder with everything the functions need, the same bytes each time.
+
+    Parameters
+    ----------
+    anew
+        Take nothing from the cache.
 
     Raises
     ------
@@ -127,21 +135,23 @@ def build_asset(target: Path) -> None:
         pip could not install what the lock file names, or node could not compile it; their own words are in
         the message.
     """
-    packages = _installed_packages()
-    recipe = [packages.name.encode(), _COMPILER.read_bytes(), _COMPILER_LOCK.read_bytes()]
-    for file in _files(LAMBDAS, "*.py"):
-        recipe += [str(file.relative_to(LAMBDAS)).encode(), file.read_bytes()]
+    with tempfile.TemporaryDirectory() as scratch:
+        cache = Path(scratch) if anew else _CACHE
+        packages = _installed_packages(cache / "lambda-packages")
+        recipe = [digest_of(packages).encode(), _COMPILER.read_bytes(), _COMPILER_LOCK.read_bytes()]
+        for file in _files(LAMBDAS, "*.py"):
+            recipe += [str(file.relative_to(LAMBDAS)).encode(), file.read_bytes()]
 
-    def fill(work: Path) -> None:
-        _copy(_files(packages), packages, work)
-        _copy(_files(LAMBDAS, "*.py"), LAMBDAS, work / LAMBDAS.name)
-        _compile(work)
+        def fill(work: Path) -> None:
+            _copy(_files(packages), packages, work)
+            _copy(_files(LAMBDAS, "*.py"), LAMBDAS, work / LAMBDAS.name)
+            _compile(work)
 
-    made = _made_once(_ASSET_CACHE, recipe, fill)
-    _copy(_files(made, bytecode=True), made, target)
+        made = _made_once(cache / "lambda-assets", recipe, fill)
+        _copy(_files(made, bytecode=True), made, target)
 
 
-def _installed_packages() -> Path:
+def _installed_packages(cache: Path) -> Path:
     """The folder with the packages of `lambdas/requirements.lock`, pruned."""
     lock = LAMBDAS / "requirements.lock"
     recipe = "\n".join((lock.read_text(), *_PIP_OPTIONS, *UNUSED, *_LICENCES))
@@ -150,24 +160,42 @@ def _installed_packages() -> Path:
         _pip_install(lock, work)
         _prune(work)
 
-    return _made_once(_PACKAGE_CACHE, [recipe.encode()], fill)
+    return _made_once(cache, [recipe.encode()], fill)
 
 
 def _made_once(cache: Path, recipe: Iterable[bytes], fill: Callable[[Path], None]) -> Path:
-    """The folder that a recipe gives, made the first time it is asked for."""
+    """The folder that a recipe gives, made the first time it is asked for, and again if it was changed since.
+
+    The tests' own packages run as the user who synthesizes, and Lambda compares bytecode with nothing: what
+    one of them changed here would run in the functions.
+    """
     finished = cache / hashlib.sha256(b"\0".join(recipe)).hexdigest()[:16]
+    files, digest = finished / "files", finished / "sha256"
     if finished.exists():
-        return finished
+        if digest.exists() and digest.read_text() == digest_of(files):
+            return files
+        warnings.warn(f"{finished} is not as it was made, and is made again.", stacklevel=2)
+        shutil.rmtree(finished)
     cache.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=cache) as scratch:
-        work = Path(scratch) / "made"
-        fill(work)
+        made = Path(scratch) / "made"
+        fill(made / files.name)
+        (made / digest.name).write_text(digest_of(made / files.name))
         try:
-            work.rename(finished)  # all of it or nothing, even if this is interrupted
+            made.rename(finished)  # all of it or nothing, even if this is interrupted
         except OSError:
             if not finished.exists():  # another synthesis was quicker
                 raise
-    return finished
+    return files
+
+
+def digest_of(folder: Path) -> str:
+    """Of a folder's files, bytecode and all: their names and what is in them."""
+    digest = hashlib.sha256()
+    for file in _files(folder, bytecode=True):
+        body = hashlib.sha256(file.read_bytes()).hexdigest()
+        digest.update(f"{file.relative_to(folder)}\0{body}\n".encode())
+    return digest.hexdigest()
 
 
 def _pip_install(lock: Path, target: Path) -> None:

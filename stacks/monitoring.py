@@ -27,6 +27,12 @@ _NOT_RETRIED = ("SlackInteractions", "Decisions", "CloseRemediation", "CloseBack
 _PERIOD = cdk.Duration.minutes(5)
 _DAY = cdk.Duration.days(1)
 _SLACK_TIMEOUT_MS = 3000
+_STORM_PERIOD = cdk.Duration.minutes(15)
+_STORM = 20  # questions that a newer change replaced: more than a busy day's deployments
+_FORGED_PERIOD = cdk.Duration.minutes(15)
+_FORGED_TOLERATED = 4  # `sealpoint doctor` sends one for each region
+# Requests that are refused in five minutes: half of what a route takes. Beyond that, it refuses Slack's, too.
+_FLOOD = 3000
 _LONGEST_WARM_UP = cdk.Duration.days(2)  # CloudWatch's own limit
 
 
@@ -115,6 +121,15 @@ class Monitoring(Construct):
             counted(self, "ApprovalAboutToExpire"),
             Severity.TICKET,
         )
+        self._alarm(
+            "CardsPilingUp",
+            "cards-piling-up",
+            "Endpoints change so often that each new question replaces the one before",
+            counted(self, "RemediationClosed", outcome="SUPERSEDED").with_(period=_STORM_PERIOD),
+            Severity.TICKET,
+            reports_its_end=True,
+            threshold=_STORM,
+        )
         self._sweeps(settings.sweep_schedule)
         # Workflow steps are retried, and end as FAILED (alarm above). This alarm covers the functions that
         # nothing retries, and unexpected errors.
@@ -144,6 +159,24 @@ class Monitoring(Construct):
             api.metric_server_error(),
             Severity.PAGE,
             reports_its_end=True,
+        )
+        self._alarm(
+            "ForgedRequests",
+            "forged-requests",
+            "Someone sends clicks that Slack did not sign, or the stored signing secret is not the app's",
+            counted(self, "ForgedRequest").with_(period=_FORGED_PERIOD),
+            Severity.TICKET,
+            reports_its_end=True,
+            threshold=_FORGED_TOLERATED,
+        )
+        self._alarm(
+            "ApiFlooded",
+            "forged-requests",
+            "The API refuses so many requests that clicks in Slack may be among them",
+            api.metric_client_error(),
+            Severity.PAGE,
+            reports_its_end=True,
+            threshold=_FLOOD,
         )
         self._alarm(
             "ClicksSlow",

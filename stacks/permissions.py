@@ -15,7 +15,7 @@ from stacks.names import execution_arn, workflow_arn
 from stacks.records import HISTORY_INDEX
 from stacks.retirements import Retirements
 from stacks.settings import ANY_KEY, VOLUME, Settings
-from stacks.slack_secret import SlackSecret
+from stacks.slack_secrets import SlackSecrets
 
 Statements = list[iam.PolicyStatement]
 
@@ -40,14 +40,14 @@ class Permissions:
         settings: Settings,
         records: dynamodb.ITable,
         encryption: EncryptionKey,
-        slack_secret: SlackSecret,
+        slack: SlackSecrets,
         retirements: Retirements,
     ) -> None:
         self._scope = scope
         self._retirements = retirements
         self._records = records
         self._encryption = encryption
-        self._slack_secret = slack_secret
+        self._slack = slack
         self._only_volumes = settings.required_surfaces == (VOLUME,)
         self._any_key_counts = settings.keys_that_count(cdk.Stack.of(scope).region) == (ANY_KEY,)
         self._endpoints = self._arn("sagemaker", "endpoint")
@@ -113,11 +113,17 @@ class Permissions:
     def query_history(self) -> iam.PolicyStatement:
         return _allow(["dynamodb:Query"], f"{self._records.table_arn}/index/{HISTORY_INDEX}")
 
-    def read_slack_secret(self) -> Statements:
-        through_secrets_manager = self._through("secretsmanager")
+    def read_bot_token(self) -> Statements:
+        return self._read_secrets(self._slack.bot_token.secret_arn)
+
+    def read_both_secrets(self) -> Statements:
+        """The bot token and the signing secret: for the one function that verifies clicks."""
+        return self._read_secrets(self._slack.bot_token.secret_arn, self._slack.signing_secret.secret_arn)
+
+    def _read_secrets(self, *arns: str) -> Statements:
         return [
-            _allow(["secretsmanager:GetSecretValue"], self._slack_secret.secret.secret_arn),
-            _allow(["kms:Decrypt"], self._slack_secret.key.key_arn, through_secrets_manager),
+            _allow(["secretsmanager:GetSecretValue"], list(arns)),
+            _allow(["kms:Decrypt"], self._slack.key.key_arn, self._through("secretsmanager")),
         ]
 
     def resume_remediations(self) -> iam.PolicyStatement:

@@ -18,7 +18,7 @@ from stacks.operations_key import OperationsKey
 from stacks.records import Records
 from stacks.retirements import Retirements
 from stacks.settings import Settings
-from stacks.slack_secret import SlackSecret
+from stacks.slack_secrets import SlackSecrets
 from stacks.sweep_schedule import SweepSchedule
 from stacks.trigger import Trigger
 from stacks.undelivered import Undelivered
@@ -44,7 +44,7 @@ class RemediationStack(cdk.Stack):
         adopted = settings.adopted(self.region)
         records = Records(self, "Records", adopted=adopted.records_table)
         operations = OperationsKey(self, "Operations", adopted=adopted.operations_key)
-        slack = SlackSecret(self, "Slack", operations_key=operations.key, adopted=adopted.slack_secret)
+        slack = SlackSecrets(self, "Slack", operations_key=operations.key, adopted=adopted)
         users_key_arn = settings.kms_key_arns.get(self.region)
         encryption = EncryptionKey(self, "Encryption", existing_key_arn=users_key_arn)
         undelivered = Undelivered(self, "Undelivered").queue
@@ -58,7 +58,7 @@ class RemediationStack(cdk.Stack):
             settings=settings,
             records=records.table,
             encryption=encryption,
-            slack_secret=slack,
+            slack=slack,
             retirements=retirements,
             log_groups=log_groups,
         ).by_name
@@ -152,7 +152,8 @@ class RemediationStack(cdk.Stack):
             InteractionsLogGroupName=functions["SlackInteractions"].log_group.log_group_name,
             SlackChannels=",".join(settings.decisions.channels),
             SlackUserGroups=",".join(settings.decisions.groups),
-            SlackSecretArn=slack.secret.secret_arn,
+            SlackTokenSecretArn=slack.bot_token.secret_arn,
+            SlackSigningSecretArn=slack.signing_secret.secret_arn,
             RecordsTableName=records.table.table_name,
             OperationsKeyArn=operations.key.key_arn,
             KmsKeyArn=encryption.key.key_arn,

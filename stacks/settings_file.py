@@ -105,6 +105,11 @@ class _Reading:
             yield here[-1], self.value(member, loader, here)
 
 
+def is_deploying(context: Callable[[str], Any]) -> bool:
+    """Whether an account is about to be changed, by the context that the Makefile passes to CDK."""
+    return str(context("deploying")).lower() == "true"
+
+
 def for_app(context: Callable[[str], Any], folder: File) -> Settings:
     """The settings that the CDK app deploys: those of the file, or of the example where there is none.
 
@@ -124,7 +129,7 @@ def for_app(context: Callable[[str], Any], folder: File) -> Settings:
         )
     if other := context("settingsFile"):
         return read(File(other))
-    deploying = str(context("deploying")).lower() == "true"
+    deploying = is_deploying(context)
     own = folder / NAME
     if not deploying and not own.exists():
         return read(folder / EXAMPLE)

@@ -11,6 +11,7 @@ from typing import Any, Literal, NotRequired, TypedDict
 
 from lambdas.domain.endpoint_id import EndpointId
 from lambdas.domain.errors import InvalidInput
+from lambdas.domain.plain_text import cleaned_all
 
 
 class Trigger(TypedDict):
@@ -345,6 +346,7 @@ def start_record(event: dict[str, Any], now: datetime) -> Remediation:
     InvalidInput
         A required member of the input is absent or of another type; the message names it.
     """
+    event = cleaned_all(event)
     trigger: Any = event.get("trigger")
     if not isinstance(trigger, dict):
         raise InvalidInput(f"The input's 'trigger' must be an object, not {trigger!r}.")
@@ -372,6 +374,7 @@ def start_record(event: dict[str, Any], now: datetime) -> Remediation:
 
 def salvaged_record(event: Mapping[str, Any], now: datetime) -> Remediation:
     """A record for a remediation that failed before it started one, from whatever the input contained."""
+    event = cleaned_all(event)
     given = event.get("trigger")
     trigger: Any = (
         {name: _if_text(given.get(name)) for name in TRIGGER_FIELDS} if isinstance(given, dict) else {}

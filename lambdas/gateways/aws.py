@@ -1,4 +1,4 @@
-"""What the AWS clients share: retries, timeouts, and the error words of their failures."""
+"""What the AWS clients share: retries, timeouts, and the error names of their failures."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 
 from lambdas.domain.errors import RequestRefused, ServiceUnavailable, Throttled
+from lambdas.domain.plain_text import cleaned
 
 # Mode and attempts are explicit because boto3's defaults changed between releases. The state machine
 # retries on top of this, with longer pauses than a Lambda function should spend waiting.
@@ -22,7 +23,7 @@ CLIENT_CONFIG = Config(
 # For calls whose error must belong to the only request sent.
 SINGLE_ATTEMPT = CLIENT_CONFIG.merge(Config(retries={"mode": "standard", "total_max_attempts": 1}))
 
-_making = threading.Lock()
+_client_lock = threading.Lock()
 
 
 def client(service: str, config: Config = CLIENT_CONFIG) -> Any:
@@ -31,7 +32,7 @@ def client(service: str, config: Config = CLIENT_CONFIG) -> Any:
     Threads may ask at the same time. The session makes clients safely for one thread at a time only.
     """
     make: Any = boto3.client
-    with _making:
+    with _client_lock:
         return make(service, config=config)
 
 
@@ -79,12 +80,12 @@ def error_code(error: ClientError) -> str:
 
 
 def error_message(error: ClientError) -> str:
-    return error.response.get("Error", {}).get("Message", "")
+    return cleaned(error.response.get("Error", {}).get("Message", ""))
 
 
 @contextmanager
 def translated(service: str) -> Generator[None]:
-    """Turn botocore's failures into the workflow's error words.
+    """Turn botocore's failures into the workflow's error names.
 
     Raises
     ------
@@ -104,6 +105,6 @@ def translated(service: str) -> Generator[None]:
             raise ServiceUnavailable(f"{service} answered {status} {code}: {message}") from error
         raise RequestRefused(f"{service} refused {error.operation_name}: {code}: {message}") from error
     except ParamValidationError as error:
-        raise RequestRefused(f"{service}: the request isn't valid: {error}") from error
+        raise RequestRefused(f"{service}: the request isn't valid: {cleaned(str(error))}") from error
     except BotoCoreError as error:
         raise ServiceUnavailable(f"{service} could not be reached: {type(error).__name__}") from error

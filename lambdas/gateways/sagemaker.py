@@ -135,15 +135,19 @@ class SageMaker:
                 if not _is_validation(error, _NO_CONFIG):
                     raise
 
-    def endpoints_modified_since(self, moment: datetime) -> list[str]:
-        """The names of the endpoints that were created or changed at or after `moment`.
+    def endpoints_modified_since(self, moment: datetime) -> list[tuple[str, datetime]]:
+        """The endpoints that were created or changed at or after `moment`, each with when it last was.
 
         Scaling and patching count as changes, so an endpoint that isn't listed was certainly not updated.
         """
         with translated("SageMaker"):
             asked = {"LastModifiedTimeAfter": moment, "MaxResults": 100}
             found = pages(self._client.list_endpoints, asked, "NextToken")
-            return [endpoint["EndpointName"] for page in found for endpoint in page["Endpoints"]]
+            return [
+                (endpoint["EndpointName"], endpoint["LastModifiedTime"])
+                for page in found
+                for endpoint in page["Endpoints"]
+            ]
 
     def endpoints_page(self, token: str = "") -> tuple[list[str], str]:
         """The names of up to 100 endpoints, and the token of the next page (empty: none)."""

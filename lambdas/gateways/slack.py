@@ -23,6 +23,7 @@ from lambdas.domain.errors import (
     SlackUnavailable,
 )
 from lambdas.domain.messages.card import Message
+from lambdas.domain.plain_text import cleaned
 from lambdas.domain.record import Approval
 from lambdas.gateways.settings import required
 from lambdas.gateways.slack_client import SlackClient
@@ -67,13 +68,13 @@ class Slack:
 
     def __init__(
         self,
-        secret: SlackSecret,
+        token: SlackSecret,
         *,
         timeout: int = 10,
         longest_pause: int = 0,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        self._secret = secret
+        self._token = token
         self._timeout = timeout
         self._longest_pause = longest_pause
         self._sleep = sleep
@@ -173,7 +174,7 @@ class Slack:
             shown = True
         return shown
 
-    def whisper(self, channel: str, user: str, text: str) -> None:
+    def post_ephemeral(self, channel: str, user: str, text: str) -> None:
         """Show one person a message in a channel that nobody else sees."""
         self._call(lambda client: client.chat_postEphemeral(channel=channel, user=user, text=text))
 
@@ -192,7 +193,7 @@ class Slack:
     def _response(
         self, call: Callable[[SlackClient], SlackResponse], *, fresh: bool = False
     ) -> SlackResponse:
-        client = SlackClient(self._secret.credentials(fresh=fresh).bot_token, self._timeout)
+        client = SlackClient(self._token.value(fresh=fresh), self._timeout)
         try:
             return call(client)
         except SlackApiError as error:
@@ -211,13 +212,18 @@ def forget_group_members() -> None:
 
 
 @cache
-def slack_secret() -> SlackSecret:
-    return SlackSecret(required("SLACK_SECRET_ARN"))
+def bot_token() -> SlackSecret:
+    return SlackSecret(required("SLACK_TOKEN_SECRET_ARN"), "bot_token")
+
+
+@cache
+def signing_secret() -> SlackSecret:
+    return SlackSecret(required("SLACK_SIGNING_SECRET_ARN"), "signing_secret")
 
 
 def patient_slack() -> Slack:
     """Slack, for a step that can wait where Slack asks for a pause."""
-    return Slack(slack_secret(), longest_pause=LONGEST_PAUSE_SECONDS)
+    return Slack(bot_token(), longest_pause=LONGEST_PAUSE_SECONDS)
 
 
 def is_from_slack(
@@ -235,7 +241,7 @@ def is_from_slack(
     if abs(now - int(timestamp)) > _SIGNED_FOR_SECONDS:
         return False  # no secret makes a stale request fresh
     return any(
-        SignatureVerifier(secret.credentials(fresh=fresh).signing_secret).is_valid(body, timestamp, signature)
+        SignatureVerifier(secret.value(fresh=fresh)).is_valid(body, timestamp, signature)
         for fresh in (False, True)
     )
 
@@ -266,4 +272,6 @@ def _translated(response: SlackResponse) -> RemediationError:
         return ModalChanged("The modal was closed, or shows something else already.")
     metadata: Any = response.get("response_metadata") or {}
     messages = metadata.get("messages")
-    return RequestRefused(f"Slack refused: {word}" + (f" ({'; '.join(messages)})" if messages else "") + ".")
+    return RequestRefused(
+        f"Slack refused: {word}" + (f" ({cleaned('; '.join(messages))})" if messages else "") + "."
+    )

@@ -9,7 +9,7 @@ from lambdas.domain.encryption.progress import CLOCK_SKEW
 from lambdas.domain.record import from_iso, happened, iso
 from lambdas.gateways.records.records import records
 from lambdas.gateways.sagemaker import sagemaker
-from lambdas.services.configs import user_of
+from lambdas.services.configs import latest_user_of, user_of
 from lambdas.services.observability import logger, step
 
 
@@ -22,12 +22,9 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     twin = remediation.get("twinConfigName", "")
     if sagemaker().describe_config(twin) is None:
         return {}
-    # an endpoint that uses the twin was modified after the twin was made
-    modified = sagemaker().endpoints_modified_since(
-        from_iso(remediation.get("twinRequestedAt", "")) - CLOCK_SKEW
-    )
-    # its own endpoint first, and once: each one costs a call, and a pause before it
-    user = user_of(twin, dict.fromkeys([remediation["endpointName"], *modified]))
+    # its own endpoint first; any other that uses the twin was modified after the twin was made
+    since = from_iso(remediation.get("twinRequestedAt", "")) - CLOCK_SKEW
+    user = user_of(twin, [remediation["endpointName"]]) or latest_user_of(twin, since)
     if user is None:
         sagemaker().delete_config(twin)
         fact, entry = {"twinDeletedAt": iso(now)}, happened(now, f"Deleted {twin}, which nothing used")

@@ -1,7 +1,7 @@
 """RequestApproval: post the question in Slack. The workflow waits until its task token is called back.
 
 Whatever calls back only wakes the workflow: what it does next, ReadDecision reads from the record.
-While Slack's secret holds no token, the remediation ends without a question, and the next sweep finds its
+While Slack's bot token isn't stored, the remediation ends without a question, and the next sweep finds its
 endpoint again: this function reads the secret anyway, so the sweep needs no right to.
 """
 
@@ -16,7 +16,7 @@ from lambdas.domain.errors import RemediationError
 from lambdas.domain.record import Remediation
 from lambdas.domain.vocabulary import ApprovalStatus
 from lambdas.gateways.records.records import records
-from lambdas.gateways.slack import patient_slack, slack_secret
+from lambdas.gateways.slack import bot_token, patient_slack
 from lambdas.gateways.step_functions import step_functions
 from lambdas.services import questions
 from lambdas.services.observability import step
@@ -43,7 +43,7 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
 def _ask(remediation: Remediation, task_token: str, now: datetime) -> bool:
     """Ask, unless nobody is to be asked; returns whether there is a decision to wait for."""
     if "approvalId" not in remediation:
-        slack_secret().credentials()
+        bot_token().value()
     if remediation.get("approvalMode") == Mode.OBSERVE:
         return False  # the last step posts the notice
     slack = patient_slack()

@@ -17,7 +17,7 @@ from lambdas.gateways.records.records import records
 from lambdas.gateways.sagemaker import sagemaker
 from lambdas.gateways.slack import patient_slack
 from lambdas.services import outcome_events, retirements
-from lambdas.services.configs import reason_to_keep, user_of
+from lambdas.services.configs import latest_user_of, reason_to_keep, user_of
 from lambdas.services.observability import count, logger, step
 
 
@@ -31,31 +31,26 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     old = required_fact(remediation, "sourceConfigName")
     approval = records().approval(remediation.get("approvalId", ""))
     if why := reason_to_keep(remediation, approval, old):
-        return _keep(remediation, old, why, now)
+        return _record(remediation, {"sourceKept": why}, f"Kept {old}. {why}", now)
 
     names, token = sagemaker().endpoints_page(str(event.get("nextToken") or ""))
     since = str(event.get("scanFrom") or iso(now - CLOCK_SKEW))
-    if user := user_of(old, names):
-        return _keep(remediation, old, f"The endpoint {user} uses it, or may go back to it.", now)
-    if token:
+    user = user_of(old, names)
+    if token and not user:
         return {"nextToken": token, "scanFrom": since}
     with records().config_locked(remediation, old, now):
         # those that changed since the first page was read may use it by now
-        if user := user_of(old, sagemaker().endpoints_modified_since(from_iso(since))):
-            return _keep(remediation, old, f"The endpoint {user} uses it, or may go back to it.", now)
+        if user := user or latest_user_of(old, from_iso(since)):
+            why = f"The endpoint {user} uses it, or may go back to it."
+            return _record(remediation, {"sourceKept": why}, f"Kept {old}. {why}", now)
         sagemaker().delete_config(old)
-    logger.info("old_config_retired", config=old)
     count("OldConfigRetired")
     return _record(remediation, {"sourceRetiredAt": iso(now)}, f"Deleted {old}, which nothing used", now)
 
 
-def _keep(remediation: Remediation, old: str, why: str, now: datetime) -> dict[str, Any]:
-    logger.info("old_config_kept", config=old, why=why)
-    return _record(remediation, {"sourceKept": why}, f"Kept {old}. {why}", now)
-
-
 def _record(remediation: Remediation, facts: dict[str, str], what: str, now: datetime) -> dict[str, Any]:
     """Record what became of the old config, then update the card, which no longer offers to back out."""
+    logger.info("old_config_settled", what=what)
     if not any(fact in remediation for fact in facts):
         remediation = records().note(remediation["remediationId"], facts, happened(now, what))
     outcome_events.report(outcome_event.old_config(remediation))

@@ -13,9 +13,9 @@ from typing import Any
 
 from lambdas.domain.errors import RemediationError
 from lambdas.domain.messages.interactions import MalformedRequest, body_text, header, parse
-from lambdas.gateways.slack import Slack, is_from_slack, slack_secret
+from lambdas.gateways.slack import Slack, bot_token, is_from_slack, signing_secret
 from lambdas.services import interactions
-from lambdas.services.observability import count_error, logger
+from lambdas.services.observability import count, count_error, logger
 
 # Of the three seconds, what one call to Slack may take. The decision counts; the card can be updated later.
 _SLACK_TIMEOUT_SECONDS = 1
@@ -27,7 +27,7 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     try:
         body = body_text(event)
         genuine = is_from_slack(
-            slack_secret(),
+            signing_secret(),
             body=body,
             timestamp=header(event, "x-slack-request-timestamp"),
             signature=header(event, "x-slack-signature"),
@@ -35,16 +35,17 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
         )
         if not genuine:
             logger.warning("request_not_from_slack")
+            count("ForgedRequest")
             return _response(401, "The request is not signed by Slack.")
         interaction = parse(body)
-        slack = Slack(slack_secret(), timeout=_SLACK_TIMEOUT_SECONDS)
+        slack = Slack(bot_token(), timeout=_SLACK_TIMEOUT_SECONDS)
         return _response(200, interactions.carry_out(interaction, now, slack))
     except MalformedRequest as error:
         logger.warning("malformed_request", error_message=str(error))
         return _response(400, str(error))
     except RemediationError as error:
         # Slack shows the person that the click failed; clicking again is safe
-        logger.error("click_not_handled", error_word=type(error).__name__, error_message=str(error))
+        logger.error("click_not_handled", error_name=type(error).__name__, error_message=str(error))
         count_error(error)
         return _response(503, "Try again.")
 

@@ -32,6 +32,20 @@ def user_of(config: str, names: Iterable[str]) -> str | None:
     return next((name for name, endpoint in described if uses(endpoint, config)), None)
 
 
+def latest_user_of(config: str, since: datetime) -> str | None:
+    """The first user of a config among the endpoints that were created or changed since a moment.
+
+    They are listed again until a list has nothing new: describing takes some 0.4 s each, in which another
+    endpoint may come to use the config. What remains open until it is deleted is the time of one call.
+    """
+    seen: set[tuple[str, datetime]] = set()
+    while new := {*sagemaker().endpoints_modified_since(since)} - seen:
+        if user := user_of(config, sorted({name for name, _ in new})):
+            return user
+        seen |= new
+    return None
+
+
 def recorded_source(remediation: Remediation) -> tuple[dict[str, Any], dict[str, str]]:
     """The config to go back to and its tags, as kept before the endpoint was encrypted.
 
@@ -51,10 +65,10 @@ def recorded_source(remediation: Remediation) -> tuple[dict[str, Any], dict[str,
     paths = paths_to_change(remediation.get("surfaceKeys", []))
     if "targetReplaced" in remediation:  # what the endpoint is on was never ours to copy from
         return config, tags
-    copy = twin.write_twin(config, required_fact(remediation, "keyArn"), paths, name)
+    copy = twin.twin_request(config, required_fact(remediation, "keyArn"), paths, name)
     live = sagemaker().require_config(name)
     require_same(copy, live, than=f"{source} with the key")
-    origin = twin.write_tags(tags, source, "").get(twin.SOURCE_CONFIG_TAG)  # None: there was no room for it
+    origin = twin.twin_tags(tags, source, "").get(twin.SOURCE_CONFIG_TAG)  # None: there was no room for it
     if origin and sagemaker().list_tags(live["EndpointConfigArn"]).get(twin.SOURCE_CONFIG_TAG) != origin:
         raise TwinMismatch(f"The config {name} isn't tagged as Sealpoint's copy of {source}.")
     return config, tags

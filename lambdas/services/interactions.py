@@ -11,7 +11,6 @@ from lambdas.domain.messages.interactions import (
     Interaction,
     PageSubmission,
     PageTurn,
-    Ping,
     Review,
     Submission,
 )
@@ -43,8 +42,6 @@ def carry_out(interaction: Interaction | None, now: datetime, slack: Slack) -> s
             digest_review.turn_page(turn, slack)
         case PageSubmission() as submitted:
             return digest_review.submit(submitted, now, slack)
-        case Ping():
-            return "pong"
         case None:
             pass
     return ""

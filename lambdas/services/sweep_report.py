@@ -10,7 +10,7 @@ from lambdas.domain.sweep.coverage import SweepResult
 from lambdas.domain.vocabulary import Verdict
 from lambdas.gateways.records.digests import digests
 from lambdas.gateways.settings import required, rules
-from lambdas.gateways.slack import patient_slack, slack_secret
+from lambdas.gateways.slack import bot_token, patient_slack
 from lambdas.services.observability import count, gauge, logger
 
 
@@ -54,15 +54,15 @@ def report(sweep_id: str, result: SweepResult, now: datetime) -> None:
 
 
 def _is_before_slack(result: SweepResult) -> bool:
-    """Whether only Slack's credentials are missing, in a deployment that has completed no sweep yet.
+    """Whether only Slack's bot token is missing, in a deployment that has completed no sweep yet.
 
     Its set-up isn't over, as `sealpoint doctor` says. If it stays so, the alarm about overdue sweeps fires.
-    Credentials that were removed later are an incident.
+    A token that was removed later is an incident.
     """
     if result.error or result.coverage.missed or digests().last_completed():
         return False
     try:
-        slack_secret().credentials()
+        bot_token().value()
     except SlackNotSetUp:
         return True
     except RemediationError:

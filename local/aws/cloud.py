@@ -43,12 +43,12 @@ class Cloud:
         dynamodb.install()
         for owner, name, remembered in _REMEMBERED:
             replace_method(owner, name, remembered)
-        self._making = threading.Lock()
+        self._client_lock = threading.Lock()
         self._clients: dict[tuple[str, str], Any] = {}
 
     def client(self, service: str, region: str) -> Any:
         """A boto3 client; the same for all, since making one takes longer than most calls."""
-        with self._making:
+        with self._client_lock:
             if (service, region) not in self._clients:
                 self._clients[service, region] = self._new_client(service, region)
             return self._clients[service, region]
@@ -216,11 +216,18 @@ class Deployment:
     def routes(self) -> dict[str, Route]:
         """The HTTP API's routes, ``{"POST /path": …}``."""
         routes: dict[str, Route] = {}
+        (stage,) = map(self.template.properties, self.template.of_type("AWS::ApiGatewayV2::Stage"))
         for logical_id in self.template.of_type("AWS::ApiGatewayV2::Route"):
             route = self.template.properties(logical_id)
             integration = self.template.properties(route["Target"].removeprefix("integrations/"))
             function = function_named_in(integration["IntegrationUri"])
-            routes[route["RouteKey"]] = Route(function, route["AuthorizationType"] == "AWS_IAM")
+            limits = stage["RouteSettings"][route["RouteKey"]]
+            routes[route["RouteKey"]] = Route(
+                function,
+                iam=route["AuthorizationType"] == "AWS_IAM",
+                per_second=limits["ThrottlingRateLimit"],
+                burst=limits["ThrottlingBurstLimit"],
+            )
         return routes
 
     def _machine_that_asks(self) -> str:

@@ -6,6 +6,8 @@ import base64
 import hmac
 import json
 import re
+import threading
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -28,10 +30,38 @@ _CREDENTIAL = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """The function behind a route, and whether AWS has to verify who calls it."""
+    """The function behind a route, whether AWS has to verify who calls it, and how many requests it takes."""
 
     function: str
     iam: bool
+    per_second: float
+    burst: int
+
+
+class _Bucket:
+    """The requests that a route still takes: all callers of a route share one token bucket.
+
+    https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-throttling.html
+
+    It is filled by the clock here, and by the real one where this one stands still or goes more slowly.
+    """
+
+    def __init__(self, route: Route, now: Callable[[], float]) -> None:
+        self._route = route
+        self._clocks = (now, time.monotonic)
+        self._left = float(route.burst)
+        self._filled = [clock() for clock in self._clocks]
+        self._lock = threading.Lock()
+
+    def take(self) -> bool:
+        with self._lock:
+            before, self._filled = self._filled, [clock() for clock in self._clocks]
+            passed = max(now - then for now, then in zip(self._filled, before, strict=True))
+            self._left = min(self._route.burst, self._left + passed * self._route.per_second)
+            if self._left < 1:
+                return False
+            self._left -= 1
+            return True
 
 
 class HttpApi:
@@ -57,6 +87,7 @@ class HttpApi:
         self._now = now
         self._principals = principals
         self._routes = routes
+        self._buckets = {key: _Bucket(route, now) for key, route in routes.items()}
         self._invoke = invoke
         self._server = Server(Request.application(self._dated))
 
@@ -77,6 +108,8 @@ class HttpApi:
         route = self._routes.get(f"{request.method} {request.path}")
         if route is None:
             return _json_response({"message": "Not Found"}, 404)
+        if not self._buckets[f"{request.method} {request.path}"].take():
+            return _json_response({"message": "Too Many Requests"}, 429)
         event = _payload(request)
         if route.iam:
             arn = self._signed_by(request)

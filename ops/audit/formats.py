@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections.abc import Iterator
 from datetime import datetime
@@ -13,10 +11,10 @@ from lambdas.domain.encryption.assessment import SurfaceAssessment
 from lambdas.domain.record import iso
 from lambdas.domain.sweep.audit import AuditedEndpoint
 from lambdas.domain.vocabulary import Verdict
+from ops import spreadsheet
 from ops.audit.controls import concerned
 from ops.audit.result import Audit
 from ops.listing import Column, Listing
-from ops.spreadsheet import harmless
 from ops.terminal import shown
 
 _STYLES = {
@@ -86,24 +84,21 @@ def as_json(audit: Audit) -> str:
 
 def as_csv(audit: Audit) -> str:
     """A header, and one line for each endpoint. Lists are joined by semicolons."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, _COLUMNS)
-    writer.writeheader()
-    for one in audit.endpoints:
-        row = _object(audit, one)
-        surfaces = row.pop("surfaces")
-        remediation = row.pop("remediation") or {}
-        row.pop("tags")
-        row |= {
-            "openSurfaces": [surface["surface"] for surface in surfaces if surface["problem"]],
-            "keys": [f"{surface['surface']}={surface['key']}" for surface in surfaces if surface["key"]],
-            "owners": [f"{key}={value}" for key, value in owners(one).items()],
-            "remediationId": remediation.get("id", ""),
-            "remediationOutcome": remediation.get("outcome", ""),
-            "controls": [control["name"] for control in row["controls"]],
-        }
-        writer.writerow({column: harmless(_cell(row[column])) for column in _COLUMNS})
-    return text.getvalue()
+    return spreadsheet.table(_COLUMNS, (_row(audit, one) for one in audit.endpoints))
+
+
+def _row(audit: Audit, one: AuditedEndpoint) -> dict[str, str]:
+    row = _object(audit, one)
+    surfaces, remediation = row["surfaces"], row["remediation"] or {}
+    row |= {
+        "openSurfaces": [surface["surface"] for surface in surfaces if surface["problem"]],
+        "keys": [f"{surface['surface']}={surface['key']}" for surface in surfaces if surface["key"]],
+        "owners": [f"{key}={value}" for key, value in owners(one).items()],
+        "remediationId": remediation.get("id", ""),
+        "remediationOutcome": remediation.get("outcome", ""),
+        "controls": [control["name"] for control in row["controls"]],
+    }
+    return {column: _cell(row[column]) for column in _COLUMNS}
 
 
 def surface_words(surface: SurfaceAssessment) -> str:

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from http import HTTPStatus
 from typing import Any
-from urllib.parse import urlencode
 
 import requests
 from slack_sdk.errors import SlackApiError, SlackClientError
-from slack_sdk.signature import SignatureVerifier
 
 from lambdas.domain.errors import RemediationError, RequestRefused, SlackNotSetUp
 from lambdas.gateways.slack_client import SlackClient
-from lambdas.gateways.slack_secret import SlackCredentials, SlackSecret
+from lambdas.gateways.slack_secret import SlackSecret
 from ops import clock, slack_app
 from ops.deployment import Deployment, NotDeployed
 from ops.doctor.results import CheckResult, guarded, not_checked
@@ -29,21 +26,22 @@ _RETRY = "Try again once it can be reached."
 
 def examine(deployment: Deployment) -> Iterator[CheckResult]:
     """Each result as soon as it is known. Skips checks that depend on one that failed."""
-    subject, credentials = "Slack's secret", None
+    subject, token = "Bot token", ""
     try:
-        secret = SlackSecret(deployment.output("SlackSecretArn"), deployment.client("secretsmanager"))
-        credentials = secret.credentials(fresh=True)
-        yield CheckResult(subject, "the secret is filled in")
+        secret = SlackSecret(
+            deployment.output("SlackTokenSecretArn"), "bot_token", deployment.client("secretsmanager")
+        )
+        token = secret.value(fresh=True)
+        yield CheckResult(subject, "it is stored")
     except RequestRefused as error:
-        yield CheckResult(subject, str(error), _fill_in(deployment))
+        yield CheckResult(subject, str(error), _store_token(deployment))
         if isinstance(error, SlackNotSetUp):
             yield CheckResult("Rules and schedule", _QUIET)
     except (RemediationError, NotDeployed) as error:
         yield not_checked(subject, "secretsmanager", error)
-    if credentials is not None:
-        client = SlackClient(credentials.bot_token, _TIMEOUT_SECONDS)
-        yield from guarded("Slack", "", _slack(deployment, client))
-    yield from guarded("Interactivity address", "", _interactivity(deployment, credentials))
+    if token:
+        yield from guarded("Slack", "", _slack(deployment, SlackClient(token, _TIMEOUT_SECONDS)))
+    yield from guarded("Interactivity address", "", _interactivity(deployment))
 
 
 def _slack(deployment: Deployment, client: SlackClient) -> Iterator[CheckResult]:
@@ -54,8 +52,7 @@ def _slack(deployment: Deployment, client: SlackClient) -> Iterator[CheckResult]
         yield CheckResult(
             "Slack's token",
             f"Slack refuses it: {word}",
-            "Install the app again, and put its Bot User OAuth Token into the secret. "
-            + _fill_in(deployment),
+            f"Install the app again, and store its Bot User OAuth Token. {_store_token(deployment)}",
         )
         return
     except (SlackClientError, OSError) as error:
@@ -128,64 +125,58 @@ def _group(client: SlackClient, group: str) -> CheckResult:
     return CheckResult(subject, f"{len(users)} members, who may decide")
 
 
-def _interactivity(deployment: Deployment, credentials: SlackCredentials | None) -> Iterator[CheckResult]:
-    url = deployment.output("SlackInteractionsUrl")
+def _interactivity(deployment: Deployment) -> Iterator[CheckResult]:
+    """Whether clicks arrive, and whether the function has a signing secret to verify them with.
+
+    Whoever has that secret can forge any approver's click, so doctor has none to sign with: it sends a wrong
+    signature. The function refuses it with 401 only once it has compared it, and with 503 while it has no
+    secret to compare it by.
+    """
+    url, subject = deployment.output("SlackInteractionsUrl"), "Interactivity address"
     try:
-        unsigned, _ = _post(url, _ping(), {})
-        if unsigned == HTTPStatus.UNAUTHORIZED:
-            yield CheckResult("Interactivity address", f"{url} answers, and rejects unsigned requests")
-        else:
-            yield CheckResult(
-                "Interactivity address",
-                f"{url} answered an unsigned request with {unsigned}, not {HTTPStatus.UNAUTHORIZED}",
-                "Read the logs of the function SlackInteractions. If the address isn't the stack's, deploy "
-                "again.",
-            )
-        if credentials is None:
-            return
-        signed, date = _post(url, _ping(), signature(credentials, _ping()))
+        status, date = _post_forged(url)
     except requests.RequestException as error:
         yield CheckResult(
-            "Interactivity address",
+            subject,
             f"{url} can't be reached: {type(error).__name__}",
             "Check that the stack is deployed and that this machine can reach the internet.",
         )
         return
-    if signed == HTTPStatus.OK:
+    if status not in (HTTPStatus.UNAUTHORIZED, HTTPStatus.SERVICE_UNAVAILABLE):
+        yield CheckResult(
+            subject,
+            f"{url} answered a forged request with {status}, not {HTTPStatus.UNAUTHORIZED}",
+            "Read the logs of the function SlackInteractions. If the address isn't the stack's, deploy "
+            "again.",
+        )
+        return
+    yield CheckResult(subject, f"{url} answers, and rejects forged requests")
+    if status == HTTPStatus.SERVICE_UNAVAILABLE:
         yield CheckResult(
             "Signing secret",
-            "the function accepts requests signed with it. Only the first click shows whether it is the "
-            f"app's own: the app's Interactivity must name {url}",
+            "the function has none, or can't read it, so every click fails",
+            _store(deployment, "SlackSigningSecretArn", '{"signing_secret": "…"}'),
         )
-    elif skew := clock.skew(date):
+    elif skew := clock.skew(date):  # then the function refuses before it compares
         yield CheckResult("Signing secret", "can't be checked: signatures hold for five minutes", skew)
     else:
         yield CheckResult(
             "Signing secret",
-            f"the function answered {signed} to a request signed with the secret's signing_secret",
-            "If the secret was just changed, wait half a minute. " + _fill_in(deployment),
+            "the function has one. Only the first click shows whether it is the app's own: the app's "
+            f"Interactivity must name {url}",
         )
 
 
-def _ping() -> str:
-    return urlencode({"payload": json.dumps({"type": "sealpoint_ping"})})
-
-
-def signature(credentials: SlackCredentials, body: str) -> dict[str, str]:
-    """The headers with which Slack signs a request."""
-    stamp = str(int(clock.now().timestamp()))
-    verifier = SignatureVerifier(credentials.signing_secret)
-    signed = verifier.generate_signature(timestamp=stamp, body=body) or ""
-    return {"x-slack-request-timestamp": stamp, "x-slack-signature": signed}
-
-
-def _post(url: str, body: str, headers: dict[str, str]) -> tuple[int, str]:
-    """The answer's status, and its Date: AWS's clock."""
-    form = {"content-type": "application/x-www-form-urlencoded", **headers}
+def _post_forged(url: str) -> tuple[int, str]:
+    """The answer's status to a request with a wrong signature, and its Date: AWS's clock."""
     response = requests.post(
         url,
-        data=body,
-        headers=form,
+        data="payload={}",
+        headers={
+            "content-type": "application/x-www-form-urlencoded",
+            "x-slack-request-timestamp": str(int(clock.now().timestamp())),
+            "x-slack-signature": f"v0={'0' * 64}",
+        },
         auth=lambda request: request,  # else requests would add credentials from ~/.netrc
         allow_redirects=False,
         timeout=_TIMEOUT_SECONDS,
@@ -193,9 +184,13 @@ def _post(url: str, body: str, headers: dict[str, str]) -> tuple[int, str]:
     return response.status_code, response.headers.get("date", "")
 
 
-def _fill_in(deployment: Deployment) -> str:
+def _store_token(deployment: Deployment) -> str:
+    return _store(deployment, "SlackTokenSecretArn", '{"bot_token": "xoxb-…"}')
+
+
+def _store(deployment: Deployment, output: str, example: str) -> str:
     return (
         f"aws secretsmanager put-secret-value --region {deployment.region} --secret-id "
-        f"{deployment.output('SlackSecretArn')} --secret-string file:///dev/stdin, then paste "
-        '{"bot_token": "xoxb-…", "signing_secret": "…"}, and press Enter and Ctrl-D.'
+        f"{deployment.output(output)} --secret-string file:///dev/stdin, then paste {example}, and press "
+        "Enter and Ctrl-D."
     )

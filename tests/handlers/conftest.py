@@ -82,7 +82,8 @@ class Bench:
     records: Records
     workflow: FakeStepFunctions
     traveller: Any
-    secret_arn: str
+    token_arn: str
+    signing_secret_arn: str
     file_settings: dict[str, Any]  # of the asset's file, read anew each time
 
     def pass_time(self, seconds: float) -> None:
@@ -281,9 +282,14 @@ def bench(monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
                 }
             ],
         )
-        secret = json.dumps({"bot_token": "xoxb-test-token", "signing_secret": SIGNING_SECRET})
-        arn = boto3.client("secretsmanager").create_secret(Name="slack", SecretString=secret)["ARN"]
-        monkeypatch.setenv("SLACK_SECRET_ARN", arn)
+        arns: dict[str, str] = {}
+        for name, values in {
+            "SLACK_TOKEN_SECRET_ARN": {"bot_token": "xoxb-test-token"},
+            "SLACK_SIGNING_SECRET_ARN": {"signing_secret": SIGNING_SECRET},
+        }.items():
+            secret = boto3.client("secretsmanager").create_secret(Name=name, SecretString=json.dumps(values))
+            arns[name] = secret["ARN"]
+            monkeypatch.setenv(name, arns[name])
         boto3.client("scheduler").create_schedule_group(Name="retirements")
         workflow = FakeStepFunctions()
         monkeypatch.setattr("lambdas.gateways.step_functions.StepFunctions", lambda: workflow)
@@ -296,7 +302,8 @@ def bench(monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
                 records=Records(TABLE),
                 workflow=workflow,
                 traveller=traveller,
-                secret_arn=arn,
+                token_arn=arns["SLACK_TOKEN_SECRET_ARN"],
+                signing_secret_arn=arns["SLACK_SIGNING_SECRET_ARN"],
                 file_settings=file_settings,
             )
         _forget_clients()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 import boto3
@@ -15,8 +16,10 @@ from lambdas.domain.errors import (
     InvalidInput,
     RequestRefused,
 )
+from lambdas.domain.record import iso
 from lambdas.domain.vocabulary import ApprovalStatus
 from lambdas.gateways.records.records import Evidence
+from lambdas.gateways.sagemaker import SageMaker
 from lambdas.handlers import (
     await_in_service,
     begin_backout,
@@ -202,7 +205,7 @@ def test_the_endpoint_returns_to_its_config_exempt_and_with_its_capacity(encrypt
     assert asked_anew["verdict"] == "EXEMPT"
 
 
-def test_a_config_that_was_deleted_is_made_anew_from_the_record(encrypted: Bench) -> None:
+def test_a_config_that_was_deleted_is_recreated_from_the_record(encrypted: Bench) -> None:
     before = encrypted.records.evidence("r-1").bodies
     encrypted.sagemaker.delete_endpoint_config(EndpointConfigName=OLD)
     begin(encrypted)
@@ -230,7 +233,7 @@ def test_what_aws_adds_to_a_restored_config_is_no_difference_and_on_record(bench
     assert bench.records.backout("b-1").get("restoredAdditions") == ["EnableNetworkIsolation: false"]
 
 
-def test_a_config_made_anew_with_another_volume_is_not_the_one_to_go_back_to(encrypted: Bench) -> None:
+def test_a_config_recreated_with_another_volume_is_not_the_one_to_go_back_to(encrypted: Bench) -> None:
     """Without a key AWS adds no size, so this one is somebody's own."""
     encrypted.sagemaker.delete_endpoint_config(EndpointConfigName=OLD)
     variant = {
@@ -310,7 +313,7 @@ def test_a_backout_that_aws_refuses_leaves_the_twin_and_no_exemption(encrypted: 
     assert '"backout"' in card(encrypted), "it can be tried again"
 
 
-def test_a_backout_that_never_began_is_told_all_the_same(encrypted: Bench) -> None:
+def test_a_backout_that_never_began_is_reported_all_the_same(encrypted: Bench) -> None:
     requested(encrypted)
     closed = close(encrypted, stopped="The execution ended as ABORTED.", endpointName="fraud")
     assert closed["outcome"] == "FAILED"
@@ -347,7 +350,7 @@ def test_the_old_config_is_itself_though_aws_describes_more_of_it_by_now(
     assert OLD not in configs(encrypted)
 
 
-def test_the_same_config_made_anew_by_someone_is_kept(encrypted: Bench) -> None:
+def test_the_same_config_recreated_by_someone_is_kept(encrypted: Bench) -> None:
     """Such as by Terraform, which then manages it: a name is no identity."""
     encrypted.sagemaker.delete_endpoint_config(EndpointConfigName=OLD)
     encrypted.make_config(OLD)
@@ -378,6 +381,31 @@ def test_one_that_comes_to_use_it_while_the_pages_are_read_is_seen(
     monkeypatch.setattr("lambdas.gateways.sagemaker.SageMaker.endpoints_page", _one_page)
     retire(encrypted)
     assert OLD in configs(encrypted)
+
+
+@pytest.mark.parametrize("updated", [False, True])
+def test_one_that_comes_to_use_it_while_the_changed_ones_are_described_is_seen(
+    encrypted: Bench, monkeypatch: pytest.MonkeyPatch, updated: bool
+) -> None:
+    """It was not in the list of changed ones, and lost its config: L8 of the review."""
+    encrypted.make_config("another")
+    began = iso(datetime.fromtimestamp(encrypted.clock.now(), UTC))
+    for name in ("busy", "late") if updated else ("busy",):
+        encrypted.sagemaker.create_endpoint(EndpointName=name, EndpointConfigName="another")
+    encrypted.pass_time(3600)
+    describe, described = SageMaker.describe_endpoint, list[str]()
+
+    def meanwhile(gateway: SageMaker, name: str) -> Any:
+        if described.count("busy") == 1 and name == "busy":  # on the last page before, and changed since
+            change = encrypted.sagemaker.update_endpoint if updated else encrypted.sagemaker.create_endpoint
+            change(EndpointName="late", EndpointConfigName=OLD)
+        described.append(name)
+        return describe(gateway, name)
+
+    monkeypatch.setattr(SageMaker, "describe_endpoint", meanwhile)
+    retire(encrypted, scanFrom=began)
+    assert OLD in configs(encrypted)
+    assert "late" in encrypted.remediation().get("sourceKept", "")
 
 
 def test_every_page_of_endpoints_is_looked_at(encrypted: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -459,7 +487,7 @@ def test_a_lock_whose_holder_was_killed_ends_by_itself(encrypted: Bench) -> None
 # -- the live capture
 
 
-def test_a_capture_that_kept_running_without_the_key_is_told(
+def test_a_capture_that_kept_running_without_the_key_is_reported(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     capture = {

@@ -84,28 +84,30 @@ def test_slack_out_of_reach_is_worth_another_try_which_asks(found: Bench) -> Non
     assert found.records.token(found.approval()["approvalId"]) == "token-2"
 
 
-def test_a_channel_that_slack_does_not_know_is_told_in_slacks_words(found: Bench) -> None:
+def test_a_channel_that_slack_does_not_know_is_reported_in_slacks_words(found: Bench) -> None:
     found.set_rules(default={"channel": "C0NOWHERE"})
     with pytest.raises(RequestRefused, match="channel_not_found"):
         ask(found)
 
 
-@pytest.mark.parametrize("secret", ['{"bot_token": "", "signing_secret": ""}', "xoxb-raw", "[]", "{}"])
+@pytest.mark.parametrize(
+    "secret", ['{"bot_token": ""}', '{"signing_secret": "xoxb-x"}', "xoxb-raw", "[]", "{}"]
+)
 def test_a_secret_that_is_not_filled_in_stops_and_is_not_quoted(found: Bench, secret: str) -> None:
-    boto3.client("secretsmanager").put_secret_value(SecretId=found.secret_arn, SecretString=secret)
-    with pytest.raises(RequestRefused, match=r"Slack's secret|The Slack secret") as caught:
+    boto3.client("secretsmanager").put_secret_value(SecretId=found.token_arn, SecretString=secret)
+    with pytest.raises(RequestRefused, match=r"bot token is not (stored yet|JSON)") as caught:
         ask(found)
     assert "xoxb" not in str(caught.value)
 
 
 def test_a_rotated_token_is_read_again_at_once(found: Bench) -> None:
-    secret = {"bot_token": "xoxb-old", "signing_secret": "old"}
+    secret = {"bot_token": "xoxb-old", "further": "members are no fault"}
     client = boto3.client("secretsmanager")
-    client.put_secret_value(SecretId=found.secret_arn, SecretString=json.dumps(secret))
+    client.put_secret_value(SecretId=found.token_arn, SecretString=json.dumps(secret))
     with pytest.raises(RequestRefused, match="invalid_auth"):
         ask(found)
     secret["bot_token"] = "xoxb-test-token"
-    client.put_secret_value(SecretId=found.secret_arn, SecretString=json.dumps(secret))
+    client.put_secret_value(SecretId=found.token_arn, SecretString=json.dumps(secret))
     found.pass_time(600)
     ask(found, "token-2")
     assert len(found.messages()) == 1
@@ -182,7 +184,7 @@ def test_closing_records_frees_and_tells(found: Bench, outcome: Outcome) -> None
     assert found.approval()["status"] != "PENDING", "a click after the end must find the question closed"
 
 
-def test_a_deleted_card_is_posted_anew(found: Bench) -> None:
+def test_a_deleted_card_is_posted_again(found: Bench) -> None:
     ask(found)
     [card] = found.messages()
     found.slack.faults.fail("chat.update", "message_not_found")
@@ -255,7 +257,7 @@ def test_an_answer_that_is_none_of_slacks_is_worth_another_try(
         thread = threading.Thread(target=answer_once)
         thread.start()
         with pytest.raises(SlackUnavailable) as raised:
-            Slack(SlackSecret(found.secret_arn)).post("C1", {"text": "x", "blocks": []})
+            Slack(SlackSecret(found.token_arn, "bot_token")).post("C1", {"text": "x", "blocks": []})
         thread.join()
     assert "proxy" not in str(raised.value)
     del raised
@@ -280,7 +282,7 @@ def test_closing_never_frees_an_endpoint_that_another_remediation_holds(found: B
     assert holder["holder"] == "remediation#r-2"
 
 
-def test_a_failure_before_anyone_was_asked_is_told_all_the_same_and_once(bench: Bench) -> None:
+def test_a_failure_before_anyone_was_asked_is_reported_all_the_same_and_once(bench: Bench) -> None:
     error = {
         "Error": "Throttled",
         "Cause": json.dumps({"errorMessage": "SageMaker is throttling.", "errorType": "Throttled"}),
@@ -293,13 +295,13 @@ def test_a_failure_before_anyone_was_asked_is_told_all_the_same_and_once(bench: 
 
 
 @pytest.mark.parametrize("outcome", ["ALREADY_ENCRYPTED", "EXEMPT", "GONE", "SUPERSEDED"])
-def test_what_matters_to_nobody_is_recorded_and_not_told(bench: Bench, outcome: str) -> None:
+def test_what_matters_to_nobody_is_recorded_and_not_reported(bench: Bench, outcome: str) -> None:
     bench.close(outcome)
     assert bench.messages() == []
     assert bench.remediation().get("outcome") == outcome
 
 
-def test_the_outcome_is_on_record_before_slack_is_told(found: Bench) -> None:
+def test_the_outcome_is_on_record_before_slack_is_updated(found: Bench) -> None:
     ask(found)
     found.slack.faults.fail("chat.update", "internal_error")
     with pytest.raises(SlackUnavailable):
@@ -326,7 +328,9 @@ def test_the_decision_becomes_part_of_the_evidence(found: Bench) -> None:
 def _paused(bench: Bench, retry_after: int, longest: int) -> tuple[Slack, list[float]]:
     bench.slack.faults.rate_limit("chat.postMessage", retry_after=retry_after)
     pauses: list[float] = []
-    return Slack(SlackSecret(bench.secret_arn), longest_pause=longest, sleep=pauses.append), pauses
+    return Slack(
+        SlackSecret(bench.token_arn, "bot_token"), longest_pause=longest, sleep=pauses.append
+    ), pauses
 
 
 def test_a_rate_limit_is_waited_out_where_slack_asks_for_little(bench: Bench) -> None:
@@ -386,7 +390,7 @@ def test_an_older_card_that_can_not_be_edited_does_not_stop_the_newer_question(f
     assert "/archives/" in json.dumps(old.blocks)
 
 
-def test_a_card_is_on_record_even_if_its_link_is_not_told(found: Bench) -> None:
+def test_a_card_is_on_record_even_without_its_link(found: Bench) -> None:
     found.slack.faults.fail("chat.getPermalink", "internal_error")
     ask(found)
     [card] = found.messages()

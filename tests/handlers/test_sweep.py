@@ -14,7 +14,7 @@ from lambdas.domain.record import Claim, iso
 from lambdas.domain.sweep.digest import digest_id, finding_key, remediation_id
 from lambdas.domain.vocabulary import ApprovalStatus
 from lambdas.gateways.records.digests import digests
-from lambdas.gateways.slack import Slack, slack_secret
+from lambdas.gateways.slack import Slack, bot_token
 from lambdas.handlers import (
     assess_endpoints,
     check_encryption,
@@ -108,8 +108,8 @@ def counts(printed: str) -> dict[str, float]:
 
 def test_a_sweep_counts_how_much_is_encrypted(bench: Bench, capsys: pytest.CaptureFixture[str]) -> None:
     bench.make_endpoint("fraud")
-    bench.make_endpoint("spared", config="spared-config")
-    arn = bench.sagemaker.describe_endpoint(EndpointName="spared")["EndpointArn"]
+    bench.make_endpoint("exempt", config="exempt-config")
+    arn = bench.sagemaker.describe_endpoint(EndpointName="exempt")["EndpointArn"]
     bench.sagemaker.add_tags(ResourceArn=arn, Tags=[{"Key": "sealpoint:exempt-until", "Value": "2999-01-01"}])
     bench.make_endpoint("safe", KmsKeyId=KEY_ARN)
     capsys.readouterr()
@@ -168,7 +168,7 @@ def test_an_empty_secret_alarms_only_once_the_set_up_is_over(
     if earlier:
         assert sweep(bench, "s-0")["complete"] is True
     bench.make_endpoint("fraud")
-    boto3.client("secretsmanager").put_secret_value(SecretId=bench.secret_arn, SecretString="{}")
+    boto3.client("secretsmanager").put_secret_value(SecretId=bench.token_arn, SecretString="{}")
     bench.pass_time(1800)
     [batch] = bench.run(list_endpoints.handler, sweepId=SWEEP)["batches"]
     if not missed:
@@ -209,7 +209,7 @@ def test_an_endpoint_whose_config_is_gone_is_unknown_and_asked_about_by_nobody(b
     assert (swept["complete"], swept["found"], swept["unknown"]) == (True, 1, 1)
 
 
-def test_a_sweep_that_failed_is_told_once_and_lets_the_next_one_begin(bench: Bench) -> None:
+def test_a_sweep_that_failed_is_reported_once_and_lets_the_next_one_begin(bench: Bench) -> None:
     bench.run(list_endpoints.handler, sweepId=SWEEP)
     error = {"Error": "ServiceUnavailable", "Cause": '{"errorMessage": "SageMaker answered 503"}'}
     for _ in range(2):
@@ -315,7 +315,7 @@ def test_endpoints_of_one_name_in_two_accounts_are_two_findings_and_two_remediat
     for place in places:
         endpoint_id = f"{place}/fraud"
         one = samples.finding(endpointId=endpoint_id, remediationId=remediation_id(SWEEP, endpoint_id))
-        digests().keep_found(SWEEP, "default", finding_key(endpoint_id, ["instance-volume"]), one, now)
+        digests().save_found(SWEEP, "default", finding_key(endpoint_id, ["instance-volume"]), one, now)
     found = [one for _, one in digests().found(SWEEP, "default")]
     assert [one["endpointId"] for one in found] == [f"{place}/fraud" for place in places]
     assert len({one["remediationId"] for one in found}) == 2
@@ -377,7 +377,7 @@ def test_it_is_asked_in_the_digest_and_nowhere_else(bench: Bench, in_digest: dic
 
 def test_it_is_not_reminded_of_by_itself(bench: Bench, in_digest: dict[str, Any]) -> None:
     ask(bench, in_digest)
-    channel, ts = Slack(slack_secret()).post(CHANNEL, {"text": "the digest", "blocks": []})
+    channel, ts = Slack(bot_token()).post(CHANNEL, {"text": "the digest", "blocks": []})
     digests().note(DIGEST, {"channel": channel, "ts": ts})
     bench.pass_time(8 * 3600)
     waits = bench.run(read_decision.handler, remediationId=in_digest["remediationId"])["waitSeconds"]
@@ -387,7 +387,7 @@ def test_it_is_not_reminded_of_by_itself(bench: Bench, in_digest: dict[str, Any]
 
 def test_how_it_ended_is_shown_in_the_digests_thread(bench: Bench, in_digest: dict[str, Any]) -> None:
     ask(bench, in_digest)
-    channel, ts = Slack(slack_secret()).post(CHANNEL, {"text": "the digest", "blocks": []})
+    channel, ts = Slack(bot_token()).post(CHANNEL, {"text": "the digest", "blocks": []})
     digests().note(DIGEST, {"channel": channel, "ts": ts})
     approval = bench.approval(in_digest["remediationId"])
     bench.records.settle(approval["approvalId"], "APPROVED", {"decidedBy": ADA.id})  # type: ignore[arg-type]

@@ -19,8 +19,8 @@ UNKNOWN_TO_MOTO = {
     "AWS::ApiGatewayV2::Api", "AWS::ApiGatewayV2::Integration", "AWS::ApiGatewayV2::Route",
     "AWS::ApiGatewayV2::Stage", "AWS::CloudWatch::Alarm", "AWS::Lambda::Alias",
     "AWS::Lambda::EventInvokeConfig", "AWS::SNS::Subscription", "AWS::SNS::TopicPolicy",
-    "AWS::SQS::QueuePolicy", "AWS::Scheduler::Schedule",
-    "AWS::Scheduler::ScheduleGroup", "AWS::SecretsManager::Secret",
+    "AWS::SQS::QueuePolicy", "AWS::Scheduler::Schedule", "AWS::Scheduler::ScheduleGroup",
+    "AWS::SecretsManager::Secret", "AWS::SecretsManager::ResourcePolicy",
 }  # fmt: skip
 
 

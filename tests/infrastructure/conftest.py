@@ -83,10 +83,10 @@ def elsewhere(
 ) -> Elsewhere:
     builds, build_asset = 0, lambda_asset.build_asset
 
-    def counted(target: Path) -> None:
+    def counted(target: Path, *, anew: bool) -> None:
         nonlocal builds
         builds += 1
-        build_asset(target)
+        build_asset(target, anew=anew)
 
     def make(folder: Path) -> None:
         settings = Settings.of({**example, **ELSEWHERE})
@@ -106,7 +106,8 @@ def template_with(
 ) -> Callable[..., Template]:
     """The template of us-east-1 with some settings changed, and with other code, as of another version."""
 
-    def other_code(target: Path) -> None:
+    def other_code(target: Path, *, anew: bool) -> None:
+        del anew
         (target / "other.py").write_text("")
 
     def synthesize(**changes: Any) -> Template:

@@ -17,7 +17,8 @@ PAGE = ROOT / "docs/permissions.md"
 _BEGIN, _END = "<!-- permissions -->", "<!-- /permissions -->"
 _NAMES = {
     "AWS::DynamoDB::Table": "the records table",
-    "AWS::SecretsManager::Secret": "Slack's secret",
+    "SlackBotToken": "Slack's bot token",
+    "SlackSigningSecret": "Slack's signing secret",
     "AWS::KMS::Key": "Sealpoint's own KMS key",
     "AWS::SQS::Queue": "the queue of what was not delivered",
     "AWS::Logs::LogGroup": "its own log group",
@@ -111,7 +112,8 @@ def _thing(template: Template, text: str) -> str:
         service, account, resource = arn.groups()
         text = f"{service} `{resource}`" + (" of any account" if account == "*" else "")
     elif named := template.body["Resources"].get(re.split("[.:]", text)[0]):
-        text = _NAMES.get(named["Type"]) or _called(re.split("[.:]", text)[0])
+        called = _called(re.split("[.:]", text)[0])
+        text = _NAMES.get(called) or _NAMES.get(named["Type"]) or called
     else:
         text = f"`{text}`"
     stack = template.path.name.removesuffix(".template.json")

@@ -11,10 +11,13 @@ import zipfile
 from collections.abc import Iterator
 from importlib.metadata import distribution
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+import app
 from stacks import lambda_asset
+from stacks.settings import Settings
 from tests.infrastructure.conftest import ROOT, Elsewhere
 from tests.infrastructure.test_functions import HANDLERS
 
@@ -111,11 +114,15 @@ def test_what_cannot_be_compiled_stops_the_synthesis(tmp_path: Path, monkeypatch
     nothing.mkdir()
     (package / "__init__.py").write_text("def broken(:\n")
     monkeypatch.setattr(lambda_asset, "LAMBDAS", tmp_path / "lambdas")
-    monkeypatch.setattr(lambda_asset, "_ASSET_CACHE", tmp_path / "cache")
-    monkeypatch.setattr(lambda_asset, "_installed_packages", lambda: nothing)
+    monkeypatch.setattr(lambda_asset, "_CACHE", tmp_path / "cache")
+
+    def no_packages(_cache: Path) -> Path:
+        return nothing
+
+    monkeypatch.setattr(lambda_asset, "_installed_packages", no_packages)
     with pytest.raises(lambda_asset.AssetError, match="could not be compiled"):
         lambda_asset.build_asset(tmp_path / "asset")
-    assert list((tmp_path / "cache").iterdir()) == []
+    assert list((tmp_path / "cache/lambda-assets").iterdir()) == []
 
 
 def test_every_package_comes_with_its_licence_and_no_other_metadata(asset: Path) -> None:
@@ -140,15 +147,11 @@ def test_everyone_may_read_the_files(asset: Path) -> None:
     assert {oct(mode) for mode, _ in contents(asset).values()} == {"0o644"}
 
 
-def test_building_again_gives_the_same_bytes_whatever_the_umask(
-    asset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(lambda_asset, "_PACKAGE_CACHE", tmp_path / "cache")  # installed anew, not copied
-    monkeypatch.setattr(lambda_asset, "_ASSET_CACHE", tmp_path / "assets")  # and compiled anew
+def test_building_again_gives_the_same_bytes_whatever_the_umask(asset: Path, tmp_path: Path) -> None:
     settings = (asset / lambda_asset.SETTINGS_FILE).read_text()
     before = os.umask(0o077)
     try:
-        lambda_asset.build_asset(tmp_path / "again")
+        lambda_asset.build_asset(tmp_path / "again", anew=True)
         lambda_asset.add_settings(tmp_path / "again", settings)
     finally:
         os.umask(before)
@@ -162,11 +165,10 @@ def test_the_packages_are_installed_once_and_compiled_once(
 
     def install(_lock: Path, target: Path) -> None:
         installs.append(target)
-        target.mkdir()
+        target.mkdir(parents=True)
         (target / "package.py").write_text("")
 
-    monkeypatch.setattr(lambda_asset, "_PACKAGE_CACHE", tmp_path / "cache")
-    monkeypatch.setattr(lambda_asset, "_ASSET_CACHE", tmp_path / "assets")
+    monkeypatch.setattr(lambda_asset, "_CACHE", tmp_path / "cache")
     monkeypatch.setattr(lambda_asset, "_pip_install", install)
     monkeypatch.setattr(lambda_asset, "_compile", compiled.append)
     lambda_asset.build_asset(tmp_path / "one")
@@ -177,16 +179,93 @@ def test_the_packages_are_installed_once_and_compiled_once(
     assert (tmp_path / "two/package.py").exists()
 
 
+@pytest.fixture
+def quickly_built(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A cache that one build filled, without pip and compiler; then the path of its bytecode."""
+
+    def install(_lock: Path, target: Path) -> None:
+        target.mkdir(parents=True)
+        (target / "package.py").write_text("harmless = True")
+
+    def compile_all(work: Path) -> None:
+        (work / "package.pyc").write_bytes(b"harmless")
+
+    monkeypatch.setattr(lambda_asset, "_CACHE", tmp_path / "cache")
+    monkeypatch.setattr(lambda_asset, "_pip_install", install)
+    monkeypatch.setattr(lambda_asset, "_compile", compile_all)
+    lambda_asset.build_asset(tmp_path / "first")
+    [bytecode] = (tmp_path / "cache").glob("lambda-assets/*/files/package.pyc")
+    return bytecode
+
+
+@pytest.mark.parametrize("attack", ["a changed file", "a new file", "a file less", "changed packages"])
+def test_what_was_changed_in_the_cache_is_never_shipped(
+    quickly_built: Path, tmp_path: Path, attack: str
+) -> None:
+    """Bytecode is compared with nothing in Lambda: M7 of the review shipped a changed constant."""
+    cache = quickly_built.parent.parent.parent.parent
+    match attack:
+        case "a changed file":
+            quickly_built.write_bytes(b"evil")
+        case "a new file":
+            (quickly_built.parent / "sitecustomize.py").write_text("evil = True")
+        case "a file less":
+            quickly_built.unlink()
+        case _:
+            [package] = cache.glob("lambda-packages/*/files/package.py")
+            package.write_text("evil = True")
+    with pytest.warns(UserWarning, match="not as it was made"):
+        lambda_asset.build_asset(tmp_path / "second")
+    assert contents(tmp_path / "second") == contents(tmp_path / "first")
+
+
+def test_a_deployment_takes_nothing_from_a_cache_whose_checksum_was_forged_too(
+    quickly_built: Path, tmp_path: Path
+) -> None:
+    quickly_built.write_bytes(b"evil")
+    made = quickly_built.parent
+    (made.parent / "sha256").write_text(lambda_asset.digest_of(made))
+    lambda_asset.build_asset(tmp_path / "second", anew=True)
+    assert contents(tmp_path / "second") == contents(tmp_path / "first")
+
+
+@pytest.mark.parametrize("target", ["deploy", "diff"])
+def test_make_deploys_from_a_folder_that_it_has_emptied(target: str) -> None:
+    """CDK takes an asset that is in its output folder already, as it is, for one that it has just made."""
+    commands = subprocess.run(  # noqa: S603  # this repository's own
+        ["make", "--dry-run", target],  # noqa: S607  # the one on the path, as people use it
+        cwd=ROOT, check=True, capture_output=True, text=True,
+    ).stdout  # fmt: skip
+    emptied, _, deployed = commands.partition("rm -rf build/deploying\n")
+    assert emptied
+    assert f"cdk --context deploying=true --output build/deploying {target}" in deployed
+
+
+@pytest.mark.parametrize("given", [{"deploying": "true"}, {}])
+def test_a_deployment_is_built_anew_and_a_synthesis_is_not(
+    given: dict[str, str], context: dict[str, Any], example: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = list[bool]()
+
+    def build(_target: Path, *, anew: bool) -> None:
+        asked.append(anew)
+        raise lambda_asset.AssetError("that is enough")
+
+    monkeypatch.setattr(lambda_asset, "build_asset", build)
+    with pytest.raises(RuntimeError, match="that is enough"):
+        app.build(context={**context, **given}, settings=Settings.of(example))
+    assert asked == [bool(given)]
+
+
 def test_what_pip_cannot_install_stops_the_synthesis(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     lambdas = tmp_path / "lambdas"
     lambdas.mkdir()
     (lambdas / "requirements.lock").write_text("jmespath==1.1.0 --hash=sha256:" + 64 * "0")
     monkeypatch.setattr(lambda_asset, "LAMBDAS", lambdas)
-    monkeypatch.setattr(lambda_asset, "_ASSET_CACHE", tmp_path / "assets")
-    monkeypatch.setattr(lambda_asset, "_PACKAGE_CACHE", tmp_path / "cache")
+    monkeypatch.setattr(lambda_asset, "_CACHE", tmp_path / "cache")
     with pytest.raises(lambda_asset.AssetError, match=r"(?i)hash"):
         lambda_asset.build_asset(tmp_path / "asset")
-    assert list((tmp_path / "cache").iterdir()) == []
+    assert list((tmp_path / "cache/lambda-packages").iterdir()) == []
 
 
 def test_the_asset_is_built_once_for_all_regions(elsewhere: Elsewhere) -> None:

@@ -16,7 +16,7 @@ from stacks import (
     operations_key,
     records,
     retirements,
-    slack_secret,
+    slack_secrets,
     sweep_schedule,
     trigger,
     undelivered,
@@ -27,7 +27,7 @@ from tests.infrastructure.conftest import Elsewhere
 from tests.infrastructure.template import Template
 
 _SPEAKING = (
-    approvals_api, encryption_key, lambda_function, operations_key, records, slack_secret, undelivered,
+    approvals_api, encryption_key, lambda_function, operations_key, records, slack_secrets, undelivered,
 )  # fmt: skip
 _SPEAKING_OF_POLICIES = (lambda_function, retirements, sweep_schedule, trigger, workflow)
 
@@ -90,7 +90,8 @@ def test_reasons_are_sentences(template: Template) -> None:
 
 
 def test_logs_and_credentials_and_alarms_are_under_a_key_of_their_own(template: Template) -> None:
-    (operations,) = {secret["KmsKeyId"] for secret in [template.only("AWS::SecretsManager::Secret")]}
+    secrets = template.resources("AWS::SecretsManager::Secret").values()
+    (operations,) = {secret["Properties"]["KmsKeyId"] for secret in secrets}
     assert operations != template.outputs["KmsKeyArn"]
     groups = template.resources("AWS::Logs::LogGroup").values()
     assert {group["Properties"]["KmsKeyId"] for group in groups} == {operations}
@@ -137,7 +138,7 @@ def test_whatever_takes_tags_has_those_of_the_settings(elsewhere: Elsewhere) -> 
         "AWS::ApiGatewayV2::Integration", "AWS::ApiGatewayV2::Route",
         "AWS::IAM::Policy", "AWS::Lambda::Alias", "AWS::Lambda::EventInvokeConfig", "AWS::Lambda::Permission",
         "AWS::Lambda::Version", "AWS::SNS::Subscription", "AWS::SNS::TopicPolicy", "AWS::SQS::QueuePolicy",
-        "AWS::Scheduler::Schedule",
+        "AWS::Scheduler::Schedule", "AWS::SecretsManager::ResourcePolicy",
     }  # fmt: skip
 
 

@@ -108,8 +108,10 @@ def test_the_environment_has_every_setting_that_the_code_asks_for_and_no_other(t
         assert common.items() <= environment.items()
         source = "\n".join(ast.unparse(reached) for reached in reached_from(handler))
         asked = set(re.findall(r"required(?:_list|_seconds|_days|_share)?\('([A-Z_]+)'\)", source))
-        if "slack_secret" in source or "patient_slack" in source:
-            asked.add("SLACK_SECRET_ARN")
+        if "bot_token" in source or "patient_slack" in source:
+            asked.add("SLACK_TOKEN_SECRET_ARN")
+        if "signing_secret" in source:
+            asked.add("SLACK_SIGNING_SECRET_ARN")
         asked -= {"VIA_S3", "VIA_SAGEMAKER"}  # for a user's key only
         asked.discard("AWS_REGION")  # which Lambda sets
         assert asked <= environment.keys(), handler
@@ -131,7 +133,9 @@ def test_the_settings_arrive_in_the_functions(template: Template, asset: Path) -
     }  # fmt: skip
     assert variables["await_in_service"]["CONCURRENT_UPDATES"] == "5"
     assert variables["poll_endpoint"]["UPDATE_DEADLINE_SECONDS"] == "36000"
-    assert variables["slack_interactions"]["SLACK_SECRET_ARN"] == template.outputs["SlackSecretArn"]
+    outputs, clicks = template.outputs, variables["slack_interactions"]
+    assert clicks["SLACK_TOKEN_SECRET_ARN"] == outputs["SlackTokenSecretArn"]
+    assert clicks["SLACK_SIGNING_SECRET_ARN"] == outputs["SlackSigningSecretArn"]
     for handler in ("check_encryption", "create_encrypted_config", "poll_endpoint"):
         assert variables[handler]["KMS_KEY_ARN"] == template.outputs["KmsKeyArn"]
 
@@ -251,7 +255,7 @@ def test_other_resources_are_this_stacks_own(template: Template) -> None:
     table = f"{template.outputs['RecordsTableName']}.Arn"
     own = {
         "dynamodb": {table},
-        "secretsmanager": {template.outputs["SlackSecretArn"]},
+        "secretsmanager": {template.outputs["SlackTokenSecretArn"]},
         "sqs": {f"{queue}.Arn" for queue in template.resources("AWS::SQS::Queue")},
     }
     machine = "arn:aws:states:us-east-1:123456789012:stateMachine:Sealpoint-us-east-1-"
@@ -278,6 +282,9 @@ def test_other_resources_are_this_stacks_own(template: Template) -> None:
                 assert resources == {machine + "remediation"}
             elif (handler, action) == ("assess_endpoints", "dynamodb:Query"):
                 assert resources == {f"{table}/index/byEndpointId"}
+            elif (handler, service) == ("slack_interactions", "secretsmanager"):
+                # the one function that may read it: whoever has it can forge any approver's click
+                assert resources == own[service] | {template.outputs["SlackSigningSecretArn"]}
             elif service in own:
                 assert resources == own[service]
 
@@ -431,7 +438,7 @@ _GATEWAYS = {
     "kms": ("kms", "Kms", "kms"),
     "iam": ("iam", "Iam", "iam"),
 }
-_READS_SECRET = {"slack_secret", "patient_slack"}
+_READS_SECRET = {"bot_token", "signing_secret", "patient_slack"}
 
 
 class _Module:

@@ -57,10 +57,14 @@ def test_there_is_an_alarm_for_whatever_would_else_go_unseen(template: Template)
         "FunctionErrors": {("AWS/Lambda", "Errors"), ("Sealpoint", "UnexpectedError")},
         "ClicksFailing": {("AWS/ApiGateway", "5xx")},
         "ClicksSlow": {("AWS/ApiGateway", "Latency")},
+        "ForgedRequests": {("Sealpoint", "ForgedRequest")},
+        "CardsPilingUp": {("Sealpoint", "RemediationClosed")},
+        "ApiFlooded": {("AWS/ApiGateway", "4xx")},
     }
     del found["SweepOverdue"]  # below
+    limits = {"ClicksSlow": 3000, "ForgedRequests": 4, "ApiFlooded": 3000, "CardsPilingUp": 20}
     for name, alarm in found.items():
-        limit = 3000 if name == "ClicksSlow" else 0
+        limit = limits.get(name, 0)
         assert (alarm["Threshold"], alarm["ComparisonOperator"]) == (limit, "GreaterThanThreshold")
         # between two sweeps, what the last one found stands
         kept = name in ("SweepIncomplete", "EventsMissing")
@@ -70,7 +74,8 @@ def test_there_is_an_alarm_for_whatever_would_else_go_unseen(template: Template)
 
 _CONDITIONS = {
     "Undelivered", "SlackUnreachable", "SweepIncomplete", "SweepOverdue", "EventsMissing", "FunctionErrors",
-    "ClicksFailing", "ClicksSlow",
+    "ClicksFailing", "ClicksSlow", "ForgedRequests", "ApiFlooded",
+    "CardsPilingUp",
 }  # fmt: skip
 
 
@@ -90,7 +95,7 @@ def test_an_alarm_says_how_urgent_it_is(template: Template) -> None:
     assert set(said.values()) == {"Page", "Ticket"}
     assert {name for name, severity in said.items() if severity == "Page"} == {
         "RemediationFailed", "BackoutFailed", "RemediationStopped", "BackoutStopped", "Undelivered",
-        "SlackUnreachable", "ClicksFailing",
+        "SlackUnreachable", "ClicksFailing", "ApiFlooded",
     }  # fmt: skip
 
 

@@ -221,7 +221,11 @@ def test_one_sample_approver_among_real_ones_is_refused_too() -> None:
         ("adopt", {"eu-central-1": {"operationsKey": KEY_ARN}}, "operationsKey of eu-central-1"),
         (
             "adopt",
-            {"us-east-1": {"slackSecret": "arn:aws:secretsmanager:us-east-1:111122223333:secret:s-a1B2c3"}},
+            {
+                "us-east-1": {
+                    "slackTokenSecret": "arn:aws:secretsmanager:us-east-1:111122223333:secret:s-a1B2c3"
+                }
+            },
             "operationsKey as well",
         ),
         ("sweepQuotaShare", 4, "a whole number from 5 to 100"),
@@ -269,7 +273,7 @@ def test_an_unknown_setting_is_refused_with_the_nearest_known_one() -> None:
     assert problem == "approverz is not a setting. Did you mean 'approvers'?"
 
 
-def test_all_problems_are_told_at_once() -> None:
+def test_all_problems_are_reported_at_once() -> None:
     assert len(problems({**GOOD, "approvers": [], "slackChannel": "x", "extra": 1})) == 3
     route = {"name": "x", "tags": {"a": "b"}, "slackChannel": SAMPLE_CHANNEL}
     bad = {

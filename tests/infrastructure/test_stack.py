@@ -21,7 +21,8 @@ from tests.infrastructure.template import Template, strings
 def test_the_outputs_are_those_that_others_hold_on_to(template: Template) -> None:
     outputs = template.outputs
     assert set(outputs) == {
-        "RemediationStateMachineArn", "SlackInteractionsUrl", "RecordsTableName", "SlackSecretArn",
+        "RemediationStateMachineArn", "SlackInteractionsUrl", "RecordsTableName", "SlackTokenSecretArn",
+        "SlackSigningSecretArn",
         "KmsKeyArn", "AlarmTopicArn", "BackoutStateMachineArn", "DecisionsUrl",
         "BackoutsUrl", "SlackChannels", "RetirementStateMachineArn", "RetirementScheduleGroupName",
         "OperationsKeyArn", "InteractionsLogGroupName", "EventRuleNames", "UndeliveredQueueUrl",
@@ -32,7 +33,8 @@ def test_the_outputs_are_those_that_others_hold_on_to(template: Template) -> Non
         f"https://{api_id}.execute-api.us-east-1.amazonaws.com/slack/interactions"
     )
     assert [outputs["RecordsTableName"]] == list(template.resources("AWS::DynamoDB::Table"))
-    assert [outputs["SlackSecretArn"]] == list(template.resources("AWS::SecretsManager::Secret"))
+    secrets = {outputs["SlackTokenSecretArn"], outputs["SlackSigningSecretArn"]}
+    assert secrets == set(template.resources("AWS::SecretsManager::Secret"))
     assert [outputs["UndeliveredQueueUrl"]] == list(template.resources("AWS::SQS::Queue"))
     rules = dict(rule.split("=") for rule in outputs["EventRuleNames"].split(","))
     assert set(rules.values()) == set(template.resources("AWS::Events::Rule"))
@@ -55,7 +57,8 @@ EXTREME: dict[str, Any] = {
     "adopt": {
         "us-east-1": {
             "recordsTable": "T" * 255,
-            "slackSecret": "arn:aws:secretsmanager:us-east-1:123456789012:secret:slack/sealpoint-a1B2c3",
+            "slackTokenSecret": "arn:aws:secretsmanager:us-east-1:123456789012:secret:slack/token-a1B2c3",
+            "slackSigningSecret": "arn:aws:secretsmanager:us-east-1:123456789012:secret:slack/sign-a1B2c3",
             "operationsKey": _LEFT,
         }
     },
@@ -81,7 +84,10 @@ def test_what_is_adopted_is_not_made_again(extreme: Template, template: Template
         assert not extreme.resources(kind)
     left = EXTREME["adopt"]["us-east-1"]
     assert extreme.outputs["RecordsTableName"] == left["recordsTable"]
-    assert extreme.outputs["SlackSecretArn"] == left["slackSecret"]
+    assert extreme.outputs["SlackTokenSecretArn"] == left["slackTokenSecret"]
+    assert extreme.outputs["SlackSigningSecretArn"] == left["slackSigningSecret"]
+    guard = extreme.only("AWS::SecretsManager::ResourcePolicy")
+    assert guard["SecretId"] == left["slackSigningSecret"], "nobody else reads it, now as before"
     assert extreme.outputs["OperationsKeyArn"] == left["operationsKey"]
     groups = extreme.resources("AWS::Logs::LogGroup").values()
     assert {group["Properties"]["KmsKeyId"] for group in groups} == {left["operationsKey"]}
@@ -131,9 +137,24 @@ def test_the_records_table_is_durable(template: Template) -> None:
     assert table["TimeToLiveSpecification"] == {"AttributeName": "expiresAt", "Enabled": True}
 
 
-def test_the_slack_secret_shows_its_shape_and_holds_nothing(template: Template) -> None:
-    secret = template.only("AWS::SecretsManager::Secret")
-    assert json.loads(secret["SecretString"]) == {"bot_token": "", "signing_secret": ""}
+def test_slacks_secrets_show_their_shapes_and_hold_nothing(template: Template) -> None:
+    secrets = template.resources("AWS::SecretsManager::Secret")
+    shapes = {name: json.loads(secret["Properties"]["SecretString"]) for name, secret in secrets.items()}
+    assert shapes == {
+        template.outputs["SlackTokenSecretArn"]: {"bot_token": ""},
+        template.outputs["SlackSigningSecretArn"]: {"signing_secret": ""},
+    }
+
+
+def test_the_signing_secret_is_read_by_nobody_but_the_function_that_takes_clicks(template: Template) -> None:
+    """Whoever has it can forge any approver's click from the internet."""
+    policy = template.only("AWS::SecretsManager::ResourcePolicy")
+    assert policy["SecretId"] == template.outputs["SlackSigningSecretArn"]
+    [statement] = policy["ResourcePolicy"]["Statement"]
+    assert (statement["Effect"], statement["Principal"]) == ("Deny", {"AWS": "*"})
+    assert statement["Action"] == "secretsmanager:GetSecretValue"
+    role = template.functions()["slack_interactions"]["Role"]
+    assert statement["Condition"] == {"ArnNotEquals": {"aws:PrincipalArn": role}}
 
 
 def own_key(template: Template) -> dict[str, Any]:
@@ -296,11 +317,22 @@ def _all(template: Template, resource_type: str) -> list[dict[str, Any]]:
     return [*template.resources(f"AWS::{resource_type}").values()]
 
 
-def test_the_api_is_throttled_and_logs_who_asked_but_not_what(template: Template) -> None:
+def test_each_route_of_the_api_is_throttled_for_itself(template: Template) -> None:
+    """A flood of forged clicks must leave room for decisions on the command line."""
+    [stage] = (
+        one for one in template.body["Resources"].values() if one["Type"] == "AWS::ApiGatewayV2::Stage"
+    )
+    routes = template.resources("AWS::ApiGatewayV2::Route")
+    limits = stage["Properties"]["RouteSettings"]
+    assert limits.keys() == {route["Properties"]["RouteKey"] for route in routes.values()}
+    assert all(0 < one["ThrottlingRateLimit"] <= 50 for one in limits.values())
+    assert all(0 < one["ThrottlingBurstLimit"] <= 100 for one in limits.values())
+    assert set(routes) <= set(stage["DependsOn"]), "else API Gateway doesn't find them yet"
+
+
+def test_the_api_logs_who_asked_but_not_what(template: Template) -> None:
     stage = template.only("AWS::ApiGatewayV2::Stage")
     assert stage["StageName"] == "$default"
-    assert 0 < stage["DefaultRouteSettings"]["ThrottlingRateLimit"] <= 50
-    assert 0 < stage["DefaultRouteSettings"]["ThrottlingBurstLimit"] <= 100
     logged = json.loads(stage["AccessLogSettings"]["Format"])
     assert {"$context.requestId", "$context.identity.sourceIp", "$context.status"} <= set(logged.values())
     assert all(value.startswith("$context.") for value in logged.values())

@@ -87,11 +87,17 @@ LASTING = {
         "the key that Slack's credentials and the logs so far are encrypted with",
         retained=True,
     ),
-    "SlackSecret0D48E608": Lasting(
+    "SlackBotToken81C52CEC": Lasting(
         "AWS::SecretsManager::Secret",
-        "Slack's token and signing secret: nobody can approve until they are entered again",
+        "Slack's bot token: nobody is asked until it is entered again",
         # when this changes, CloudFormation writes it over what a person entered
-        also={"SecretString": '{"bot_token":"","signing_secret":""}'},
+        also={"SecretString": '{"bot_token":""}'},
+        retained=True,
+    ),
+    "SlackSigningSecret5C23C9B0": Lasting(
+        "AWS::SecretsManager::Secret",
+        "Slack's signing secret: every click fails until it is entered again",
+        also={"SecretString": '{"signing_secret":""}'},
         retained=True,
     ),
     "ApprovalsHttpApiE1598BEC": Lasting(

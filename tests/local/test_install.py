@@ -21,7 +21,7 @@ install.no-binary=':all:'
 """
 
 
-def test_uv_reads_what_pip_is_told_and_the_environment_counts_most() -> None:
+def test_uv_reads_pips_settings_and_the_environment_counts_most() -> None:
     assert install.as_uv(_CONFIG, {}) == {
         "UV_DEFAULT_INDEX": "https://mirror.example.com/simple",
         "UV_INDEX": "https://a.example.com/simple https://b.example.com/simple",
@@ -92,3 +92,19 @@ def test_a_long_command_says_that_it_still_runs_and_its_noise_is_dropped(
 
 def test_the_exit_code_of_what_failed_is_passed_on() -> None:
     assert patiently.run("Failing", [sys.executable, "-c", "raise SystemExit(3)"]) == 3
+
+
+def test_pinning_runs_no_packages_code_either() -> None:
+    """To resolve an sdist is to run its build; uv itself is the one that is pinned with its hash."""
+    commands = subprocess.run(
+        ["make", "--dry-run", "lock"],  # noqa: S607  # the one on the path, as people use it
+        cwd=ROOT, check=True, capture_output=True, text=True,
+    ).stdout  # fmt: skip
+    installing, _, compiling = commands.partition("uv pip compile")
+    assert "--require-hashes --only-binary :all: -r local/installer/requirements.lock" in installing
+    assert "--only-binary :all:" in compiling
+    assert "--generate-hashes" in compiling
+
+
+def test_no_node_package_runs_a_script_when_it_is_installed() -> None:
+    assert "ignore-scripts=true" in (ROOT / ".npmrc").read_text().splitlines()

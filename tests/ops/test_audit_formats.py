@@ -15,6 +15,7 @@ from ops.audit import formats
 from ops.audit.controls import CONTROLS
 from ops.audit.report import as_report, counts_by_region, counts_by_surface, share
 from ops.audit.result import Audit, LatestRemediation, Problem
+from ops.spreadsheet import table
 from tests.unit import samples
 
 _OPEN = {Surface.INSTANCE_VOLUME: "no KMS key"}
@@ -145,7 +146,7 @@ def audit() -> Audit:
 def test_every_format_tells_of_shared_configs_and_open_remediations(audit: Audit) -> None:
     [first, _] = json.loads(formats.as_json(audit))["endpoints"]
     assert (first["sharesConfigWith"], first["remediation"]["id"]) == (["b"], "r-1")
-    assert "a,UNENCRYPTED" in formats.as_csv(audit)
+    assert '"a","UNENCRYPTED"' in formats.as_csv(audit)
     page = Page(as_report(audit)).text
     assert "shared with b" in page
     assert "open (2026-11-20)" in page
@@ -154,6 +155,17 @@ def test_every_format_tells_of_shared_configs_and_open_remediations(audit: Audit
 def test_a_cell_that_a_spreadsheet_would_run_is_shown_instead() -> None:
     audit = samples.audit(samples.audited("=cmd()", problems=_OPEN))
     assert "'=cmd()" in formats.as_csv(audit)
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+def test_no_spreadsheet_finds_a_formula_whatever_separates_its_cells(separator: str) -> None:
+    """L3 of the review: "see ticket;=1+1;done" was a formula where the separator is a semicolon."""
+    rows = [{"a": f"see ticket{separator}=1+1{separator}done", "b": "=2", "c": "x\n@sum\x1b[2J"}]
+    text = table(("a", "b", "c"), rows)
+    assert "\x1b" not in text
+    cells = [cell.strip('"') for line in text.splitlines() for cell in line.split(separator)]
+    assert not [cell for cell in cells if cell.startswith(("=", "+", "-", "@"))]
+    assert text.splitlines()[0] == '"a","b","c"', "each cell is in quotes"
 
 
 @pytest.mark.parametrize(("hours", "shown"), [(0, "0 h"), (23, "23 h"), (24, "1 d"), (1000, "41 d")])

@@ -31,7 +31,7 @@ _STOREYS: Mapping[str, frozenset[str]] = {
 }
 # The domain's rooms by floor. A room imports from itself and from the floors below.
 _FLOORS = (
-    {"vocabulary"},
+    {"plain_text", "vocabulary"},
     {"errors", "endpoint_id"},
     {"record"},
     {"claims"},
@@ -41,7 +41,7 @@ _FLOORS = (
 )
 _FLOOR = {room: floor for floor, rooms in enumerate(_FLOORS) for room in rooms}
 # What gateways know of the domain: words, errors and the records' shapes, and these plain data types beside.
-_GATEWAYS_KNOW = frozenset({"vocabulary", "errors", "endpoint_id", "record"})
+_GATEWAYS_KNOW = frozenset({"plain_text", "vocabulary", "errors", "endpoint_id", "record"})
 _DATA_TYPES: Mapping[str, str] = {
     "lambdas.gateways.event_bus": "lambdas.domain.outcome_event",  # OutcomeEvent
     "lambdas.gateways.settings": "lambdas.domain.approval.routes",  # Rules

@@ -11,17 +11,15 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
 from botocore.awsrequest import AWSResponse
 from botocore.compat import HTTPHeaders
 
-from lambdas.gateways.slack_secret import SlackCredentials
 from local.people import Loop
 from local.world import TRAIL
 from ops import cli, clock, slack_app
 from ops.deployment import Deployment
-from ops.doctor import logs, slack
+from ops.doctor import logs
 from ops.doctor.run import PERMISSIONS
 from tests.conftest import ROOT
 
@@ -141,7 +139,7 @@ def test_a_permission_that_is_missing_is_named_and_stops_nothing_else(
     assert "Management events" in said
 
 
-def test_a_session_that_has_ended_is_told_and_counts_as_not_run(run: Run, calls: Calls) -> None:
+def test_a_session_that_has_ended_is_reported_and_counts_as_not_run(run: Run, calls: Calls) -> None:
     calls.refused = dict.fromkeys(PERMISSIONS, "ExpiredToken")
     code, said = run("doctor")
     assert code == 2
@@ -321,7 +319,7 @@ def test_a_rule_that_was_deleted(loop: Loop, run: Run, rule: str) -> None:
             f"arn:aws:states:{REGION}:123456789012:stateMachine:gone",
         ),
         ("AlarmTopicArn", "Alarm subscribers", f"arn:aws:sns:{REGION}:123456789012:gone"),
-        ("SlackSecretArn", "Slack's secret", f"arn:aws:secretsmanager:{REGION}:123456789012:secret:gone"),
+        ("SlackTokenSecretArn", "Bot token", f"arn:aws:secretsmanager:{REGION}:123456789012:secret:gone"),
     ],
 )
 def test_what_was_deleted_is_said_to_be_gone(
@@ -409,34 +407,44 @@ def test_an_interactivity_address_that_nobody_answers_at(run: Run, point: Callab
     assert "✗ Interactivity address: http://127.0.0.1:9/slack/interactions can't be reached" in problem
 
 
-def test_a_token_that_is_no_header_is_told_without_it(loop: Loop, run: Run) -> None:
-    secrets, arn = boto3.client("secretsmanager"), loop.world.home.output("SlackSecretArn")
-    filled = secrets.get_secret_value(SecretId=arn)["SecretString"]
-    broken = json.loads(filled) | {"bot_token": "xoxb-a\nxoxb-b"}
-    secrets.put_secret_value(SecretId=arn, SecretString=json.dumps(broken))
+def test_a_token_that_is_no_header_is_reported_without_it(loop: Loop, run: Run) -> None:
+    world = loop.world
+    world.store_secret(world.home, "SlackTokenSecretArn", {"bot_token": "xoxb-a\nxoxb-b"})
     try:
         code, said = run("doctor")
     finally:
-        secrets.put_secret_value(SecretId=arn, SecretString=filled)
+        world.fill_secrets(world.home)
     assert code == 1
     assert "✗ Slack" in said
     assert "xoxb-a" not in said
 
 
-def test_an_empty_secret_is_found_with_its_cure(loop: Loop, run: Run) -> None:
-    secrets = boto3.client("secretsmanager")
-    arn = loop.world.home.output("SlackSecretArn")
-    filled = secrets.get_secret_value(SecretId=arn)["SecretString"]
-    secrets.put_secret_value(SecretId=arn, SecretString=json.dumps({"bot_token": "", "signing_secret": ""}))
+@pytest.mark.parametrize(
+    ("output", "member", "subject"),
+    [
+        ("SlackTokenSecretArn", "bot_token", "Bot token: Slack's bot token is not stored yet"),
+        ("SlackSigningSecretArn", "signing_secret", "Signing secret: the function has none"),
+    ],
+)
+def test_an_empty_secret_is_found_with_its_cure(
+    loop: Loop, run: Run, output: str, member: str, subject: str
+) -> None:
+    world = loop.world
+    world.store_secret(world.home, output, {member: ""})
+    world.clock.advance(600)  # longer than a function keeps what it read
     try:
         code, said = run("doctor")
     finally:
-        secrets.put_secret_value(SecretId=arn, SecretString=filled)
+        world.fill_secrets(world.home)
+        world.clock.advance(600)
     assert code == 1
-    assert "✗ Slack's secret" in said
-    assert "aws secretsmanager put-secret-value" in said
-    assert loop.world.home.output("SlackSecretArn") in said
-    assert "✓ Rules and schedule: quiet until then" in said
+    [problem] = problems(said)
+    assert f"✗ {subject}" in problem
+    assert "aws secretsmanager put-secret-value" in problem
+    assert f"--secret-id {world.home.output(output)} " in problem
+    assert f'then paste {{"{member}": ' in problem
+    quiet = "✓ Rules and schedule: quiet until then" in said
+    assert quiet == (member == "bot_token")  # without a signing secret, people are asked all the same
 
 
 @pytest.mark.parametrize(
@@ -451,7 +459,7 @@ def test_an_empty_secret_is_found_with_its_cure(loop: Loop, run: Run) -> None:
         ),
     ],
 )
-def test_what_slack_refuses_is_told_in_its_words(
+def test_what_slack_refuses_is_reported_in_its_words(
     loop: Loop, run: Run, method: str, error: str, said: tuple[str, str]
 ) -> None:
     loop.world.slack.faults.fail(method, error)
@@ -460,18 +468,14 @@ def test_what_slack_refuses_is_told_in_its_words(
     assert all(part in printed for part in said)
 
 
-def test_a_signing_secret_that_the_function_does_not_have_is_found(
-    run: Run, monkeypatch: pytest.MonkeyPatch
+def test_doctor_never_reads_the_signing_secret_with_which_clicks_are_forged(
+    run: Run, calls: Calls, point: Callable[[str, str], None]
 ) -> None:
-    signature = slack.signature
-
-    def other(credentials: SlackCredentials, body: str) -> dict[str, str]:
-        return signature(replace(credentials, signing_secret="another"), body)
-
-    monkeypatch.setattr(slack, "signature", other)
+    point("SlackSigningSecretArn", f"arn:aws:secretsmanager:{REGION}:123456789012:secret:gone")
     code, said = run("doctor")
-    assert code == 1
-    assert "✗ Signing secret: the function answered 401" in said
+    assert code == 0, said
+    assert "✓ Signing secret: the function has one" in said
+    assert calls.made.count("secretsmanager:GetSecretValue") == 1, "the bot token's"
 
 
 def test_a_bot_that_is_not_in_the_channel_or_lacks_a_scope_is_found(

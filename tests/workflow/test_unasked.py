@@ -30,7 +30,7 @@ def quiet(loop: Loop) -> Iterator[World]:
     yield world
     world.slack.faults.bring_up()
     world.slack.faults.heal()
-    world.fill_secret(world.home)
+    world.fill_secrets(world.home)
     for left in world.executions.values():
         if left.output is None and left.error is None:
             world.run(left)
@@ -49,7 +49,7 @@ def endpoints(world: World, number: int) -> list[Loop]:
 
 def put(world: World, text: str) -> None:
     world.client("secretsmanager").put_secret_value(
-        SecretId=world.home.output("SlackSecretArn"), SecretString=text
+        SecretId=world.home.output("SlackTokenSecretArn"), SecretString=text
     )
 
 
@@ -83,11 +83,11 @@ def assert_each_was_asked_once(world: World, found: list[Loop]) -> None:
     assert Counter(record["endpointName"] for record in asked) == {one.name: 1 for one in found}
 
 
-# -- Slack's secret holds no token yet
+# -- Slack's bot token is not stored yet
 
 
 @pytest.mark.parametrize("number", [FEW, MANY])
-@pytest.mark.parametrize("secret", ["{}", '{"bot_token": "", "signing_secret": ""}'])
+@pytest.mark.parametrize("secret", ["{}", '{"bot_token": ""}'])
 def test_an_empty_secret_is_quiet_and_the_first_sweep_after_it_is_filled_asks(
     quiet: World, number: int, secret: str
 ) -> None:
@@ -99,15 +99,15 @@ def test_an_empty_secret_is_quiet_and_the_first_sweep_after_it_is_filled_asks(
     swept = sweep(world)
     assert swept["complete"] is False
     assert (swept["found"], swept["unasked"]) == (number, number)
-    assert "Slack's secret holds no bot token yet" in swept["reason"]
+    assert "Slack's bot token is not stored yet" in swept["reason"]
     world.settle()
     assert {one.outcome() for one in found} == {"NOT_ASKED"}
     assert_nobody_was_asked(found)
-    assert all("Slack's secret holds no bot token yet" in one.record()["reason"] for one in found)
+    assert all("Slack's bot token is not stored yet" in one.record()["reason"] for one in found)
     assert not [item for item in world.items("endpoint") if item["sk"] == "claim"]
     assert len(world.slack.messages(world.channel_id)) == before
 
-    world.fill_secret(world.home)
+    world.fill_secrets(world.home)
     world.clock.advance(60)
     swept = sweep(world)
     assert (swept["complete"], swept["found"], swept["unasked"]) == (True, number, 0)
@@ -124,7 +124,7 @@ def test_an_event_before_the_secret_is_filled_is_quiet_too(loop: Loop, quiet: Wo
     execution = loop.make_endpoint()
     assert loop.outcome(execution) == "NOT_ASKED"
     assert_nobody_was_asked([loop])
-    quiet.fill_secret(quiet.home)
+    quiet.fill_secrets(quiet.home)
     quiet.clock.advance(2500)
     assert sweep(quiet)["complete"] is True
     assert loop.buttons() == ["approve", "deny"]

@@ -151,7 +151,8 @@ def test_a_new_deployment_adopts_what_stayed(
     automatic(loop)
     automatic(other)
     encrypted = loop.status()[1]
-    before = {name: world.home.output(name) for name in ("RecordsTableName", "SlackSecretArn", "KmsKeyArn")}
+    stays = ("RecordsTableName", "SlackTokenSecretArn", "SlackSigningSecretArn", "KmsKeyArn")
+    before = {name: world.home.output(name) for name in stays}
     assert operate("uninstall", "--yes") == 0
     printed = capsys.readouterr().out
     settings: dict[str, Any] = yaml.safe_load(printed[printed.index("adopt:") :])

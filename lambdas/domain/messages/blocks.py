@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any, TypedDict
 
 from lambdas.domain.approval.people import is_slack_user, session_name
+from lambdas.domain.plain_text import cleaned
 from lambdas.domain.record import from_iso
 
 SECTION_LIMIT = 3000  # characters of a section's text
@@ -15,6 +16,7 @@ FIELD_LIMIT = 2000  # characters of one of a section's fields
 CONTEXT_LIMIT = 2000
 TEXT_LIMIT = 3000  # of a message's fallback: chat.update takes 4,000
 _ELLIPSIS = "…"
+_NOTHING = "–"  # Slack refuses a text without characters
 
 
 class Message(TypedDict):
@@ -30,20 +32,22 @@ class Message(TypedDict):
 def escape(text: str) -> str:
     """Escape Slack's three control characters, so that a name can't mention, link or format anything.
 
+    Nor can it hide or reorder what is around it.
+
     https://docs.slack.dev/messaging/formatting-message-text/#escaping
     """
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return cleaned(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
 def code(text: str) -> str:
     """User-controlled text in a code span, which a backtick or a line break would end."""
-    flat = " ".join(text.replace("`", "ˋ").split())
-    return f"`{escape(flat)}`" if flat else "–"
+    flat = " ".join(cleaned(text).replace("`", "ˋ").split())
+    return f"`{escape(flat)}`" if flat else _NOTHING
 
 
 def quoted(text: str) -> str:
     """What a person wrote, on one line and in quotes; mentions and links in it stay text."""
-    return f"“{escape(' '.join(text.split()))}”"
+    return f"“{escape(' '.join(cleaned(text).split()))}”"
 
 
 def clip(text: str, limit: int) -> str:
@@ -93,7 +97,7 @@ def is_moment(text: str) -> bool:
 
 
 def header(text: str) -> dict[str, Any]:
-    return {"type": "header", "text": {"type": "plain_text", "text": text, "emoji": True}}
+    return {"type": "header", "text": {"type": "plain_text", "text": cleaned(text), "emoji": True}}
 
 
 def section(text: str) -> dict[str, Any]:
@@ -110,8 +114,8 @@ def context(*texts: str) -> dict[str, Any]:
 
 def mrkdwn(text: str, limit: int) -> dict[str, Any]:
     """Formatted text; verbatim, so that Slack doesn't turn names into links or mentions."""
-    return {"type": "mrkdwn", "text": clip(text, limit), "verbatim": True}
+    return {"type": "mrkdwn", "text": clip(text, limit) or _NOTHING, "verbatim": True}
 
 
 def plain(text: str) -> dict[str, Any]:
-    return {"type": "plain_text", "text": text}
+    return {"type": "plain_text", "text": cleaned(text)}

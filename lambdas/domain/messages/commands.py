@@ -14,6 +14,7 @@ from lambdas.domain.approval.decision import (
     DecisionRequest,
 )
 from lambdas.domain.messages.interactions import MalformedRequest
+from lambdas.domain.plain_text import cleaned_all
 from lambdas.domain.vocabulary import ApprovalStatus
 
 
@@ -70,7 +71,7 @@ def parse_backout(body: str) -> tuple[str, str]:
 
 def _json_object(body: str) -> dict[str, Any]:
     try:
-        given = json.loads(body)
+        given = cleaned_all(json.loads(body))
     except (ValueError, RecursionError):
         raise MalformedRequest("The body is not JSON.") from None
     if not isinstance(given, dict):

@@ -17,6 +17,7 @@ from urllib.parse import parse_qs
 from lambdas.domain import backout
 from lambdas.domain.approval.decision import DECISIONS
 from lambdas.domain.messages import digest_list, modals
+from lambdas.domain.plain_text import cleaned_all
 from lambdas.domain.sweep import digest
 
 _ACTIONS = {*DECISIONS, backout.ACTION_ID}
@@ -84,12 +85,7 @@ class PageSubmission:
     values: dict[str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class Ping:
-    """`sealpoint doctor` checks whether signed requests are accepted."""
-
-
-Interaction = Click | Submission | Review | PageTurn | PageSubmission | Ping
+Interaction = Click | Submission | Review | PageTurn | PageSubmission
 
 
 def header(event: Mapping[str, Any], name: str) -> str | None:
@@ -127,8 +123,6 @@ def parse(body: str) -> Interaction | None:
             return _click(payload)
         case "view_submission":
             return _submission(payload)
-        case "sealpoint_ping":
-            return Ping()
         case _:
             raise MalformedRequest("Only clicks on buttons and modals are accepted.")
 
@@ -224,7 +218,7 @@ def _payload(body: str) -> dict[str, Any]:
         raise MalformedRequest("The body is not a form with a JSON payload.") from None
     if not isinstance(payload, dict):
         raise MalformedRequest("The payload is not a JSON object.")
-    return payload
+    return cleaned_all(payload)
 
 
 def _first_action(payload: Mapping[str, Any]) -> dict[str, Any]:

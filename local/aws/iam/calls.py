@@ -44,7 +44,7 @@ class Caller:
     asks
         The state machine whose task tokens there are to answer: a token names none.
     secrets_key
-        The KMS key that the stack's secret is under: a call for the secret names none.
+        The KMS key that the stack's secrets are under: a call for a secret names none.
     """
 
     role_arn: str
