@@ -272,12 +272,6 @@ def test_other_resources_are_this_stacks_own(template: Template) -> None:
                 assert resources == {f"{log_group}.Arn"}
             elif action == "states:StartExecution":
                 assert resources == {machine + name for name in started[handler]}
-            elif action == "states:GetExecutionHistory":
-                [arn] = resources
-                assert arn.startswith("arn:aws:states:us-east-1:123456789012:execution:Sealpoint-us-east-1-")
-            elif action == "scheduler:CreateSchedule":
-                [group] = template.resources("AWS::Scheduler::ScheduleGroup")
-                assert resources == {f"arn:aws:scheduler:us-east-1:123456789012:schedule/{group}/*"}
             elif action == "states:SendTaskSuccess":
                 assert resources == {machine + "remediation"}
             elif (handler, action) == ("assess_endpoints", "dynamodb:Query"):
@@ -287,6 +281,32 @@ def test_other_resources_are_this_stacks_own(template: Template) -> None:
                 assert resources == own[service] | {template.outputs["SlackSigningSecretArn"]}
             elif service in own:
                 assert resources == own[service]
+
+
+def test_only_the_closing_function_makes_schedules_and_only_in_our_group(template: Template) -> None:
+    [group] = template.resources("AWS::Scheduler::ScheduleGroup")
+    makers = {name: granted(template, name).get("scheduler:CreateSchedule") for name in HANDLERS}
+    [statement] = makers.pop("close_remediation") or []
+    assert statement["Resource"] == [f"arn:aws:scheduler:us-east-1:123456789012:schedule/{group}/*"]
+    assert not any(makers.values())
+    [passed] = granted(template, "close_remediation")["iam:PassRole"]
+    assert passed["Condition"] == {"StringEquals": {"iam:PassedToService": "scheduler.amazonaws.com"}}
+    [role] = passed["Resource"]
+    assert role.startswith("RetirementsRole")
+
+
+def test_closing_functions_read_the_history_of_their_own_workflow(template: Template) -> None:
+    read = {
+        name: statement["Resource"]
+        for name in HANDLERS
+        for statement in granted(template, name).get("states:GetExecutionHistory", [])
+    }
+    executions = "arn:aws:states:us-east-1:123456789012:execution:Sealpoint-us-east-1-"
+    assert read == {
+        "close_remediation": [f"{executions}remediation:*"],
+        "close_backout": [f"{executions}backout:*"],
+        "close_sweep": [f"{executions}sweep:*"],
+    }
 
 
 def _kinds(template: Template, action: str) -> dict[str, set[str]]:
