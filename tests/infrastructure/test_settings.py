@@ -60,6 +60,7 @@ GOOD: dict[str, Any] = {
 }
 
 _ROLLING = GOOD["deploymentConfig"]["RollingUpdatePolicy"]
+_SECRETS = "arn:aws:secretsmanager:us-east-1:111122223333:secret"
 _CANARY = {
     "BlueGreenUpdatePolicy": {
         "TrafficRoutingConfiguration": {"Type": "ALL_AT_ONCE", "WaitIntervalInSeconds": 0}
@@ -221,11 +222,7 @@ def test_one_sample_approver_among_real_ones_is_refused_too() -> None:
         ("adopt", {"eu-central-1": {"operationsKey": KEY_ARN}}, "operationsKey of eu-central-1"),
         (
             "adopt",
-            {
-                "us-east-1": {
-                    "slackTokenSecret": "arn:aws:secretsmanager:us-east-1:111122223333:secret:s-a1B2c3"
-                }
-            },
+            {"us-east-1": {"slackTokenSecret": f"{_SECRETS}:slack-a1B2c3"}},
             "operationsKey as well",
         ),
         ("sweepQuotaShare", 4, "a whole number from 5 to 100"),
