@@ -7,7 +7,8 @@ https://docs.aws.amazon.com/step-functions/latest/apireference/API_DeleteStateMa
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
@@ -54,6 +55,9 @@ _CLOSED_BY_RULES = ("remediation", "backout")
 # EventBridge and Lambda take seconds, and minutes with two more tries.
 _CLOSE_WITHIN_SECONDS = 15 * 60
 _LOOK_EVERY_SECONDS = 5.0
+# A closing function updates the card after the record.
+_CARDS_SECONDS = 30.0
+_GONE = ("NotFound", "DoesNotExist")
 # What UpdateSchedule takes of GetSchedule's answer: everything that it leaves out is reset.
 _OF_A_SCHEDULE = (
     "Name", "GroupName", "Description", "ScheduleExpression", "ScheduleExpressionTimezone", "StartDate",
@@ -140,6 +144,8 @@ def _remove(deployment: Deployment, console: Console) -> None:
     console.print(f"{region}: stopping what runs, and waiting for its records and cards …")
     stopped = [*_stop(deployment, _MACHINES)]
     _wait(lambda: _open(deployment, stopped), "Not closed yet: {}. The records and cards of what was stopped")
+    if stopped:
+        sleep(_CARDS_SECONDS)
     digests = [name for _, name in _stop(deployment, _DIGESTS)]
     _wait(lambda: _unshown(deployment, digests), "Not brought up to date yet: digests {}. Their cards")
     console.print(f"{region}: removing {terminal.shown(deployment.stack_name)} …")
@@ -189,25 +195,26 @@ def _switch_off(deployment: Deployment) -> None:
     for part in deployment.output("EventRuleNames").split(","):
         which, _, name = part.rpartition("=")
         if which in _STARTING_RULES:
-            events.disable_rule(Name=name)
+            with _unless_gone():
+                events.disable_rule(Name=name)
     scheduler = deployment.client("scheduler")
     if sweep := deployment.outputs.get("SweepScheduleName"):
-        found = scheduler.get_schedule(Name=sweep)
-        as_it_is = {name: value for name in _OF_A_SCHEDULE if (value := found.get(name)) is not None}
-        scheduler.update_schedule(**as_it_is, State="DISABLED")
+        with _unless_gone():
+            found = scheduler.get_schedule(Name=sweep)
+            as_it_is = {name: value for name in _OF_A_SCHEDULE if (value := found.get(name)) is not None}
+            scheduler.update_schedule(**as_it_is, State="DISABLED")
     group = deployment.output("RetirementScheduleGroupName")
     for name in _planned(deployment):
-        try:
+        with _unless_gone():  # one that has just been fired is
             scheduler.delete_schedule(GroupName=group, Name=name)
-        except ClientError as error:
-            if error_code(error) != "ResourceNotFoundException":  # it has just been fired
-                raise
 
 
 def _planned(deployment: Deployment) -> list[str]:
     pages = deployment.client("scheduler").get_paginator("list_schedules")
-    group = deployment.output("RetirementScheduleGroupName")
-    return [one["Name"] for page in pages.paginate(GroupName=group) for one in page["Schedules"]]
+    group, found = deployment.output("RetirementScheduleGroupName"), list[str]()
+    with _unless_gone():
+        found += [one["Name"] for page in pages.paginate(GroupName=group) for one in page["Schedules"]]
+    return found
 
 
 # -- what runs
@@ -216,8 +223,11 @@ def _planned(deployment: Deployment) -> list[str]:
 def _running(deployment: Deployment, workflow: str) -> list[str]:
     arn = deployment.output(f"{workflow.capitalize()}StateMachineArn")
     pages = deployment.client("stepfunctions").get_paginator("list_executions")
-    found = pages.paginate(stateMachineArn=arn, statusFilter="RUNNING")
-    return [one["executionArn"] for page in found for one in page["executions"]]
+    found = list[str]()
+    with _unless_gone():
+        for page in pages.paginate(stateMachineArn=arn, statusFilter="RUNNING"):
+            found += [one["executionArn"] for one in page["executions"]]
+    return found
 
 
 def _stop(deployment: Deployment, workflows: Sequence[str]) -> Iterator[tuple[str, str]]:
@@ -234,11 +244,8 @@ def _stop(deployment: Deployment, workflows: Sequence[str]) -> Iterator[tuple[st
         if time.monotonic() > give_up:
             raise NotRemoved(f"Still running: {', '.join(arn for _, arn in found)}. Run this again.")
         for workflow, arn in found:
-            try:
+            with _unless_gone():
                 client.stop_execution(executionArn=arn, error=SealpointRemoved.__name__, cause=cause)
-            except ClientError as error:
-                if error_code(error) != "ExecutionDoesNotExist":
-                    raise
             if workflow in (*_CLOSED_BY_RULES, *_DIGESTS):
                 yield workflow, _name(arn)
         sleep(_LOOK_EVERY_SECONDS)
@@ -282,6 +289,16 @@ def _delete_stack(deployment: Deployment) -> None:
     except WaiterError as error:
         reason: Any = error.last_response.get("Stacks", [{}])[0].get("StackStatusReason", str(error))
         raise NotRemoved(f"CloudFormation could not delete {name}: {reason}") from error
+
+
+@contextmanager
+def _unless_gone() -> Generator[None]:
+    """What an earlier try has removed needs nothing more."""
+    try:
+        yield
+    except ClientError as error:
+        if not any(word in error_code(error) for word in _GONE):
+            raise
 
 
 def _name(execution_arn: str) -> str:
