@@ -1,1 +1,1 @@
-"""The embedded default: the template and the Lambdas that would be deployed, on this machine."""
+"""The local run: the template and the Lambdas that would be deployed, on this machine."""

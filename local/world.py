@@ -1,4 +1,4 @@
-"""The embedded default: a cloud assembly deployed on this machine, on one clock, with people who can click.
+"""The local run: a cloud assembly deployed on this machine, on one clock, with people who can click.
 
 Everything that AWS would run is what the template says: its state machine, its rules and their input
 transformers, its table, its key, its functions from their built assets with their environment, its HTTP

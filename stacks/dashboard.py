@@ -21,7 +21,7 @@ _DAY = cdk.Duration.days(1)
 _HOUR = cdk.Duration.hours(1)
 _SECONDS_AN_HOUR = 3600
 _RECENT_PROBLEMS = [
-    "fields @timestamp, remediation_id, message, error_word, error_message, @log",
+    "fields @timestamp, remediation_id, message, error_name, error_message, @log",
     "filter level in ['WARNING', 'ERROR', 'CRITICAL']",
     "sort @timestamp desc",
     "limit 50",

@@ -12,7 +12,7 @@ from lambdas.domain.approval.people import is_slack_user
 from lambdas.domain.approval.routes import DecideIn, Route
 from lambdas.domain.encryption.assessment import EXEMPT_REASON_TAG, EXEMPT_UNTIL_TAG
 from lambdas.domain.encryption.progress import acceptable_starts, config_in_charge, require_present, start_of
-from lambdas.domain.encryption.update_options import KEEP_EVERYTHING
+from lambdas.domain.encryption.update_options import RETAIN_LIVE_SETTINGS
 from lambdas.domain.endpoint_id import EndpointId
 from lambdas.domain.errors import EndpointChanged, InvalidInput
 from lambdas.domain.record import (
@@ -151,7 +151,7 @@ def start_record(
         "requestedReason": reason,
         "sourceConfigName": required_fact(original, "sourceConfigName"),
         "twinConfigName": twin,
-        "updateOptions": dict(KEEP_EVERYTHING),
+        "updateOptions": dict(RETAIN_LIVE_SETTINGS),
     }
 
 

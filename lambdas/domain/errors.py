@@ -1,4 +1,4 @@
-"""Why a remediation stops or waits. The class names are the error words that the state machines' Retry and
+"""Why a remediation stops or waits. The class names are the error names that the state machines' Retry and
 Catch see, so a name that changes here changes in the workflows' definitions, too.
 
     RemediationError                outcome if nothing retries it away: FAILED unless another is given
@@ -136,12 +136,12 @@ def _subclasses(cls: type[RemediationError]) -> dict[str, type[RemediationError]
     return found
 
 
-def is_ours(error_word: str) -> bool:
-    """Whether an error word names one of this module's errors, whose messages are written for people."""
-    return error_word in _subclasses(RemediationError)
+def is_ours(error_name: str) -> bool:
+    """Whether an error name names one of this module's errors, whose messages are written for people."""
+    return error_name in _subclasses(RemediationError)
 
 
-def outcome_of(error_word: str) -> Outcome:
-    """The outcome that an error word stands for; anything else (a time-out, a bug) is a failure."""
-    known = _subclasses(RemediationError).get(error_word)
+def outcome_of(error_name: str) -> Outcome:
+    """The outcome that an error name stands for; anything else (a time-out, a bug) is a failure."""
+    known = _subclasses(RemediationError).get(error_name)
     return known.outcome if known else Outcome.FAILED

@@ -1,4 +1,4 @@
-"""What the AWS clients share: retries, timeouts, and the error words of their failures."""
+"""What the AWS clients share: retries, timeouts, and the error names of their failures."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ CLIENT_CONFIG = Config(
 # For calls whose error must belong to the only request sent.
 SINGLE_ATTEMPT = CLIENT_CONFIG.merge(Config(retries={"mode": "standard", "total_max_attempts": 1}))
 
-_making = threading.Lock()
+_client_lock = threading.Lock()
 
 
 def client(service: str, config: Config = CLIENT_CONFIG) -> Any:
@@ -32,7 +32,7 @@ def client(service: str, config: Config = CLIENT_CONFIG) -> Any:
     Threads may ask at the same time. The session makes clients safely for one thread at a time only.
     """
     make: Any = boto3.client
-    with _making:
+    with _client_lock:
         return make(service, config=config)
 
 
@@ -85,7 +85,7 @@ def error_message(error: ClientError) -> str:
 
 @contextmanager
 def translated(service: str) -> Generator[None]:
-    """Turn botocore's failures into the workflow's error words.
+    """Turn botocore's failures into the workflow's error names.
 
     Raises
     ------

@@ -174,7 +174,7 @@ class Slack:
             shown = True
         return shown
 
-    def whisper(self, channel: str, user: str, text: str) -> None:
+    def post_ephemeral(self, channel: str, user: str, text: str) -> None:
         """Show one person a message in a channel that nobody else sees."""
         self._call(lambda client: client.chat_postEphemeral(channel=channel, user=user, text=text))
 

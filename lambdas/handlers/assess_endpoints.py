@@ -16,6 +16,6 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     names: list[str] = event["batch"]["names"]
     coverage = assess_batch(sweep_id, names, now)
     batch = {"listed": len(names), **coverage.as_item()}
-    digests().keep_batch(sweep_id, event["batch"]["number"], batch, now)
+    digests().save_batch(sweep_id, event["batch"]["number"], batch, now)
     logger.info("endpoints_assessed", assessed=coverage.assessed, found=coverage.found.total())
     return {}

@@ -42,7 +42,7 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     require_approved(remediation, records().approval(remediation.get("approvalId", "")), plan)
 
     source_tags = sagemaker().list_tags(source["EndpointConfigArn"])
-    tags = twin.write_tags(source_tags, source_name, remediation_id)
+    tags = twin.twin_tags(source_tags, source_name, remediation_id)
     twin_name, entries = name_for_twin(remediation, source, paths), list[TimelineEntry]()
     # Recorded before the call, so that a twin whose response was lost can still be identified as ours.
     if "twinRequestedAt" not in remediation:
@@ -52,7 +52,7 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
         what = f"CreateEndpointConfig {twin_name}, a copy of {source_name} with the key"
         entries.append(happened(now, what))
         records().note(remediation_id, requested, *entries)
-    body = twin.write_twin(source, key_arn, paths, twin_name)
+    body = twin.twin_request(source, key_arn, paths, twin_name)
     if sagemaker().describe_config(twin_name) is None:
         sagemaker().create_config(body, tags)
     created, added = require_same_twin(body, tags)

@@ -31,7 +31,7 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     except MalformedRequest as error:
         return _response(400, "MALFORMED", str(error))
     except RemediationError as error:
-        logger.error("decision_not_handled", error_word=type(error).__name__, error_message=str(error))
+        logger.error("decision_not_handled", error_name=type(error).__name__, error_message=str(error))
         count_error(error)
         return _response(503, "UNAVAILABLE", "The decision could not be recorded. Try again.")
 

@@ -29,7 +29,7 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
         names, token = limiter.call(lambda: sagemaker_tried_once().endpoints_page(at))  # noqa: B023  # called now
         if names:
             number = f"{listed_before + len(batches):06d}"
-            digests().keep_batch(sweep_id, number, {"listed": len(names)}, now)
+            digests().save_batch(sweep_id, number, {"listed": len(names)}, now)
             batches.append({"number": number, "names": names})
         if not token:
             break

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from lambdas.domain.approval import question
-from lambdas.domain.approval.decision import is_over, reminder_is_due, wait_seconds
+from lambdas.domain.approval.decision import is_over, reminder_is_due, seconds_to_reminder
 from lambdas.domain.approval.routes import Mode
 from lambdas.domain.errors import NobodyAsked, RequestRefused
 from lambdas.domain.record import Approval, iso
@@ -38,7 +38,7 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     if approval is None:
         return _ask(failures + 1)
     digest = questions.digest_of(remediation)
-    route = rules().deciding(remediation.get("route", ""), approval)
+    route = rules().route_for(remediation.get("route", ""), approval)
     reminder = timedelta() if "digestId" in remediation else route.reminder  # the digest has its own
     if question.is_unseen(approval, digest):
         if wait := question.seconds_to_look_again(approval, digest, now):
@@ -51,7 +51,7 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
         elif reminder_is_due(approval, reminder, now):
             approval = questions.remind(remediation, approval, route, reminder, now)
     if approval["status"] == ApprovalStatus.PENDING:
-        return _ask_on(wait_seconds(approval, reminder, now), failures)
+        return _ask_on(seconds_to_reminder(approval, reminder, now), failures)
     if approval["status"] == ApprovalStatus.EXPIRED and "askedAt" not in remediation:
         raise NobodyAsked(question.nobody_asked(digest))
     remediation = take_over(remediation, approval, now)

@@ -28,7 +28,7 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     now, slack = datetime.now(UTC), patient_slack()
     digest, findings = digest_cards.read(event["digestId"])
     counted, over = stages(findings), is_over(digest, findings, now)
-    route = rules().deciding(digest["route"], digest)
+    route = rules().route_for(digest["route"], digest)
     if over:  # the card says so, too
         digest = digests().note(digest["digestId"], {"closedAt": iso(now)})
     if "ts" in digest:

@@ -45,7 +45,7 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
         return _response(400, str(error))
     except RemediationError as error:
         # Slack shows the person that the click failed; clicking again is safe
-        logger.error("click_not_handled", error_word=type(error).__name__, error_message=str(error))
+        logger.error("click_not_handled", error_name=type(error).__name__, error_message=str(error))
         count_error(error)
         return _response(503, "Try again.")
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from lambdas.domain.encryption.progress import BeforeUpdate, failure_reason, judge_before_update, move_of
-from lambdas.domain.encryption.update_options import KEEP_EVERYTHING, for_the_call
+from lambdas.domain.encryption.update_options import RETAIN_LIVE_SETTINGS, for_the_call
 from lambdas.domain.errors import RemediationError, ServiceUnavailable
 from lambdas.domain.record import happened, iso
 from lambdas.gateways.records.records import records
@@ -32,7 +32,7 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
             records().note_run(run, facts)
         return {}
     records().request_update(run, facts, happened(now, f"UpdateEndpoint from {move.source} to {move.target}"))
-    options = for_the_call(run.get("updateOptions") or KEEP_EVERYTHING, endpoint or {})
+    options = for_the_call(run.get("updateOptions") or RETAIN_LIVE_SETTINGS, endpoint or {})
     try:
         updates.request(run, move, options, now)
     except ServiceUnavailable:

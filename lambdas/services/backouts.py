@@ -51,7 +51,7 @@ def request(
         A Slack user id, or the ARN of an IAM principal as AWS verified it.
     """
     remediation = records().find_remediation(approval["remediationId"]) if approval else None
-    route = rules().deciding((remediation or {}).get("route", ""), approval)
+    route = rules().route_for((remediation or {}).get("route", ""), approval)
     allowed, latest = is_approver(route), records().requested_backout(approval)
     ruling = backout.judge_request(remediation, approval, latest, route, by, is_approver=allowed, now=now)
     logger.info("backout_judged", ruling=ruling.kind, by=by)
@@ -83,7 +83,7 @@ def click(clicked: Click, approval: Approval | None, now: datetime, slack: Slack
 
     result = request(approval, clicked.user_id, "", now, is_approver=may_decide)
     if result.reply:
-        slack.whisper(clicked.channel_id, clicked.user_id, result.reply)
+        slack.post_ephemeral(clicked.channel_id, clicked.user_id, result.reply)
     if approval and result.is_approver:
         show_after_click(approval, slack, clicked_ts=clicked.message_ts)
 

@@ -35,7 +35,7 @@ def click(clicked: Click, approval: Approval | None, now: datetime, slack: Slack
         slack.open_modal(clicked.trigger_id, view)
         return
     if result.reply:
-        slack.whisper(clicked.channel_id, clicked.user_id, result.reply)
+        slack.post_ephemeral(clicked.channel_id, clicked.user_id, result.reply)
     if result.approval and result.is_approver:
         show_after_click(result.approval, slack, clicked_ts=clicked.message_ts)
 
@@ -71,7 +71,7 @@ def submit(
         try:
             announce_break_glass(slack, result.remediation, result.approval)
         except RemediationError as error:  # the workflow's steps announce it later
-            logger.warning("break_glass_not_announced", error_word=type(error).__name__)
+            logger.warning("break_glass_not_announced", error_name=type(error).__name__)
     if result.reply:
         return {"response_action": "update", "view": modals.explanation(result.reply)}
     return None

@@ -65,10 +65,10 @@ def recorded_source(remediation: Remediation) -> tuple[dict[str, Any], dict[str,
     paths = paths_to_change(remediation.get("surfaceKeys", []))
     if "targetReplaced" in remediation:  # what the endpoint is on was never ours to copy from
         return config, tags
-    copy = twin.write_twin(config, required_fact(remediation, "keyArn"), paths, name)
+    copy = twin.twin_request(config, required_fact(remediation, "keyArn"), paths, name)
     live = sagemaker().require_config(name)
     require_same(copy, live, than=f"{source} with the key")
-    origin = twin.write_tags(tags, source, "").get(twin.SOURCE_CONFIG_TAG)  # None: there was no room for it
+    origin = twin.twin_tags(tags, source, "").get(twin.SOURCE_CONFIG_TAG)  # None: there was no room for it
     if origin and sagemaker().list_tags(live["EndpointConfigArn"]).get(twin.SOURCE_CONFIG_TAG) != origin:
         raise TwinMismatch(f"The config {name} isn't tagged as Sealpoint's copy of {source}.")
     return config, tags

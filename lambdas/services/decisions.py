@@ -72,7 +72,7 @@ def _record(
     is_approver: Callable[[Route], bool],
 ) -> DecisionResult:
     """Judge a request and record what follows from it. May run in several threads."""
-    allowed = is_approver(rules().deciding((remediation or {}).get("route", ""), approval))
+    allowed = is_approver(rules().route_for((remediation or {}).get("route", ""), approval))
     ruling = judge(approval, request, rules(), remediation, is_approver=allowed, now=now)
     logger.info(
         "decision_judged",

@@ -69,7 +69,7 @@ def update(digest: Digest, findings: list[Finding], route: Route, slack: Slack) 
         if stages(findings)[Stage.WAITING]:
             _post(digest, findings, route, slack)
     except RequestRefused as error:  # such as in an archived channel: decisions go on
-        logger.warning("card_not_updated", error_word=type(error).__name__, error_message=str(error))
+        logger.warning("card_not_updated", error_name=type(error).__name__, error_message=str(error))
 
 
 def post(digest: Digest, findings: list[Finding], route: Route, slack: Slack, now: datetime) -> Digest:
@@ -88,7 +88,7 @@ def post(digest: Digest, findings: list[Finding], route: Route, slack: Slack, no
     except (RequestRefused, SlackUnavailable) as error:
         if "closedAt" in digest:
             raise  # there is nothing left to ask
-        logger.warning("digest_not_posted", error_word=type(error).__name__, error_message=str(error))
+        logger.warning("digest_not_posted", error_name=type(error).__name__, error_message=str(error))
         count_error(error)
         digest = digests().note(digest["digestId"], {"refusal": str(error)})
         if not is_given_up(digest, now):
@@ -116,5 +116,5 @@ def remind(digest: Digest, findings: list[Finding], route: Route, slack: Slack, 
         slack.post(digest["channel"], message, thread_ts=digest["ts"], broadcast=last)
         digests().note(digest["digestId"], {"remindedAt": iso(now)})
     except RemediationError as error:
-        logger.warning("reminder_not_posted", error_word=type(error).__name__, error_message=str(error))
+        logger.warning("reminder_not_posted", error_name=type(error).__name__, error_message=str(error))
         count_error(error)

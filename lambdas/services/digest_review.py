@@ -38,7 +38,7 @@ def open_list(review: Review, slack: Slack) -> None:
     in_channel = digest is not None and review.channel_id == digest.get("channel")
     refusal = _refusal(_route(digest), review.user_id, slack, in_channel=in_channel)
     if digest is None or refusal:
-        slack.whisper(review.channel_id, review.user_id, refusal or _UNKNOWN)
+        slack.post_ephemeral(review.channel_id, review.user_id, refusal or _UNKNOWN)
         return
     findings = _findings(digest)
     first = digest_list.page_to_decide(findings)
@@ -55,7 +55,7 @@ def turn_page(turn: PageTurn, slack: Slack) -> None:
         choices = digest_list.decisions(turn.values)
         number, notice = turn.number, ""
         if choices.chosen:
-            number, notice = turn.shown, digest_list.not_turned(choices)
+            number, notice = turn.shown, digest_list.unsaved_choices(choices)
         view = digest_list.page(digest, _findings(digest), number, notice=notice)
     try:
         slack.update_modal(turn.view_id, turn.view_hash, view)
@@ -81,7 +81,7 @@ def submit(submitted: PageSubmission, now: datetime, slack: Slack) -> dict[str, 
     try:
         digest_cards.rewrite(digest, findings, slack)
     except RemediationError as error:  # the decisions stand, and the digest's workflow updates its card
-        logger.warning("card_not_updated", error_word=type(error).__name__, error_message=str(error))
+        logger.warning("card_not_updated", error_name=type(error).__name__, error_message=str(error))
     number = submitted.number if refused else digest_list.page_to_decide(findings, submitted.number)
     notice = digest_list.recorded(counts, refused)
     return _replace(digest_list.page(digest, findings, number, notice=notice))
@@ -97,7 +97,7 @@ def _findings(digest: Digest) -> list[Finding]:
 
 
 def _route(digest: Digest | None) -> Route:
-    return rules().deciding(digest["route"] if digest else "", digest)
+    return rules().route_for(digest["route"] if digest else "", digest)
 
 
 def _refusal(route: Route, user: str, slack: Slack, *, in_channel: bool) -> str | None:
@@ -151,7 +151,7 @@ def _summary(
             logger.error(
                 "decision_not_recorded",
                 endpoint_name=name,
-                error_word=type(result).__name__,
+                error_name=type(result).__name__,
                 error_message=str(result),
             )
             count_error(result)

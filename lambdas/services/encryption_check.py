@@ -12,7 +12,7 @@ from lambdas.domain.approval.decision import still_denied
 from lambdas.domain.approval.routes import Mode
 from lambdas.domain.encryption import assessment, serving
 from lambdas.domain.encryption.plan import DecisionFacts, surface_entries
-from lambdas.domain.encryption.progress import wait_seconds
+from lambdas.domain.encryption.progress import seconds_to_poll
 from lambdas.domain.encryption.provenance import managed_by
 from lambdas.domain.encryption.serving import Serving
 from lambdas.domain.errors import DeadlinePassed, EndpointChanged, EndpointConfigNotFound
@@ -143,7 +143,7 @@ def seconds_to_settle(remediation: Remediation, status: str, attempt: int, now: 
             f"The endpoint was still {status} at the deadline, so it isn't known which config will be in "
             "service. Nothing was asked or changed."
         )
-    return wait_seconds(attempt)
+    return seconds_to_poll(attempt)
 
 
 def _decision_facts(

@@ -37,7 +37,7 @@ def show(remediation_id: str) -> None:
             slack.rewrite(approval, card.message(remediation, approval, backout))
             _post_timeline(slack, approval, remediation, backout)
     except RemediationError as error:
-        logger.warning("card_not_updated", error_word=type(error).__name__, error_message=str(error))
+        logger.warning("card_not_updated", error_name=type(error).__name__, error_message=str(error))
 
 
 def show_after_click(known: Approval, slack: Slack, *, clicked_ts: str = "") -> None:
@@ -60,7 +60,7 @@ def show_after_click(known: Approval, slack: Slack, *, clicked_ts: str = "") -> 
             slack.rewrite(approval, latest)
     except RemediationError as error:
         # the decision stands and the workflow has it; its last step rewrites the card
-        logger.warning("card_not_updated", error_word=type(error).__name__, error_message=str(error))
+        logger.warning("card_not_updated", error_name=type(error).__name__, error_message=str(error))
 
 
 def announce_break_glass(slack: Slack, remediation: Remediation, approval: Approval) -> None:
@@ -68,7 +68,7 @@ def announce_break_glass(slack: Slack, remediation: Remediation, approval: Appro
     by = approval.get("breakGlassBy")
     if not by or approval.get("breakGlassAnnouncedFor") == by:
         return
-    approvers = rules().deciding(remediation.get("route", ""), approval).approvers
+    approvers = rules().route_for(remediation.get("route", ""), approval).approvers
     message = thread.break_glass(remediation, approval, approvers)
     try:
         if "ts" not in approval or "channel" not in approval:
@@ -172,7 +172,7 @@ def _rewrite(slack: Slack, approval: Approval, message: Message) -> bool:
     try:
         return slack.rewrite(approval, message)
     except RequestRefused as error:  # such as in an archived channel: the card can no longer be changed
-        logger.warning("card_not_updated", error_word=type(error).__name__, error_message=str(error))
+        logger.warning("card_not_updated", error_name=type(error).__name__, error_message=str(error))
         return False
 
 

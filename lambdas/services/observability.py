@@ -65,11 +65,11 @@ def step(handler: Handler) -> Handler:
         try:
             return handler(event, context)
         except RemediationError as error:
-            logger.warning("step_stopped", error_word=type(error).__name__, error_message=str(error))
+            logger.warning("step_stopped", error_name=type(error).__name__, error_message=str(error))
             count_error(error)
             raise
         except Exception as error:
-            logger.critical("unexpected_error", error_word=type(error).__name__)
+            logger.critical("unexpected_error", error_name=type(error).__name__)
             count_error(error)
             raise
 

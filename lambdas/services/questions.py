@@ -44,7 +44,7 @@ def route_of(remediation: Remediation) -> Route:
             f"The settings no longer have the route {name} that this endpoint took, so nobody was asked. "
             f"Start a new remediation: `sealpoint remediate {remediation['endpointName']}`."
         )
-    return rules().deciding(name, approval)
+    return rules().route_for(name, approval)
 
 
 def with_changer(remediation: Remediation, slack: Slack) -> Remediation:
@@ -108,7 +108,7 @@ def note_asked_in_digest(remediation: Remediation, approval: Approval) -> tuple[
     if approval["status"] == ApprovalStatus.PENDING and approval["deadline"] != deadline:
         approval = records().note_approval(approval["approvalId"], {"deadline": deadline})
     asked_at = from_iso(max(digest["postedAt"], approval["createdAt"]))
-    route = rules().deciding(remediation.get("route", ""), approval)
+    route = rules().route_for(remediation.get("route", ""), approval)
     return note_asked(remediation, approval, route, asked_at), approval
 
 
@@ -153,7 +153,7 @@ def _with_permalink(approval: Approval, slack: Slack) -> Approval:
     try:
         permalink = slack.permalink(approval["channel"], approval["ts"])
     except RemediationError as error:
-        logger.warning("no_permalink", error_word=type(error).__name__, error_message=str(error))
+        logger.warning("no_permalink", error_name=type(error).__name__, error_message=str(error))
         return approval
     return records().note_approval(approval["approvalId"], {"permalink": permalink})
 
@@ -169,7 +169,7 @@ def _link_superseded(remediation: Remediation, approval: Approval, slack: Slack)
         try:
             slack.rewrite(asked, card.message({**older, "supersededByLink": here}, asked))
         except RemediationError as error:
-            logger.warning("older_card_not_linked", error_word=type(error).__name__, error_message=str(error))
+            logger.warning("older_card_not_linked", error_name=type(error).__name__, error_message=str(error))
             return
     records().note(older["remediationId"], {"supersededByLink": here})
 
@@ -195,7 +195,7 @@ def remind(
             slack = Slack(bot_token())
             slack.post(approval["channel"], message, thread_ts=approval["ts"], broadcast=last)
         except RemediationError as error:
-            logger.warning("reminder_not_posted", error_word=type(error).__name__, error_message=str(error))
+            logger.warning("reminder_not_posted", error_name=type(error).__name__, error_message=str(error))
             count_error(error)
     # a workflow that is woken meanwhile, for whatever reason, reminds nobody before the next one is due
     return records().note_approval(approval["approvalId"], {"remindedAt": iso(now)})

@@ -203,7 +203,7 @@ def _add(coverage: Coverage, sweep_id: str, result: Assessed | Exception | None,
     if found:
         route, finding = found
         key = finding_key(finding["endpointId"], finding["surfaces"])
-        digests().keep_found(sweep_id, route, key, finding, now)
+        digests().save_found(sweep_id, route, key, finding, now)
         coverage.found[route] += 1
     elif verdict in (Verdict.UNENCRYPTED, Verdict.UNKNOWN):
         coverage.covered += 1
@@ -224,7 +224,7 @@ def _is_unannounced(result: Assessed | Exception | None, last_completed: str, no
 
 def _add_missed(coverage: Coverage, name: str, error: Exception) -> None:
     word = type(error).__name__
-    logger.warning("endpoint_not_assessed", endpoint_name=name, error_word=word, error_message=str(error))
+    logger.warning("endpoint_not_assessed", endpoint_name=name, error_name=word, error_message=str(error))
     count_error(error)
     coverage.add_missed(name, str(error) if isinstance(error, RemediationError) else word)
 

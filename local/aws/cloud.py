@@ -43,12 +43,12 @@ class Cloud:
         dynamodb.install()
         for owner, name, remembered in _REMEMBERED:
             replace_method(owner, name, remembered)
-        self._making = threading.Lock()
+        self._client_lock = threading.Lock()
         self._clients: dict[tuple[str, str], Any] = {}
 
     def client(self, service: str, region: str) -> Any:
         """A boto3 client; the same for all, since making one takes longer than most calls."""
-        with self._making:
+        with self._client_lock:
             if (service, region) not in self._clients:
                 self._clients[service, region] = self._new_client(service, region)
             return self._clients[service, region]

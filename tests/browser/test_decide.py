@@ -69,7 +69,7 @@ def test_deny_leaves_the_endpoint_as_it_is(loop: Loop, page: Page) -> None:
     expect(card.get_by_role("button", name="Leave as is")).to_have_count(0)
 
 
-def test_an_outsider_is_told_privately(loop: Loop, page: Page) -> None:
+def test_an_outsider_is_answered_privately(loop: Loop, page: Page) -> None:
     loop.make_endpoint()
     page.get_by_role("combobox").select_option(label="Olu (no approver)")
     card = page.get_by_role("article").filter(has_text=loop.name).first

@@ -162,27 +162,29 @@ def test_a_connection_that_breaks_is_not_tried_again(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr("socket.create_connection", broken)
     slack = slack_at("http://slack.example", monkeypatch)
     with pytest.raises(SlackUnavailable, match="could not be reached: URLError"):
-        slack.whisper("C1", "U1", "x")
+        slack.post_ephemeral("C1", "U1", "x")
     assert attempts == ["slack.example"]
 
 
 def test_a_refused_token_is_read_again_once(monkeypatch: pytest.MonkeyPatch) -> None:
     secret = Secret()
     with serving(refused("invalid_auth"), ok()) as server:
-        slack_at(server.url, monkeypatch, secret).whisper("C1", "U1", "x")
+        slack_at(server.url, monkeypatch, secret).post_ephemeral("C1", "U1", "x")
     assert secret.reads == [False, True]
     assert [request[2] for request in server.requests] == [f"Bearer {TOKEN}", f"Bearer {TOKEN}-2"]
     with (
         serving(refused("token_revoked"), refused("token_revoked")) as server,
         pytest.raises(RequestRefused, match="token_revoked"),
     ):
-        slack_at(server.url, monkeypatch, Secret()).whisper("C1", "U1", "x")
+        slack_at(server.url, monkeypatch, Secret()).post_ephemeral("C1", "U1", "x")
 
 
 def test_retry_after_is_found_whatever_its_case(monkeypatch: pytest.MonkeyPatch) -> None:
     pauses: list[float] = []
     with serving((429, {"rEtRy-aFtEr": "3"}, b'{"ok": false, "error": "ratelimited"}'), ok()) as server:
-        slack_at(server.url, monkeypatch, longest_pause=3, sleep=pauses.append).whisper("C1", "U1", "x")
+        slack_at(server.url, monkeypatch, longest_pause=3, sleep=pauses.append).post_ephemeral(
+            "C1", "U1", "x"
+        )
     assert pauses == [3]
 
 

@@ -155,7 +155,7 @@ def test_the_endpoint_returns_to_its_config_exempt_and_with_its_capacity(encrypt
     assert asked_anew["verdict"] == "EXEMPT"
 
 
-def test_a_config_that_was_deleted_is_made_anew_from_the_record(encrypted: Bench) -> None:
+def test_a_config_that_was_deleted_is_recreated_from_the_record(encrypted: Bench) -> None:
     before = encrypted.records.evidence("r-1").bodies
     encrypted.sagemaker.delete_endpoint_config(EndpointConfigName=OLD)
     begin(encrypted)
@@ -183,7 +183,7 @@ def test_what_aws_adds_to_a_restored_config_is_no_difference_and_on_record(bench
     assert bench.records.backout("b-1").get("restoredAdditions") == ["EnableNetworkIsolation: false"]
 
 
-def test_a_config_made_anew_with_another_volume_is_not_the_one_to_go_back_to(encrypted: Bench) -> None:
+def test_a_config_recreated_with_another_volume_is_not_the_one_to_go_back_to(encrypted: Bench) -> None:
     """Without a key AWS adds no size, so this one is somebody's own."""
     encrypted.sagemaker.delete_endpoint_config(EndpointConfigName=OLD)
     variant = {
@@ -263,7 +263,7 @@ def test_a_backout_that_aws_refuses_leaves_the_twin_and_no_exemption(encrypted: 
     assert '"backout"' in card(encrypted), "it can be tried again"
 
 
-def test_a_backout_that_never_began_is_told_all_the_same(encrypted: Bench) -> None:
+def test_a_backout_that_never_began_is_reported_all_the_same(encrypted: Bench) -> None:
     requested(encrypted)
     closed = close(encrypted, stopped="The execution ended as ABORTED.", endpointName="fraud")
     assert closed["outcome"] == "FAILED"
@@ -300,7 +300,7 @@ def test_the_old_config_is_itself_though_aws_describes_more_of_it_by_now(
     assert OLD not in configs(encrypted)
 
 
-def test_the_same_config_made_anew_by_someone_is_kept(encrypted: Bench) -> None:
+def test_the_same_config_recreated_by_someone_is_kept(encrypted: Bench) -> None:
     """Such as by Terraform, which then manages it: a name is no identity."""
     encrypted.sagemaker.delete_endpoint_config(EndpointConfigName=OLD)
     encrypted.make_config(OLD)
@@ -437,7 +437,7 @@ def test_a_lock_whose_holder_was_killed_ends_by_itself(encrypted: Bench) -> None
 # -- the live capture
 
 
-def test_a_capture_that_kept_running_without_the_key_is_told(
+def test_a_capture_that_kept_running_without_the_key_is_reported(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     capture = {

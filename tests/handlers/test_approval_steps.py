@@ -84,7 +84,7 @@ def test_slack_out_of_reach_is_worth_another_try_which_asks(found: Bench) -> Non
     assert found.records.token(found.approval()["approvalId"]) == "token-2"
 
 
-def test_a_channel_that_slack_does_not_know_is_told_in_slacks_words(found: Bench) -> None:
+def test_a_channel_that_slack_does_not_know_is_reported_in_slacks_words(found: Bench) -> None:
     found.set_rules(default={"channel": "C0NOWHERE"})
     with pytest.raises(RequestRefused, match="channel_not_found"):
         ask(found)
@@ -184,7 +184,7 @@ def test_closing_records_frees_and_tells(found: Bench, outcome: Outcome) -> None
     assert found.approval()["status"] != "PENDING", "a click after the end must find the question closed"
 
 
-def test_a_deleted_card_is_posted_anew(found: Bench) -> None:
+def test_a_deleted_card_is_posted_again(found: Bench) -> None:
     ask(found)
     [card] = found.messages()
     found.slack.faults.fail("chat.update", "message_not_found")
@@ -282,7 +282,7 @@ def test_closing_never_frees_an_endpoint_that_another_remediation_holds(found: B
     assert holder["holder"] == "remediation#r-2"
 
 
-def test_a_failure_before_anyone_was_asked_is_told_all_the_same_and_once(bench: Bench) -> None:
+def test_a_failure_before_anyone_was_asked_is_reported_all_the_same_and_once(bench: Bench) -> None:
     error = {
         "Error": "Throttled",
         "Cause": json.dumps({"errorMessage": "SageMaker is throttling.", "errorType": "Throttled"}),
@@ -295,13 +295,13 @@ def test_a_failure_before_anyone_was_asked_is_told_all_the_same_and_once(bench: 
 
 
 @pytest.mark.parametrize("outcome", ["ALREADY_ENCRYPTED", "EXEMPT", "GONE", "SUPERSEDED"])
-def test_what_matters_to_nobody_is_recorded_and_not_told(bench: Bench, outcome: str) -> None:
+def test_what_matters_to_nobody_is_recorded_and_not_reported(bench: Bench, outcome: str) -> None:
     bench.close(outcome)
     assert bench.messages() == []
     assert bench.remediation().get("outcome") == outcome
 
 
-def test_the_outcome_is_on_record_before_slack_is_told(found: Bench) -> None:
+def test_the_outcome_is_on_record_before_slack_is_updated(found: Bench) -> None:
     ask(found)
     found.slack.faults.fail("chat.update", "internal_error")
     with pytest.raises(SlackUnavailable):
@@ -390,7 +390,7 @@ def test_an_older_card_that_can_not_be_edited_does_not_stop_the_newer_question(f
     assert "/archives/" in json.dumps(old.blocks)
 
 
-def test_a_card_is_on_record_even_if_its_link_is_not_told(found: Bench) -> None:
+def test_a_card_is_on_record_even_without_its_link(found: Bench) -> None:
     found.slack.faults.fail("chat.getPermalink", "internal_error")
     ask(found)
     [card] = found.messages()

@@ -119,7 +119,7 @@ def test_an_update_that_is_rolled_back_is_judged_by_what_it_came_from(bench: Ben
     assert bench.check()["outcome"] == "ALREADY_ENCRYPTED"
 
 
-def test_a_change_without_end_is_told_and_asks_nobody(bench: Bench) -> None:
+def test_a_change_without_end_is_reported_and_asks_nobody(bench: Bench) -> None:
     bench.make_endpoint()
     bench.hosting.faults.maintain("fraud", 80_000, region="us-east-1")
     assert bench.check()["waitSeconds"] == 15
@@ -129,7 +129,7 @@ def test_a_change_without_end_is_told_and_asks_nobody(bench: Bench) -> None:
     assert bench.records.holder(FRAUD) is None
 
 
-def test_an_endpoint_made_anew_in_another_case_has_the_same_claim_and_denial(bench: Bench) -> None:
+def test_an_endpoint_recreated_in_another_case_has_the_same_claim_and_denial(bench: Bench) -> None:
     bench.make_endpoint("Fraud")
     bench.check("Fraud")
     claim = bench.records.holder(FRAUD)
@@ -258,7 +258,7 @@ def test_one_that_was_killed_before_ending_the_older_question_ends_it_on_its_nex
     assert bench.workflow.woken == ["token-1"]
 
 
-def test_an_endpoint_made_anew_under_its_old_names_is_another_plan(bench: Bench) -> None:
+def test_an_endpoint_recreated_under_its_old_names_is_another_plan(bench: Bench) -> None:
     bench.make_endpoint()
     bench.check()
     _open_question(bench)

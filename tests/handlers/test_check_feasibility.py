@@ -34,7 +34,7 @@ def test_what_the_key_will_not_cover_is_noted_once(found: Bench) -> None:
     assert "ml.g5.xlarge" in note
 
 
-def test_a_key_that_cannot_be_used_is_told_before_anyone_is_asked(found: Bench) -> None:
+def test_a_key_that_cannot_be_used_is_reported_before_anyone_is_asked(found: Bench) -> None:
     key_arn = found.remediation().get("keyArn", "")
     boto3.client("kms").disable_key(KeyId=key_arn.rpartition("/")[2])
     with pytest.raises(KeyUnusable, match="is disabled"):
@@ -178,7 +178,7 @@ _DENY = {"Effect": "Deny", "Principal": "*", "Action": "kms:Decrypt", "Resource"
         ("allowed", {"Version": "2012-10-17", "Statement": []}),
     ],
 )
-def test_what_the_role_could_not_write_is_left_alone_and_told(
+def test_what_the_role_could_not_write_is_left_alone_and_reported(
     bench: Bench, monkeypatch: pytest.MonkeyPatch, decision: str, policy: Any
 ) -> None:
     _users_key(bench, monkeypatch, FakeIam(decision), policy)
@@ -201,7 +201,7 @@ def test_a_required_surface_that_could_not_be_written_asks_nobody(
         bench.run(handler, remediationId="r-1")
 
 
-def test_a_doubt_about_our_own_use_is_told(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_doubt_about_our_own_use_is_reported(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     _users_key(bench, monkeypatch, FakeIam("allowed"), {"Version": "2012-10-17", "Statement": []})
     bench.run(handler, remediationId="r-1")
     assert any("Sealpoint may use the key" in note for note in bench.remediation().get("notes", []))

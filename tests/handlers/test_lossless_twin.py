@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lambdas.domain.encryption.assessment import surface_keys
-from lambdas.domain.encryption.twin import ConfigRequest, compare, write_tags, write_twin
+from lambdas.domain.encryption.twin import ConfigRequest, compare, twin_request, twin_tags
 from lambdas.domain.vocabulary import Surface
 from lambdas.gateways.sagemaker import SageMaker
 from tests.handlers.config_shapes import endpoint_configs
@@ -74,8 +74,8 @@ def test_a_twin_differs_only_as_allowed(
     source = gateway.require_config(name)
 
     paths = [key.path for key in surface_keys(source) if not key.key_id and key.surface in surfaces]
-    request = write_twin(source, KEY_ARN, paths, f"{name}-kms")
-    tags = write_tags(gateway.list_tags(source["EndpointConfigArn"]), name, "remediation-1")
+    request = twin_request(source, KEY_ARN, paths, f"{name}-kms")
+    tags = twin_tags(gateway.list_tags(source["EndpointConfigArn"]), name, "remediation-1")
     gateway.create_config(request, tags)
     twin = gateway.require_config(request["EndpointConfigName"])
 

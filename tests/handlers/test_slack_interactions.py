@@ -86,7 +86,7 @@ def _send(bench: Bench, body: str, headers: dict[str, str] | None = None, **even
     return int(answer["statusCode"])
 
 
-def test_an_approval_is_recorded_then_the_workflow_is_told_then_the_card(asked: Bench) -> None:
+def test_an_approval_is_recorded_then_the_workflow_goes_on_then_the_card_changes(asked: Bench) -> None:
     assert _send(asked, _body(asked)) == 200
     approval = asked.approval()
     assert (approval["status"], approval.get("decidedBy")) == ("APPROVED", ADA.id)
@@ -204,7 +204,7 @@ def test_a_group_out_of_reach_matters_only_to_those_in_no_other(asked: Bench) ->
     assert asked.approval()["status"] == "APPROVED"
 
 
-def test_a_modal_without_a_reason_is_told_in_the_modal(asked: Bench) -> None:
+def test_a_modal_without_a_reason_says_so_in_the_modal(asked: Bench) -> None:
     body = _denial(asked, reason=" ")
     answer = asked.run(slack_interactions.handler, headers=signed(body, asked.clock.now()), body=body)
     assert json.loads(answer["body"])["errors"] == {
@@ -313,7 +313,7 @@ def test_a_click_lost_before_the_workflow_heard_shows_as_lost_and_may_be_repeate
     assert asked.workflow.woken == ["token-1"]
 
 
-def test_the_second_of_two_people_changes_nothing_and_is_told_who_decided(asked: Bench) -> None:
+def test_the_second_of_two_people_changes_nothing_and_learns_who_decided(asked: Bench) -> None:
     _send(asked, _body(asked, "approve", ADA.id))
     assert _send(asked, _denial(asked, GRACE.id)) == 200
     assert asked.approval()["status"] == "APPROVED"
@@ -345,7 +345,7 @@ def test_of_two_people_in_the_same_moment_one_wins(asked: Bench, monkeypatch: py
     assert "already denied" in told.text
 
 
-def test_someone_who_is_no_approver_changes_nothing_and_is_told_whom_to_ask(asked: Bench) -> None:
+def test_someone_who_is_no_approver_changes_nothing_and_learns_whom_to_ask(asked: Bench) -> None:
     assert _send(asked, _body(asked, user=MALLORY.id)) == 200
     assert asked.approval()["status"] == "PENDING"
     [attempt] = asked.approval().get("attempts", [])
@@ -362,7 +362,7 @@ def test_a_click_after_the_deadline_is_late(asked: Bench) -> None:
     assert "deadline" in asked.slack.ephemerals(ADA.id)[0].text
 
 
-def test_an_unknown_approval_is_told_as_such(asked: Bench) -> None:
+def test_an_unknown_approval_is_reported_as_such(asked: Bench) -> None:
     body = _body(asked, actions=[{"action_id": "approve", "value": "no-such-approval"}])
     assert _send(asked, body) == 200
     assert "not on record" in asked.slack.ephemerals(ADA.id)[0].text
@@ -374,7 +374,7 @@ def test_a_card_that_cannot_be_updated_now_does_not_undo_the_decision(asked: Ben
     assert asked.workflow.woken == ["token-1"]
 
 
-def test_a_person_who_cannot_be_told_why_not_sees_that_the_click_failed(asked: Bench) -> None:
+def test_a_person_who_cannot_be_answered_sees_that_the_click_failed(asked: Bench) -> None:
     asked.slack.faults.fail("chat.postEphemeral", "internal_error")
     assert _send(asked, _body(asked, user=MALLORY.id)) == 503
 

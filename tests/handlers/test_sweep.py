@@ -108,8 +108,8 @@ def counts(printed: str) -> dict[str, float]:
 
 def test_a_sweep_counts_how_much_is_encrypted(bench: Bench, capsys: pytest.CaptureFixture[str]) -> None:
     bench.make_endpoint("fraud")
-    bench.make_endpoint("spared", config="spared-config")
-    arn = bench.sagemaker.describe_endpoint(EndpointName="spared")["EndpointArn"]
+    bench.make_endpoint("exempt", config="exempt-config")
+    arn = bench.sagemaker.describe_endpoint(EndpointName="exempt")["EndpointArn"]
     bench.sagemaker.add_tags(ResourceArn=arn, Tags=[{"Key": "sealpoint:exempt-until", "Value": "2999-01-01"}])
     bench.make_endpoint("safe", KmsKeyId=KEY_ARN)
     capsys.readouterr()
@@ -209,7 +209,7 @@ def test_an_endpoint_whose_config_is_gone_is_unknown_and_asked_about_by_nobody(b
     assert (swept["complete"], swept["found"], swept["unknown"]) == (True, 1, 1)
 
 
-def test_a_sweep_that_failed_is_told_once_and_lets_the_next_one_begin(bench: Bench) -> None:
+def test_a_sweep_that_failed_is_reported_once_and_lets_the_next_one_begin(bench: Bench) -> None:
     bench.run(list_endpoints.handler, sweepId=SWEEP)
     error = {"Error": "ServiceUnavailable", "Cause": '{"errorMessage": "SageMaker answered 503"}'}
     for _ in range(2):
@@ -315,7 +315,7 @@ def test_endpoints_of_one_name_in_two_accounts_are_two_findings_and_two_remediat
     for place in places:
         endpoint_id = f"{place}/fraud"
         one = samples.finding(endpointId=endpoint_id, remediationId=remediation_id(SWEEP, endpoint_id))
-        digests().keep_found(SWEEP, "default", finding_key(endpoint_id, ["instance-volume"]), one, now)
+        digests().save_found(SWEEP, "default", finding_key(endpoint_id, ["instance-volume"]), one, now)
     found = [one for _, one in digests().found(SWEEP, "default")]
     assert [one["endpointId"] for one in found] == [f"{place}/fraud" for place in places]
     assert len({one["remediationId"] for one in found}) == 2

@@ -181,7 +181,7 @@ def test_tags_that_did_not_come_along_are_awaited(approved: Bench) -> None:
         ("ResourceLimitExceeded", "The limit of endpoint configs was exceeded", RequestRefused),
     ],
 )
-def test_a_refusal_is_told_in_awss_words(
+def test_a_refusal_is_reported_in_awss_words(
     approved: Bench, code: str, message: str, error: type[Exception]
 ) -> None:
     approved.hosting.faults.refuse("CreateEndpointConfig", code, message)
@@ -219,7 +219,7 @@ def test_another_key_than_the_approved_one_is_not_used(
         approved.run(create_encrypted_config.handler, remediationId="r-1")
 
 
-def test_a_source_made_anew_under_its_name_is_another_plan(approved: Bench) -> None:
+def test_a_source_recreated_under_its_name_is_another_plan(approved: Bench) -> None:
     approved.hosting.violations.clear()
     approved.sagemaker.delete_endpoint_config(EndpointConfigName="fraud-config")
     approved.pass_time(5)
@@ -348,7 +348,7 @@ def test_an_update_that_was_taken_and_rolled_back_unseen_is_not_requested_again(
     assert "the alarm went off" in approved.remediation().get("updateReason", "")
 
 
-def test_the_reason_of_an_earlier_rollback_is_not_told_as_this_ones(approved: Bench) -> None:
+def test_the_reason_of_an_earlier_rollback_is_not_reported_as_this_ones(approved: Bench) -> None:
     faults = approved.hosting.faults
     approved.make_config("tried-last-month")
     faults.roll_back_next_update("last month's alarm")

@@ -26,7 +26,7 @@ def _retriers(machine: str) -> list[tuple[str, Retrier]]:
 
 
 def _of(word: str) -> Retrier:
-    """The retrier of an error word in the remediation; all states have the same."""
+    """The retrier of an error name in the remediation; all states have the same."""
     found = [retrier for _, retrier in _retriers("remediation") if word in retrier["ErrorEquals"]]
     assert found
     assert all(one == found[0] for one in found)

@@ -254,7 +254,7 @@ def test_an_unknown_setting_is_refused_with_the_nearest_known_one() -> None:
     assert problem == "approverz is not a setting. Did you mean 'approvers'?"
 
 
-def test_all_problems_are_told_at_once() -> None:
+def test_all_problems_are_reported_at_once() -> None:
     assert len(problems({**GOOD, "approvers": [], "slackChannel": "x", "extra": 1})) == 3
     route = {"name": "x", "tags": {"a": "b"}, "slackChannel": SAMPLE_CHANNEL}
     bad = {

@@ -66,7 +66,7 @@ def evaluate(value: Any, scope: dict[str, Any]) -> Any:
 
 
 class Fault(Exception):
-    """A task fails with this error word."""
+    """A task fails with this error name."""
 
 
 def walk(
@@ -184,7 +184,7 @@ def test_every_task_retries_lambdas_own_faults(every_machine: dict[str, Any]) ->
         assert "States.ALL" not in retried, name
 
 
-def test_error_words_of_ours_exist(template: Template) -> None:
+def test_error_names_of_ours_exist(template: Template) -> None:
     words = {
         word
         for machine in MACHINES

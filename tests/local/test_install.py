@@ -21,7 +21,7 @@ install.no-binary=':all:'
 """
 
 
-def test_uv_reads_what_pip_is_told_and_the_environment_counts_most() -> None:
+def test_uv_reads_pips_settings_and_the_environment_counts_most() -> None:
     assert install.as_uv(_CONFIG, {}) == {
         "UV_DEFAULT_INDEX": "https://mirror.example.com/simple",
         "UV_INDEX": "https://a.example.com/simple https://b.example.com/simple",

@@ -57,7 +57,9 @@ def test_a_mistake_is_loud(connection: HTTPConnection, capsys: pytest.CaptureFix
     assert "ValueError" in capsys.readouterr().err
 
 
-def test_whoever_is_connected_when_it_stops_is_cut_off(server: Server, connection: HTTPConnection) -> None:
+def test_connections_that_are_open_when_it_stops_are_cut_off(
+    server: Server, connection: HTTPConnection
+) -> None:
     _ask(connection, "/one")
     server.stop()
     with pytest.raises(ConnectionError):

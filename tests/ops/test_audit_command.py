@@ -116,7 +116,7 @@ def test_a_pipeline_fails_only_on_what_it_asked_for(bench: Bench, run: Run) -> N
     assert run("--fail-on", "unencrypted")[0] == 1
 
 
-def test_a_region_that_denies_access_is_told_and_the_others_are_whole(bench: Bench, run: Run) -> None:
+def test_a_region_that_denies_access_is_reported_and_the_others_are_whole(bench: Bench, run: Run) -> None:
     bench.make_endpoint("here")
     message = "User: arn:aws:iam::1:user/ana is not authorized to perform: sagemaker:ListEndpoints"
     bench.hosting.faults.refuse("ListEndpoints", "AccessDeniedException", message, region=OTHER)
@@ -128,7 +128,7 @@ def test_a_region_that_denies_access_is_told_and_the_others_are_whole(bench: Ben
     assert f"{OTHER}, the list of endpoints: SageMaker refused ListEndpoints: AccessDeniedException" in err
 
 
-def test_an_endpoint_deleted_while_listing_is_told(bench: Bench, run: Run) -> None:
+def test_an_endpoint_deleted_while_listing_is_reported(bench: Bench, run: Run) -> None:
     bench.make_endpoint("gone")
     words = 'Could not find endpoint "arn:aws:sagemaker:us-east-1:123456789012:endpoint/gone".'
     bench.hosting.faults.refuse("DescribeEndpoint", "ValidationException", words)
@@ -197,7 +197,7 @@ def test_owners_and_exemptions_come_from_the_tags_of_all_endpoints_at_once(bench
     assert "team=fraud" in run()[1]
 
 
-def test_tags_that_can_not_be_read_are_told_and_the_rest_is_judged(
+def test_tags_that_can_not_be_read_are_reported_and_the_rest_is_judged(
     bench: Bench, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(_: ResourceTags) -> dict[str, dict[str, str]]:

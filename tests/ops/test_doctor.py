@@ -430,7 +430,7 @@ def test_a_state_machine_on_its_way_out_is_not_fine() -> None:
 # -- what can't be checked
 
 
-def test_a_check_that_breaks_is_told_by_name_alone() -> None:
+def test_a_check_that_breaks_is_reported_by_name_alone() -> None:
     def check() -> Any:
         yield CheckResult("one", "fine")
         raise ValueError("Invalid header value b'Bearer xoxb-secret\\n'")

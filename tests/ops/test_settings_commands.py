@@ -120,7 +120,7 @@ def test_outside_the_repository_there_is_nothing_to_begin_with(run: Run, folder:
     assert "in the folder of Sealpoint's repository" in errors
 
 
-def test_settings_that_can_not_be_deployed_are_told_with_their_lines(run: Run, folder: Path) -> None:
+def test_settings_that_can_not_be_deployed_are_reported_with_their_lines(run: Run, folder: Path) -> None:
     code, _, errors = run("settings")
     assert (code, errors) == (
         1,

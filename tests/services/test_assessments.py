@@ -24,7 +24,7 @@ class _Keys(Kms):
         return {"Arn": key_id, "KeyManager": "CUSTOMER"}
 
 
-def test_whoever_asks_first_looks_the_key_up_for_all() -> None:
+def test_the_first_to_ask_looks_the_key_up_for_all() -> None:
     made: list[_Keys] = []
     together = Barrier(_THREADS)
 

@@ -240,7 +240,7 @@ def test_slack_that_refuses_a_page_shows_as_a_lost_click(desk: _Desk) -> None:
     assert desk.turn(2) == 503
 
 
-def test_an_outsider_looks_at_nothing_and_is_told_whom_to_ask(desk: _Desk) -> None:
+def test_an_outsider_sees_nothing_and_learns_whom_to_ask(desk: _Desk) -> None:
     desk.ask(2)
     assert desk.review(MALLORY.id) == 200
     assert desk.bench.slack.views(MALLORY.id) == []
@@ -284,7 +284,7 @@ def test_anyone_means_anyone_who_sees_the_card(desk: _Desk) -> None:
     assert "1 to be encrypted" in _said(desk.submit({"all": "encrypt"}, MALLORY.id))
 
 
-def test_a_digest_that_is_not_on_record_is_told_as_such(desk: _Desk) -> None:
+def test_a_digest_that_is_not_on_record_is_reported_as_such(desk: _Desk) -> None:
     desk.ask(1)
     assert desk.review(digest_id="no-such") == 200
     assert "not on record" in desk.bench.slack.ephemerals(ADA.id)[0].text
@@ -293,7 +293,7 @@ def test_a_digest_that_is_not_on_record_is_told_as_such(desk: _Desk) -> None:
     assert "not on record" in _said(desk.submit({}, of=other))
 
 
-def test_leaving_any_without_a_reason_is_told_in_its_place(desk: _Desk) -> None:
+def test_leaving_any_without_a_reason_is_reported_in_its_place(desk: _Desk) -> None:
     desk.ask(2)
     desk.review()
     answer = desk.submit({"approval-000": "encrypt", "approval-001": "leave"})
@@ -314,7 +314,7 @@ def test_the_same_submission_again_is_harmless(desk: _Desk) -> None:
     assert set(desk.bench.workflow.woken) == {f"token-{number:03}" for number in range(3)}
 
 
-def test_what_someone_else_decided_meanwhile_is_told_and_the_rest_recorded(desk: _Desk) -> None:
+def test_what_someone_else_decided_meanwhile_is_reported_and_the_rest_recorded(desk: _Desk) -> None:
     desk.ask(3)
     desk.review()
     desk.review(GRACE.id)
@@ -326,7 +326,7 @@ def test_what_someone_else_decided_meanwhile_is_told_and_the_rest_recorded(desk:
     assert desk.statuses() == ["DENIED", "APPROVED", "DENIED"]
 
 
-def test_the_first_of_two_approvals_is_told_as_that(desk: _Desk) -> None:
+def test_the_first_of_two_approvals_is_reported_as_that(desk: _Desk) -> None:
     desk.ask(1)
     desk.bench.records.note_approval("approval-000", {"approvalsNeeded": 2})
     desk.review()
@@ -502,7 +502,7 @@ def test_a_card_that_is_not_posted_yet_is_left_alone(desk: _Desk) -> None:
     assert desk.bench.slack.calls == []
 
 
-def test_whoever_writes_last_may_have_read_first(desk: _Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_last_to_write_may_have_read_first(desk: _Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     """Someone decides, and shows it, between our reading and our writing."""
     desk.ask(2)
     slack, real = Slack(slack_interactions.bot_token()), Slack.update

@@ -21,10 +21,10 @@ from lambdas.domain.approval.decision import (
     new_approval_id,
     reminder_is_due,
     require_approved,
+    seconds_to_reminder,
     still_denied,
     taken_over,
     votes_after,
-    wait_seconds,
 )
 from lambdas.domain.approval.routes import DecideIn
 from lambdas.domain.errors import NotApproved
@@ -207,7 +207,7 @@ def test_a_change_made_under_a_role_is_not_approved_under_it() -> None:
 
 
 @given(st.lists(st.sampled_from(["U1", "U2", "U3", _ADA, _SSO_ADA, _SSO_BOB]), max_size=8), st.integers(1, 2))
-def test_whoever_votes_in_whatever_order_no_person_counts_twice(people: list[str], needed: int) -> None:
+def test_in_any_order_of_votes_no_person_counts_twice(people: list[str], needed: int) -> None:
     approval = samples.approval(approvalsNeeded=needed)
     for by in people:
         request = DecisionRequest(_APPROVED, by)
@@ -262,12 +262,12 @@ def test_a_route_that_is_gone_leaves_its_questions_to_those_who_were_asked() -> 
     """Never to the default route's approvers, and nowhere else than it said."""
     rules = samples.rules()
     asked = samples.approval(mayDecide=["U7", "S7"], decideIn="command-line", channel="C7")
-    route = rules.deciding("gone", asked)
+    route = rules.route_for("gone", asked)
     assert (route.users, route.groups, route.anyone) == (("U7",), ("S7",), False)
     assert (route.channel, route.decide_in) == ("C7", DecideIn.COMMAND_LINE)
-    assert rules.deciding("default", asked).users == ("U1", "U2"), "else the settings of the moment decide"
-    assert rules.deciding("gone", None).name == "default"
-    assert rules.deciding("gone", samples.approval(mayDecide=[])).approvers == ()
+    assert rules.route_for("default", asked).users == ("U1", "U2"), "else the settings of the moment decide"
+    assert rules.route_for("gone", None).name == "default"
+    assert rules.route_for("gone", samples.approval(mayDecide=[])).approvers == ()
 
 
 def test_a_forged_click_on_a_route_outside_slack_is_refused() -> None:
@@ -308,7 +308,7 @@ def test_waiting_goes_from_reminder_to_reminder_and_ends_at_the_deadline(left: i
     asked = samples.approval(createdAt=iso(now), deadline=iso(deadline))
     reminders = 0
     for _ in range(10_000 if every > 300 else 3):
-        wait = timedelta(seconds=wait_seconds(asked, reminder, now))
+        wait = timedelta(seconds=seconds_to_reminder(asked, reminder, now))
         assert wait > timedelta(0)
         assert not reminder_is_due(asked, reminder, now + min(wait / 2, wait - 2 * timedelta(minutes=1)))
         now += wait
@@ -319,7 +319,7 @@ def test_waiting_goes_from_reminder_to_reminder_and_ends_at_the_deadline(left: i
         reminders += 1
         asked["remindedAt"] = iso(now)
         if is_last_reminder(now, deadline, reminder):
-            following = timedelta(seconds=wait_seconds(asked, reminder, now))
+            following = timedelta(seconds=seconds_to_reminder(asked, reminder, now))
             assert now + following + timedelta(minutes=1) >= deadline
     if not every:  # nobody is reminded; it wakes once, for the alarm about a question that is about to expire
         assert reminders == (1 if timedelta(seconds=left) > LAST_CALL else 0)

@@ -232,7 +232,7 @@ def test_a_card_without_an_approval_offers_no_button() -> None:
     assert buttons(card.closed(samples.remediation(**_ENCRYPTED), None)) == []
 
 
-def test_a_failure_before_anything_was_known_can_still_be_told() -> None:
+def test_a_failure_before_anything_was_known_can_still_be_reported() -> None:
     record: Any = {
         key: samples.remediation()[key]  # type: ignore[literal-required]
         for key in ("remediationId", "executionArn", "endpointName", "trigger", "startedAt")
@@ -374,7 +374,7 @@ def test_a_route_outside_slack_shows_the_command_instead_ofbuttons() -> None:
         ("ACK", "kmsKeyID: arn:"),
     ],
 )
-def test_who_manages_the_endpoint_by_code_is_told_the_line_to_change(tool: str, says: str) -> None:
+def test_people_who_manage_the_endpoint_by_code_see_the_line_to_change(tool: str, says: str) -> None:
     record = samples.remediation(managedBy={"tool": tool, "stack": "risk"})
     shown = "\n".join(texts(card.question(record, samples.approval())["blocks"]))
     assert f"*Managed by {tool}*" in shown

@@ -83,7 +83,7 @@ def test_a_caught_error_becomes_an_outcome_in_its_own_words(
     assert final_outcome(event, samples.remediation()) == expected
 
 
-def test_an_update_that_was_seen_to_end_is_the_outcome_whatever_befell_the_workflow() -> None:
+def test_an_update_that_was_seen_to_end_is_the_outcome_whatever_happened_to_the_workflow() -> None:
     seen = samples.remediation(updateOutcome="ENCRYPTED", updateReason="")
     assert final_outcome(_caught("ServiceUnavailable", "DynamoDB is down."), seen) == (Outcome.ENCRYPTED, "")
 
@@ -92,7 +92,7 @@ def test_a_stack_trace_never_reaches_a_reason() -> None:
     assert "handler.py" not in final_outcome(_caught("ValueError", "bad"), samples.remediation())[1]
 
 
-def test_every_error_word_is_unique_and_has_an_outcome() -> None:
+def test_every_error_name_is_unique_and_has_an_outcome() -> None:
     words = [cls.__name__ for cls in RemediationError.__subclasses__()]
     assert len(words) == len(set(words))
     assert all(outcome_of(cls.__name__) is cls.outcome for cls in RemediationError.__subclasses__())

@@ -51,7 +51,7 @@ def test_a_key_that_is_being_created_is_waited_for() -> None:
         ({}, "is not a symmetric key"),
     ],
 )
-def test_any_other_key_is_told_with_what_is_wrong(key: dict[str, Any] | None, says: str) -> None:
+def test_any_other_key_is_reported_with_what_is_wrong(key: dict[str, Any] | None, says: str) -> None:
     with pytest.raises(KeyUnusable, match=says):
         require_usable_key(key, samples.KEY_ARN, "us-east-1")
 

@@ -242,7 +242,7 @@ def test_a_deny_blocks_unless_its_members_rule_the_use_out(members: dict[str, An
 
 
 @pytest.mark.parametrize(
-    ("spared", "blocks"),
+    ("excepted", "blocks"),
     [
         (["kms:GenerateDataKey*", "KMS:Decrypt"], False),
         ("kms:*", False),
@@ -252,11 +252,11 @@ def test_a_deny_blocks_unless_its_members_rule_the_use_out(members: dict[str, An
     ],
 )
 def test_a_deny_of_all_but_some_actions_blocks_unless_they_are_the_needed_ones(
-    spared: Any, blocks: bool
+    excepted: Any, blocks: bool
 ) -> None:
-    deny = _without(_deny(NotAction=spared), "Action")
+    deny = _without(_deny(NotAction=excepted), "Action")
     assert _access(_allow(ROLE), deny) is (NOT_SHOWN if blocks else DIRECT)
-    assert _access(_allow(ROLE), _deny(NotAction=spared)) is NOT_SHOWN  # IAM knows no such statement
+    assert _access(_allow(ROLE), _deny(NotAction=excepted)) is NOT_SHOWN  # IAM knows no such statement
 
 
 @pytest.mark.parametrize(
@@ -328,7 +328,7 @@ def test_sealpoints_own_key_lets_sagemaker_make_grants() -> None:
         (None, "can't be read"),
     ],
 )
-def test_what_is_not_shown_is_told_with_the_reason(statements: Any, says: str) -> None:
+def test_what_is_not_shown_is_reported_with_the_reason(statements: Any, says: str) -> None:
     access, why = judge_key_policy({"Statement": statements}, USE)
     assert access is NOT_SHOWN
     assert why == f"its key policy {says}"

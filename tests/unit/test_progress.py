@@ -24,8 +24,8 @@ from lambdas.domain.encryption.progress import (
     live_capture_problem,
     move_of,
     progress_words,
+    seconds_to_poll,
     uses,
-    wait_seconds,
 )
 from lambdas.domain.errors import (
     DeadlinePassed,
@@ -152,7 +152,7 @@ def test_in_service_on_the_old_config_is_a_rollback_even_a_silent_one(
     assert says in ended.reason
 
 
-def test_a_failure_reason_of_an_earlier_update_is_not_told_as_this_ones() -> None:
+def test_a_failure_reason_of_an_earlier_update_is_not_reported_as_this_ones() -> None:
     for status, outcome in (("InService", Outcome.ROLLED_BACK), ("UpdateRollbackFailed", Outcome.FAILED)):
         ended = _judge(endpoint(status, FailureReason="last month's alarm"), before="last month's alarm")
         assert isinstance(ended, UpdateResult)
@@ -184,7 +184,7 @@ def test_an_update_that_does_not_show_yet_is_no_rollback(modified: float) -> Non
         ("Failed", False),
     ],
 )
-def test_what_a_change_ends_on_is_not_told_before_it_has_ended(status: str, settling: bool) -> None:
+def test_what_a_change_ends_on_is_not_reported_before_it_has_ended(status: str, settling: bool) -> None:
     """DescribeEndpoint may show the old config alone for as long as an update lasts."""
     assert is_settling(endpoint(status)) is settling
 
@@ -252,12 +252,12 @@ def test_an_update_is_requested_only_in_service_on_the_source(
 
 @given(st.integers(0, 10_000))
 def test_waits_grow_to_a_cap(attempt: int) -> None:
-    assert 15 <= wait_seconds(attempt) <= wait_seconds(attempt + 1) <= 240
+    assert 15 <= seconds_to_poll(attempt) <= seconds_to_poll(attempt + 1) <= 240
 
 
 def looks_within(seconds: float) -> int:
     """How many waits are over within `seconds`."""
-    ends = itertools.accumulate(wait_seconds(attempt) for attempt in itertools.count())
+    ends = itertools.accumulate(seconds_to_poll(attempt) for attempt in itertools.count())
     return sum(1 for _ in itertools.takewhile(lambda end: end <= seconds, ends))
 
 
@@ -294,7 +294,7 @@ def test_a_backout_goes_the_other_way() -> None:
         ({"EnableCapture": True, "KmsKeyId": "alias/theirs"}, "alias/theirs"),
     ],
 )
-def test_a_live_capture_without_our_key_is_told(capture: dict[str, Any] | None, says: str) -> None:
+def test_a_live_capture_without_our_key_is_reported(capture: dict[str, Any] | None, says: str) -> None:
     body = endpoint(DataCaptureConfig=capture)
     problem = live_capture_problem(body, samples.KEY_ARN)
     assert bool(problem) == bool(says)
@@ -326,7 +326,7 @@ def test_a_live_capture_without_our_key_is_told(capture: dict[str, Any] | None, 
         ),
     ],
 )
-def test_how_far_an_update_is_told_by_its_variants(body: Any, words: str) -> None:
+def test_an_updates_progress_shows_in_its_variants(body: Any, words: str) -> None:
     assert progress_words(body) == words
 
 

@@ -23,8 +23,8 @@ from lambdas.domain.encryption.twin import (
     plan_hash,
     restored_config,
     twin_name,
-    write_tags,
-    write_twin,
+    twin_request,
+    twin_tags,
 )
 from lambdas.domain.endpoint_id import EndpointId
 from tests.unit import samples
@@ -56,7 +56,7 @@ def test_a_twin_differs_in_name_and_the_keys_to_change_and_in_nothing_else(
 ) -> None:
     before = copy.deepcopy(source)
     paths = data.draw(st.lists(st.sampled_from([key.path for key in surface_keys(source)]), unique=True))
-    twin = write_twin(source, samples.KEY_ARN, paths, samples.TWIN)
+    twin = twin_request(source, samples.KEY_ARN, paths, samples.TWIN)
 
     expected = copy.deepcopy(source)
     del expected["EndpointConfigArn"], expected["CreationTime"]
@@ -71,14 +71,14 @@ def test_a_twin_differs_in_name_and_the_keys_to_change_and_in_nothing_else(
 
 @given(configs())
 def test_a_twin_read_back_shows_no_difference(source: dict[str, Any]) -> None:
-    twin = write_twin(source, samples.KEY_ARN, missing(source), samples.TWIN)
+    twin = twin_request(source, samples.KEY_ARN, missing(source), samples.TWIN)
     read_back = {**copy.deepcopy(twin), "EndpointConfigArn": "arn:…", "CreationTime": 1.0}
     assert compare(twin, read_back) == Comparison()
 
 
 @given(configs())
 def test_what_aws_adds_is_no_difference_and_is_named(source: dict[str, Any]) -> None:
-    twin = write_twin(source, samples.KEY_ARN, missing(source), samples.TWIN)
+    twin = twin_request(source, samples.KEY_ARN, missing(source), samples.TWIN)
     read_back: dict[str, Any] = copy.deepcopy(twin)
     expected = []
     if "EnableNetworkIsolation" not in read_back:
@@ -160,7 +160,7 @@ def test_a_serverless_variant_is_requested_without_the_size_that_aws_describes()
     )
     for request in (
         as_request(config),
-        write_twin(config, samples.KEY_ARN, PATHS, samples.TWIN),
+        twin_request(config, samples.KEY_ARN, PATHS, samples.TWIN),
         restored_config(config, None),
     ):
         assert request["ProductionVariants"] == [serverless]
@@ -171,7 +171,7 @@ def test_a_serverless_variant_is_requested_without_the_size_that_aws_describes()
 
 @given(configs(), st.data())
 def test_any_one_change_is_a_difference(source: dict[str, Any], data: st.DataObject) -> None:
-    twin = write_twin(source, samples.KEY_ARN, missing(source), samples.TWIN)
+    twin = twin_request(source, samples.KEY_ARN, missing(source), samples.TWIN)
     changed = copy.deepcopy(twin)
     holder: Any = changed
     while True:  # walk to some leaf
@@ -236,7 +236,7 @@ def test_the_plan_changes_with_anything_that_would_be_done() -> None:
 
 def test_tags_are_kept_except_those_that_only_aws_sets() -> None:
     tags = {"team": "fraud", "aws:cloudformation:stack-name": "s", "AWS:x": "y"}
-    assert write_tags(tags, "source", "r-1") == {
+    assert twin_tags(tags, "source", "r-1") == {
         "team": "fraud",
         SOURCE_CONFIG_TAG: "source",
         REMEDIATION_TAG: "r-1",
@@ -246,14 +246,14 @@ def test_tags_are_kept_except_those_that_only_aws_sets() -> None:
 @pytest.mark.parametrize(("count", "with_origin"), [(48, True), (49, False), (50, False)])
 def test_the_users_tags_come_before_ours_when_room_is_short(count: int, *, with_origin: bool) -> None:
     tags = {f"tag-{index}": "x" for index in range(count)}
-    written = write_tags(tags, "source", "r-1")
+    written = twin_tags(tags, "source", "r-1")
     assert tags.items() <= written.items()
     assert len(written) <= 50
     assert (SOURCE_CONFIG_TAG in written) is with_origin
 
 
 def test_a_twins_tags_may_be_of_another_remediation_but_not_else() -> None:
-    ours = write_tags({"team": "fraud"}, "source", "r-2")
+    ours = twin_tags({"team": "fraud"}, "source", "r-2")
     theirs = {"team": "fraud", SOURCE_CONFIG_TAG: "source", REMEDIATION_TAG: "r-1"}
     assert missing_tags(ours, theirs) == []
     assert missing_tags(ours, {**theirs, "governed-by": "someone else's tool"}) == []

@@ -4,7 +4,12 @@ from typing import Any
 
 import pytest
 
-from lambdas.domain.encryption.update_options import KEEP_EVERYTHING, for_the_call, in_words, update_options
+from lambdas.domain.encryption.update_options import (
+    RETAIN_LIVE_SETTINGS,
+    for_the_call,
+    in_words,
+    update_options,
+)
 from tests.unit import samples
 
 CANARY = {
@@ -37,7 +42,7 @@ ALL_AT_ONCE = {
 )
 def test_an_endpoints_own_policy_is_kept(last: dict[str, Any]) -> None:
     endpoint = samples.endpoint(LastDeploymentConfig=last)
-    assert update_options(endpoint, samples.config(), CANARY) == (dict(KEEP_EVERYTHING), None)
+    assert update_options(endpoint, samples.config(), CANARY) == (dict(RETAIN_LIVE_SETTINGS), None)
 
 
 @pytest.mark.parametrize("last", [None, ALL_AT_ONCE])
@@ -48,7 +53,7 @@ def test_an_endpoint_without_one_gets_that_of_the_settings(last: dict[str, Any] 
 
 
 def test_without_a_setting_everything_is_kept() -> None:
-    assert update_options(samples.endpoint(), samples.config(), None) == (dict(KEEP_EVERYTHING), None)
+    assert update_options(samples.endpoint(), samples.config(), None) == (dict(RETAIN_LIVE_SETTINGS), None)
 
 
 @pytest.mark.parametrize(
@@ -81,11 +86,14 @@ def test_what_sagemaker_excludes_is_not_asked_of_it(
     ],
 )
 def test_the_approver_reads_how_traffic_moves(policy: dict[str, Any] | None, words: str) -> None:
-    assert words in in_words({"DeploymentConfig": policy} if policy else KEEP_EVERYTHING)
+    assert words in in_words({"DeploymentConfig": policy} if policy else RETAIN_LIVE_SETTINGS)
 
 
 def test_a_deployment_policy_is_retained_only_where_there_is_one() -> None:
-    without = for_the_call(KEEP_EVERYTHING, samples.endpoint())
+    without = for_the_call(RETAIN_LIVE_SETTINGS, samples.endpoint())
     assert without == {"RetainAllVariantProperties": True}
     policy = {"BlueGreenUpdatePolicy": {}}
-    assert for_the_call(KEEP_EVERYTHING, samples.endpoint(LastDeploymentConfig=policy)) == KEEP_EVERYTHING
+    assert (
+        for_the_call(RETAIN_LIVE_SETTINGS, samples.endpoint(LastDeploymentConfig=policy))
+        == RETAIN_LIVE_SETTINGS
+    )

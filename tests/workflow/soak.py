@@ -114,9 +114,9 @@ class Soak:
             self.let_pass(self.chance.choice(_STEPS))
 
     def rest(self) -> None:
-        """All that is broken is mended, and time passes until nobody waits for anything."""
-        for _, _, mend in self._later:
-            mend()
+        """All that is broken is repaired, and time passes until nobody waits for anything."""
+        for _, _, repair in self._later:
+            repair()
         self._later.clear()
         self.world.runner.stop_injecting()
         self._sweep()
@@ -135,7 +135,7 @@ class Soak:
             self.world.clock.advance(max(0.0, min([until, *moments]) - self.world.clock.now()))
             if not moments:
                 break
-            self._mend_what_is_due()
+            self._repair_what_is_due()
         self.world.settle(real_seconds=300)
         self._watch()
 
@@ -162,15 +162,15 @@ class Soak:
             f"{name} had a variant without instances" for name, count in serving.items() if not count
         ]
 
-    def _in(self, seconds: float, mend: Callable[[], object]) -> None:
-        self._later.append((self.world.clock.now() + seconds, len(self._later), mend))
+    def _in(self, seconds: float, repair: Callable[[], object]) -> None:
+        self._later.append((self.world.clock.now() + seconds, len(self._later), repair))
 
-    def _mend_what_is_due(self) -> None:
+    def _repair_what_is_due(self) -> None:
         now = self.world.clock.now()
         due = sorted(one for one in self._later if one[0] <= now)
         self._later = [one for one in self._later if one[0] > now]
-        for _, _, mend in due:
-            mend()
+        for _, _, repair in due:
+            repair()
 
     def _populate(self, endpoints: int) -> None:
         """What was there before Sealpoint: no event tells of it."""
@@ -489,7 +489,7 @@ class Soak:
         return self._go_wrong("killed after")
 
     def _go_wrong(self, kind: str) -> bool:
-        """With any of the calls that functions have made so far; what would stay is mended after a while."""
+        """With any of the calls that functions have made so far; what would stay is repaired later."""
         call = self._any(sorted(set(self.world.runner.calls)))
         if call is None:
             return False

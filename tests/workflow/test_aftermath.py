@@ -88,7 +88,7 @@ def test_a_backout_that_sagemaker_rolls_back_leaves_the_twin_and_can_be_tried_ag
     assert loop.backouts() == 2
 
 
-def test_a_stopped_backout_is_closed_and_told(loop: Loop) -> None:
+def test_a_stopped_backout_is_closed_and_reported(loop: Loop) -> None:
     loop.encrypt()
     loop.click("backout")
     loop.world.settle()

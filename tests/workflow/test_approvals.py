@@ -132,7 +132,7 @@ def test_a_modal_sent_too_late_says_so_in_its_place(loop: Loop) -> None:
 # -- who may decide
 
 
-def test_nobody_approves_their_own_change_but_with_a_broken_glass_that_all_are_told_of(loop: Loop) -> None:
+def test_nobody_approves_their_own_change_except_by_break_glass_which_notifies_all(loop: Loop) -> None:
     """Ana changed it, as her session's name says; here she is an approver, too."""
     execution = loop.make_endpoint(tags={"route": "anyone"})
     assert f"<@{SCIENTIST.id}>" in _shown(loop), "the card mentions who made the change"

@@ -100,7 +100,7 @@ def test_an_unknown_decision_is_refused(assembly: Path, tmp_path: Path) -> None:
     assert "must be one of approve, deny, expire, rollback" in finished.stdout
 
 
-def test_a_result_that_cannot_be_written_is_told_at_once(assembly: Path, tmp_path: Path) -> None:
+def test_a_result_that_cannot_be_written_is_reported_at_once(assembly: Path, tmp_path: Path) -> None:
     finished = _demo(assembly, "deny", tmp_path / "no such folder" / "result.json")
     assert finished.returncode == 2
     assert "DEMO_JSON can't be written" in finished.stdout

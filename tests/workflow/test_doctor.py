@@ -138,7 +138,7 @@ def test_a_permission_that_is_missing_is_named_and_stops_nothing_else(
     assert "Management events" in said
 
 
-def test_a_session_that_has_ended_is_told_and_counts_as_not_run(run: Run, calls: Calls) -> None:
+def test_a_session_that_has_ended_is_reported_and_counts_as_not_run(run: Run, calls: Calls) -> None:
     calls.refused = dict.fromkeys(PERMISSIONS, "ExpiredToken")
     code, said = run("doctor")
     assert code == 2
@@ -406,7 +406,7 @@ def test_an_interactivity_address_that_nobody_answers_at(run: Run, point: Callab
     assert "✗ Interactivity address: http://127.0.0.1:9/slack/interactions can't be reached" in problem
 
 
-def test_a_token_that_is_no_header_is_told_without_it(loop: Loop, run: Run) -> None:
+def test_a_token_that_is_no_header_is_reported_without_it(loop: Loop, run: Run) -> None:
     world = loop.world
     world.store_secret(world.home, "SlackTokenSecretArn", {"bot_token": "xoxb-a\nxoxb-b"})
     try:
@@ -458,7 +458,7 @@ def test_an_empty_secret_is_found_with_its_cure(
         ),
     ],
 )
-def test_what_slack_refuses_is_told_in_its_words(
+def test_what_slack_refuses_is_reported_in_its_words(
     loop: Loop, run: Run, method: str, error: str, said: tuple[str, str]
 ) -> None:
     loop.world.slack.faults.fail(method, error)

@@ -296,9 +296,7 @@ def _lacking(policy: Policy, action: str) -> Policy:
         ("update_endpoint", "sagemaker:UpdateEndpoint"),
     ],
 )
-def test_without_a_permission_it_fails_and_people_are_told_which(
-    loop: Loop, handler: str, action: str
-) -> None:
+def test_without_a_permission_it_fails_and_people_learn_which(loop: Loop, handler: str, action: str) -> None:
     with _without(loop.world, handler, action):
         execution = loop.make_endpoint(ExecutionRoleArn=_EXECUTION_ROLE)
         if "approve" in loop.buttons():

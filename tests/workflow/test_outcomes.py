@@ -109,7 +109,7 @@ def test_expired(loop: Loop) -> None:
     assert "nobody decided" in loop.card().text
 
 
-def test_superseded_by_a_newer_change_which_asks_anew(loop: Loop) -> None:
+def test_superseded_by_a_newer_change_which_asks_again(loop: Loop) -> None:
     first = loop.make_endpoint()
     second = loop.update(loop.make_config(f"{loop.name}-newer"))
     assert loop.outcome(first) == "SUPERSEDED"

@@ -216,7 +216,7 @@ def test_slack_out_of_reach_for_good_changes_nothing_and_fails_loudly(loop: Loop
     loop.world.bus.undelivered.clear()  # the alarm's dead letters
 
 
-def test_a_stopped_execution_is_closed_and_told(loop: Loop) -> None:
+def test_a_stopped_execution_is_closed_and_reported(loop: Loop) -> None:
     execution = loop.make_endpoint()
     loop.world.client("stepfunctions").stop_execution(executionArn=execution.exec_arn)
     loop.world.settle()

@@ -42,7 +42,9 @@ def test_a_sweep_finds_what_no_event_announced(unannounced: Loop) -> None:
     assert lost.outcome() == "ENCRYPTED"
 
 
-def test_a_region_that_does_not_answer_is_told_and_the_next_sweep_finds_it_again(unannounced: Loop) -> None:
+def test_a_region_that_does_not_answer_is_reported_and_the_next_sweep_finds_it_again(
+    unannounced: Loop,
+) -> None:
     world = unannounced.world
     lost = make(world, unannounced.name)
     world.clock.advance(2500)

@@ -94,7 +94,7 @@ def judge(
 
     Outsiders are refused first: they learn nothing about an approval, not even whether it exists.
     """
-    route = rules.deciding((remediation or {}).get("route", ""), approval)
+    route = rules.route_for((remediation or {}).get("route", ""), approval)
     if not is_approver:
         return refuse_outsider(route)
     if approval is None or remediation is None:
@@ -217,7 +217,7 @@ def next_reminder(approval: Approval, reminder: timedelta) -> datetime | None:
     return due if due + _NEARLY < deadline else None
 
 
-def wait_seconds(approval: Approval, reminder: timedelta, now: datetime) -> int:
+def seconds_to_reminder(approval: Approval, reminder: timedelta, now: datetime) -> int:
     """How long the workflow waits for a decision before it reminds people or expires the question."""
     until = next_reminder(approval, reminder) or from_iso(approval["deadline"]) + GRACE_PERIOD
     return max(1, int((until - now).total_seconds()))
@@ -297,7 +297,7 @@ def _judge_approval(
 ) -> Ruling:
     if rules.forbid_own_approval and is_own_change(approval, request, remediation):
         if not rules.break_glass:
-            whom = mentions(rules.deciding(remediation.get("route", ""), approval).approvers)
+            whom = mentions(rules.route_for(remediation.get("route", ""), approval).approvers)
             return Ruling(
                 RulingKind.REFUSE,
                 f"{_whose_change(request, remediation)}, and nobody may approve their own change. "

@@ -113,7 +113,7 @@ class Rules:
     def find(self, name: str) -> Route | None:
         return next((route for route in self.routes if route.name == name), None)
 
-    def deciding(self, name: str, asked: Approval | Digest | None) -> Route:
+    def route_for(self, name: str, asked: Approval | Digest | None) -> Route:
         """The route by which a question or a digest is decided: as it is now, or as it was when asked.
 
         If the settings have dropped a route, the default route's approvers must not inherit its questions.
@@ -170,7 +170,7 @@ def mentions(approvers: Sequence[str]) -> str:
     return ", ".join(_mention(approver, "anyone in this channel") for approver in approvers) or "nobody yet"
 
 
-def summons(approvers: Sequence[str]) -> str:
+def notifying_mentions(approvers: Sequence[str]) -> str:
     """The same, to notify them: if anyone may decide, the whole channel is notified.
 
     https://docs.slack.dev/messaging/formatting-message-text/#special-mentions

@@ -83,7 +83,7 @@ class _Request:
 
 
 @dataclass(frozen=True, slots=True)
-class _Test:
+class _Condition:
     """One line of a statement's conditions; all of them must hold."""
 
     operator: str
@@ -188,7 +188,7 @@ def _applies(statement: _Statement, request: _Request) -> tuple[bool | None, lis
 
     # KMS takes a statement without a Resource, but it has no effect (API reference, PutKeyPolicy).
     elements = [_listed(statement, "Action", on_action), _listed(statement, "Resource", on_resource)]
-    tests = _tests(statement)
+    tests = _conditions(statement)
     if tests is None:
         return _all([*elements, None]), []
     held = [_holds(test, request) for test in tests]
@@ -253,7 +253,7 @@ def _is_other(principal: str, role: _Role) -> bool:
     return bool(name) and name[0].lower() != role.name.lower()
 
 
-def _holds(test: _Test, request: _Request) -> bool | None:
+def _holds(test: _Condition, request: _Request) -> bool | None:
     """Whether a condition is met, by every value that its key may have.
 
     https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html
@@ -321,13 +321,13 @@ def _statements(policy: Any) -> list[_Statement] | None:
     return statements if readable else None
 
 
-def _tests(statement: _Statement) -> list[_Test] | None:
+def _conditions(statement: _Statement) -> list[_Condition] | None:
     """A statement's conditions, none if it has none; None if they can't be read."""
     conditions = statement.get("Condition", {})
     if not isinstance(conditions, Mapping) or not all(map(_is_block, conditions.values())):
         return None
     return [
-        _Test(str(operator), str(key).lower(), value)
+        _Condition(str(operator), str(key).lower(), value)
         for operator, block in conditions.items()
         for key, value in block.items()
     ]

@@ -152,14 +152,14 @@ LONGEST_QUEUE = timedelta(days=14)
 _LONGEST_QUEUE_WAIT_SECONDS = 1200
 
 
-def wait_seconds(attempt: int, longest: int = _LONGEST_WAIT_SECONDS) -> int:
+def seconds_to_poll(attempt: int, longest: int = _LONGEST_WAIT_SECONDS) -> int:
     """How long to wait after the `attempt`-th poll (from 0): short at first, twice as long each time."""
     return min(_FIRST_WAIT_SECONDS << min(attempt, 8), longest)
 
 
 def queue_seconds(attempt: int) -> int:
     """How long to wait for an update slot after the `attempt`-th poll (from 0)."""
-    return wait_seconds(attempt, _LONGEST_QUEUE_WAIT_SECONDS)
+    return seconds_to_poll(attempt, _LONGEST_QUEUE_WAIT_SECONDS)
 
 
 def config_in_charge(endpoint: Endpoint) -> str:
@@ -208,7 +208,7 @@ def judge_readiness(
             raise DeadlinePassed(
                 f"The endpoint was still {endpoint['EndpointStatus']} at the deadline: nothing was changed."
             )
-        return Wait(wait_seconds(attempt))
+        return Wait(seconds_to_poll(attempt))
     _require_serving(endpoint)
     _require_config(endpoint, *acceptable)
     return None
@@ -255,7 +255,7 @@ def judge_update(
     requested_at = from_iso(move.requested_at)
     if status in _SETTLING:
         if now - requested_at < deadline:
-            return Wait(wait_seconds(attempt))
+            return Wait(seconds_to_poll(attempt))
         return UpdateResult(
             Outcome.FAILED,
             f"SageMaker has not finished the update: the endpoint is still {status}, and may end up "
@@ -273,7 +273,7 @@ def judge_update(
     if config != move.source:
         return UpdateResult(Outcome.SUPERSEDED, f"Someone else moved the endpoint to the config {config}.")
     if now - requested_at < _UPDATE_VISIBLE_WITHIN:
-        return Wait(wait_seconds(attempt))
+        return Wait(seconds_to_poll(attempt))
     return UpdateResult(
         Outcome.ROLLED_BACK,
         f"SageMaker rolled the update back: the endpoint is in service on {move.source} again. {aws_says}",

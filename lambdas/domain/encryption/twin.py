@@ -90,7 +90,9 @@ def replaced_words(expected: ConfigIdentity, config: Mapping[str, Any]) -> str |
     )
 
 
-def write_twin(source: Mapping[str, Any], key_arn: str, paths: Collection[Path], name: str) -> ConfigRequest:
+def twin_request(
+    source: Mapping[str, Any], key_arn: str, paths: Collection[Path], name: str
+) -> ConfigRequest:
     """The body of the CreateEndpointConfig request, without its tags.
 
     Parameters
@@ -147,7 +149,7 @@ def settable_tags(tags: Mapping[str, str]) -> dict[str, str]:
     return {key: value for key, value in tags.items() if not key.lower().startswith("aws:")}
 
 
-def write_tags(source_tags: Mapping[str, str], source_name: str, remediation_id: str) -> dict[str, str]:
+def twin_tags(source_tags: Mapping[str, str], source_name: str, remediation_id: str) -> dict[str, str]:
     """The twin's tags: the source's, and tags of origin if there is room."""
     kept = settable_tags(source_tags)
     origin = {SOURCE_CONFIG_TAG: source_name, REMEDIATION_TAG: remediation_id}

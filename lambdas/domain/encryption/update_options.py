@@ -8,7 +8,7 @@ from typing import Any
 from lambdas.domain.encryption.assessment import variants_of
 
 # Retains what autoscaling and people set on the live endpoint, and its last deployment policy.
-KEEP_EVERYTHING: Mapping[str, Any] = {"RetainAllVariantProperties": True, "RetainDeploymentConfig": True}
+RETAIN_LIVE_SETTINGS: Mapping[str, Any] = {"RetainAllVariantProperties": True, "RetainDeploymentConfig": True}
 
 _ALL_AT_ONCE = "ALL_AT_ONCE"
 _WITHOUT_GUARDRAILS = "ml.inf1."
@@ -24,9 +24,9 @@ def update_options(
     https://docs.aws.amazon.com/sagemaker/latest/dg/deployment-guardrails-exclusions.html
     """
     if deployment_config is None or _has_policy(endpoint.get("LastDeploymentConfig") or {}):
-        return dict(KEEP_EVERYTHING), None
+        return dict(RETAIN_LIVE_SETTINGS), None
     if why := _excluded(config, rolling="RollingUpdatePolicy" in deployment_config):
-        return dict(KEEP_EVERYTHING), f"The deployment policy in the settings is not used: {why}."
+        return dict(RETAIN_LIVE_SETTINGS), f"The deployment policy in the settings is not used: {why}."
     return {"RetainAllVariantProperties": True, "DeploymentConfig": dict(deployment_config)}, None
 
 

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from lambdas.domain.approval.routes import DecideIn, Mode, mentions, summons
+from lambdas.domain.approval.routes import DecideIn, Mode, mentions, notifying_mentions
 from lambdas.domain.messages import links
 from lambdas.domain.messages.blocks import (
     TEXT_LIMIT,
@@ -88,7 +88,7 @@ def reminder(digest: Digest, findings: Sequence[Finding], approvers: Sequence[st
     if last:
         are = "is" if waiting == 1 else "are"
         words = (
-            f":bell: *Last reminder:* {summons(approvers)}, {open_ones} {are} open until "
+            f":bell: *Last reminder:* {notifying_mentions(approvers)}, {open_ones} {are} open until "
             f"{date_token(deadline)}."
         )
     return {"text": escape(text), "blocks": [section(words)]}

@@ -150,7 +150,7 @@ def recorded(decided: Mapping[str, int], refused: Mapping[str, Sequence[str]]) -
     return "\n".join(lines)
 
 
-def not_turned(choices: Choices) -> str:
+def unsaved_choices(choices: Choices) -> str:
     """Why the page doesn't change: the choices on it would be lost."""
     return (
         f":warning: *What you have chosen here ({len(choices.chosen)}) is not recorded yet.* Record it "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from lambdas.domain.approval.routes import summons
+from lambdas.domain.approval.routes import notifying_mentions
 from lambdas.domain.closing import UPDATE_ENDED
 from lambdas.domain.messages.blocks import (
     TEXT_LIMIT,
@@ -43,7 +43,8 @@ def reminder(
     text = f"Still awaiting a decision on the endpoint {name}, until {utc_words(deadline)}."
     words = f":bell: Still awaiting a decision, until {date_token(deadline)}."
     if last:
-        words = f":bell: *Last reminder:* {summons(approvers)}, this is open until {date_token(deadline)}."
+        whom = notifying_mentions(approvers)
+        words = f":bell: *Last reminder:* {whom}, this is open until {date_token(deadline)}."
     return {"text": escape(text), "blocks": [section(words)]}
 
 
@@ -51,8 +52,9 @@ def break_glass(remediation: Remediation, approval: Approval, approvers: Sequenc
     """Notifies all approvers that someone approved their own change."""
     by = person(approval.get("breakGlassBy", ""))
     endpoint = code(remediation["endpointName"])
+    whom = notifying_mentions(approvers)
     words = (
-        f":rotating_light: *Break-glass approval* · {summons(approvers)}: {by} approved the encryption of "
+        f":rotating_light: *Break-glass approval* · {whom}: {by} approved the encryption of "
         f"{endpoint}, which they changed themselves: {quoted(approval.get('breakGlassReason', ''))}"
     )
     return {"text": clip(words, TEXT_LIMIT), "blocks": [section(words)]}

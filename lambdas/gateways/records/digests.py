@@ -64,7 +64,7 @@ class Digests:
         """When the last complete sweep ended; empty if none has."""
         return str((self._table.get(_COMPLETED) or {}).get("completedAt", ""))
 
-    def keep_batch(self, sweep_id: str, number: str, batch: Mapping[str, Any], now: datetime) -> None:
+    def save_batch(self, sweep_id: str, number: str, batch: Mapping[str, Any], now: datetime) -> None:
         """Store a batch. An assessed batch is never overwritten by a listing."""
         expires = {"expiresAt": int((now + _BATCHES_KEPT).timestamp())}
         key = {"pk": f"sweep#{sweep_id}", "sk": f"{_BATCH}{number}"}
@@ -82,7 +82,7 @@ class Digests:
         expires = {"expiresAt": int((now + _BATCHES_KEPT).timestamp())}
         self._table.put(_reported_key(sweep_id), {"reportedAt": iso(now), **expires})
 
-    def keep_found(self, sweep_id: str, route: str, key: str, finding: Finding, now: datetime) -> None:
+    def save_found(self, sweep_id: str, route: str, key: str, finding: Finding, now: datetime) -> None:
         expires = {"expiresAt": int((now + _BATCHES_KEPT).timestamp())}
         sort_key = f"{_found_on(route)}{key}"
         self._table.put({"pk": f"sweep#{sweep_id}", "sk": sort_key}, {**finding, **expires})

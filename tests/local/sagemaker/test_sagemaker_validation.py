@@ -108,7 +108,7 @@ def test_maps() -> None:
     )
 
 
-def test_all_violations_are_told_at_once() -> None:
+def test_all_violations_are_reported_at_once() -> None:
     message = words("UpdateEndpoint", {"EndpointName": "-"})
     assert message.startswith("2 validation errors detected: Value '-' at 'endpointName' failed")
     assert message.endswith(
