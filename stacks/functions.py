@@ -496,7 +496,7 @@ class Functions(Construct):
                 may=[
                     *may.records(
                         sweep="Query GetItem PutItem",
-                        sweep_lock="PutItem DeleteItem",
+                        sweep_lock="GetItem PutItem DeleteItem",  # beside it: when the last one was completed
                         # whether people were asked
                         digest="GetItem Query",
                         remediation="GetItem BatchGetItem",

@@ -142,7 +142,10 @@ class Deployment:
                 remove(logical_id)
 
     def _remove_rule(self, name: str) -> None:
+        """A rule, unless it is gone already: CloudFormation doesn't mind."""
         events = self._client("events")
+        if not events.list_rules(NamePrefix=name)["Rules"]:
+            return
         targets = [target["Id"] for target in events.list_targets_by_rule(Rule=name)["Targets"]]
         events.remove_targets(Rule=name, Ids=targets)
         events.delete_rule(Name=name)

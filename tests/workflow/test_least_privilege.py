@@ -164,6 +164,7 @@ def run_twice(loop: Loop) -> None:
     """Lambda runs a step again whose answer was lost: what it put, it finds."""
     execution = loop.make_endpoint()
     _again(loop, "check_encryption", execution, "remediationId", trigger=execution.input_data["trigger"])
+    _again(loop, "check_feasibility", execution, "remediationId")  # the plan is whole only after it
     loop.click("approve")
     assert loop.outcome() == "ENCRYPTED"
     loop.click("backout")
@@ -211,10 +212,28 @@ def swept(loop: Loop) -> None:
         world.trail_is_logging = True
 
 
+def swept_before_slack(loop: Loop) -> None:
+    """The bot token isn't stored, so nobody can be asked. Earlier sweeps decide whether that is an alarm."""
+    world = loop.world
+    world.trail_is_logging = False
+    world.store_secret(world.home, "SlackTokenSecretArn", {"bot_token": ""})
+    found = sweeps.make(world, f"{loop.name}-unasked")
+    world.clock.advance(2500)
+    try:
+        assert sweeps.sweep(world)["complete"] is False
+        assert found.outcome() == "NOT_ASKED"
+    finally:
+        world.fill_secrets(world.home)
+        world.clock.advance(600)  # longer than a function keeps what it read
+        world.trail_is_logging = True
+    found.delete()
+
+
 STORIES: tuple[Callable[[Loop], object], ...] = (
     stories.expired, stories.rolled_back, stories.superseded, stories.observed,
     returned_to_a_config_that_is_gone, encrypted_by_hand, denied_by_a_group, reported_twice, stopped,
     misunderstood, not_returned_and_retired, retired_without_a_schedule, run_twice, swept,
+    swept_before_slack,
 )  # fmt: skip
 
 

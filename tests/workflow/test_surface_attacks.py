@@ -20,7 +20,7 @@ def test_a_flood_of_forged_clicks_leaves_room_for_decisions_on_the_command_line(
 ) -> None:
     execution = loop.make_endpoint()
     loop.world.settle()
-    url = f"{loop.world.apis[0].url}/slack/interactions"
+    url = f"{loop.world.apis[loop.world.region].url}/slack/interactions"
     with requests.Session() as internet:
         answers = Counter(
             internet.post(url, data="payload={}", timeout=10).status_code for _ in range(_FLOOD)

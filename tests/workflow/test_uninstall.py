@@ -175,3 +175,17 @@ def test_a_new_deployment_adopts_what_stayed(
     assert sweeps.sweep(world)["complete"]
     world.drive(lambda: "sourceRetiredAt" in other.record())
     automatic(Loop(world))  # with the key that the first deployment made
+
+
+def test_what_an_earlier_try_has_removed_is_no_obstacle(loop: Loop, operate: Ops) -> None:
+    world = loop.world
+    automatic(loop)
+    machine = world.home.output("DigestStateMachineArn")
+    world.client("stepfunctions").delete_state_machine(stateMachineArn=machine)
+    events, rules = world.client("events"), world.home.output("EventRuleNames").split(",")
+    [rule] = (part.rpartition("=")[2] for part in rules if part.startswith("EndpointChangedByService="))
+    targets = [target["Id"] for target in events.list_targets_by_rule(Rule=rule)["Targets"]]
+    events.remove_targets(Rule=rule, Ids=targets)
+    events.delete_rule(Name=rule)
+    assert operate("uninstall", "--yes") == 0
+    assert world.deployments == []
