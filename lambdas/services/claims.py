@@ -26,7 +26,7 @@ def claim(remediation: Remediation, now: datetime) -> str:
 
     A finished remediation, or one with a different plan, loses its claim.
     """
-    me, plan = holder_of(remediation), remediation.get("planHash", "")
+    me, plan = holder_of(remediation), remediation.get("foundPlanHash", "")
     # a question that Slack delays still gets its full time from when it is posted
     lease = 2 * rules().named(remediation.get("route", "")).deadline
     lease += 2 * timedelta(seconds=required_seconds("UPDATE_DEADLINE_SECONDS"))  # settling, then updating

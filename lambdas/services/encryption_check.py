@@ -73,12 +73,12 @@ def check(remediation: Remediation, endpoint: Mapping[str, Any], now: datetime) 
     evidence = _kept(remediation_id, {"config": config, "endpoint": endpoint, "tags": tags}, now)
     facts = planned(endpoint, config, assessed, notes=[doubt, exemption.note], remediation_id=remediation_id)
     decision_facts = _decision_facts(remediation, endpoint_tags, source, tags)
-    # a retry after a lost response finds the same: it is already on the timeline
-    again = remediation.get("sourceConfigName") == source
     what = "unencrypted" if verdict is Verdict.UNENCRYPTED else "under the endpoint's name of a config"
-    entries = [] if again else [happened(now, f"Found {source} {what}, and kept a copy of it")]
     found = {**facts, **decision_facts, "verdict": verdict, "evidenceSha256": evidence.sha256}
-    remediation = records().note(remediation_id, found, *entries)
+    # a try after a lost answer finds the same plan, to which later steps may have added
+    if remediation.get("foundPlanHash") != facts["foundPlanHash"]:
+        entry = happened(now, f"Found {source} {what}, and kept a copy of it")
+        remediation = records().note(remediation_id, found, entry)
     if remediation["trigger"]["kind"] != "manual":  # a person who starts one by hand wants to be asked
         denied = still_denied(records().denial(endpoint_id), facts["planHash"], now)
         if denied:

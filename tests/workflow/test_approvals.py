@@ -30,7 +30,7 @@ def test_the_thread_keeps_the_timeline_and_the_card_shows_each_stage(loop: Loop)
     loop.world.drive(lambda: "*Waiting*" in _shown(loop))
     assert "the endpoint is Creating" in _shown(loop)
     loop.world.drive(lambda: "*Updating*" in _shown(loop))
-    assert "instances" in _shown(loop), "how far the update is"
+    loop.world.drive(lambda: "of 2 instances" in _shown(loop))  # how far the update is
     assert loop.outcome(execution) == "ENCRYPTED"
     told = "\n".join(loop.thread())
     for part in ("Approved", "CreateEndpointConfig", "UpdateEndpoint", "Ended ENCRYPTED"):

@@ -164,7 +164,6 @@ def run_twice(loop: Loop) -> None:
     """Lambda runs a step again whose answer was lost: what it put, it finds."""
     execution = loop.make_endpoint()
     _again(loop, "check_encryption", execution, "remediationId", trigger=execution.input_data["trigger"])
-    _again(loop, "check_feasibility", execution, "remediationId")  # the plan is whole only after it
     loop.click("approve")
     assert loop.outcome() == "ENCRYPTED"
     loop.click("backout")
@@ -212,6 +211,25 @@ def swept(loop: Loop) -> None:
         world.trail_is_logging = True
 
 
+def replaced(loop: Loop) -> None:
+    """The config is created again within a second of the deployment, so CloudTrail has to be asked."""
+    world = loop.world
+    loop.make_config()
+    with world.events_held():
+        loop.people.create_endpoint(EndpointName=loop.name, EndpointConfigName=loop.config)
+        world.clock.advance(0.7)
+        loop.people.delete_endpoint_config(EndpointConfigName=loop.config)
+        loop.make_config()
+        world.clock.advance(1000)
+    world.settle()
+    assert loop.record()["verdict"] == "UNKNOWN"
+    world.clock.advance(2500)
+    assert sweeps.sweep(world)["unknown"] >= 1
+    loop.deny()
+    assert loop.outcome() == "DENIED"
+    world.sagemaker.violations.clear()  # people deleted a config in use
+
+
 def swept_before_slack(loop: Loop) -> None:
     """The bot token isn't stored, so nobody can be asked. Earlier sweeps decide whether that is an alarm."""
     world = loop.world
@@ -232,7 +250,7 @@ def swept_before_slack(loop: Loop) -> None:
 STORIES: tuple[Callable[[Loop], object], ...] = (
     stories.expired, stories.rolled_back, stories.superseded, stories.observed,
     returned_to_a_config_that_is_gone, encrypted_by_hand, denied_by_a_group, reported_twice, stopped,
-    misunderstood, not_returned_and_retired, retired_without_a_schedule, run_twice, swept,
+    misunderstood, not_returned_and_retired, replaced, retired_without_a_schedule, run_twice, swept,
     swept_before_slack,
 )  # fmt: skip
 
