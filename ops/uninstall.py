@@ -44,7 +44,7 @@ EPILOG = epilog(
         ("uninstall --region eu-west-1 --yes", "one region, without asking"),
     ),
     exit_codes="0 if nothing is deployed any more; 1 if you didn't confirm; 2 if it could not be removed",
-    permissions=(*PERMISSIONS, "and what removing the stack's resources takes"),
+    permissions=PERMISSIONS,
 )
 
 _STARTING_RULES = ("EndpointChanged", "EndpointChangedByService")

@@ -15,7 +15,7 @@ from botocore.exceptions import EndpointConnectionError
 
 from lambdas.domain.approval.decision import ASK_AGAIN_DAYS
 from lambdas.domain.errors import RequestRefused
-from ops import backout, cli, decide, history, remediate, waiting
+from ops import backout, cli, decide, history, remediate, uninstall, waiting
 from ops.audit.run import PERMISSIONS as AUDIT_PERMISSIONS
 from ops.cli import main
 from ops.deployment import Deployment, NotDeployed
@@ -40,6 +40,7 @@ OPTIONS = {
     "guardrail": {"--except", "--key", "--allow-local-nvme"},
     "manifest": set[str](),
     "outputs": set[str](),
+    "uninstall": {"--yes"},
 }
 # One valid use of each.
 USES = {
@@ -56,6 +57,7 @@ USES = {
     "guardrail": ["guardrail", "scp"],
     "manifest": ["manifest"],
     "outputs": ["outputs"],
+    "uninstall": ["uninstall"],
 }
 
 
@@ -82,6 +84,7 @@ def test_each_command_has_its_options(command: str, capsys: Capture) -> None:
         ("approve", decide.PERMISSIONS),
         ("deny", decide.PERMISSIONS),
         ("backout", backout.PERMISSIONS),
+        ("uninstall", uninstall.PERMISSIONS),
     ],
 )
 def test_the_help_names_exit_codes_and_permissions(
