@@ -112,8 +112,8 @@ units (each write as if its record had grown to its last size, with its index), 
 Assumed: an invocation lasts {SECONDS_AN_INVOCATION} s at {memory_mb} MB, a click's at {click_memory_mb}.
 CloudTrail's events and EventBridge's rules for them are free, and so are SageMaker's and Slack's APIs. Each
 poll of an update or a creation is three transitions and one invocation; the stand-in for SageMaker takes ten
-minutes or so for one. What was encrypted is retired later: a schedule, of which 14 million a month are free, a
-handful of transitions, and an invocation for each hundred endpoints; not counted here.
+minutes or so for one. Old configs are retired later, which isn't counted here: a schedule, of which
+14 million a month are free, a handful of transitions, and an invocation for each hundred endpoints.
 
 ## Per month and region, without any event
 

@@ -59,7 +59,7 @@ _OUTCOME_WORDS = {
         "Rolled back: the endpoint is in service on its old config.",
     ),
     Outcome.FAILED: (":rotating_light:", "Failed."),
-    Outcome.CALLED_OFF: (":octagonal_sign:", "Called off: Sealpoint was removed."),
+    Outcome.CALLED_OFF: (":construction:", "Called off: Sealpoint was removed."),
     Outcome.NOT_ASKED: (":construction:", "Not asked about: Slack is not set up yet."),
     Outcome.OBSERVED: (":eyes:", "Observe mode: nothing was changed and nobody was asked."),
     Outcome.BACKED_OUT: (

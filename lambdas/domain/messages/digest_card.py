@@ -48,7 +48,7 @@ _ENDED = {
     Outcome.UNSUPPORTED: (":warning:", "not supported by AWS"),
     Outcome.ROLLED_BACK: (":leftwards_arrow_with_hook:", "rolled back"),
     Outcome.FAILED: (":rotating_light:", "failed"),
-    Outcome.CALLED_OFF: (":octagonal_sign:", "called off"),
+    Outcome.CALLED_OFF: (":construction:", "called off"),
     Outcome.NOT_ASKED: (":construction:", "not asked about"),
     Outcome.OBSERVED: (":eyes:", "observed only"),
     Outcome.BACKED_OUT: (":leftwards_arrow_with_hook:", "backed out"),
