@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from slack_sdk.models.views import View
 
-from lambdas.domain.messages import digest_list
+from lambdas.domain.messages import blocks, digest_list
 from lambdas.domain.record import Finding
 from lambdas.domain.vocabulary import ApprovalStatus, Surface
 from local.slack import block_kit
@@ -177,3 +177,7 @@ def test_slack_takes_every_page(found: list[Finding], number: int, said: str) ->
 def test_no_metadata_crashes_it(metadata: Any) -> None:
     found = digest_list.subject(metadata)
     assert found is None or f"{found[0]}/" in metadata
+
+
+def test_a_name_of_hidden_characters_alone_still_makes_a_text() -> None:
+    assert blocks.plain("\x1f")["text"] == "–"

@@ -118,4 +118,4 @@ def mrkdwn(text: str, limit: int) -> dict[str, Any]:
 
 
 def plain(text: str) -> dict[str, Any]:
-    return {"type": "plain_text", "text": cleaned(text)}
+    return {"type": "plain_text", "text": cleaned(text) or _NOTHING}
