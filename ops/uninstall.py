@@ -116,16 +116,16 @@ def _show(deployment: Deployment, what: Running, console: Console) -> None:
     console.print(f"[bold]{name}[/] in {region} runs {', '.join(runs) or 'nothing'}.", soft_wrap=True)
     if what.updating:
         console.print(
-            f"  {counted(len(what.updating), 'endpoint')} being updated at this moment: "
-            f"{terminal.shown(', '.join(what.updating))}. SageMaker completes the update or rolls it back, "
-            "and nobody watches it. Wait for it to end if you want to keep the way back.",
+            f"  Being updated at this moment: {terminal.shown(', '.join(what.updating))}. SageMaker completes "
+            "each update or rolls it back, and nobody watches it. Wait for the end if you want to keep the way "
+            "back.",
             style="yellow",
             soft_wrap=True,
         )
     if what.planned:
         console.print(
-            f"  {counted(len(what.planned), 'old config')} would have been deleted later. They stay, unless "
-            "a new deployment adopts the records.",
+            f"  Old configs that would be deleted later: {len(what.planned)}. They stay, unless a new "
+            "deployment adopts the records.",
             soft_wrap=True,
         )
 

@@ -14,6 +14,7 @@ from lambdas.domain.vocabulary import ApprovalStatus, Outcome
 
 _REASON_LIMIT = 2000
 _LEFT_AS_IT_IS = (ApprovalStatus.DENIED, ApprovalStatus.EXPIRED, ApprovalStatus.SUPERSEDED)
+_UNWATCHED = "An update had been requested: SageMaker completes it or rolls it back, and Sealpoint no longer watches it."
 # The timeline's line about an observed update. The last line repeats its outcome and its reason.
 UPDATE_ENDED = "The update ended"
 
@@ -38,7 +39,9 @@ def final_outcome(event: Mapping[str, Any], run: Run) -> tuple[Outcome, str]:
     if (decision := run.get("decision")) in _LEFT_AS_IT_IS:
         return Outcome(decision), ""
     if error := event.get("error") or run.get("askError"):
-        return outcome_of(str(error.get("Error", ""))), error_in_words({"error": error})
+        outcome, reason = outcome_of(str(error.get("Error", ""))), error_in_words({"error": error})
+        unwatched = outcome is Outcome.CALLED_OFF and "updateRequestedAt" in run
+        return outcome, f"{reason} {_UNWATCHED}" if unwatched else reason
     if stopped := event.get("stopped"):
         return Outcome.FAILED, str(stopped)[:_REASON_LIMIT]
     if run.get("approvalMode") == Mode.OBSERVE:

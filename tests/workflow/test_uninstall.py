@@ -65,8 +65,8 @@ def test_what_runs_is_called_off_and_told_before_the_stack_is_removed(
     assert operate("uninstall", "--yes") == 0
     said = capsys.readouterr().out
     assert "2 remediations" in said
-    assert f"1 endpoint being updated at this moment: {moving.name}" in said
-    assert "1 old config would have been deleted later" in said
+    assert f"Being updated at this moment: {moving.name}." in said
+    assert "Old configs that would be deleted later: 1." in said
     assert world.deployments == []
 
     records = {
@@ -81,6 +81,9 @@ def test_what_runs_is_called_off_and_told_before_the_stack_is_removed(
         )
     assert records[done.name]["outcome"]["S"] == "ENCRYPTED"
     assert "Called off: Sealpoint was removed" in shown(asked)
+    unwatched = "An update had been requested: SageMaker completes it or rolls it back"
+    assert unwatched in shown(moving)
+    assert unwatched not in shown(asked)
     assert asked.buttons() == []
     [approval] = [
         item
