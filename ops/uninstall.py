@@ -116,9 +116,9 @@ def _show(deployment: Deployment, what: Running, console: Console) -> None:
     console.print(f"[bold]{name}[/] in {region} runs {', '.join(runs) or 'nothing'}.", soft_wrap=True)
     if what.updating:
         console.print(
-            f"  Being updated at this moment: {terminal.shown(', '.join(what.updating))}. SageMaker completes "
-            "each update or rolls it back, and nobody watches it. Wait for the end if you want to keep the way "
-            "back.",
+            f"  Being updated at this moment: {terminal.shown(', '.join(what.updating))}. SageMaker "
+            "completes each update or rolls it back, and nobody watches it. Wait for the end if you want to "
+            "keep the way back.",
             style="yellow",
             soft_wrap=True,
         )

@@ -14,7 +14,7 @@ from lambdas.domain.vocabulary import ApprovalStatus, Outcome
 
 _REASON_LIMIT = 2000
 _LEFT_AS_IT_IS = (ApprovalStatus.DENIED, ApprovalStatus.EXPIRED, ApprovalStatus.SUPERSEDED)
-_UNWATCHED = "An update had been requested: SageMaker completes it or rolls it back, and Sealpoint no longer watches it."
+_UNWATCHED = "An update had been requested: SageMaker completes it or rolls it back, and nobody watches it."
 # The timeline's line about an observed update. The last line repeats its outcome and its reason.
 UPDATE_ENDED = "The update ended"
 

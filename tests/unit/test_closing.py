@@ -97,3 +97,13 @@ def test_every_error_name_is_unique_and_has_an_outcome() -> None:
     assert len(words) == len(set(words))
     assert all(outcome_of(cls.__name__) is cls.outcome for cls in RemediationError.__subclasses__())
     assert outcome_of("EncryptionUnsupported") is EncryptionUnsupported.outcome
+
+
+@pytest.mark.parametrize("requested", [False, True])
+def test_what_a_removal_stopped_is_called_off_in_its_words(requested: bool) -> None:
+    removed = {"Error": "SealpointRemoved", "Cause": "Sealpoint is being removed by arn:ada."}
+    run = samples.remediation(**({"updateRequestedAt": "2026-11-23T10:00:00Z"} if requested else {}))
+    outcome, reason = final_outcome({"error": removed, "stopped": "The execution ended as ABORTED."}, run)
+    assert outcome is Outcome.CALLED_OFF
+    assert reason.startswith("Sealpoint is being removed by arn:ada.")
+    assert ("SageMaker completes it or rolls it back" in reason) is requested
