@@ -29,12 +29,15 @@ def arrive(deployment: Deployment) -> Iterator[CheckResult]:
     """
     group = deployment.output("InteractionsLogGroupName")
     since = int(clock.now().timestamp() * 1000)
-    requests.post(
-        deployment.output("SlackInteractionsUrl"),
-        auth=lambda request: request,  # else requests would add credentials from ~/.netrc
-        allow_redirects=False,
-        timeout=_TIMEOUT_SECONDS,
-    )
+    try:
+        requests.post(
+            deployment.output("SlackInteractionsUrl"),
+            auth=lambda request: request,  # else requests would add credentials from ~/.netrc
+            allow_redirects=False,
+            timeout=_TIMEOUT_SECONDS,
+        )
+    except requests.RequestException:
+        return  # the check of the address says so
     pages = deployment.client("logs").get_paginator("filter_log_events")
     for _ in range(_LOOKS):
         if any(page["events"] for page in pages.paginate(logGroupName=group, startTime=since)):
