@@ -162,7 +162,7 @@ class Remediation(_Run):
     askAgain: NotRequired[str]  # of a denial: a date, or empty for when the config changes
 
     queuedSince: NotRequired[str]  # for an update slot
-    twinRequestedAt: NotRequired[str]  # absent if a twin of an earlier remediation is reused
+    twinRequestedAt: NotRequired[str]
     twinDeletedAt: NotRequired[str]
     twinKept: NotRequired[str]  # why an unused twin was kept
     twinAdditions: NotRequired[list[str]]  # members that AWS added to the twin

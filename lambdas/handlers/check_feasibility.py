@@ -24,15 +24,15 @@ from lambdas.services.observability import step
 @step
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     now, remediation = datetime.now(UTC), records().remediation(event["remediationId"])
-    config, endpoint = _config(remediation)
+    config, endpoint = _found(remediation)
     key_arn, region = required("KMS_KEY_ARN"), required_fact(remediation, "endpointArn").split(":")[3]
     key = feasibility.require_usable_key(kms().describe_key(key_arn), key_arn, region)
     models = described_models(config)
 
     notes = [feasibility.local_storage_note(config)]
     if key_users := optional_list("KEY_USERS"):  # the key is the user's own, and so is its policy
-        found = list(models.values())
-        remediation = key_access.leave_alone_without_access(remediation, config, found, key, now)
+        described = list(models.values())
+        remediation = key_access.leave_alone_without_access(remediation, config, described, key, now)
         notes.append(key_access.doubt_about_own_roles(key_users, key))
     noted = remediation.get("notes", [])
     new = [note for note in notes if note and note not in noted]
@@ -47,7 +47,7 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     return {"waitSeconds": first_wait(route.deadline, route.reminder)}
 
 
-def _config(remediation: Remediation) -> tuple[dict[str, Any], dict[str, Any]]:
+def _found(remediation: Remediation) -> tuple[dict[str, Any], dict[str, Any]]:
     """The config and the endpoint as they were found.
 
     Raises

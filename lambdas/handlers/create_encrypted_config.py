@@ -44,16 +44,17 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     source_tags = sagemaker().list_tags(source["EndpointConfigArn"])
     tags = twin.twin_tags(source_tags, source_name, remediation_id)
     twin_name, entries = name_for_twin(remediation, source, paths), list[TimelineEntry]()
+    is_retry = "twinRequestedAt" in remediation
     # Recorded before the call, so that a twin whose response was lost can still be identified as ours.
-    if "twinRequestedAt" not in remediation:
+    if not is_retry:
         requested = {"twinConfigName": twin_name, "twinRequestedAt": iso(now)}
-        if twin_name != (planned := remediation.get("plannedTwinName", twin_name)):
+        if twin_name != (planned := required_fact(remediation, "plannedTwinName")):
             entries.append(happened(now, f"A config named {planned} exists already, so the name is another"))
         what = f"CreateEndpointConfig {twin_name}, a copy of {source_name} with the key"
         entries.append(happened(now, what))
         records().note(remediation_id, requested, *entries)
     body = twin.twin_request(source, key_arn, paths, twin_name)
-    if sagemaker().describe_config(twin_name) is None:
+    if not is_retry or sagemaker().describe_config(twin_name) is None:
         sagemaker().create_config(body, tags)
     created, added = require_same_twin(body, tags)
     same = f"Read {twin_name} back: it is what was sent, {source_name} with the keys"

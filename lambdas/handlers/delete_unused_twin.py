@@ -18,7 +18,7 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     now = datetime.now(UTC)
     remediation = records().find_remediation(event["remediationId"])
     if remediation is None or not remediation.get("twinRequestedAt"):
-        return {}  # none was made, or it was there before
+        return {}  # none was made
     twin = remediation.get("twinConfigName", "")
     if sagemaker().describe_config(twin) is None:
         return {}

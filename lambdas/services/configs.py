@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from lambdas.domain.encryption import feasibility, twin
@@ -90,8 +90,8 @@ def described_models(config: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
 def require_same_models(remediation: Remediation, config: Mapping[str, Any]) -> None:
     """Raise `EndpointChanged` if a model was created again since people were asked."""
     asked = {model["name"]: model["createdAt"] for model in remediation.get("models", [])}
-    found = feasibility.models_found(described_models(config), datetime.now(UTC))
-    if changed := [model["name"] for model in found if model["createdAt"] != asked.get(model["name"])]:
+    found = described_models(config)
+    if changed := [name for name, model in found.items() if feasibility.created_at(model) != asked.get(name)]:
         raise EndpointChanged(
             f"The model {', '.join(changed)} was created again since this was asked, so what was approved is "
             "not what would be deployed. Nothing was changed."
@@ -102,11 +102,10 @@ def name_for_twin(remediation: Remediation, source: Mapping[str, Any], paths: Se
     """The name that an earlier try recorded, the planned one, or, if that is taken, one that nobody knew."""
     if "twinRequestedAt" in remediation:
         return required_fact(remediation, "twinConfigName")
-    key_arn, remediation_id = required("KMS_KEY_ARN"), remediation["remediationId"]
-    planned = twin.twin_name(source, key_arn, paths, remediation_id)
+    planned = required_fact(remediation, "plannedTwinName")
     if sagemaker().describe_config(planned) is None:
         return planned
-    return twin.twin_name(source, key_arn, paths, remediation_id, secrets.token_hex())
+    return twin.twin_name(source, required("KMS_KEY_ARN"), paths, secrets.token_hex())
 
 
 def require_same_twin(body: ConfigRequest, tags: Mapping[str, str]) -> tuple[dict[str, Any], list[str]]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from aws_lambda_powertools import Logger
 
-from lambdas.domain.encryption.serving import Events, Serving, serving, settled_by
+from lambdas.domain.encryption.serving import TWO_CLOCKS, Events, Serving, serving, settled_by
 from lambdas.domain.errors import RemediationError
 from lambdas.domain.record import moment
 from lambdas.gateways.cloudtrail import CloudTrail, cloudtrail
@@ -20,8 +20,6 @@ _Body = Mapping[str, Any]
 # CloudTrail shows a call some five minutes later on average, and doesn't guarantee that.
 # https://docs.aws.amazon.com/awscloudtrail/latest/userguide/get-and-view-cloudtrail-log-files.html
 _SHOWN_WITHIN = timedelta(minutes=15)
-# CloudTrail's times come from another clock and are cut to the second.
-_TWO_CLOCKS = timedelta(seconds=5)
 
 
 def seconds_until_known(endpoint: _Body, config: _Body, now: datetime) -> int:
@@ -52,6 +50,6 @@ def _events(found: Serving, endpoint: _Body, config: _Body, now: datetime, trail
     if found is Serving.DELETION_DECIDES:
         if now - created < _SHOWN_WITHIN:
             return Events()
-        return Events(deleted=trail.was_config_deleted(name, created - _TWO_CLOCKS, created + _TWO_CLOCKS))
+        return Events(deleted=trail.was_config_deleted(name, created - TWO_CLOCKS, created + TWO_CLOCKS))
     began = moment(endpoint["CreationTime"])
     return Events(deployed_at=trail.deployed_at(str(endpoint["EndpointName"]), name, began, now))

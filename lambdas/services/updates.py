@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import nullcontext
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -96,12 +97,9 @@ def request(run: Run, move: Move, options: Mapping[str, Any], now: datetime) -> 
     May raise what `configs.require_compared` and `SageMaker.update_endpoint` do. The moment between the two
     calls remains: `verify` looks again once the endpoint has arrived.
     """
-    if "backoutId" not in run:
-        require_compared(move)
-        sagemaker_tried_once().update_endpoint(run["endpointName"], move.target, options)
-        return
-    # the old config's retirement may be about to delete it
-    with records().config_locked(run, move.target, now):
+    # the retirement of the config that a backout goes to may be about to delete it
+    locked = records().config_locked(run, move.target, now) if "backoutId" in run else nullcontext()
+    with locked:
         require_compared(move)
         sagemaker_tried_once().update_endpoint(run["endpointName"], move.target, options)
 

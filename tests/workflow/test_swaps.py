@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
 from typing import Any
 from unittest.mock import patch
 
@@ -123,19 +124,21 @@ def attacked(loop: Loop) -> Iterator[Loop]:
     loop.world.sagemaker.violations.clear()
 
 
-def _replace_config(attacked: Loop, **members: Any) -> None:
-    """Create the endpoint, and put another config under its config's name before anyone looks."""
-    attacked.make_config()
-    with attacked.world.events_held():
-        attacked.people.create_endpoint(EndpointName=attacked.name, EndpointConfigName=attacked.config)
-        attacked.world.clock.advance(2)
-        _plant(attacked, attacked.config, **members)
-        attacked.world.clock.advance(700)
-    attacked.world.settle()
+@contextmanager
+def _before_anyone_looks(loop: Loop) -> Generator[None]:
+    """What is done right after the endpoint was created, and before its event arrives."""
+    loop.make_config()
+    with loop.world.events_held():
+        loop.people.create_endpoint(EndpointName=loop.name, EndpointConfigName=loop.config)
+        yield
+    loop.world.settle()
 
 
 def test_a_config_replaced_after_the_deployment_is_never_called_encrypted(attacked: Loop) -> None:
-    _replace_config(attacked, **_KEYED)
+    with _before_anyone_looks(attacked):
+        attacked.world.clock.advance(2)
+        _plant(attacked, attacked.config, **_KEYED)
+        attacked.world.clock.advance(700)
     record = attacked.record()
     assert record["verdict"] == "UNKNOWN"
     assert "outcome" not in record
@@ -147,13 +150,10 @@ def test_a_config_replaced_after_the_deployment_is_never_called_encrypted(attack
 def test_a_config_replaced_within_a_second_is_judged_once_cloudtrail_shows_what_was_deleted(
     attacked: Loop,
 ) -> None:
-    attacked.make_config()
-    with attacked.world.events_held():
-        attacked.people.create_endpoint(EndpointName=attacked.name, EndpointConfigName=attacked.config)
+    with _before_anyone_looks(attacked):
         attacked.world.clock.advance(0.7)
         _plant(attacked, attacked.config, **_KEYED)
         attacked.world.clock.advance(300)
-    attacked.world.settle()
     assert "verdict" not in attacked.record()
     attacked.world.clock.advance(900)
     attacked.world.settle()
@@ -161,12 +161,9 @@ def test_a_config_replaced_within_a_second_is_judged_once_cloudtrail_shows_what_
 
 
 def test_an_endpoint_whose_config_is_gone_is_unknown_and_asked_about_by_nobody(attacked: Loop) -> None:
-    attacked.make_config()
-    with attacked.world.events_held():
-        attacked.people.create_endpoint(EndpointName=attacked.name, EndpointConfigName=attacked.config)
+    with _before_anyone_looks(attacked):
         attacked.world.clock.advance(700)
         attacked.people.delete_endpoint_config(EndpointConfigName=attacked.config)
-    attacked.world.settle()
     assert attacked.outcome() == "FAILED"
     assert attacked.record()["verdict"] == "UNKNOWN"
     assert "Create an endpoint with a KMS key" in attacked.record()["reason"]
@@ -187,13 +184,10 @@ def test_a_model_created_again_while_the_question_is_open_is_not_deployed(loop: 
 
 
 def test_a_model_created_after_the_deployment_is_named_on_the_card(loop: Loop) -> None:
-    loop.make_config()
-    with loop.world.events_held():
-        loop.people.create_endpoint(EndpointName=loop.name, EndpointConfigName=loop.config)
+    with _before_anyone_looks(loop):
         loop.world.clock.advance(60)
         _replace_model(loop)
         loop.world.clock.advance(700)
-    loop.world.settle()
     assert "created after the endpoint was deployed" in json.dumps(loop.card().blocks)
     loop.deny()
 

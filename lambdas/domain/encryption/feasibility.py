@@ -102,13 +102,17 @@ def models_found(models: Mapping[str, Mapping[str, Any]], deployed: datetime) ->
     return [
         {
             "name": name,
-            "createdAt": created.astimezone(UTC).isoformat(timespec="milliseconds"),
+            "createdAt": created_at(model),
             "images": list(dict.fromkeys(_images(model))),
-            "isNewer": created > deployed + _ONE_CLOCK,
+            "isNewer": model["CreationTime"] > deployed + _ONE_CLOCK,
         }
         for name, model in models.items()
-        if (created := model["CreationTime"])
     ]
+
+
+def created_at(model: Mapping[str, Any]) -> str:
+    """When a model was created, as it is recorded: what tells it from another one of its name."""
+    return str(model["CreationTime"].astimezone(UTC).isoformat(timespec="milliseconds"))
 
 
 def _images(model: Mapping[str, Any]) -> Iterator[str]:

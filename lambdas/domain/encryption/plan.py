@@ -9,13 +9,12 @@ from lambdas.domain.encryption.assessment import Path, SurfaceAssessment
 from lambdas.domain.encryption.twin import dotted, from_dotted, plan_hash, twin_name
 from lambdas.domain.endpoint_id import EndpointId
 from lambdas.domain.record import ManagedBy, SurfaceEntry, Variant
-from lambdas.domain.vocabulary import Surface, Verdict
+from lambdas.domain.vocabulary import Surface
 
 
 class Facts(TypedDict):
     """What the record learns when an endpoint is found unencrypted; see `record.Remediation`."""
 
-    verdict: str
     endpointArn: str
     endpointStatus: str
     variants: list[Variant]
@@ -53,7 +52,6 @@ def facts_of(
     paths = [change.path for change in changes]
     plan = plan_hash(EndpointId.described(endpoint), config, key_arn, paths, update_options)
     return {
-        "verdict": Verdict.UNENCRYPTED,
         "endpointArn": str(endpoint["EndpointArn"]),
         "endpointStatus": str(endpoint["EndpointStatus"]),
         "variants": _variants(endpoint, config),

@@ -21,7 +21,7 @@ _ONE_CLOCK = timedelta(seconds=1)
 # A new endpoint's images were resolved up to 4.6 s after it was created. An update takes minutes to begin.
 _RESOLVED_WITHIN = timedelta(seconds=10)
 # CloudTrail's times, and ours, come from another clock and are cut to the second.
-_TWO_CLOCKS = timedelta(seconds=5)
+TWO_CLOCKS = timedelta(seconds=5)
 
 _Body = Mapping[str, Any]
 
@@ -86,7 +86,7 @@ def settled_by(events: Events, found: Serving, config: _Body) -> Serving:
         case Serving.DEPLOYMENT_DECIDES:
             if events.deployed_at is None:
                 return Serving.UNDATED
-            in_time = moment(config["CreationTime"]) <= events.deployed_at + _TWO_CLOCKS
+            in_time = moment(config["CreationTime"]) <= events.deployed_at + TWO_CLOCKS
             return Serving.AS_DESCRIBED if in_time else Serving.UNKNOWN
         case _:
             return found

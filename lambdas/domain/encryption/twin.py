@@ -47,22 +47,16 @@ class Comparison:
     added: list[str] = field(default_factory=list[str])
 
 
-def twin_name(
-    source: Mapping[str, Any], key_arn: str, paths: Collection[Path], remediation_id: str, taken: str = ""
-) -> str:
+def twin_name(source: Mapping[str, Any], key_arn: str, paths: Collection[Path], its_own: str) -> str:
     """The twin's name: valid, at most 63 characters, and the same on every retry.
-
-    The name's suffix covers the remediation, so that each writes a twin of its own and deleting it never
-    affects another's.
 
     Parameters
     ----------
-    taken
-        If a config has the name already: anything that nobody could know in advance, for another name.
+    its_own
+        The remediation's id, so that each writes a twin of its own and deleting it never affects another's.
+        If a config has that name already: anything that nobody could know in advance.
     """
-    named = {
-        "source": source, "changes": _changes(paths, key_arn), "remediation": remediation_id, "taken": taken,
-    }  # fmt: skip
+    named = {"source": source, "changes": _changes(paths, key_arn), "its_own": its_own}
     suffix = f"-kms-{fingerprint(named)[:_SUFFIX_CHARACTERS]}"
     return _with_suffix(str(source["EndpointConfigName"]), suffix)
 
